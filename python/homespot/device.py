@@ -1,0 +1,89 @@
+"""Which device computes, and with how many threads."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+from .errors import DeviceError, InputError, expected
+
+__all__ = ["limited_threads", "resolve_device", "threads"]
+
+# The loops here are bound by memory bandwidth: more threads gain little, and a server is shared.
+_MOST_THREADS = 8
+_LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
+
+
+def threads() -> int:
+    """Return the number of threads: the user's limit, else the cores this process may use, at most 8.
+
+    The limits read are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, in this order.
+    """
+    for name in _LIMITS:
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
+
+
+@contextmanager
+def limited_threads() -> Iterator[int]:
+    """Keep the linear algebra libraries within `threads` while the block runs."""
+    n = threads()
+    with threadpool_limits(limits=n):
+        yield n
+
+
+def _cuda_driver() -> bool:
+    """Whether a CUDA driver is installed, without the seconds that importing torch takes."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def resolve_device(device: str = "auto") -> str:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` into the device that will run.
+
+    Parameters
+    ----------
+    device
+        ``"auto"`` is the first CUDA device where there is one, else the CPU.
+
+    Returns
+    -------
+    ``"cpu"`` or ``"cuda:<index>"``.
+
+    Raises
+    ------
+    DeviceError
+        If a CUDA device is asked for by name and is not there; it never falls back in silence.
+    """
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
+        raise InputError(
+            expected("device 'auto', 'cpu', 'cuda' or 'cuda:<index>'", repr(device), "Use one of these.")
+        )
+    if kind == "cpu" or (kind == "auto" and not _cuda_driver()):
+        return "cpu"
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "auto":
+        return "cuda:0" if count else "cpu"
+    if int(index or 0) >= count:
+        raise DeviceError(
+            expected(
+                f"device {device!r}",
+                f"{count} CUDA device(s) that torch {torch.__version__} can use",
+                "Use device='cpu', or install a CUDA build of torch and the NVIDIA driver.",
+            )
+        )
+    return f"cuda:{int(index or 0)}"

@@ -1,0 +1,55 @@
+"""How much memory there is, and a clear refusal where it is too little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from .errors import TooLargeError, expected
+
+__all__ = ["available", "human", "require"]
+
+
+def _cgroup_left() -> int | None:
+    """Bytes left under a container's limit, or None where there is none."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        limit = (root / "memory.max").read_text().strip()
+        used = int((root / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else max(int(limit) - used, 0)
+
+
+def available() -> int:
+    """Return the bytes of main memory that this process can still take."""
+    free = int(psutil.virtual_memory().available)
+    left = _cgroup_left()
+    return free if left is None else min(free, left)
+
+
+def human(n_bytes: float) -> str:
+    """Write a number of bytes for people: ``1.4 GiB``."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.1f} TiB"
+
+
+def require(n_bytes: int, what: str, remedy: str) -> None:
+    """Refuse with a `TooLargeError` what would not fit.
+
+    Parameters
+    ----------
+    n_bytes
+        Bytes about to be taken.
+    what
+        What they are for, e.g. ``"a map of 20,000 cells x 3,600 spots"``.
+    remedy
+        The option that makes it fit.
+    """
+    free = available()
+    if n_bytes > free:
+        raise TooLargeError(expected(f"{human(n_bytes)} of memory for {what}", f"{human(free)} free", remedy))

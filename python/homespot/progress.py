@@ -1,0 +1,40 @@
+"""Progress of long work: a bar at a terminal, a callback for R, silence elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+__all__ = ["Progress", "Report", "reporting"]
+
+Report = Callable[[int, int, str], None]
+"""Called with the steps done, the most steps there will be, and a short note."""
+
+Progress = bool | Report | None
+"""True: a bar; False: nothing; None: a bar where stderr is a terminal; a callable: called itself."""
+
+
+def _silent(done: int, total: int, note: str) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
+    """Yield the function that a loop calls to report how far it is."""
+    if callable(progress):
+        yield progress
+        return
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield _silent
+        return
+    with tqdm(desc=description, leave=False) as bar:
+
+        def report(done: int, total: int, note: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(note, refresh=False)
+            bar.update(done - bar.n)
+
+        yield report
