@@ -1,0 +1,120 @@
+#' CellMapping: cells by spots
+#'
+#' @description
+#' A `CellMapping` holds the map P of cells onto spots: a matrix of M cells
+#' by N spots with entries in \[0, 1\], where P\[i, j\] is the probability that
+#' cell i sits at spot j.
+#' The rows sum to 1, less what was left out of them: row sum +
+#' `homespot_left_over` = 1, within 1e-4.
+#' The columns sum to the number of cells expected at each spot.
+#'
+#' It is a [SpatialExperiment::SpatialExperiment-class] with one row for each
+#' cell and one column for each spot:
+#'
+#' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix;
+#' * rowData: the cells' annotation, and the column `homespot_left_over`;
+#' * colData: the spots' annotation with their `sample_id`;
+#' * spatialCoords: the spots' coordinates, in the unit of the spatial data;
+#' * `metadata(x)$homespot`: the record of the run.
+#'
+#' @details
+#' Cells and spots have names, and the names are unique, for a home spot is
+#' named by its name.
+#' A spot without a `sample_id` is an error.
+#'
+#' @seealso [mapCells()], which makes one; [CellMapping()], the constructor;
+#'   [mappingMatrix()], [homeSpot()] and [mappingInfo()], the accessors;
+#'   [renormalise()] and [combineSections()].
+#'
+#' @return An object of class `CellMapping`.
+#'
+#' @examples
+#' p <- matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' )
+#' map <- CellMapping(p, coords = cbind(x = 1:2, y = c(0, 0)))
+#' map
+#' homeSpot(map)
+#'
+#' @aliases CellMapping
+#' @name CellMapping-class
+#' @rdname CellMapping-class
+#' @exportClass CellMapping
+setClass("CellMapping", contains = "SpatialExperiment")
+
+.validNames <- function(names, what) {
+  if (is.null(names)) {
+    sprintf("the %s have no names", what)
+  } else if (anyDuplicated(names)) {
+    sprintf(
+      "names of %s stand there more than once: %s", what,
+      .some(unique(names[duplicated(names)]))
+    )
+  }
+}
+
+.validLeftOver <- function(object) {
+  left <- rowData(object)[[.keys$LEFT_OVER]]
+  if (!is.numeric(left)) {
+    return(sprintf("no numeric column '%s' in rowData", .keys$LEFT_OVER))
+  }
+  if (anyNA(left) || any(left < -.tolerance | left > 1 + .tolerance)) {
+    return(sprintf("'%s' is not within [0, 1]", .keys$LEFT_OVER))
+  }
+  total <- unname(rowSums(.mapping(object))) + left
+  off <- which(abs(total - 1) > .tolerance)
+  if (length(off)) {
+    sprintf(
+      "row sum + %s = 1 does not hold for %d of %d cells (%s: %.6g)",
+      .keys$LEFT_OVER, length(off), nrow(object),
+      .some(rownames(object)[off[1L]]), total[off[1L]]
+    )
+  }
+}
+
+.validEntries <- function(p) {
+  if (length(p) == 0L) {
+    return(NULL)
+  }
+  if (anyNA(p)) {
+    return("the mapping has missing entries")
+  }
+  bounds <- range(p)
+  if (bounds[1L] < 0 || bounds[2L] > 1 + .tolerance) {
+    sprintf(
+      "entries of the mapping are not within [0, 1] (from %.6g to %.6g)",
+      bounds[1L], bounds[2L]
+    )
+  }
+}
+
+.validSamples <- function(object) {
+  sample <- colData(object)$sample_id
+  if (is.null(sample)) {
+    return("no 'sample_id' in colData")
+  }
+  missing <- sum(is.na(sample) | !nzchar(as.character(sample)))
+  if (missing > 0L) {
+    sprintf("'sample_id' is missing for %d of %d spots", missing, ncol(object))
+  }
+}
+
+.mapping <- function(object) {
+  assay(object, .mappingAssay, withDimnames = FALSE)
+}
+
+setValidity2("CellMapping", function(object) {
+  problems <- c(
+    .validNames(rownames(object), "cells"),
+    .validNames(colnames(object), "spots"),
+    .validSamples(object)
+  )
+  if (!.mappingAssay %in% assayNames(object)) {
+    return(c(problems, sprintf("no assay '%s'", .mappingAssay)))
+  }
+  problems <- c(problems, .validEntries(.mapping(object)))
+  if (is.null(problems)) {
+    problems <- .validLeftOver(object)
+  }
+  if (is.null(problems)) TRUE else problems
+})

@@ -1,0 +1,32 @@
+#' homespot: every cell finds its home spot
+#'
+#' Maps dissociated single cells (scRNA-seq) onto a spatial reference
+#' (spatial transcriptomics).
+#' [mapCells()] makes the map, a [CellMapping-class] of cells by spots.
+#' [addMapping()] puts it into the user's object, [placeCells()] gives the
+#' cells coordinates.
+#' The numbers come from a core in Python, which the package brings along;
+#' [homespotPython()] says which Python runs it, and why.
+#'
+#' @keywords internal
+"_PACKAGE"
+
+#' @import methods
+#' @importFrom BiocGenerics cbind rbind rowSums colSums t unlist
+#' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
+#' @importFrom Matrix t sparseMatrix
+#' @importFrom S4Vectors DataFrame SimpleList isTRUEorFALSE make_zero_col_DFrame
+#'   metadata metadata<- setValidity2
+#' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-
+#'   reducedDim reducedDim<- reducedDimNames
+#' @importFrom SpatialExperiment SpatialExperiment imgData imgData<-
+#'   spatialCoords spatialCoords<- spatialCoordsNames
+#' @importFrom SummarizedExperiment assay assayNames assays assays<-
+#'   colData colData<- rowData rowData<-
+#' @importClassesFrom DelayedArray DelayedMatrix
+#' @importClassesFrom Matrix Matrix dgCMatrix CsparseMatrix
+#' @importClassesFrom SingleCellExperiment SingleCellExperiment
+#' @importClassesFrom SparseArray SparseMatrix
+#' @importClassesFrom SpatialExperiment SpatialExperiment
+#' @importClassesFrom SummarizedExperiment SummarizedExperiment
+NULL

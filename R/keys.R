@@ -1,0 +1,19 @@
+# The names under which results are stored in the user's objects. They are
+# those of the Python core's keys.py; a test holds the two against each other.
+.keys <- list(
+  HOMESPOT = "homespot",
+  SPATIAL = "spatial",
+  COORDINATES = c("x", "y", "z"),
+  SPOT = "homespot_spot",
+  PROB = "homespot_prob",
+  POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
+  SPREAD = "homespot_spread",
+  LEFT_OVER = "homespot_left_over",
+  SPOT_CELLS = "homespot_cells"
+)
+
+# Name of the assay of a CellMapping that holds the probabilities.
+.mappingAssay <- "mapping"
+
+# Row sum + left-over may differ from 1 by as much.
+.tolerance <- 1e-4
