@@ -1,0 +1,7 @@
+"""Entropic optimal transport: costs that come in row blocks, one solver, one result."""
+
+from .costs import CorrelationCost, Cost, MatrixCost
+from .result import TransportResult
+from .sinkhorn import sinkhorn
+
+__all__ = ["CorrelationCost", "Cost", "MatrixCost", "TransportResult", "sinkhorn"]

@@ -1,0 +1,135 @@
+"""The Sinkhorn passes with torch, on the CPU or a GPU: two products, or blocks of logarithms."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..device import threads
+from ..errors import TooLargeError, expected
+from ..memory import human, require
+from .costs import Cost
+from .result import Domain
+
+__all__ = ["TorchPasses"]
+
+F64 = npt.NDArray[np.float64]
+
+_ROWS = 1024  # a matrix product
+_BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
+
+
+class TorchPasses:
+    """Passes over one M x N tensor; see `homespot.transport._cpu.CpuPasses`, which does the same.
+
+    Parameters
+    ----------
+    cost
+        Shape (M, N).
+    p
+        Mass of the cells, shape (M,).
+    keep
+        1 - relaxation of the cells' marginal.
+    dtype
+        Of the buffer.
+    device
+        ``"cpu"`` or ``"cuda:<index>"``.
+    """
+
+    def __init__(self, cost: Cost, p: F64, keep: float, dtype: str, device: str) -> None:
+        m, n = cost.shape
+        self._dtype: torch.dtype = getattr(torch, dtype)
+        self._device = device
+        _require(m, n, self._dtype.itemsize, device)
+        self._cost, self._keep = cost, keep
+        self._p = torch.tensor(p, device=device)
+        self._buffer = torch.empty((m, n), dtype=self._dtype, device=device)
+        self._rows = torch.empty(m, dtype=torch.float64, device=device)
+        self._domain: Domain = "kernel"
+        self._epsilon = 1.0
+        self._threads = torch.get_num_threads()
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(threads())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._threads)
+
+    def _blocks(self) -> list[slice]:
+        m, n = self._buffer.shape
+        step = max(_BLOCK[self._device.partition(":")[0]] // n, 1)
+        return [slice(i, min(i + step, m)) for i in range(0, m, step)]
+
+    def _potentials(self, g: F64) -> torch.Tensor:
+        return torch.tensor(g, device=self._device)
+
+    def fill(self) -> float:
+        """Write the cost into the buffer and return its maximum."""
+        write = self._cost.torch_writer(self._dtype, self._device)
+        largest = torch.tensor(-torch.inf, dtype=self._dtype, device=self._device)
+        for start in range(0, len(self._buffer), _ROWS):
+            block = self._buffer[start : start + _ROWS]
+            write(start, start + len(block), block)
+            largest = torch.maximum(largest, block.max())
+        return float(largest)
+
+    def start(self, domain: Domain, epsilon: float) -> None:
+        """Turn the cost in the buffer into what `domain` needs."""
+        self._domain, self._epsilon = domain, epsilon
+        if domain == "kernel":
+            self._buffer.mul_(-1 / epsilon).exp_()
+
+    def sweep(self, g: F64) -> F64:
+        """Fit the cells to the spots' potentials; return the mass of every spot, shape (N,)."""
+        potentials = self._potentials(g)
+        if self._domain == "kernel":
+            b = potentials.exp().to(self._dtype)
+            self._rows = (self._p / (self._buffer @ b).double()) ** self._keep
+            mass = (self._buffer.T @ self._rows.to(self._dtype)).double() * b
+        else:
+            mass = torch.zeros_like(potentials)
+            for rows in self._blocks():
+                exponents = potentials - self._buffer[rows].double() / self._epsilon
+                self._rows[rows] = self._keep * (self._p[rows].log() - exponents.logsumexp(1))
+                exponents += self._rows[rows, None]
+                mass += exponents.clamp_(max=80).exp_().sum(0)
+        return mass.cpu().numpy()
+
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:
+        """Turn the buffer into the plan of the last sweep; return it, its row and column sums, its cost."""
+        potentials = self._potentials(g)
+        row_sums, column_sums = torch.empty_like(self._rows), torch.zeros_like(potentials)
+        cost = torch.zeros((), dtype=torch.float64, device=self._device)
+        for rows in self._blocks():
+            block, scalings = self._buffer[rows], self._rows[rows, None]
+            if self._domain == "kernel":
+                costs = block.log().mul_(-self._epsilon)
+                block.mul_(potentials.exp().to(self._dtype)).mul_(scalings.to(self._dtype))
+            else:
+                costs = block.clone()
+                block.copy_((scalings + potentials - block.double() / self._epsilon).exp_())
+            cost += (costs * block).sum(dtype=torch.float64)
+            row_sums[rows] = block.sum(1, dtype=torch.float64)
+            column_sums += block.sum(0, dtype=torch.float64)
+        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy(), float(cost)
+
+
+def _require(m: int, n: int, itemsize: int, device: str) -> None:
+    """Refuse a plan that fits neither the device nor, at the end, main memory."""
+    n_bytes, what = m * n * itemsize, f"a plan of {m:,} cells x {n:,} spots"
+    require(n_bytes, what, "Use dtype='float32', or map fewer cells at a time.")
+    if device == "cpu":
+        return
+    free = torch.cuda.mem_get_info(device)[0]
+    if n_bytes > free:
+        raise TooLargeError(
+            expected(
+                f"{human(n_bytes)} on {device} for {what}",
+                f"{human(free)} free",
+                "Use device='cpu', dtype='float32', or map fewer cells at a time.",
+            )
+        )

@@ -1,0 +1,167 @@
+"""Costs between cells and spots, produced a block of rows at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, expected
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CorrelationCost", "Cost", "MatrixCost"]
+
+Array = npt.NDArray[Any]
+Writer = Callable[[int, int, Array], None]
+TorchWriter = Callable[[int, int, "torch.Tensor"], None]
+
+
+class Cost(ABC):
+    """A non-negative cost D, shape (M, N), that writes its rows where it is told to.
+
+    A solver prepares a writer once and calls it for row after row; nothing of size M x N has to exist. A
+    subclass needs `shape` and `writer`; `torch_writer` is worth having where the rows can be made on the
+    device itself.
+    """
+
+    shape: tuple[int, int]
+
+    @abstractmethod
+    def writer(self, dtype: npt.DTypeLike) -> Writer:
+        """Return ``write(start, stop, out)``, which puts D[start:stop] into `out` of that shape."""
+
+    def torch_writer(self, dtype: torch.dtype, device: str) -> TorchWriter:  # noqa: ARG002
+        """Return the same for tensors of `dtype` on `device`; here by way of NumPy."""
+        import torch
+
+        numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
+        write = self.writer(numpy_dtype)
+
+        def torch_write(start: int, stop: int, out: torch.Tensor) -> None:
+            block = np.empty((stop - start, self.shape[1]), numpy_dtype)
+            write(start, stop, block)
+            out.copy_(torch.from_numpy(block))
+
+        return torch_write
+
+
+class MatrixCost(Cost):
+    """A cost that is there already.
+
+    Parameters
+    ----------
+    D
+        Shape (M, N), finite and non-negative.
+    """
+
+    def __init__(self, D: npt.ArrayLike) -> None:
+        self._D = _matrix(D, "the cost")
+        smallest = float(self._D.min())
+        if not smallest >= 0:
+            raise InputError(
+                expected(
+                    "a cost that is nowhere negative or NaN",
+                    f"a smallest entry of {smallest:g}",
+                    "Subtract the smallest entry: a constant does not change the plan.",
+                )
+            )
+        self.shape = self._D.shape
+
+    def writer(self, dtype: npt.DTypeLike) -> Writer:  # noqa: ARG002
+        """Return the function that copies rows."""
+
+        def write(start: int, stop: int, out: Array) -> None:
+            out[...] = self._D[start:stop]
+
+        return write
+
+
+class CorrelationCost(Cost):
+    """One minus the correlation rho = sc @ st.T of cells and spots.
+
+    Parameters
+    ----------
+    sc
+        Cells, shape (M, K): every row centred and of norm 1.
+    st
+        Spots, shape (N, K): the same, in the same genes.
+    absolute
+        Whether the cost is 1 - abs(rho), so that an anti-correlated spot is as near as a correlated one.
+    """
+
+    def __init__(self, sc: npt.ArrayLike, st: npt.ArrayLike, absolute: bool = False) -> None:
+        self._sc = _unit_rows(sc, "sc")
+        self._st = _unit_rows(st, "st")
+        if self._sc.shape[1] != self._st.shape[1]:
+            raise InputError(
+                expected(
+                    "sc and st over the same genes",
+                    f"{self._sc.shape[1]} and {self._st.shape[1]} columns",
+                    "Reduce both to their shared genes, in one order.",
+                )
+            )
+        self.absolute = absolute
+        self.shape = (self._sc.shape[0], self._st.shape[0])
+
+    def writer(self, dtype: npt.DTypeLike) -> Writer:
+        """Return the function that multiplies rows straight into the solver's buffer."""
+        sc, st = self._sc, self._st.astype(dtype, copy=False)
+
+        def write(start: int, stop: int, out: Array) -> None:
+            np.matmul(sc[start:stop].astype(dtype, copy=False), st.T, out=out)
+            if self.absolute:
+                np.abs(out, out=out)
+            np.subtract(1, out, out=out)
+            np.maximum(out, 0, out=out)
+
+        return write
+
+    def torch_writer(self, dtype: torch.dtype, device: str) -> TorchWriter:
+        """Return the same on the device; the spots are sent there once."""
+        import torch
+
+        st = torch.tensor(self._st, dtype=dtype, device=device)
+
+        def torch_write(start: int, stop: int, out: torch.Tensor) -> None:
+            torch.matmul(torch.tensor(self._sc[start:stop], dtype=dtype, device=device), st.T, out=out)
+            if self.absolute:
+                out.abs_()
+            out.neg_().add_(1).clamp_(min=0)
+
+        return torch_write
+
+
+def _matrix(x: npt.ArrayLike, name: str) -> Array:
+    array = np.asarray(x)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(
+            expected(
+                f"{name} to be a numeric matrix",
+                f"shape {array.shape} of {array.dtype}",
+                "Pass a two-dimensional array of numbers.",
+            )
+        )
+    if min(array.shape) == 0:
+        raise InputError(
+            expected(f"{name} to have rows and columns", f"shape {array.shape}", "Pass at least one of each.")
+        )
+    return array
+
+
+def _unit_rows(x: npt.ArrayLike, name: str) -> Array:
+    array = _matrix(x, name)
+    norm = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64, casting="unsafe")).max()
+    if not norm <= 1.001:
+        raise InputError(
+            expected(
+                f"{name} with rows of norm 1 and without NaN",
+                f"a largest norm of {norm:g}",
+                "Subtract every row's mean and divide the row by its norm.",
+            )
+        )
+    return array

@@ -1,0 +1,199 @@
+"""Entropic optimal transport by Sinkhorn's iteration, one pass over the kernel per iteration."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..device import resolve_device
+from ..errors import ConvergenceWarning, InputError, expected
+from ..progress import Progress, reporting
+from .costs import Cost
+from .result import Domain, TransportResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["sinkhorn"]
+
+F64 = npt.NDArray[np.float64]
+
+# 1 / regularisation up to which scalings and their products stay within the range of the numbers.
+_SAFE = {"float32": 40.0, "float64": 300.0}
+
+
+class Passes(Protocol):
+    """What a back end does: own the buffer, and pass over it."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+    def fill(self) -> float: ...
+    def start(self, domain: Domain, epsilon: float) -> None: ...
+    def sweep(self, g: F64) -> F64: ...
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]: ...
+
+
+def sinkhorn(
+    cost: Cost,
+    p: npt.ArrayLike,
+    q: npt.ArrayLike,
+    *,
+    regularisation: float = 0.05,
+    relax_cells: float = 0.0,
+    relax_spots: float = 0.0,
+    tolerance: float = 1e-4,
+    max_iter: int = 1000,
+    dtype: str = "float32",
+    device: str = "cpu",
+    backend: Literal["numba", "torch"] | None = None,
+    progress: Progress = None,
+) -> TransportResult:
+    """Find the entropic transport plan between cells and spots.
+
+    The plan is T = diag(a) K diag(b) with K = exp(-D / epsilon), epsilon = regularisation * max D, and
+
+        a = (p / K b)^(1 - relax_cells),    b = (q / K' a)^(1 - relax_spots).
+
+    Row i's contribution to K' a is added as soon as its own sum is known, so that an iteration reads K once.
+    Where a scaling would leave the range of the numbers, the same is done with logarithms.
+
+    Parameters
+    ----------
+    cost
+        D, shape (M, N).
+    p, q
+        Mass of the cells, shape (M,), and of the spots, shape (N,); positive, each summing to 1.
+    regularisation
+        Entropic regularisation relative to the largest cost: the smaller, the sharper the plan.
+    relax_cells, relax_spots
+        How far a marginal may be left: 0 keeps it exactly, 1 ignores it. In between, it is penalised by the
+        Kullback-Leibler divergence with weight rho, relax = epsilon / (epsilon + rho).
+    tolerance
+        Largest L1 error of the spots' mass; the cells' side is exact.
+    max_iter
+        Most passes over the kernel.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    device
+        ``"cpu"``, ``"cuda:<index>"`` or ``"auto"``.
+    backend
+        ``"numba"`` (compiled loops on the CPU), ``"torch"``, or None for the one that suits the device.
+    progress
+        True, False, None (a bar at a terminal) or a function; see `homespot.progress`.
+
+    Returns
+    -------
+    The plan, and how the solver ended. A `ConvergenceWarning` says so if it stopped at `max_iter`.
+    """
+    p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
+    _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
+    make = _backend(backend, resolve_device(device))
+    keep = 1 - relax_spots
+    log_q = np.log(q)
+    g = np.zeros(len(q))
+    errors: list[tuple[int, float]] = []
+    with make(cost, p, 1 - relax_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
+        scale = passes.fill()
+        if not np.isfinite(scale):
+            raise InputError(expected("a finite cost", f"a largest cost of {scale}", "Look for NaN and Inf."))
+        epsilon = regularisation * (scale or 1.0)
+        domain: Domain = "kernel" if 1 / regularisation <= _SAFE[dtype] else "log"
+        passes.start(domain, epsilon)
+        converged = False
+        for iteration in range(1, max_iter + 1):
+            mass = passes.sweep(g)
+            if domain == "kernel" and not (np.isfinite(mass) & (mass > 0)).all():
+                domain = "log"
+                passes.fill()
+                passes.start(domain, epsilon)
+                mass = passes.sweep(g)
+            # A spot that underflowed gets a large step, and is back after a few.
+            mass = np.clip(mass, 1e-300, 1e300)
+            step = keep * (log_q - np.log(mass) + g) - g
+            error = float(mass @ np.abs(np.expm1(np.minimum(step, 700))))
+            errors.append((iteration, error))
+            report(iteration, max_iter, f"error {error:.1e}")
+            converged = error <= tolerance
+            if converged or iteration == max_iter:
+                break
+            g += step
+        matrix, row_sums, column_sums, total = passes.plan(g)
+    if not converged:
+        warnings.warn(
+            f"Sinkhorn stopped after {max_iter} iterations with an error of {error:.1e} where "
+            f"{tolerance:.1e} was asked for. Raise max_iter, tolerance or regularisation, "
+            "or use dtype='float64'.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return TransportResult(
+        matrix=matrix,
+        converged=converged,
+        iterations=len(errors),
+        errors=np.array(errors),
+        error_cells=float(np.abs(row_sums - p).sum()),
+        error_spots=float(np.abs(column_sums - q).sum()),
+        cost=total,
+        scale=scale,
+        domain=domain,
+    )
+
+
+def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, str], Passes]:
+    """Return what makes the passes; torch is imported only where it is used."""
+    if backend is None:
+        backend = "numba" if device == "cpu" else "torch"
+    if backend == "torch":
+        from ._torch import TorchPasses
+
+        return partial(TorchPasses, device=device)
+    if backend != "numba":
+        raise InputError(expected("backend 'numba' or 'torch'", repr(backend), "Use one of these, or None."))
+    if device != "cpu":
+        raise InputError(expected("backend 'torch' on a GPU", "'numba'", "Use device='cpu' or backend=None."))
+    from ._cpu import CpuPasses
+
+    return CpuPasses
+
+
+def _mass(x: npt.ArrayLike, n: int, name: str) -> F64:
+    """Check one marginal, shape (n,)."""
+    mass = np.asarray(x, dtype=np.float64)
+    if mass.shape != (n,):
+        raise InputError(
+            expected(f"{name} of shape ({n},)", f"shape {mass.shape}", "Pass one mass for each.")
+        )
+    bad = int((~(np.isfinite(mass) & (mass > 0))).sum())
+    if bad:
+        raise InputError(
+            expected(
+                f"{name} finite and above 0",
+                f"{bad} of {n} that are not, first at index {int(np.argmin(np.isfinite(mass) & (mass > 0)))}",
+                "Leave out what has no mass.",
+            )
+        )
+    if abs(mass.sum() - 1) > 1e-6:
+        raise InputError(
+            expected(f"{name} that sums to 1", f"a sum of {mass.sum():g}", "Divide it by its sum.")
+        )
+    return mass
+
+
+def _check(
+    regularisation: float, relax_cells: float, relax_spots: float, tolerance: float, max_iter: int, dtype: str
+) -> None:
+    """Check the plain parameters."""
+    for ok, what, found, remedy in (
+        (0 < regularisation < np.inf, "regularisation above 0", regularisation, "0.05 is usual."),
+        (0 <= relax_cells <= 1, "relax_cells from 0 to 1", relax_cells, "0 keeps the marginal exactly."),
+        (0 <= relax_spots <= 1, "relax_spots from 0 to 1", relax_spots, "0 keeps the marginal exactly."),
+        (0 < tolerance < np.inf, "tolerance above 0", tolerance, "1e-4 is usual."),
+        (max_iter >= 1, "max_iter of at least 1", max_iter, "1000 is usual."),
+        (dtype in _SAFE, "dtype 'float32' or 'float64'", repr(dtype), "Use one of these."),
+    ):
+        if not ok:
+            raise InputError(expected(what, str(found), remedy))
