@@ -1,0 +1,92 @@
+"""add_mapping: the map and its summaries, put into the user's own object."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from .errors import InputError, expected, some
+from .keys import COORDINATES, HOMESPOT, LEFT_OVER, PROB, SPATIAL, SPOT, SPOT_CELLS
+from .mapping import check_mapping
+from .place import cell_positions, home_spots
+
+__all__ = ["add_mapping"]
+
+
+def _has_coordinates(mapping: ad.AnnData) -> bool:
+    return SPATIAL in mapping.varm or all(name in mapping.var for name in COORDINATES[:2])
+
+
+def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
+    if _has_coordinates(mapping):
+        table = cell_positions(mapping)
+    else:
+        home, probability = home_spots(mapping.X)
+        table = pd.DataFrame(
+            {SPOT: mapping.var_names.to_numpy(dtype=str)[home], PROB: probability}, index=mapping.obs_names.copy()
+        )
+    table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    return table
+
+
+def _spread_rows(matrix: object, at: pd.Index, index: pd.Index) -> object:
+    """Bring a matrix with rows `at` to the rows of `index`; rows that were not mapped stay empty."""
+    if at.equals(index):
+        return matrix.copy()  # type: ignore[attr-defined]
+    rows = index.get_indexer(at)
+    if sparse.issparse(matrix):
+        place = sparse.csr_matrix((np.ones(len(at)), (rows, np.arange(len(at)))), shape=(len(index), len(at)))
+        return sparse.csr_matrix(place.astype(matrix.dtype) @ matrix)
+    out = np.zeros((len(index), matrix.shape[1]), dtype=matrix.dtype)  # type: ignore[attr-defined]
+    out[rows] = matrix
+    return out
+
+
+def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
+    """Return a copy of `adata` with the map in it.
+
+    Where the observations of `adata` are the mapped cells: ``obs`` gets ``homespot_spot``, ``homespot_prob``, the position
+    ``homespot_x``, ``homespot_y`` (``homespot_z``), ``homespot_spread`` and ``homespot_left_over``, and ``obsm["homespot"]``
+    is P (cells x spots, each row summing to 1 less the left-over). Where they are the spots: ``obs`` gets
+    ``homespot_cells``, the expected number of cells, and ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is
+    the run's record. Cells or spots that were dropped before mapping get missing values and zeros.
+
+    Parameters
+    ----------
+    adata
+        The single-cell or the spatial data that was mapped; it is not changed.
+    mapping
+        What `map_cells` returned.
+
+    Raises
+    ------
+    InputError
+        If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds both.
+    """
+    check_mapping(mapping)
+    as_cells = mapping.obs_names.isin(adata.obs_names)
+    as_spots = mapping.var_names.isin(adata.obs_names)
+    if as_cells.all() == as_spots.all():
+        found = "the names of both" if as_cells.all() else f"{some(adata.obs_names)}"
+        raise InputError(
+            expected(
+                f"data with all mapped cells ({some(mapping.obs_names)}) or all spots ({some(mapping.var_names)})",
+                found,
+                "Pass one of the two data sets that were mapped"
+                + (", with cells and spots named differently." if as_cells.all() else "."),
+            )
+        )
+    out = adata.to_memory() if adata.isbacked else adata.copy()
+    if as_cells.all():
+        table, matrix, names = _cell_summary(mapping), mapping.X, mapping.obs_names
+    else:
+        mass = np.asarray(mapping.X.sum(axis=0, dtype=np.float64)).ravel()
+        table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
+        matrix, names = mapping.X.T, mapping.var_names
+        matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
+    out.obs[list(table.columns)] = table.reindex(out.obs_names)
+    out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
+    out.uns[HOMESPOT] = dict(mapping.uns[HOMESPOT])
+    return out

@@ -1,0 +1,1 @@
+"""Honest scores: metrics, and data with known truth."""

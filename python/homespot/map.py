@@ -1,0 +1,245 @@
+"""map_cells: from single cells and spots to the map between them."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Literal
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from . import methods
+from ._version import __version__
+from .checks import one_of, whole
+from .device import limited_threads, resolve_device
+from .errors import InputError, expected, some
+from .keys import FORMAT_VERSION, SPATIAL
+from .mapping import keep_best, new_mapping
+from .preprocess import Expression, Scale, Side
+from .progress import Progress
+
+__all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
+
+_VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A map in plain values: what `map_cells` and the bridge to R build their objects from.
+
+    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables that were
+    mapped; ``left_over`` is what each row leaves out; ``record`` describes the run.
+    """
+
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
+    cells: npt.NDArray[np.intp]
+    spots: npt.NDArray[np.intp]
+    left_over: npt.NDArray[np.float64]
+    record: dict[str, Any]
+
+
+def versions() -> dict[str, str]:
+    return {
+        "homespot": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in _VERSIONS_OF},
+    }
+
+
+def solve(
+    sc: Expression,
+    st: Expression,
+    method: str,
+    *,
+    preset: str | None = None,
+    k_best: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = None,
+    parameters: dict[str, Any] | None = None,
+) -> Solution:
+    """Map one checked table to the other; `map_cells` says what the parameters are."""
+    chosen = methods.get(method)
+    settings = chosen.settings(preset, parameters or {})
+    whole("seed", seed, 0)
+    if k_best is not None:
+        whole("k_best", k_best, 1)
+    where = resolve_device(device)
+    all_cells, all_spots = sc.names, st.names
+    sc, st = sc.without_empty_rows(), st.without_empty_rows()
+    with limited_threads() as n_threads:
+        outcome = chosen(sc, st, methods.Run(where, seed, progress), **settings)
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix = outcome.matrix
+    left_over = np.zeros(matrix.shape[0])
+    if k_best is not None:
+        matrix, left_over = keep_best(outcome.matrix, k_best)
+    record = {
+        "format_version": FORMAT_VERSION,
+        "method": method,
+        "preset": preset,
+        "parameters": settings,
+        "k_best": k_best,
+        "seed": seed,
+        "dtype": np.dtype(sc.dtype).name,
+        "device": where,
+        "threads": n_threads,
+        "versions": versions(),
+        "genes": np.asarray(outcome.genes, dtype=object),
+        "sc_scale": sc.scale,
+        "sc_scale_evidence": sc.evidence,
+        "st_scale": st.scale,
+        "st_scale_evidence": st.evidence,
+        "solver": outcome.ending,
+    }
+    rows = (_where(all_cells, sc.names[outcome.cells]), _where(all_spots, st.names[outcome.spots]))
+    return Solution(matrix, *rows, left_over, record)
+
+
+def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
+    if len(names) == len(kept):
+        return np.arange(len(names))
+    return np.flatnonzero(np.isin(names, kept))
+
+
+def expression(
+    adata: ad.AnnData, side: Side, layer: str | None, scale: Scale | Literal["auto"], dtype: str
+) -> Expression:
+    """Take the expression table out of an AnnData."""
+    if not isinstance(adata, ad.AnnData):
+        raise InputError(
+            expected(f"an AnnData as {side}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var).")
+        )
+    if layer is not None and layer not in adata.layers:
+        raise InputError(
+            expected(
+                f"a layer {layer!r} in {side}",
+                f"the layers {some(adata.layers, 10) or 'none'}",
+                f"Name one of these as {side}_layer, or leave it out to use X.",
+            )
+        )
+    matrix = adata.X if layer is None else adata.layers[layer]
+    if matrix is None:
+        raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {side}_layer."))
+    if adata.isbacked and layer is None:
+        matrix = adata.X[:]
+    one_of("dtype", dtype, ("float32", "float64"))
+    return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype))
+
+
+def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | None:
+    """Check coordinates (spots x 2 or 3, finite); None stays None."""
+    if positions is None:
+        return None
+    values = np.asarray(positions, dtype=np.float64)
+    if values.ndim != 2 or values.shape[0] != n_spots or values.shape[1] not in (2, 3):
+        raise InputError(
+            expected(
+                f"coordinates of {n_spots} spots x 2 or 3 dimensions",
+                " x ".join(map(str, values.shape)),
+                "One row a spot, one column a dimension.",
+            )
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(
+            expected(
+                "finite coordinates of every spot",
+                f"{bad.sum()} spot(s) with missing or infinite ones",
+                "Drop these spots first, or map without coordinates.",
+            )
+        )
+    return values
+
+
+def map_cells(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    method: str = "ssa",
+    *,
+    preset: str | None = None,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
+    sc_scale: Scale | Literal["auto"] = "auto",
+    st_scale: Scale | Literal["auto"] = "auto",
+    k_best: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = None,
+    **parameters: Any,
+) -> ad.AnnData:
+    """Learn the map from single cells to spots.
+
+    Parameters
+    ----------
+    sc
+        Single-cell data, cells x genes: counts or log values.
+    st
+        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``. Without them the map is
+        made, but cells cannot be placed.
+    method
+        ``"ssa"`` or ``"correlation"``; see `homespot.methods`.
+    preset
+        A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
+    sc_layer, st_layer
+        Layer with the expression; None is X.
+    sc_scale, st_scale
+        What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used as they
+        are), or ``"auto"`` to look at them; the record says what was found.
+    k_best
+        Keep only the k largest entries of each row, as CSR; what that leaves out is in ``obs["homespot_left_over"]``.
+        None keeps the dense matrix.
+    dtype
+        Type of the computation and of P.
+    seed
+        Seed of methods that draw random numbers.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
+    progress
+        True for a bar, False for none, None for a bar at a terminal, or a function of (done, total, note).
+    **parameters
+        The method's own parameters, e.g. ``regularisation=0.02``.
+
+    Returns
+    -------
+    The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the annotation of the
+    cells and spots that were mapped, ``uns["homespot"]`` the run's record.
+
+    Raises
+    ------
+    InputError
+        If the data or a parameter is not as described; before any work starts.
+    DeviceError
+        If the device is not there.
+    TooLargeError
+        If the map would not fit into memory.
+    """
+    sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype)
+    st_table = expression(st, "st", st_layer, st_scale, dtype)
+    positions = spot_coordinates(st.obsm[SPATIAL] if SPATIAL in st.obsm else None, st.n_obs)
+    solution = solve(
+        sc_table,
+        st_table,
+        method,
+        preset=preset,
+        k_best=k_best,
+        seed=seed,
+        device=device,
+        progress=progress,
+        parameters=parameters,
+    )
+    cells: pd.DataFrame = sc.obs.iloc[solution.cells]
+    spots: pd.DataFrame = st.obs.iloc[solution.spots]
+    return new_mapping(
+        solution.matrix,
+        cells,
+        spots,
+        solution.record,
+        positions=None if positions is None else positions[solution.spots],
+        left_over=solution.left_over,
+    )

@@ -1,0 +1,335 @@
+"""The result: an AnnData of cells x spots, what makes it valid, and its file format.
+
+``X`` is P, non-negative; P[i, j] is the probability that cell i sits at spot j. ``obs`` are the cells with
+their annotation and ``homespot_left_over``, ``var`` the spots with their coordinates as plain columns ``x``, ``y``,
+``z``, also in ``varm["spatial"]``; ``uns["homespot"]`` is the run's record. Every row sum plus the left-over is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from .checks import whole
+from .errors import InputError, expected, some
+from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
+
+__all__ = [
+    "check_mapping",
+    "combine_cells",
+    "combine_sections",
+    "coordinates",
+    "keep_best",
+    "load",
+    "new_mapping",
+    "renormalise",
+    "row_blocks",
+    "save",
+    "subset",
+]
+
+_TOLERANCE = 1e-4
+_BLOCK = 1024
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def row_blocks(matrix: Any) -> list[slice]:
+    """Return the blocks of rows in which a map is gone through."""
+    return [slice(i, min(i + _BLOCK, matrix.shape[0])) for i in range(0, matrix.shape[0], _BLOCK)]
+
+
+def _row_sums(matrix: Any) -> npt.NDArray[np.float64]:
+    return np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
+
+
+def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
+    """Keep the `k` largest entries of every row of P.
+
+    Returns
+    -------
+    The truncated P (cells x spots, CSR, columns sorted) and what each row leaves out, 1 - its sum.
+    """
+    whole("k_best", k, 1)
+    n_cells, n_spots = matrix.shape
+    k = min(k, n_spots)
+    columns = np.empty((n_cells, k), dtype=np.int32)
+    values = np.empty((n_cells, k), dtype=matrix.dtype)
+    for rows in row_blocks(matrix):
+        best = np.sort(np.argpartition(matrix[rows], n_spots - k, axis=1)[:, n_spots - k :], axis=1)
+        columns[rows] = best
+        values[rows] = np.take_along_axis(matrix[rows], best, axis=1)
+    indptr = np.arange(0, n_cells * k + 1, k)
+    kept = sparse.csr_matrix((values.ravel(), columns.ravel(), indptr), shape=matrix.shape)
+    return kept, np.clip(1 - _row_sums(kept), 0, 1)
+
+
+def new_mapping(
+    matrix: Floats | sparse.csr_matrix,
+    cells: pd.DataFrame,
+    spots: pd.DataFrame,
+    record: dict[str, Any],
+    *,
+    positions: npt.NDArray[np.float64] | None = None,
+    left_over: npt.NDArray[np.float64] | None = None,
+) -> ad.AnnData:
+    """Build a mapping.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    cells, spots
+        Annotation, indexed by name, one row per row or column of P.
+    record
+        The run's record.
+    positions
+        Coordinates of the spots, spots x 2 or 3, or None where they are not known.
+    left_over
+        What each row leaves out; None for a complete P.
+    """
+    obs = cells.copy()
+    obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
+    mapping = ad.AnnData(X=matrix, obs=obs, var=spots.copy(), uns={HOMESPOT: record})
+    if positions is not None:
+        mapping.varm[SPATIAL] = np.asarray(positions, dtype=np.float64)
+        for name, column in zip(COORDINATES, np.asarray(positions).T, strict=False):
+            mapping.var[name] = column.astype(np.float64)
+    check_mapping(mapping)
+    return mapping
+
+
+def check_mapping(mapping: ad.AnnData) -> None:
+    """Refuse what is not a valid mapping.
+
+    Raises
+    ------
+    InputError
+        If the record or the left-over is missing, an entry lies outside [0, 1], or a row sum and its left-over do not
+        add up to 1 within 1e-4.
+    """
+    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs:
+        raise InputError(
+            expected(
+                f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
+                f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
+                "Pass what map_cells() or load() returned.",
+            )
+        )
+    for rows in row_blocks(mapping):
+        block = mapping.X[rows]
+        low, high = float(block.min()), float(block.max())
+        if not (low >= 0 and high <= 1 + _TOLERANCE):
+            raise InputError(
+                expected(
+                    "probabilities in [0, 1] in the mapping",
+                    f"values from {low:.4g} to {high:.4g}",
+                    "Was X changed? Map again, or load the saved mapping.",
+                )
+            )
+    sums = _row_sums(mapping.X) + mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    wrong = np.abs(sums - 1) > _TOLERANCE
+    if wrong.any():
+        raise InputError(
+            expected(
+                f"every row sum and {LEFT_OVER} to add up to 1",
+                f"{wrong.sum()} cell(s) where they do not, e.g. {mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.4g}",
+                "To take some spots of a mapping use subset(), which keeps the account.",
+            )
+        )
+
+
+def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
+    """Return the coordinates of the spots (spots x 2 or 3).
+
+    Raises
+    ------
+    InputError
+        If the mapping was made without.
+    """
+    if SPATIAL in mapping.varm:
+        return np.asarray(mapping.varm[SPATIAL], dtype=np.float64)
+    names = [name for name in COORDINATES if name in mapping.var]
+    if len(names) < 2:
+        raise InputError(
+            expected(
+                "a mapping whose spots have coordinates",
+                "one made without",
+                'Map again with coordinates in st.obsm["spatial"], or set mapping.varm["spatial"].',
+            )
+        )
+    return mapping.var[names].to_numpy(dtype=np.float64)
+
+
+def subset(
+    mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
+) -> ad.AnnData:
+    """Return the mapping of these cells and spots, by name; the mass of the spots left out goes to the left-over."""
+    check_mapping(mapping)
+    for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
+        unknown = [] if names is None else [name for name in names if name not in index]
+        if unknown:
+            raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))
+    kept = mapping if cells is None else mapping[list(cells)]
+    kept = (kept if spots is None else kept[:, list(spots)]).copy()
+    if spots is not None:
+        kept.obs[LEFT_OVER] = np.clip(1 - _row_sums(kept.X), 0, 1)
+    return kept
+
+
+def renormalise(mapping: ad.AnnData) -> ad.AnnData:
+    """Return the mapping with every row divided by its sum and nothing left over.
+
+    Raises
+    ------
+    InputError
+        If the kept spots hold nothing of a cell.
+    """
+    check_mapping(mapping)
+    sums = _row_sums(mapping.X)
+    if (sums <= 0).any():
+        raise InputError(
+            expected(
+                "every cell to have some probability on the spots kept",
+                f"{(sums <= 0).sum()} cell(s) without ({some(mapping.obs_names[sums <= 0])})",
+                "Drop these cells with subset() first.",
+            )
+        )
+    out = mapping.copy()
+    scale = (1 / sums).astype(out.X.dtype)
+    out.X = sparse.csr_matrix(out.X.multiply(scale[:, None])) if sparse.issparse(out.X) else out.X * scale[:, None]
+    out.obs[LEFT_OVER] = 0.0
+    return out
+
+
+def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
+    """Put mappings of different cells onto the same spots below one another."""
+    for mapping in mappings:
+        check_mapping(mapping)
+        if not mapping.var_names.equals(mappings[0].var_names):
+            raise InputError(
+                expected(
+                    "mappings onto the same spots in the same order",
+                    f"{some(mappings[0].var_names)} and {some(mapping.var_names)}",
+                    "Use combine_sections() for the same cells on several sections.",
+                )
+            )
+    out = ad.concat(mappings, axis="obs", join="outer", merge="first")
+    _refuse_duplicates(out.obs_names, "cells")
+    out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
+    return out
+
+
+def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | None = None) -> ad.AnnData:
+    """Put mappings of the same cells onto several sections side by side.
+
+    Parameters
+    ----------
+    mappings
+        Mappings of the same cells in the same order.
+    weights
+        Share of each section; they are scaled to sum to 1. None: equal shares.
+    """
+    shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if len(shares) != len(mappings) or not (shares > 0).all():
+        raise InputError(
+            expected(f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping.")
+        )
+    shares = shares / shares.sum()
+    for mapping in mappings:
+        check_mapping(mapping)
+        if not mapping.obs_names.equals(mappings[0].obs_names):
+            raise InputError(
+                expected(
+                    "mappings of the same cells in the same order",
+                    f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
+                    "Use combine_cells() for other cells on the same spots.",
+                )
+            )
+    scaled = []
+    for share, mapping in zip(shares, mappings, strict=True):
+        part = mapping.copy()
+        part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
+        scaled.append(part)
+    out = ad.concat(scaled, axis="var", join="outer", merge="first")
+    _refuse_duplicates(out.var_names, "spots")
+    out.obs[LEFT_OVER] = np.clip(1 - _row_sums(out.X), 0, 1)
+    out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
+    return out
+
+
+def _refuse_duplicates(names: pd.Index, kind: str) -> None:
+    if not names.is_unique:
+        raise InputError(
+            expected(
+                f"unique names of {kind}",
+                f"{some(names[names.duplicated()])} more than once",
+                "Rename them before combining.",
+            )
+        )
+
+
+def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
+    """Write a mapping as .h5ad; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    path
+        File to write; an existing one is replaced.
+    """
+    check_mapping(mapping)
+    target = Path(path)
+    if target.suffix != ".h5ad":
+        raise InputError(expected("a path that ends in .h5ad", repr(str(path)), "Rename it."))
+    if not target.parent.is_dir():
+        raise InputError(expected("a path in a folder that exists", repr(str(path)), "Make the folder first."))
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
+    os.close(handle)
+    try:
+        mapping.write_h5ad(name, compression="gzip")
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str]) -> ad.AnnData:
+    """Read a mapping that `save` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is not there, is not a mapping, or has a newer format than this version knows.
+    """
+    if not Path(path).is_file():
+        raise InputError(expected("a file with a mapping", f"no file at {str(path)!r}", "Check the path."))
+    try:
+        mapping = ad.read_h5ad(path)
+    except (OSError, KeyError) as error:
+        raise InputError(
+            expected("an .h5ad file", f"one that cannot be read ({error})", "Save the mapping again.")
+        ) from error
+    check_mapping(mapping)
+    version = int(mapping.uns[HOMESPOT].get("format_version", 0))
+    if not 1 <= version <= FORMAT_VERSION:
+        raise InputError(
+            expected(
+                f"a mapping of format version 1 to {FORMAT_VERSION}",
+                f"version {version}",
+                "Update homespot: a newer one wrote this file.",
+            )
+        )
+    return mapping

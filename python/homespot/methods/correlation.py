@@ -1,0 +1,53 @@
+"""The plain correlation: the yardstick that every other method has to beat."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..preprocess import Expression
+from .registry import Outcome, Run, register
+from .ssa import ssa
+
+__all__ = ["correlation_map"]
+
+
+@register("correlation", "row softmax of the expression correlation: the yardstick")
+def correlation_map(
+    sc: Expression,
+    st: Expression,
+    run: Run,
+    *,
+    n_genes: int = 5000,
+    correlation: Literal["signed", "absolute"] = "signed",
+    regularisation: float = 0.05,
+) -> Outcome:
+    """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
+
+    That is SSA with the spots' marginal ignored, so one step solves it. Its largest entry of a row is the spot of highest
+    correlation, whatever the regularisation.
+
+    Parameters
+    ----------
+    sc
+        Cells x genes.
+    st
+        Spots x genes.
+    run
+        Device, seed (not used) and progress.
+    n_genes, correlation, regularisation
+        As for `ssa`.
+
+    Returns
+    -------
+    P (cells x spots).
+    """
+    return ssa(
+        sc,
+        st,
+        run,
+        n_genes=n_genes,
+        correlation=correlation,
+        regularisation=regularisation,
+        marginals="uniform",
+        relax_spots=1.0,
+    )

@@ -1,0 +1,116 @@
+"""The registry of mapping methods: one decorator, one look-up, one list.
+
+A method is a function of two expression tables and a `Run`; its own parameters are its remaining keyword arguments,
+and their defaults are the defaults of `map_cells` in both languages. A new method is one new file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, expected, some
+from ..preprocess import Expression
+from ..progress import Progress
+
+__all__ = ["Method", "Outcome", "Run", "get", "names", "register"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every method is told: resolved device, seed, and where to report progress."""
+
+    device: str = "cpu"
+    seed: int = 0
+    progress: Progress = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What every method returns.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, each row summing to 1.
+    cells, spots
+        Which rows of the two tables were mapped.
+    genes
+        Names of the genes used.
+    ending
+        How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors, ...).
+    """
+
+    matrix: npt.NDArray[np.floating[Any]]
+    cells: npt.NDArray[np.intp]
+    spots: npt.NDArray[np.intp]
+    genes: list[str]
+    ending: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered method: its function, parameters with defaults, and presets."""
+
+    name: str
+    summary: str
+    function: Callable[..., Outcome]
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The method's own parameters and their defaults."""
+        signature = inspect.signature(self.function)
+        return {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
+
+    def settings(self, preset: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters: the defaults, over them the preset's, over them the chosen ones."""
+        if preset is not None and preset not in self.presets:
+            known = some(self.presets, 20) if self.presets else "None"
+            raise InputError(expected(f"preset of method {self.name!r} to be one of {known}", repr(preset), "Use one."))
+        unknown = [name for name in chosen if name not in self.parameters]
+        if unknown:
+            raise InputError(
+                expected(
+                    f"parameters of method {self.name!r} ({', '.join(self.parameters)})",
+                    some(unknown),
+                    "Check the spelling.",
+                )
+            )
+        return {**self.parameters, **(self.presets[preset] if preset else {}), **chosen}
+
+    def __call__(self, sc: Expression, st: Expression, run: Run, **settings: Any) -> Outcome:
+        """Map the cells of `sc` to the spots of `st`."""
+        return self.function(sc, st, run, **settings)
+
+
+_METHODS: dict[str, Method] = {}
+
+
+def register(
+    name: str, summary: str, presets: Mapping[str, Mapping[str, Any]] | None = None
+) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Register the decorated function as method `name`."""
+
+    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        _METHODS[name] = Method(name, summary, function, presets or {})
+        return function
+
+    return decorate
+
+
+def get(name: str) -> Method:
+    """Return the method of this name."""
+    if name not in _METHODS:
+        raise InputError(expected(f"method to be one of {some(names(), 20)}", repr(name), "Use one of these."))
+    return _METHODS[name]
+
+
+def names() -> list[str]:
+    """Return the names of all methods."""
+    return sorted(_METHODS)
