@@ -1,0 +1,43 @@
+# make setup | demo | test | test-all | check | bench | docs | clean
+# The recipes are in tools/; each says what it does.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check bench docs clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+	@echo "setup     the Python environment .venv, and R with its packages (asks first, or HOMESPOT_SYSTEM_SETUP=1)"
+	@echo "demo      map the demo data from Python and from R, check that both agree, draw the figure"
+	@echo "test      ruff, mypy, pytest, lintr, testthat and the interop suite"
+	@echo "test-all  the same with the slow tests and those on real data (HOMESPOT_DATA)"
+	@echo "check     R CMD build, R CMD check and BiocCheck"
+	@echo "bench     every benchmark; tables on the screen, CSV files in benchmarks/results"
+	@echo "docs      the R manual pages and site, the Python reference"
+	@echo "clean     remove what the others made (not .venv)"
+
+setup:
+	@tools/setup-system.sh
+	@tools/setup-python.sh
+
+demo:
+	@tools/demo.sh
+
+test:
+	@tools/test.sh
+
+test-all:
+	@tools/test.sh --all
+
+check:
+	@tools/check.sh
+
+bench:
+	@tools/bench.sh
+
+docs:
+	@tools/docs.sh
+
+clean:
+	rm -rf build dist site docs/_build *.Rcheck homespot_*.tar.gz .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
