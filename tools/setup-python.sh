@@ -26,8 +26,12 @@ find_python() {
     return 1
 }
 
+# rpy2 builds against R; without R the Python half works, and only the interop tests need it.
+extras=plot,dev
+if command -v R >/dev/null; then extras+=,r; fi
+
 stamp=.venv/.homespot-setup
-wanted=$(cat pyproject.toml tools/constraints.txt tools/setup-python.sh | sha256sum)
+wanted=$(echo $extras; cat pyproject.toml tools/constraints.txt tools/setup-python.sh | sha256sum)
 if [ -x .venv/bin/python ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ]; then
     say ".venv is up to date"
     exit 0
@@ -46,7 +50,7 @@ say "installing packages into .venv (two to five minutes, more where torch bring
 pip install "pip>=24" -c tools/constraints.txt
 # torch first and alone: a package that pulls it in by itself takes the newest build.
 pip install torch -c tools/constraints.txt
-pip install --editable '.[plot,dev,r]' -c tools/constraints.txt
+pip install --editable ".[$extras]" -c tools/constraints.txt
 .venv/bin/python -m pip check || die "the packages in .venv do not agree with one another (listed above)"
 printf '%s' "$wanted" >$stamp
 say "done"
