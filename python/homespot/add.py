@@ -25,7 +25,8 @@ def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
     else:
         home, probability = home_spots(mapping.X)
         table = pd.DataFrame(
-            {SPOT: mapping.var_names.to_numpy(dtype=str)[home], PROB: probability}, index=mapping.obs_names.copy()
+            {SPOT: mapping.var_names.to_numpy(dtype=str)[home], PROB: probability},
+            index=mapping.obs_names.copy(),
         )
     table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
     return table

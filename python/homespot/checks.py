@@ -12,7 +12,9 @@ __all__ = ["one_of", "whole", "within"]
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
     """Refuse a `value` that is not one of the `options`."""
     if value not in options:
-        raise InputError(expected(f"{name} to be one of {some(options, 20)}", repr(value), "Use one of these."))
+        raise InputError(
+            expected(f"{name} to be one of {some(options, 20)}", repr(value), "Use one of these.")
+        )
 
 
 def within(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
@@ -20,7 +22,9 @@ def within(name: str, value: float, low: float, high: float, *, open_low: bool =
     ok = isinstance(value, int | float) and low <= value <= high and not (open_low and value == low)
     if not ok:
         interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
-        raise InputError(expected(f"{name} to be a number in {interval}", repr(value), "Choose a value in it."))
+        raise InputError(
+            expected(f"{name} to be a number in {interval}", repr(value), "Choose a value in it.")
+        )
 
 
 def whole(name: str, value: object, low: int) -> None:

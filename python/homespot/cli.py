@@ -52,7 +52,9 @@ def _read(path: Path) -> ad.AnnData:
     try:
         return ad.read_h5ad(path)
     except (OSError, KeyError) as error:
-        raise InputError(expected("an .h5ad file", f"{str(path)!r} ({error})", "Write it with AnnData.")) from error
+        raise InputError(
+            expected("an .h5ad file", f"{str(path)!r} ({error})", "Write it with AnnData.")
+        ) from error
 
 
 def _write(adata: ad.AnnData, path: Path) -> None:
@@ -85,9 +87,12 @@ def map_command(
     method: Annotated[str, typer.Option(help="Mapping method; `homespot methods` lists them.")] = "ssa",
     preset: Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02")
+        list[str] | None,
+        typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02"),
     ] = None,
-    sc_layer: Annotated[str | None, typer.Option(help="Layer of the single-cell data; X if left out.")] = None,
+    sc_layer: Annotated[
+        str | None, typer.Option(help="Layer of the single-cell data; X if left out.")
+    ] = None,
     st_layer: Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")] = None,
     sc_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
     st_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
@@ -170,13 +175,13 @@ def place(
 @app.command()
 def simulate(
     cells: Annotated[Path, typer.Argument(help="Cells with coordinates in obsm['spatial'], .h5ad.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for sc.h5ad and st.h5ad.")] = Path("simulated"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for sc.h5ad and st.h5ad.")] = Path(
+        "simulated"
+    ),
     cells_per_spot: Annotated[float, typer.Option(help="Cells an occupied square holds on average.")] = 25.0,
     n_parts: Annotated[int, typer.Option(help="Into how many parts the cells are divided.")] = 10,
     part: Annotated[int, typer.Option(help="Which part is mapped, from 0.")] = 0,
-    leave_out: Annotated[
-        bool, typer.Option(help="Leave the mapped cells out of the spots' means.")
-    ] = True,
+    leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
     layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     as_json: Json = False,
@@ -196,7 +201,12 @@ def simulate(
     _write(st, output / "st.h5ad")
     _say(
         as_json,
-        {"output": str(output), "cells": sc.n_obs, "spots": st.n_obs, "pitch": float(st.uns[HOMESPOT]["pitch"])},
+        {
+            "output": str(output),
+            "cells": sc.n_obs,
+            "spots": st.n_obs,
+            "pitch": float(st.uns[HOMESPOT]["pitch"]),
+        },
         f"Made {sc.n_obs} cells to be mapped and {st.n_obs} spots, {st.uns[HOMESPOT]['pitch']:.4g} apart.\n"
         f"Wrote {output}/sc.h5ad and {output}/st.h5ad",
     )
@@ -209,7 +219,11 @@ def methods_command(as_json: Json = False) -> None:
     _say(
         as_json,
         {
-            m.name: {"summary": m.summary, "parameters": m.parameters, "presets": {k: dict(v) for k, v in m.presets.items()}}
+            m.name: {
+                "summary": m.summary,
+                "parameters": m.parameters,
+                "presets": {k: dict(v) for k, v in m.presets.items()},
+            }
             for m in listed
         },
         "\n\n".join(
@@ -223,9 +237,9 @@ def methods_command(as_json: Json = False) -> None:
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the data, the map and the figure.")] = Path(
-        "homespot-demo"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the data, the map and the figure.")
+    ] = Path("homespot-demo"),
     as_json: Json = False,
 ) -> None:
     """Map the package's own data, whose truth is known: cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad, demo.png."""
@@ -240,7 +254,9 @@ def demo(
     yardstick = place_cells(map_cells(sc, st, "correlation"), sc)
     found = {
         "ssa": placed.obsm[SPATIAL],
-        "ssa, most probable spot": cell_positions(mapping, position="argmax")[["homespot_x", "homespot_y"]].to_numpy(),
+        "ssa, most probable spot": cell_positions(mapping, position="argmax")[
+            ["homespot_x", "homespot_y"]
+        ].to_numpy(),
         "correlation": yardstick.obsm[SPATIAL],
         "random spot": random,
     }
@@ -256,7 +272,11 @@ def demo(
         f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots.\nMean distance from where the cells really sat:\n"
         + "\n".join(f"  {name:<24} {value:6.0f} um" for name, value in error.items())
         + f"\nWrote {output}/map.h5ad, placed.h5ad"
-        + (" and demo.png" if figure else "; no figure, as matplotlib is not installed (pip install 'homespot[plot]')"),
+        + (
+            " and demo.png"
+            if figure
+            else "; no figure, as matplotlib is not installed (pip install 'homespot[plot]')"
+        ),
     )
 
 
@@ -294,7 +314,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 

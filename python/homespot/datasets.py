@@ -49,7 +49,9 @@ def folder(name: str) -> Path:
         missing or differs.
     """
     if name not in SOURCES:
-        raise InputError(expected(f"one of the data sets {some(SOURCES, 20)}", repr(name), "Use one of these names."))
+        raise InputError(
+            expected(f"one of the data sets {some(SOURCES, 20)}", repr(name), "Use one of these names.")
+        )
     root = os.environ.get(_VARIABLE, "")
     path = Path(root) / name
     source = f"The data comes from {SOURCES[name]}; homespot does not download it."
@@ -98,11 +100,16 @@ def _table(path: Path, side: str) -> ad.AnnData:
 
 def _drosophila(path: Path) -> dict[str, ad.AnnData]:
     # Gene names hold apostrophes, and one gene is called nan.
-    counts = pd.read_csv(path / "sc_counts.tsv.gz", sep="\t", index_col=0, quoting=csv.QUOTE_NONE, na_filter=False)
+    counts = pd.read_csv(
+        path / "sc_counts.tsv.gz", sep="\t", index_col=0, quoting=csv.QUOTE_NONE, na_filter=False
+    )
     clusters = pd.read_csv(path / "sc_clusters_kmeans10.csv", index_col=0)
     sc = ad.AnnData(
         X=sparse.csr_matrix(counts.to_numpy().T),
-        obs=pd.DataFrame({"cluster": clusters["cluster"].reindex(counts.columns).astype(str).to_numpy()}, index=counts.columns),
+        obs=pd.DataFrame(
+            {"cluster": clusters["cluster"].reindex(counts.columns).astype(str).to_numpy()},
+            index=counts.columns,
+        ),
         var=pd.DataFrame(index=counts.index.astype(str)),
     )
     sc.var_names.name = None

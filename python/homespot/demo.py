@@ -100,7 +100,11 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     # Spots on a hexagonal grid over the arch; a spot sums the cells within half the pitch.
     rows = np.arange(0, _OUTER, _PITCH * np.sqrt(3) / 2)
     grid = np.array(
-        [(x + (i % 2) * _PITCH / 2, y) for i, y in enumerate(rows) for x in np.arange(-_OUTER, _OUTER, _PITCH)]
+        [
+            (x + (i % 2) * _PITCH / 2, y)
+            for i, y in enumerate(rows)
+            for x in np.arange(-_OUTER, _OUTER, _PITCH)
+        ]
     )
     radius = np.hypot(*grid.T)
     spots = grid[(radius > _INNER) & (radius < _OUTER)]
@@ -125,7 +129,8 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     st = ad.AnnData(
         X=sparse.csr_matrix((members @ tissue_counts[:, st_genes]).astype(np.float32)),
         obs=pd.DataFrame(
-            {"x": spots[:, 0].round(1), "y": spots[:, 1].round(1), "n_cells": near.sum(axis=1)[filled]}, index=names
+            {"x": spots[:, 0].round(1), "y": spots[:, 1].round(1), "n_cells": near.sum(axis=1)[filled]},
+            index=names,
         ),
         var=pd.DataFrame(index=genes[st_genes]),
     )
@@ -146,7 +151,10 @@ def write_demo(target: Path, seed: int = 0) -> list[Path]:
         for name, content in (
             (f"demo_{side}_counts.mtx.gz", matrix.getvalue()),
             (f"demo_{side}_genes.txt.gz", "".join(f"{gene}\n" for gene in data.var_names).encode()),
-            (f"demo_{side}_{row}.csv.gz", data.obs.to_csv(index_label=row[:-1], lineterminator="\n").encode()),
+            (
+                f"demo_{side}_{row}.csv.gz",
+                data.obs.to_csv(index_label=row[:-1], lineterminator="\n").encode(),
+            ),
         ):
             path = target / name
             path.write_bytes(gzip.compress(content, mtime=0))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 __all__ = [
+    "COORDINATES",
     "FORMAT_VERSION",
     "HOMESPOT",
     "LEFT_OVER",
+    "POSITIONS",
     "PROB",
     "SPATIAL",
     "SPOT",
     "SPOT_CELLS",
     "SPREAD",
-    "COORDINATES",
-    "POSITIONS",
 ]
 
 FORMAT_VERSION = 1

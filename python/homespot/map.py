@@ -112,7 +112,9 @@ def expression(
     """Take the expression table out of an AnnData."""
     if not isinstance(adata, ad.AnnData):
         raise InputError(
-            expected(f"an AnnData as {side}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var).")
+            expected(
+                f"an AnnData as {side}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var)."
+            )
         )
     if layer is not None and layer not in adata.layers:
         raise InputError(

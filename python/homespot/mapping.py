@@ -206,7 +206,11 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         )
     out = mapping.copy()
     scale = (1 / sums).astype(out.X.dtype)
-    out.X = sparse.csr_matrix(out.X.multiply(scale[:, None])) if sparse.issparse(out.X) else out.X * scale[:, None]
+    out.X = (
+        sparse.csr_matrix(out.X.multiply(scale[:, None]))
+        if sparse.issparse(out.X)
+        else out.X * scale[:, None]
+    )
     out.obs[LEFT_OVER] = 0.0
     return out
 
@@ -242,7 +246,9 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
     shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
     if len(shares) != len(mappings) or not (shares > 0).all():
         raise InputError(
-            expected(f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping.")
+            expected(
+                f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping."
+            )
         )
     shares = shares / shares.sum()
     for mapping in mappings:
@@ -293,7 +299,9 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     if target.suffix != ".h5ad":
         raise InputError(expected("a path that ends in .h5ad", repr(str(path)), "Rename it."))
     if not target.parent.is_dir():
-        raise InputError(expected("a path in a folder that exists", repr(str(path)), "Make the folder first."))
+        raise InputError(
+            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
+        )
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
     os.close(handle)
     try:

@@ -141,7 +141,9 @@ def place_cells(
     missing = [name for name in mapping.obs_names if name not in sc.obs_names]
     if missing:
         raise InputError(
-            expected("the single-cell data that was mapped", f"data without {some(missing)}", "Pass that one.")
+            expected(
+                "the single-cell data that was mapped", f"data without {some(missing)}", "Pass that one."
+            )
         )
     placed = sc[mapping.obs_names].to_memory() if sc.isbacked else sc[mapping.obs_names].copy()
     placed.obs[list(table.columns)] = table

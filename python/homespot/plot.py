@@ -46,7 +46,15 @@ def _tissue(ax: Axes, xy: npt.NDArray[np.float64], unit: str | None) -> None:
     length = max(step * magnitude for step in (1, 2, 5) if step * magnitude <= width / 3)
     left, bottom = xy[:, 0].max() - length, xy[:, 1].min() - 0.06 * np.ptp(xy[:, 1])
     ax.plot([left, left + length], [bottom, bottom], color="black", linewidth=2, solid_capstyle="butt")
-    ax.text(left + length / 2, bottom, f"{length:g} {unit}", ha="center", va="top", fontsize="small", linespacing=2)
+    ax.text(
+        left + length / 2,
+        bottom,
+        f"{length:g} {unit}",
+        ha="center",
+        va="top",
+        fontsize="small",
+        linespacing=2,
+    )
 
 
 def _positions(adata: ad.AnnData) -> npt.NDArray[np.float64]:
@@ -77,10 +85,16 @@ def cells(
     """
     ax = _axes(ax)
     if label not in placed.obs:
-        raise InputError(expected(f"a column {label!r} in obs", "none of this name", "Name one of obs' columns."))
+        raise InputError(
+            expected(f"a column {label!r} in obs", "none of this name", "Name one of obs' columns.")
+        )
     xy = _positions(placed)
     labels = placed.obs[label].astype(str).to_numpy()
-    kinds = list(dict.fromkeys(placed.obs[label].cat.categories if hasattr(placed.obs[label], "cat") else sorted(set(labels))))
+    kinds = list(
+        dict.fromkeys(
+            placed.obs[label].cat.categories if hasattr(placed.obs[label], "cat") else sorted(set(labels))
+        )
+    )
     # A cell drawn late hides others: draw them in one shuffled order, not type by type.
     order = np.random.default_rng(0).permutation(len(xy))
     colour = {kind: PALETTE[i % len(PALETTE)] for i, kind in enumerate(kinds)}
@@ -124,7 +138,12 @@ def spots(
     ax = _axes(ax)
     xy = _positions(st)
     drawn = ax.scatter(
-        *xy.T, c=np.asarray(values), s=size, linewidths=0, cmap="viridis", rasterized=len(xy) >= _RASTERISE_FROM
+        *xy.T,
+        c=np.asarray(values),
+        s=size,
+        linewidths=0,
+        cmap="viridis",
+        rasterized=len(xy) >= _RASTERISE_FROM,
     )
     ax.figure.colorbar(drawn, ax=ax, label=name, shrink=0.6, orientation="horizontal", pad=0.08)
     _tissue(ax, xy, unit)

@@ -158,7 +158,10 @@ class Expression:
         for start in range(0, max(len(values), 1), step := _block_rows(values)):
             block = values[start : start + step]
             if block.dtype.kind == "f" and not np.isfinite(block).all():
-                bad = sum(np.count_nonzero(~np.isfinite(values[i : i + step])) for i in range(start, len(values), step))
+                bad = sum(
+                    np.count_nonzero(~np.isfinite(values[i : i + step]))
+                    for i in range(start, len(values), step)
+                )
                 raise InputError(
                     expected(
                         f"finite numbers in the {table}",
@@ -175,7 +178,9 @@ class Expression:
                     )
                 )
 
-    def blocks(self, columns: npt.NDArray[np.intp] | None = None) -> Iterator[tuple[slice, Floats | sparse.csr_matrix]]:
+    def blocks(
+        self, columns: npt.NDArray[np.intp] | None = None
+    ) -> Iterator[tuple[slice, Floats | sparse.csr_matrix]]:
         """Yield blocks of rows in canonical form: float, C order or CSR, the genes `columns` only."""
         n_rows = self.shape[0]
         step = max(1, min(n_rows, _BLOCK_VALUES // max(self.shape[1], 1)))
@@ -212,7 +217,9 @@ class Expression:
         )
         if (~empty).sum() < 2:
             raise InputError(
-                expected(f"at least 2 {row}s with expression", str((~empty).sum()), "There is nothing to map.")
+                expected(
+                    f"at least 2 {row}s with expression", str((~empty).sum()), "There is nothing to map."
+                )
             )
         return self.take(np.flatnonzero(~empty))
 
@@ -325,12 +332,16 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     shared = [gene for gene in st.genes.tolist() if gene in known]
     if len(shared) >= at_least:
         return shared
-    ensembl = {side: any(_ENSEMBL.match(g) for g in t.genes[:50].tolist()) for side, t in (("sc", sc), ("st", st))}
+    ensembl = {
+        side: any(_ENSEMBL.match(g) for g in t.genes[:50].tolist()) for side, t in (("sc", sc), ("st", st))
+    }
     if ensembl["sc"] != ensembl["st"]:
         which = "single-cell" if ensembl["sc"] else "spatial"
         remedy = f"The {which} data has Ensembl ids and the other gene symbols: translate one of them."
     elif len({g.lower() for g in known} & {g.lower() for g in st.genes.tolist()}) >= at_least:
-        remedy = "They agree when upper and lower case are ignored: rename one side, if the species is the same."
+        remedy = (
+            "They agree when upper and lower case are ignored: rename one side, if the species is the same."
+        )
     else:
         remedy = "Check that both use the same kind of gene names."
     raise InputError(
@@ -364,7 +375,9 @@ def z_scores(x: Floats) -> Floats:
     mean = x.mean(axis=0, dtype=np.float64)
     deviation = x.std(axis=0, dtype=np.float64)
     x -= mean.astype(x.dtype)
-    x *= np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * np.abs(mean)).astype(x.dtype)
+    x *= np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * np.abs(mean)).astype(
+        x.dtype
+    )
     return x
 
 

@@ -18,12 +18,16 @@ Floats = npt.NDArray[np.floating[Any]]
 _GRID = 50
 
 
-def _same_shape(true: Floats, found: Floats, what: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _same_shape(
+    true: Floats, found: Floats, what: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     true, found = np.asarray(true, dtype=np.float64), np.asarray(found, dtype=np.float64)
     if true.shape != found.shape or true.ndim != 2:
         raise InputError(
             expected(
-                f"true and found {what} of one shape", f"{true.shape} and {found.shape}", "Pass the same rows of both."
+                f"true and found {what} of one shape",
+                f"{true.shape} and {found.shape}",
+                "Pass the same rows of both.",
             )
         )
     if not (np.isfinite(true).all() and np.isfinite(found).all()):
@@ -63,12 +67,18 @@ def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Ser
     types = np.asarray(labels, dtype=str)
     if types.shape != (len(true),):
         raise InputError(
-            expected(f"one label for each of the {len(true)} cells", f"{types.size}", "Pass as many labels as cells.")
+            expected(
+                f"one label for each of the {len(true)} cells",
+                f"{types.size}",
+                "Pass as many labels as cells.",
+            )
         )
     if true.shape[1] != 2:
         raise InputError(expected("positions in 2 dimensions", f"{true.shape[1]}", "Pass x and y only."))
     both = np.vstack([true, found])
-    axes = [np.linspace(low, high, _GRID) for low, high in zip(both.min(axis=0), both.max(axis=0), strict=True)]
+    axes = [
+        np.linspace(low, high, _GRID) for low, high in zip(both.min(axis=0), both.max(axis=0), strict=True)
+    ]
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*axes)])
 
     def density(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
@@ -120,7 +130,9 @@ def gene_scores(true: Floats, found: Floats, genes: list[str]) -> pd.DataFrame:
 
 def _standardised(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     deviation = x.std(axis=0)
-    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-12 * np.abs(x).max(axis=0))
+    scale = np.divide(
+        1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-12 * np.abs(x).max(axis=0)
+    )
     return np.asarray((x - x.mean(axis=0)) * scale)
 
 

@@ -20,7 +20,9 @@ def _grid(xy: npt.NDArray[np.float64], cells_per_spot: float) -> tuple[npt.NDArr
 
     def squares(pitch: float) -> npt.NDArray[np.intp]:
         steps = np.floor((xy - xy.min(axis=0)) / pitch).astype(np.intp)
-        return np.asarray(np.unique(steps[:, 1] * (steps[:, 0].max() + 1) + steps[:, 0], return_inverse=True)[1])
+        return np.asarray(
+            np.unique(steps[:, 1] * (steps[:, 0].max() + 1) + steps[:, 0], return_inverse=True)[1]
+        )
 
     # Bisection: tissue does not fill its bounding box, so the pitch cannot be had from the area.
     low, high = 0.0, float((xy.max(axis=0) - xy.min(axis=0)).max()) * 2
@@ -81,11 +83,17 @@ def simulate_spots(
         )
     if leave_out and n_parts < 2:
         raise InputError(
-            expected("n_parts of at least 2 where the mapped cells are left out", str(n_parts), "Or leave_out=False.")
+            expected(
+                "n_parts of at least 2 where the mapped cells are left out",
+                str(n_parts),
+                "Or leave_out=False.",
+            )
         )
     xy = np.asarray(cells.obsm[SPATIAL], dtype=np.float64)[:, :2]
     if not np.isfinite(xy).all():
-        raise InputError(expected("finite coordinates of every cell", "missing or infinite ones", "Drop those cells."))
+        raise InputError(
+            expected("finite coordinates of every cell", "missing or infinite ones", "Drop those cells.")
+        )
     square, pitch = _grid(xy, cells_per_spot)
     n_spots = int(square.max()) + 1
     order = np.random.default_rng(seed).permutation(cells.n_obs)

@@ -72,7 +72,9 @@ class Method:
         """Return all parameters: the defaults, over them the preset's, over them the chosen ones."""
         if preset is not None and preset not in self.presets:
             known = some(self.presets, 20) if self.presets else "None"
-            raise InputError(expected(f"preset of method {self.name!r} to be one of {known}", repr(preset), "Use one."))
+            raise InputError(
+                expected(f"preset of method {self.name!r} to be one of {known}", repr(preset), "Use one.")
+            )
         unknown = [name for name in chosen if name not in self.parameters]
         if unknown:
             raise InputError(
@@ -107,7 +109,9 @@ def register(
 def get(name: str) -> Method:
     """Return the method of this name."""
     if name not in _METHODS:
-        raise InputError(expected(f"method to be one of {some(names(), 20)}", repr(name), "Use one of these."))
+        raise InputError(
+            expected(f"method to be one of {some(names(), 20)}", repr(name), "Use one of these.")
+        )
     return _METHODS[name]
 
 

@@ -58,7 +58,9 @@ def _expressed(x: Floats, table: Expression) -> npt.NDArray[np.intp]:
     return np.flatnonzero(sums > 0)
 
 
-def _marginal(table: Expression, x: Floats, rows: npt.NDArray[np.intp], marginals: str) -> npt.NDArray[np.float64]:
+def _marginal(
+    table: Expression, x: Floats, rows: npt.NDArray[np.intp], marginals: str
+) -> npt.NDArray[np.float64]:
     weights = {
         "uniform": lambda: np.ones(len(rows)),
         "expression": lambda: x.sum(axis=1, dtype=np.float64),
