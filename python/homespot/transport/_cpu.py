@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..device import limited_threads, threads
 from ..memory import require
 from ._loops import kernel_rows, log_rows
+from ._range import lowest_exponent, within_range
 from .costs import Cost
 from .result import Domain
 
@@ -46,9 +47,10 @@ class CpuPasses:
         m, n = cost.shape
         remedy = "Use dtype='float32', or map fewer cells at a time."
         require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy)
-        self._cost, self._p, self._keep = cost, p, keep
+        self._cost, self._p, self._log_p, self._keep = cost, p, np.log(p), keep
         self._buffer = np.empty((m, n), dtype)
         self._rows = np.empty(m)  # scalings a or potentials f of the cells
+        self._low = np.zeros(m)
         edges = np.linspace(0, m, min(_LANES, m) + 1).astype(int)
         self._lanes = [slice(*pair) for pair in pairwise(edges)]
         self._columns = np.empty((len(self._lanes), n))
@@ -86,16 +88,27 @@ class CpuPasses:
         return float(largest)
 
     def start(self, domain: Domain, epsilon: float) -> None:
-        """Turn the cost in the buffer into what `domain` needs."""
+        """Turn the cost in the buffer into what `domain` needs.
+
+        In the log domain that is D / epsilon. In the kernel domain it is exp(-(D - low) / epsilon), where low
+        is the smallest cost of the row: the row's scaling takes it up, and one entry of every row is 1.
+        """
         self._domain, self._epsilon = domain, epsilon
-        if domain == "kernel":
-            self._each_lane(self._exponentiate)
+        self._each_lane(self._exponentiate if domain == "kernel" else self._divide)
+        self._weight = np.exp((self._keep - 1) * self._low)
+
+    def _divide(self, lane: int) -> None:
+        self._buffer[self._lanes[lane]] *= 1 / self._epsilon
 
     def _exponentiate(self, lane: int) -> None:
+        floor = lowest_exponent(self._buffer.dtype)
         for rows in self._blocks(self._lanes[lane]):
             block = self._buffer[rows]
-            np.multiply(block, -1 / self._epsilon, out=block)
-            np.exp(block, out=block)
+            low = block.min(axis=1)
+            self._low[rows] = low / self._epsilon
+            block -= low[:, None]
+            block *= -1 / self._epsilon
+            np.exp(np.maximum(block, floor, out=block), out=block)
 
     def sweep(self, g: F64) -> F64:
         """Fit the cells to the spots' potentials, once over the buffer.
@@ -110,38 +123,28 @@ class CpuPasses:
         Mass of every spot, shape (N,): sum_i T_ij of T_ij = exp(f_i + g_j - D_ij / epsilon).
         """
         self._columns[:] = 0
-        if self._domain == "log":
-            log_p = np.log(self._p)
-
-            def run(lane: int) -> None:
-                rows = self._lanes[lane]
-                log_rows(
-                    self._buffer[rows],
-                    -1 / self._epsilon,
-                    log_p[rows],
-                    self._keep,
-                    g,
-                    self._rows[rows],
-                    self._columns[lane],
-                )
-
-            self._each_lane(run)
-            return self._mass(1.0)
-        with np.errstate(over="ignore"):
-            b = np.exp(g).astype(self._buffer.dtype)
-
-        def run_kernel(lane: int) -> None:
-            rows = self._lanes[lane]
-            kernel_rows(
-                self._buffer[rows], self._p[rows], self._keep, b, self._rows[rows], self._columns[lane]
-            )
-
-        self._each_lane(run_kernel)
-        return self._mass(b)
-
-    def _mass(self, b: npt.NDArray[Any] | float) -> F64:
-        mass: F64 = self._columns.sum(axis=0) * b
+        if self._domain == "kernel":
+            with np.errstate(over="ignore"):
+                b = np.exp(g).astype(self._buffer.dtype)
+            self._each_lane(lambda lane: self._kernel_lane(lane, b))
+        else:
+            b = np.ones_like(g)
+            self._each_lane(lambda lane: self._log_lane(lane, g))
+        with np.errstate(invalid="ignore"):
+            mass: F64 = self._columns.sum(axis=0) * b
         return mass
+
+    def _kernel_lane(self, lane: int, b: npt.NDArray[Any]) -> None:
+        at, columns = self._lanes[lane], self._columns[lane]
+        kernel_rows(self._buffer[at], self._p[at], self._keep, self._weight[at], b, self._rows[at], columns)
+
+    def _log_lane(self, lane: int, g: F64) -> None:
+        at, columns = self._lanes[lane], self._columns[lane]
+        log_rows(self._buffer[at], self._log_p[at], self._keep, g, self._rows[at], columns)
+
+    def safe(self, g: F64) -> bool:
+        """Whether the last sweep, in the kernel domain, lost nothing that counts."""
+        return within_range(float(self._rows.min()), float(self._rows.max()), g, self._buffer.dtype)
 
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:
         """Turn the buffer into the plan of the last sweep; return it, its row and column sums, its cost."""
@@ -151,22 +154,25 @@ class CpuPasses:
         def run(lane: int) -> float:
             cost = 0.0
             for rows in self._blocks(self._lanes[lane]):
+                cost += self._to_plan(rows, g)
                 block = self._buffer[rows]
-                cost += self._to_plan(block, self._rows[rows], g)
                 row_sums[rows] = block.sum(axis=1, dtype=np.float64)
                 self._columns[lane] += block.sum(axis=0)
             return cost
 
-        cost = sum(self._each_lane(run))
+        cost = self._epsilon * sum(self._each_lane(run))
         return self._buffer, row_sums, self._columns.sum(axis=0), cost
 
-    def _to_plan(self, block: npt.NDArray[Any], rows: F64, g: F64) -> float:
+    def _to_plan(self, rows: slice, g: F64) -> float:
+        """Turn a block into its part of the plan, and return what it costs in units of epsilon."""
+        block, scalings = self._buffer[rows], self._rows[rows, None]
         if self._domain == "log":
-            entries = np.exp(rows[:, None] + g - block.astype(np.float64) / self._epsilon)
+            entries = np.exp(scalings + g - block)
             cost = float(np.vdot(entries, block))
             block[...] = entries
             return cost
-        logarithms = np.log(block)
+        costs = np.log(block)
+        np.subtract(self._low[rows, None].astype(block.dtype), costs, out=costs)
         block *= np.exp(g).astype(block.dtype)
-        block *= rows[:, None].astype(block.dtype)
-        return -self._epsilon * float(np.einsum("ij,ij->", block, logarithms))
+        block *= scalings.astype(block.dtype)
+        return float(np.einsum("ij,ij->", block, costs))

@@ -11,6 +11,7 @@ import torch
 from ..device import threads
 from ..errors import TooLargeError, expected
 from ..memory import human, require
+from ._range import lowest_exponent, within_range
 from .costs import Cost
 from .result import Domain
 
@@ -42,7 +43,7 @@ class TorchPasses:
     def __init__(self, cost: Cost, p: F64, keep: float, dtype: str, device: str) -> None:
         m, n = cost.shape
         self._dtype: torch.dtype = getattr(torch, dtype)
-        self._device = device
+        self._name, self._device = dtype, device
         _require(m, n, self._dtype.itemsize, device)
         self._cost, self._keep = cost, keep
         self._p = torch.tensor(p, device=device)
@@ -80,24 +81,33 @@ class TorchPasses:
     def start(self, domain: Domain, epsilon: float) -> None:
         """Turn the cost in the buffer into what `domain` needs."""
         self._domain, self._epsilon = domain, epsilon
-        if domain == "kernel":
-            self._buffer.mul_(-1 / epsilon).exp_()
+        if domain == "log":
+            self._buffer.mul_(1 / epsilon)
+            return
+        low = self._buffer.amin(1, keepdim=True)
+        self._buffer.sub_(low).mul_(-1 / epsilon).clamp_(min=lowest_exponent(self._name)).exp_()
+        self._low = low[:, 0].double() / epsilon
+        self._weight = ((self._keep - 1) * self._low).exp()
 
     def sweep(self, g: F64) -> F64:
         """Fit the cells to the spots' potentials; return the mass of every spot, shape (N,)."""
         potentials = self._potentials(g)
         if self._domain == "kernel":
             b = potentials.exp().to(self._dtype)
-            self._rows = (self._p / (self._buffer @ b).double()) ** self._keep
+            self._rows = self._weight * (self._p / (self._buffer @ b).double()) ** self._keep
             mass = (self._buffer.T @ self._rows.to(self._dtype)).double() * b
         else:
             mass = torch.zeros_like(potentials)
             for rows in self._blocks():
-                exponents = potentials - self._buffer[rows].double() / self._epsilon
+                exponents = potentials - self._buffer[rows]
                 self._rows[rows] = self._keep * (self._p[rows].log() - exponents.logsumexp(1))
                 exponents += self._rows[rows, None]
                 mass += exponents.clamp_(max=80).exp_().sum(0)
         return mass.cpu().numpy()
+
+    def safe(self, g: F64) -> bool:
+        """Whether the last sweep, in the kernel domain, lost nothing that counts."""
+        return within_range(float(self._rows.min()), float(self._rows.max()), g, self._name)
 
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:
         """Turn the buffer into the plan of the last sweep; return it, its row and column sums, its cost."""
@@ -107,15 +117,16 @@ class TorchPasses:
         for rows in self._blocks():
             block, scalings = self._buffer[rows], self._rows[rows, None]
             if self._domain == "kernel":
-                costs = block.log().mul_(-self._epsilon)
+                costs = self._low[rows, None].to(self._dtype) - block.log()
                 block.mul_(potentials.exp().to(self._dtype)).mul_(scalings.to(self._dtype))
             else:
                 costs = block.clone()
-                block.copy_((scalings + potentials - block.double() / self._epsilon).exp_())
+                block.copy_((scalings + potentials - block).exp_())
             cost += (costs * block).sum(dtype=torch.float64)
             row_sums[rows] = block.sum(1, dtype=torch.float64)
             column_sums += block.sum(0, dtype=torch.float64)
-        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy(), float(cost)
+        total = self._epsilon * float(cost)
+        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy(), total
 
 
 def _require(m: int, n: int, itemsize: int, device: str) -> None:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from ..device import resolve_device
 from ..errors import ConvergenceWarning, InputError, expected
 from ..progress import Progress, reporting
+from ._anderson import Extrapolation
+from ._range import try_kernel
 from .costs import Cost
 from .result import Domain, TransportResult
 
@@ -22,9 +24,6 @@ __all__ = ["sinkhorn"]
 
 F64 = npt.NDArray[np.float64]
 
-# 1 / regularisation up to which scalings and their products stay within the range of the numbers.
-_SAFE = {"float32": 40.0, "float64": 300.0}
-
 
 class Passes(Protocol):
     """What a back end does: own the buffer, and pass over it."""
@@ -34,6 +33,7 @@ class Passes(Protocol):
     def fill(self) -> float: ...
     def start(self, domain: Domain, epsilon: float) -> None: ...
     def sweep(self, g: F64) -> F64: ...
+    def safe(self, g: F64) -> bool: ...
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]: ...
 
 
@@ -92,35 +92,43 @@ def sinkhorn(
     p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
     _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
     make = _backend(backend, resolve_device(device))
-    keep = 1 - relax_spots
+    keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
     g = np.zeros(len(q))
+    extrapolate = Extrapolation(q)
     errors: list[tuple[int, float]] = []
-    with make(cost, p, 1 - relax_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
+    with make(cost, p, keep_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
         scale = passes.fill()
         if not np.isfinite(scale):
             raise InputError(expected("a finite cost", f"a largest cost of {scale}", "Look for NaN and Inf."))
         epsilon = regularisation * (scale or 1.0)
-        domain: Domain = "kernel" if 1 / regularisation <= _SAFE[dtype] else "log"
+        domain: Domain = "kernel" if try_kernel(regularisation, dtype) else "log"
         passes.start(domain, epsilon)
         converged = False
         for iteration in range(1, max_iter + 1):
             mass = passes.sweep(g)
-            if domain == "kernel" and not (np.isfinite(mass) & (mass > 0)).all():
+            if domain == "kernel" and not (passes.safe(g) and mass.min() > 0):
                 domain = "log"
                 passes.fill()
                 passes.start(domain, epsilon)
                 mass = passes.sweep(g)
             # A spot that underflowed gets a large step, and is back after a few.
             mass = np.clip(mass, 1e-300, 1e300)
-            step = keep * (log_q - np.log(mass) + g) - g
+            step = keep_spots * (log_q - np.log(mass) + g) - g
+            if keep_cells == 1 and keep_spots < 1:
+                step -= mass @ step / mass.sum()
             error = float(mass @ np.abs(np.expm1(np.minimum(step, 700))))
             errors.append((iteration, error))
             report(iteration, max_iter, f"error {error:.1e}")
             converged = error <= tolerance
             if converged or iteration == max_iter:
                 break
-            g += step
+            if keep_cells == 1:
+                step -= q @ step
+            else:
+                both = keep_cells * keep_spots
+                step += np.clip(both / (1 - both) * (mass @ step / mass.sum()), -10, 10)
+            g = extrapolate(g, step, error)
         matrix, row_sums, column_sums, total = passes.plan(g)
     if not converged:
         warnings.warn(
@@ -193,7 +201,7 @@ def _check(
         (0 <= relax_spots <= 1, "relax_spots from 0 to 1", relax_spots, "0 keeps the marginal exactly."),
         (0 < tolerance < np.inf, "tolerance above 0", tolerance, "1e-4 is usual."),
         (max_iter >= 1, "max_iter of at least 1", max_iter, "1000 is usual."),
-        (dtype in _SAFE, "dtype 'float32' or 'float64'", repr(dtype), "Use one of these."),
+        (dtype in ("float32", "float64"), "dtype 'float32' or 'float64'", repr(dtype), "Use one of these."),
     ):
         if not ok:
             raise InputError(expected(what, str(found), remedy))

@@ -1,0 +1,40 @@
+"""How far scalings may go before the kernel domain loses something."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["lowest_exponent", "try_kernel", "within_range"]
+
+_LOWEST = {"float32": -87.0, "float64": -700.0}
+
+
+def lowest_exponent(dtype: npt.DTypeLike) -> float:
+    """Return the exponent at which the kernel is cut off: its exp is the smallest normal number, about."""
+    return _LOWEST[np.dtype(dtype).name]
+
+
+def try_kernel(regularisation: float, dtype: npt.DTypeLike) -> bool:
+    """Whether the kernel domain is worth a try: beyond it, whole columns of the kernel are cut off."""
+    return 1 / regularisation <= -2.3 * lowest_exponent(dtype)
+
+
+def within_range(smallest: float, largest: float, g: npt.NDArray[np.float64], dtype: npt.DTypeLike) -> bool:
+    """Whether the scalings are such that what was cut off does not count.
+
+    An entry that was cut off would have been below exp(lowest); with both scalings it is part of the plan
+    with at most exp(log a + log b + lowest), here below exp(-35) in float32.
+
+    Parameters
+    ----------
+    smallest, largest
+        Of the scalings a of the cells.
+    g
+        Logarithms of the scalings b of the spots, shape (N,).
+    """
+    limit = -lowest_exponent(dtype)
+    if not (smallest > 0 and largest < np.inf):
+        return False
+    low, high = np.log(smallest), np.log(largest)
+    return bool(max(-low, high, np.abs(g).max()) <= 0.7 * limit and high + g.max() <= 0.6 * limit)
