@@ -12,11 +12,11 @@
 "_PACKAGE"
 
 #' @import methods
-#' @importFrom BiocGenerics cbind rbind rowSums colSums t unlist
+#' @importFrom BiocGenerics cbind rbind t unlist
+#' @importFrom Matrix colSums rowSums
 #' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
-#' @importFrom Matrix t sparseMatrix
-#' @importFrom S4Vectors DataFrame SimpleList isTRUEorFALSE make_zero_col_DFrame
-#'   metadata metadata<- setValidity2
+#' @importFrom S4Vectors DataFrame isTRUEorFALSE make_zero_col_DFrame metadata
+#'   metadata<- setValidity2
 #' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-
 #'   reducedDim reducedDim<- reducedDimNames
 #' @importFrom SpatialExperiment SpatialExperiment imgData imgData<-
@@ -24,7 +24,7 @@
 #' @importFrom SummarizedExperiment assay assayNames assays assays<-
 #'   colData colData<- rowData rowData<-
 #' @importClassesFrom DelayedArray DelayedMatrix
-#' @importClassesFrom Matrix Matrix dgCMatrix CsparseMatrix
+#' @importClassesFrom Matrix CsparseMatrix Matrix dgCMatrix sparseMatrix
 #' @importClassesFrom SingleCellExperiment SingleCellExperiment
 #' @importClassesFrom SparseArray SparseMatrix
 #' @importClassesFrom SpatialExperiment SpatialExperiment

@@ -1,0 +1,121 @@
+#' The matrix of a map
+#'
+#' @param map A [CellMapping-class] of M cells and N spots.
+#' @param ... Not used.
+#'
+#' @return P, a matrix of M cells by N spots with their names, in the class in
+#'   which it is stored (matrix, dgCMatrix, DelayedMatrix).
+#'   Rows sum to 1 - `homespot_left_over`, columns to the number of cells
+#'   expected at each spot.
+#'   Divide by `colSums()` to have columns that sum to 1.
+#'
+#' @examples
+#' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' ))
+#' mappingMatrix(map)
+#'
+#' @name mappingMatrix
+#' @export
+setMethod("mappingMatrix", "CellMapping", function(map, ...) {
+  assay(map, .mappingAssay, withDimnames = TRUE)
+})
+
+#' The home spot of every cell
+#'
+#' @param map A [CellMapping-class] of M cells and N spots.
+#' @param ... Not used.
+#'
+#' @return A character vector of M spot names, named by cell: the most
+#'   probable spot of every cell, the first of several that are equal.
+#'   `NA` for a cell whose row is empty.
+#'
+#' @examples
+#' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' ))
+#' homeSpot(map)
+#'
+#' @name homeSpot
+#' @export
+setMethod("homeSpot", "CellMapping", function(map, ...) {
+  best <- .largest(.mapping(map))
+  stats::setNames(colnames(map)[best], rownames(map))
+})
+
+#' The record of the run
+#'
+#' @param map A [CellMapping-class].
+#' @param ... Not used.
+#'
+#' @return A named list: method, every parameter, seed, device, versions, the
+#'   genes used, and how the solver ended.
+#'
+#' @examples
+#' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' ), info = list(method = "by hand"))
+#' mappingInfo(map)$method
+#'
+#' @name mappingInfo
+#' @export
+setMethod("mappingInfo", "CellMapping", function(map, ...) {
+  .record(map)
+})
+
+.record <- function(map) {
+  as.list(metadata(map)[[.keys$HOMESPOT]])
+}
+
+# Column of the largest entry of every row, the first of equal ones, NA where
+# all are 0.
+.largest <- function(p) {
+  if (is.matrix(p)) {
+    if (ncol(p) == 0L) {
+      return(rep(NA_integer_, nrow(p)))
+    }
+    best <- max.col(p, ties.method = "first")
+    best[p[cbind(seq_len(nrow(p)), best)] == 0] <- NA
+    return(best)
+  }
+  if (is(p, "Matrix")) {
+    p <- as(p, "CsparseMatrix")
+    entries <- which(p@x > 0)
+    row <- p@i[entries] + 1L
+    column <- rep(seq_len(ncol(p)), diff(p@p))[entries]
+    first <- order(row, -p@x[entries], column)
+    first <- first[!duplicated(row[first])]
+    best <- rep(NA_integer_, nrow(p))
+    best[row[first]] <- column[first]
+    return(best)
+  }
+  grid <- rowAutoGrid(p)
+  unlist(lapply(seq_along(grid), function(i) {
+    .largest(as.matrix(read_block(p, grid[[i]])))
+  }))
+}
+
+setMethod("show", "CellMapping", function(object) {
+  callNextMethod()
+  info <- mappingInfo(object)
+  method <- if (is.null(info$method)) "unknown" else info$method
+  solver <- info$solver
+  ended <- if (isTRUE(solver$converged)) {
+    ", converged"
+  } else if (isFALSE(solver$converged)) {
+    ", NOT converged"
+  } else {
+    ""
+  }
+  left <- rowData(object)[[.keys$LEFT_OVER]]
+  cat(sprintf(
+    "mapping: %d cells (rows) x %d spots (columns), %s\n",
+    nrow(object), ncol(object), class(.mapping(object))[1L]
+  ))
+  cat(sprintf("method: %s%s\n", method, ended))
+  if (length(left)) {
+    cat(sprintf(
+      "left over: %.4g on average, %.4g at most\n", mean(left), max(left)
+    ))
+  }
+})

@@ -1,0 +1,223 @@
+#' Combine maps
+#'
+#' @description
+#' `rbind()` puts maps of different cells onto the same spots one below the
+#' other.
+#' `cbind()` and `combineSections()` put maps of the same cells onto different
+#' spots, for example several sections, side by side: each section has a
+#' weight, and P = \[w1 P1, w2 P2, ...\] with weights that sum to 1, so that
+#' the rows sum to 1 as before.
+#' `cbind()` gives every section the same weight.
+#'
+#' @param ... Objects of class [CellMapping-class].
+#' @param weights Numeric, one positive weight for each section: the
+#'   probability that a cell is of this section.
+#'   They are divided by their sum.
+#'   `NULL`: all the same.
+#' @param deparse.level Not used.
+#'
+#' @return A [CellMapping-class].
+#'   Its record ([mappingInfo()]) says how it was made and holds the records of
+#'   the parts.
+#'
+#' @details
+#' Sections with the same `sample_id` get the number of the section appended,
+#' as SpatialExperiment does.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error`: `rbind()` of maps onto other spots,
+#' `cbind()` of maps of other cells, and cells or spots whose names stand in
+#' two maps.
+#'
+#' @examples
+#' p <- matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' )
+#' map <- CellMapping(p, spots = data.frame(sample_id = c("a", "a")))
+#' colnames(p) <- c("spot3", "spot4")
+#' other <- CellMapping(p, spots = data.frame(sample_id = c("b", "b")))
+#' mappingMatrix(combineSections(map, other, weights = c(3, 1)))
+#'
+#' @name combineSections
+#' @export
+combineSections <- function(..., weights = NULL) {
+  maps <- .allMappings(list(...))
+  weights <- .sectionWeights(weights, length(maps))
+  cells <- rownames(maps[[1L]])
+  for (map in maps[-1L]) {
+    .sameNames(cells, rownames(map), "cells", "combine sections", "rbind()")
+  }
+  .distinctNames(lapply(maps, colnames), "spots", "sections")
+  maps <- lapply(maps, function(map) .plain(map)[cells, ])
+  left <- Reduce(`+`, Map(
+    function(map, w) w * rowData(map)[[.keys$LEFT_OVER]], maps, weights
+  ))
+  maps <- .distinctSamples(maps)
+  coords <- .bindCoordinates(maps)
+  .valid(.newMapping(
+    do.call(cbind, Map(function(map, w) {
+      .mapping(map) * w
+    }, maps, weights)),
+    cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
+    .bindTables(lapply(maps, colData)), coords,
+    .combinedRecord(maps, "cbind", weights),
+    images = .bindTables(lapply(maps, imgData))
+  ))
+}
+
+#' @rdname combineSections
+#' @export
+setMethod("cbind", "CellMapping", function(..., deparse.level = 1) {
+  combineSections(...)
+})
+
+#' @rdname combineSections
+#' @export
+setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
+  maps <- .allMappings(list(...))
+  first <- maps[[1L]]
+  spots <- colnames(first)
+  for (map in maps[-1L]) {
+    .sameNames(spots, colnames(map), "spots", "bind rows", "cbind()")
+  }
+  .distinctNames(lapply(maps, rownames), "cells", "maps")
+  maps <- lapply(maps, function(map) .inSpotOrder(map, spots))
+  for (map in maps[-1L]) {
+    if (!isTRUE(all.equal(spatialCoords(map), spatialCoords(first)))) {
+      .refuse(
+        "the same spots in all maps",
+        "spots of the same names with other coordinates",
+        "Bind maps onto one spatial data set."
+      )
+    }
+  }
+  .valid(.newMapping(
+    do.call(rbind, lapply(maps, .mapping)),
+    unlist(lapply(maps, rownames)), spots,
+    .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),
+    .combinedRecord(maps, "rbind"),
+    images = imgData(first)
+  ))
+})
+
+.allMappings <- function(maps) {
+  maps <- unname(maps)
+  other <- Filter(function(map) !is(map, "CellMapping"), maps)
+  if (length(other) || length(maps) == 0L) {
+    .refuse(
+      "objects of class CellMapping",
+      if (length(other)) .describe(other[[1L]]) else "none",
+      "Give one map or more."
+    )
+  }
+  maps
+}
+
+.sectionWeights <- function(weights, n) {
+  if (is.null(weights)) {
+    weights <- rep(1, n)
+  }
+  if (!is.numeric(weights) || length(weights) != n ||
+        !all(is.finite(weights)) || any(weights <= 0)) {
+    .refuse(
+      sprintf("`weights` to be %d positive numbers", n),
+      .describe(weights), "Give one weight for each section."
+    )
+  }
+  weights / sum(weights)
+}
+
+.sameNames <- function(expected, found, what, verb, instead) {
+  if (!setequal(expected, found)) {
+    other <- c(setdiff(found, expected), setdiff(expected, found))
+    .refuse(
+      sprintf("the same %s in all maps", what),
+      sprintf("%d that are not in all of them (%s)", length(other), .some(
+        other
+      )),
+      sprintf(
+        "To %s the maps have to share their %s; for other %s see %s.",
+        verb, what, what, instead
+      )
+    )
+  }
+}
+
+.distinctNames <- function(names, what, parts) {
+  names <- unlist(names)
+  twice <- unique(names[duplicated(names)])
+  if (length(twice)) {
+    .refuse(
+      sprintf("%s of distinct names in all %s", what, parts),
+      sprintf("%d names more than once (%s)", length(twice), .some(twice)),
+      sprintf("Rename the %s first, for example by a prefix.", what)
+    )
+  }
+}
+
+# Reorders the spots; nothing is dropped, so the left-over stays as it is.
+.inSpotOrder <- function(map, spots) {
+  map <- .plain(map)
+  if (identical(colnames(map), spots)) map else map[, spots]
+}
+
+.distinctSamples <- function(maps) {
+  samples <- unlist(lapply(maps, function(map) unique(map$sample_id)))
+  if (anyDuplicated(samples)) {
+    maps <- Map(function(map, k) {
+      map <- .plain(map)
+      images <- imgData(map)
+      imgData(map) <- NULL
+      map$sample_id <- paste(map$sample_id, k, sep = ".")
+      if (!is.null(images) && nrow(images) > 0L) {
+        images$sample_id <- paste(images$sample_id, k, sep = ".")
+        imgData(map) <- images
+      }
+      map
+    }, maps, seq_along(maps))
+  }
+  maps
+}
+
+.bindCoordinates <- function(maps) {
+  coords <- lapply(maps, spatialCoords)
+  columns <- unique(lapply(coords, colnames))
+  if (length(unique(vapply(coords, ncol, 0L))) > 1L || length(columns) > 1L) {
+    .refuse(
+      "the same coordinates in all maps",
+      paste(vapply(columns, function(names) {
+        if (length(names)) paste(names, collapse = ", ") else "none"
+      }, ""), collapse = " and "),
+      "Give all sections coordinates of the same names."
+    )
+  }
+  do.call(base::rbind, coords)
+}
+
+# Tables one below the other; a column that is not in all of them is dropped.
+.bindTables <- function(tables) {
+  tables <- Filter(Negate(is.null), tables)
+  if (length(tables) == 0L) {
+    return(NULL)
+  }
+  shared <- Reduce(intersect, lapply(tables, colnames))
+  do.call(rbind, lapply(tables, function(table) table[, shared, drop = FALSE]))
+}
+
+.cellData <- function(map, left) {
+  cells <- rowData(map)
+  cells[[.keys$LEFT_OVER]] <- left
+  cells
+}
+
+.combinedRecord <- function(maps, how, weights = NULL) {
+  records <- lapply(maps, .record)
+  names(records) <- paste0("part", seq_along(records))
+  methods <- unique(vapply(records, function(record) {
+    if (is.null(record$method)) "unknown" else record$method
+  }, ""))
+  list(
+    method = paste(methods, collapse = ", "), combined = how,
+    weights = weights, parts = records
+  )
+}

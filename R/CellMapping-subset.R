@@ -1,0 +1,138 @@
+#' Subset a map
+#'
+#' @description
+#' `map[cells, spots]` keeps the map valid: the mass of the spots that are
+#' dropped is added to the cells' `homespot_left_over`, so that row sum +
+#' left-over stays 1.
+#' The rows are not scaled up again; [renormalise()] does that, if asked.
+#'
+#' @param x A [CellMapping-class].
+#' @param i Cells, as for any SummarizedExperiment.
+#' @param j Spots.
+#' @param ... Not used.
+#' @param drop Not used.
+#' @param withDimnames As in [SummarizedExperiment::assays()].
+#' @param value New assays; the result has to be valid.
+#'
+#' @return A [CellMapping-class].
+#'
+#' @section Errors:
+#' A cell or a spot taken more than once is an error of class
+#' `homespot_input_error`.
+#'
+#' @examples
+#' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' ))
+#' SummarizedExperiment::rowData(map[, "spot1"])
+#'
+#' @rdname CellMapping-subset
+#' @aliases [,CellMapping,ANY,ANY,ANY-method
+#' @export
+setMethod(
+  "[", c("CellMapping", "ANY", "ANY", "ANY"),
+  function(x, i, j, ..., drop = FALSE) {
+    ofSpots <- !missing(j)
+    if (missing(i)) {
+      i <- seq_len(nrow(x))
+    }
+    if (!ofSpots) {
+      j <- seq_len(ncol(x))
+    }
+    out <- .plain(x)[i, j]
+    .noneTwice(rownames(out), "cells")
+    .noneTwice(colnames(out), "spots")
+    if (ofSpots) {
+      left <- 1 - unname(rowSums(.mapping(out)))
+      rowData(out)[[.keys$LEFT_OVER]] <- pmin(pmax(left, 0), 1)
+    }
+    .valid(out)
+  }
+)
+
+.noneTwice <- function(names, what) {
+  twice <- unique(names[duplicated(names)])
+  if (length(twice)) {
+    .refuse(
+      sprintf("every one of the %s once", what),
+      sprintf("%d more than once (%s)", length(twice), .some(twice)),
+      "Take each of them once."
+    )
+  }
+}
+
+#' @rdname CellMapping-subset
+#' @export
+setReplaceMethod(
+  "assays", c("CellMapping", "list"),
+  function(x, withDimnames = TRUE, ..., value) {
+    x <- .plain(x)
+    assays(x, withDimnames = withDimnames, ...) <- value
+    .valid(x)
+  }
+)
+
+#' @rdname CellMapping-subset
+#' @export
+setReplaceMethod(
+  "assays", c("CellMapping", "SimpleList"),
+  function(x, withDimnames = TRUE, ..., value) {
+    x <- .plain(x)
+    assays(x, withDimnames = withDimnames, ...) <- value
+    .valid(x)
+  }
+)
+
+#' Scale the rows of a map to sum to 1
+#'
+#' What a row leaves out (`homespot_left_over`) is kept as a number, and never
+#' silently divided away.
+#' This function does it, explicitly: P\[i, \] / sum(P\[i, \]).
+#'
+#' @param map A [CellMapping-class].
+#' @param ... Not used.
+#'
+#' @return A [CellMapping-class] whose rows sum to 1, with a left-over of 0.
+#'
+#' @section Errors:
+#' A cell whose row is empty cannot be scaled: an error of class
+#' `homespot_input_error` names such cells.
+#'
+#' @examples
+#' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' ))
+#' mappingMatrix(renormalise(map[, "spot1"]))
+#'
+#' @name renormalise
+#' @export
+setMethod("renormalise", "CellMapping", function(map, ...) {
+  p <- .mapping(map)
+  total <- unname(rowSums(p))
+  empty <- rownames(map)[total == 0]
+  if (length(empty)) {
+    .refuse(
+      "rows with a sum above 0",
+      sprintf("%d of %d cells without (%s)", length(empty), nrow(map), .some(
+        empty
+      )),
+      "Leave these cells out, or keep the spots they sit at."
+    )
+  }
+  out <- .plain(map)
+  assays(out, withDimnames = FALSE)[[.mappingAssay]] <-
+    .scaleRows(p, 1 / total)
+  rowData(out)[[.keys$LEFT_OVER]] <- rep(0, nrow(out))
+  .valid(out)
+})
+
+# Rows times a factor each, in the matrix's own class.
+.scaleRows <- function(p, factor) {
+  if (is(p, "Matrix")) {
+    p <- as(as(p, "CsparseMatrix"), "generalMatrix")
+    p@x <- p@x * factor[p@i + 1L]
+    p
+  } else {
+    p * factor
+  }
+}

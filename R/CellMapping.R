@@ -1,0 +1,146 @@
+#' Make a CellMapping
+#'
+#' The constructor, for maps that come from elsewhere.
+#' [mapCells()] makes its own.
+#'
+#' @param mapping A matrix of M cells by N spots, dense or sparse, with names
+#'   of both, entries in \[0, 1\] and rows that sum to at most 1.
+#' @param coords Coordinates of the spots: a numeric matrix or data frame of N
+#'   rows and two or three columns.
+#'   Rows with names are matched to the spots by name, others are taken in
+#'   order.
+#'   `NULL`: the map has no coordinates.
+#' @param cells Annotation of the cells: a data frame of M rows, or `NULL`.
+#' @param spots Annotation of the spots: a data frame of N rows, or `NULL`.
+#'   A column `sample_id` names each spot's section.
+#' @param left.over Numeric, one value for each cell: what the row leaves out.
+#'   `NULL`: 1 - the row sum.
+#' @param info The record of the run: a named list.
+#'
+#' @return A [CellMapping-class] of M rows and N columns.
+#'   Where `spots` has no `sample_id`, all spots are of `"sample01"`, as in
+#'   SpatialExperiment.
+#'
+#' @section Errors:
+#' An error of class `homespot_input_error` where names are missing or stand
+#' there more than once, entries are not within \[0, 1\], or row sum +
+#' left-over is not 1 within 1e-4.
+#'
+#' @examples
+#' p <- matrix(c(0.9, 0.2, 0.1, 0.8), 2,
+#'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
+#' )
+#' CellMapping(p, coords = cbind(x = 1:2, y = c(0, 0)))
+#'
+#' @export
+CellMapping <- function(
+    mapping, coords = NULL, cells = NULL, spots = NULL, left.over = NULL,
+    info = list()) {
+  if (length(dim(mapping)) != 2L || is.data.frame(mapping)) {
+    .refuse(
+      "`mapping` to be a matrix of cells by spots", .describe(mapping),
+      "Give a matrix, a dgCMatrix or a DelayedMatrix."
+    )
+  }
+  if (is.null(left.over)) {
+    left.over <- pmin(pmax(1 - unname(rowSums(mapping)), 0), 1)
+  }
+  cells <- .annotation(cells, nrow(mapping), "cells")
+  cells[[.keys$LEFT_OVER]] <- left.over
+  spots <- .annotation(spots, ncol(mapping), "spots")
+  if (is.null(spots$sample_id)) {
+    spots$sample_id <- rep("sample01", ncol(mapping))
+  }
+  names <- dimnames(mapping)
+  .valid(.newMapping(
+    mapping, names[[1L]], names[[2L]], cells, spots,
+    .coordinates(coords, names[[2L]], ncol(mapping)), info
+  ))
+}
+
+# Assembles the SpatialExperiment that .valid() makes a CellMapping of.
+.newMapping <- function(
+    mapping, cellNames, spotNames, cells, spots, coords, info,
+    images = NULL) {
+  dimnames(mapping) <- list(cellNames, spotNames)
+  rownames(cells) <- cellNames
+  rownames(spots) <- spotNames
+  rownames(coords) <- spotNames
+  spots$sample_id <- as.character(spots$sample_id)
+  spe <- SpatialExperiment(
+    assays = stats::setNames(list(mapping), .mappingAssay),
+    rowData = cells, colData = spots, spatialCoords = coords,
+    metadata = stats::setNames(list(info), .keys$HOMESPOT)
+  )
+  if (!is.null(images) && nrow(images) > 0L) {
+    imgData(spe) <- images[images$sample_id %in% spe$sample_id, ]
+  }
+  spe
+}
+
+# Makes the map, which is when its validity is checked, once.
+.valid <- function(spe) {
+  force(spe)
+  tryCatch(new("CellMapping", spe), error = function(e) {
+    .abort(paste0(
+      "Expected a valid map of cells onto spots, found that it is not: ",
+      sub("^invalid class [^:]*:\\s*", "", conditionMessage(e)), "."
+    ))
+  })
+}
+
+# The map as what it extends, of which no validity is asked between steps.
+.plain <- function(map) {
+  as(map, "SpatialExperiment")
+}
+
+.annotation <- function(x, n, what) {
+  if (is.null(x)) {
+    return(make_zero_col_DFrame(n))
+  }
+  x <- as(x, "DataFrame")
+  if (nrow(x) != n) {
+    .refuse(
+      sprintf("annotation of %d %s", n, what), sprintf("%d rows", nrow(x)),
+      "Give one row for each."
+    )
+  }
+  x
+}
+
+# Coordinates as a numeric matrix with column names, in the order of the spots.
+.coordinates <- function(coords, spots, n) {
+  if (is.null(coords)) {
+    return(matrix(numeric(), n, 0L))
+  }
+  coords <- as.matrix(coords)
+  if (!is.numeric(coords) || !ncol(coords) %in% 2:3) {
+    .refuse(
+      "`coords` to be numeric, spots by two or three coordinates",
+      .describe(coords), "Give one row for each spot."
+    )
+  }
+  if (!is.null(rownames(coords)) && !is.null(spots)) {
+    lost <- setdiff(spots, rownames(coords))
+    if (length(lost)) {
+      .refuse(
+        "coordinates for every spot",
+        sprintf("none for %d of %d (%s)", length(lost), n, .some(lost)),
+        "Name the rows of `coords` by spot, or give them no names."
+      )
+    }
+    coords <- coords[spots, , drop = FALSE]
+  }
+  if (nrow(coords) != n) {
+    .refuse(
+      sprintf("coordinates for %d spots", n), sprintf("%d rows", nrow(coords)),
+      "Give one row for each spot."
+    )
+  }
+  if (is.null(colnames(coords))) {
+    colnames(coords) <- .keys$COORDINATES[seq_len(ncol(coords))]
+  }
+  storage.mode(coords) <- "double"
+  rownames(coords) <- spots
+  coords
+}

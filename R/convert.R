@@ -1,0 +1,199 @@
+# Matrices across the bridge: never made dense, never sorted again, and with
+# their names beside them.
+
+# A matrix of genes by cells, as its transpose, to Python: cells by genes.
+setGeneric(".toPython", function(x) standardGeneric(".toPython"))
+
+# R's columns are NumPy's rows: a view, without a copy.
+setMethod(".toPython", "matrix", function(x) {
+  reticulate::r_to_py(unname(x), convert = FALSE)$transpose()
+})
+
+# The slots of genes by cells in columns are those of cells by genes in rows.
+setMethod(".toPython", "dgCMatrix", function(x) {
+  .core()$csr(
+    reticulate::np_array(x@x), reticulate::np_array(x@i),
+    reticulate::np_array(x@p), ncol(x), nrow(x)
+  )
+})
+
+# Sparse classes other than dgCMatrix become it; dense ones a matrix.
+setMethod(".toPython", "Matrix", function(x) {
+  if (is(x, "sparseMatrix")) {
+    x <- as(as(as(x, "dMatrix"), "generalMatrix"), "CsparseMatrix")
+    .toPython(x)
+  } else {
+    .toPython(as.matrix(x))
+  }
+})
+
+setMethod(".toPython", "SparseMatrix", function(x) {
+  .toPython(as(x, "dgCMatrix"))
+})
+
+# Blocks of columns, as large as getAutoBlockSize() says, one after another.
+setMethod(".toPython", "DelayedMatrix", function(x) {
+  blocks <- .core()$Blocks()
+  grid <- colAutoGrid(x)
+  sparse <- DelayedArray::is_sparse(x)
+  for (i in seq_along(grid)) {
+    block <- read_block(x, grid[[i]], as.sparse = sparse)
+    blocks$add(.toPython(block))
+  }
+  blocks$matrix()
+})
+
+# P from Python, cells by spots: float32 becomes double, exactly.
+.fromPython <- function(result) {
+  matrix <- reticulate::py_to_r(result$get("matrix"))
+  if (!is.null(matrix)) {
+    return(matrix)
+  }
+  csr <- result$get("csr")
+  part <- function(name) {
+    as.vector(reticulate::py_to_r(csr$get(name)))
+  }
+  shape <- as.integer(part("shape"))
+  # The slots of cells by spots in rows are those of spots by cells in columns.
+  t(new("dgCMatrix",
+    x = as.double(part("data")), i = as.integer(part("indices")),
+    p = as.integer(part("indptr")), Dim = rev(shape)
+  ))
+}
+
+# The way back, for verbs that read a map: cells by spots stay cells by spots.
+.mapToPython <- function(p) {
+  if (is(p, "DelayedMatrix")) {
+    .toPython(t(p))
+  } else if (is.matrix(p)) {
+    reticulate::r_to_py(unname(p), convert = FALSE)
+  } else {
+    .toPython(t(as(p, "Matrix")))
+  }
+}
+
+# --- the two sides of a mapping ----------------------------------------------
+
+# What a verb needs of an object: values (genes by columns), names of genes and
+# columns, annotation of the columns, their coordinates, images.
+setGeneric(
+  ".side", function(x, assay.type, side) standardGeneric(".side"),
+  signature = "x"
+)
+
+.what <- list(
+  sc = c(table = "single-cell data", column = "cell"),
+  st = c(table = "spatial data", column = "spot")
+)
+
+.bareSide <- function(x, assay.type, side) {
+  what <- .what[[side]]
+  if (!is.null(assay.type)) {
+    .refuse(
+      sprintf("no `%s.assay.type` for a matrix", side),
+      .describe(assay.type),
+      "Leave it out, or give an object that has assays."
+    )
+  }
+  .checkNumbers(x, what[["table"]])
+  genes <- rownames(x)
+  if (is.null(genes) || anyNA(genes)) {
+    .refuse(
+      sprintf("gene names as row names of the %s", what[["table"]]),
+      if (is.null(genes)) "none" else "missing ones",
+      "Set rownames(); rows are genes, columns are cells or spots."
+    )
+  }
+  names <- colnames(x)
+  if (is.null(names)) {
+    names <- sprintf("%s%d", what[["column"]], seq_len(ncol(x)))
+  }
+  if (anyNA(names)) {
+    .refuse(
+      sprintf("names of all %ss", what[["column"]]),
+      sprintf("%d missing", sum(is.na(names))), "Set colnames()."
+    )
+  }
+  list(
+    values = x, genes = genes, names = names, coords = NULL, images = NULL,
+    data = make_zero_col_DFrame(ncol(x))
+  )
+}
+
+.checkNumbers <- function(x, table) {
+  kind <- if (is(x, "sparseMatrix")) "double" else DelayedArray::type(x)
+  if (!kind %in% c("double", "integer", "logical")) {
+    .refuse(
+      sprintf("numbers in the %s", table), sprintf("values of type %s", kind),
+      "Convert them to numbers."
+    )
+  }
+}
+
+setMethod(".side", "matrix", .bareSide)
+setMethod(".side", "Matrix", .bareSide)
+setMethod(".side", "DelayedMatrix", .bareSide)
+setMethod(".side", "SparseMatrix", .bareSide)
+
+setMethod(".side", "ANY", function(x, assay.type, side) {
+  .refuse(
+    sprintf(
+      "a matrix or a SummarizedExperiment as %s", .what[[side]][["table"]]
+    ),
+    .describe(x),
+    "Convert it first, for example by Seurat::as.SingleCellExperiment()."
+  )
+})
+
+setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
+  name <- .assayName(x, assay.type, side)
+  out <- .bareSide(assay(x, name, withDimnames = TRUE), NULL, side)
+  out$data <- colData(x)
+  out$coords <- .ownCoordinates(x)
+  if (is(x, "SpatialExperiment")) {
+    out$images <- imgData(x)
+  }
+  out
+})
+
+# "counts" if there, else the first assay.
+.assayName <- function(x, assay.type, side) {
+  known <- assayNames(x)
+  if (length(known) == 0L) {
+    if (length(assays(x)) && is.null(assay.type)) {
+      return(1L)
+    }
+    .refuse(
+      sprintf("an assay in the %s", .what[[side]][["table"]]), "none",
+      "Add one, for example counts."
+    )
+  }
+  if (is.null(assay.type)) {
+    return(if ("counts" %in% known) "counts" else known[1L])
+  }
+  if (!is.character(assay.type) || length(assay.type) != 1L ||
+        !assay.type %in% known) {
+    .refuse(
+      sprintf("an assay %s in %s", .describe(assay.type), side),
+      sprintf("the assays %s", .some(known, 10L)),
+      sprintf(
+        "Name one of these as %s.assay.type, or leave it out to use %s.",
+        side, if ("counts" %in% known) "counts" else "the first"
+      )
+    )
+  }
+  assay.type
+}
+
+# Coordinates that the object has: spatialCoords, or what a converter makes of
+# Python's obsm["spatial"].
+.ownCoordinates <- function(x) {
+  if (is(x, "SpatialExperiment") && ncol(spatialCoords(x)) > 0L) {
+    return(spatialCoords(x))
+  }
+  if (is(x, "SingleCellExperiment") &&
+        .keys$SPATIAL %in% reducedDimNames(x)) {
+    return(unname(as.matrix(reducedDim(x, .keys$SPATIAL))))
+  }
+  NULL
+}

@@ -1,0 +1,167 @@
+#' Give the cells places
+#'
+#' @description
+#' Reads a position of every cell from the map, and returns the mapped cells
+#' with it: as a SingleCellExperiment with the position in colData, or as a
+#' SpatialExperiment, the reconstructed tissue, genes by cells with
+#' spatialCoords.
+#'
+#' @param map A [CellMapping-class] with coordinates of the spots.
+#' @param sce The single-cell data that was mapped: a SummarizedExperiment or
+#'   any class that extends it, genes by cells; it is not changed.
+#' @param as Class of the result: `"SingleCellExperiment"` or
+#'   `"SpatialExperiment"`.
+#' @param position How a position is read from P: `"k_best"`, the mean of the
+#'   k most probable spots, weighted by their probability; `"argmax"`, the
+#'   most probable spot; `"mean"`, the mean under P.
+#' @param k How many spots `"k_best"` takes.
+#' @param ... Not used.
+#'
+#' @return The mapped cells of `sce`, in the map's order, with the columns
+#'   `homespot_spot`, `homespot_prob`, `homespot_x`, `homespot_y` (and
+#'   `homespot_z`) and `homespot_spread`, the root mean squared distance of the
+#'   spots under P from the position, in the unit of the coordinates, and the
+#'   run's record in `metadata(x)$homespot`.
+#'   A SpatialExperiment has the position in spatialCoords, under the names of
+#'   the spots' coordinates, and as `sample_id` that of the home spot; a
+#'   `sample_id` that `sce` had is kept as `sc_sample_id`.
+#'   Without a home spot, position and spread are missing.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the map has no coordinates, or `sce`
+#' lacks mapped cells.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' tissue <- placeCells(map, demo$sc, as = "SpatialExperiment")
+#' tissue
+#' head(SpatialExperiment::spatialCoords(tissue))
+#'
+#' @name placeCells
+#' @export
+setGeneric(
+  "placeCells",
+  function(
+      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
+      position = "k_best", k = 10L, ...) {
+    standardGeneric("placeCells")
+  },
+  signature = c("map", "sce")
+)
+
+#' @rdname placeCells
+#' @export
+setMethod(
+  "placeCells", c("CellMapping", "SummarizedExperiment"),
+  function(
+      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
+      position = "k_best", k = 10L, ...) {
+    as <- .checkChoice(
+      as, c("SingleCellExperiment", "SpatialExperiment"), "as"
+    )
+    .requireCoordinates(map)
+    lost <- setdiff(rownames(map), colnames(sce))
+    if (length(lost)) {
+      .refuse(
+        "the single-cell data that was mapped",
+        sprintf("data without %d cells (%s)", length(lost), .some(lost)),
+        "Pass that one."
+      )
+    }
+    table <- .cellTable(map, position, k)
+    out <- .asSingleCell(sce)[, rownames(map)]
+    for (name in names(table)) {
+      colData(out)[[name]] <- table[[name]]
+    }
+    metadata(out)[[.keys$HOMESPOT]] <- c(
+      mappingInfo(map), list(position = position, k = .whole(k))
+    )
+    if (as == "SpatialExperiment") .asTissue(out, map, table) else out
+  }
+)
+
+#' @rdname placeCells
+#' @export
+setMethod(
+  "placeCells", c("ANY", "ANY"),
+  function(
+      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
+      position = "k_best", k = 10L, ...) {
+    .requireMapping(map)
+    .refuse(
+      "the single-cell data that was mapped, as a SummarizedExperiment",
+      .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
+    )
+  }
+)
+
+.requireCoordinates <- function(map) {
+  if (ncol(spatialCoords(map)) == 0L) {
+    .refuse(
+      "a map whose spots have coordinates", "one made without",
+      paste(
+        "Map again with `coords`, or set spatialCoords(map): spots by two or",
+        "three coordinates."
+      )
+    )
+  }
+}
+
+# Home spot of every cell, and with coordinates its position, as a DataFrame.
+.cellTable <- function(map, position, k) {
+  coords <- spatialCoords(map)
+  p <- .mapToPython(.mapping(map))
+  value <- .toR(if (ncol(coords) > 0L) {
+    .call("cell_positions", p, unname(coords), position, .whole(k))
+  } else {
+    .call("home_spots", p)
+  })
+  table <- DataFrame(row.names = rownames(map))
+  table[[.keys$SPOT]] <- colnames(map)[value$home + 1L]
+  table[[.keys$PROB]] <- value$probability
+  for (axis in seq_len(ncol(coords))) {
+    table[[.keys$POSITIONS[axis]]] <- value$position[, axis]
+  }
+  if (ncol(coords) > 0L) {
+    table[[.keys$SPREAD]] <- value$spread
+  }
+  empty <- value$probability == 0
+  if (any(empty)) {
+    for (name in names(table)) {
+      table[[name]][empty] <- NA
+    }
+  }
+  table
+}
+
+.asSingleCell <- function(x) {
+  if (is(x, "SpatialExperiment")) {
+    # What a SpatialExperiment has beyond a SingleCellExperiment is the place.
+    imgData(x) <- NULL
+    as(x, "SingleCellExperiment")
+  } else if (is(x, "SingleCellExperiment")) {
+    x
+  } else {
+    as(x, "SingleCellExperiment")
+  }
+}
+
+.asTissue <- function(sce, map, table) {
+  axes <- colnames(spatialCoords(map))
+  coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
+  dimnames(coords) <- list(colnames(sce), axes)
+  if (!is.null(sce$sample_id)) {
+    sce$sc_sample_id <- sce$sample_id
+  }
+  home <- match(table[[.keys$SPOT]], colnames(map))
+  sample <- map$sample_id[home]
+  sample[is.na(sample)] <- "unplaced"
+  sce$sample_id <- sample
+  spe <- SpatialExperiment::toSpatialExperiment(sce, spatialCoords = coords)
+  images <- imgData(map)
+  if (!is.null(images) && nrow(images) > 0L) {
+    imgData(spe) <- images[images$sample_id %in% spe$sample_id, ]
+  }
+  spe
+}

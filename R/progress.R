@@ -1,0 +1,26 @@
+# The progress of long work: a bar of cli where someone is looking, else
+# nothing; or a function of the user's.
+.progress <- function(progress, what, envir = parent.frame()) {
+  if (is.function(progress)) {
+    return(progress)
+  }
+  if (is.null(progress)) {
+    progress <- interactive()
+  }
+  if (!.checkFlag(progress, "progress")) {
+    return(FALSE)
+  }
+  bar <- cli::cli_progress_bar(
+    what,
+    total = NA, format = paste(
+      "{cli::pb_name}{cli::pb_spin} {cli::pb_current}/{cli::pb_total}",
+      "{cli::pb_status}"
+    ), .envir = envir, clear = TRUE
+  )
+  function(done, total, note) {
+    cli::cli_progress_update(
+      set = done, total = total, status = note, id = bar, .envir = envir
+    )
+    NULL
+  }
+}

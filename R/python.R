@@ -1,0 +1,417 @@
+# Which Python computes. In this order: the one that is already loaded, or
+# hosts this R process; the one that the user named; the basilisk environment.
+# One that lacks something is an error, and never a reason to try the next.
+
+.state <- new.env(parent = emptyenv())
+
+# What the core imports, and the oldest version it works with: the lower ends
+# of pyproject.toml's ranges, against which a test holds them.
+.needed <- c(
+  anndata = "0.11", numba = "0.61", numpy = "2.0", pandas = "2.2",
+  psutil = "5.9", scipy = "1.13", threadpoolctl = "3.5", torch = "2.4",
+  tqdm = "4.66", typer = "0.15"
+)
+
+.oldestPython <- "3.11"
+
+#' Which Python computes
+#'
+#' @description
+#' The numbers come from a core in Python, which is part of this package.
+#' `homespotPython()` says which Python runs it, and why; it starts that
+#' Python if none runs yet.
+#' `hasPython()` tells whether one can be had, and gives the reason as a
+#' message where not.
+#'
+#' The Python is chosen in this order:
+#'
+#' 1. the Python that is already loaded into this R process, or hosts it (R
+#'    inside Python, by rpy2);
+#' 2. the one that the user named: `options(homespot.python = )`, the path of
+#'    a Python or of a virtual environment, else the environment variable
+#'    `RETICULATE_PYTHON`;
+#' 3. an environment that basilisk makes, with exact versions, at the first
+#'    call.
+#'    It holds torch: on Linux with CUDA, several gigabytes.
+#'
+#' @details
+#' There is no falling through: a Python of step 1 or 2 that lacks a package
+#' is an error.
+#' R can load one Python per session, so another one needs a fresh session.
+#' The core is loaded from the installed R package, so that both halves are of
+#' one version; a homespot that a hosting Python has loaded already has to be
+#' of this version.
+#' Nothing is ever run in a forked process: after Python's compiled loops have
+#' run, forks die or hang.
+#'
+#' @return
+#' `homespotPython()`: a list of class `homespotPython`, which prints itself,
+#' with `python` (the path), `why`, `version` (of Python), `homespot` (version
+#' of the core), `core` (the folder it was loaded from) and `packages`
+#' (versions, named by package).
+#' `hasPython()`: `TRUE` or `FALSE`.
+#'
+#' @section Errors:
+#' Of class `homespot_dependency_error` if the Python lacks a package, has one
+#' that is too old, has loaded a homespot of another version, or if the
+#' environment cannot be made.
+#' The message names what is missing and the ways out.
+#'
+#' @examples
+#' if (hasPython()) {
+#'   homespotPython()
+#' }
+#'
+#' @export
+homespotPython <- function() {
+  .core()
+  .state$python
+}
+
+#' @rdname homespotPython
+#' @export
+hasPython <- function() {
+  tryCatch(
+    {
+      .core()
+      TRUE
+    },
+    homespot_error = function(e) {
+      message(conditionMessage(e))
+      FALSE
+    }
+  )
+}
+
+#' @export
+print.homespotPython <- function(x, ...) {
+  cat(
+    sprintf("Python:   %s (%s)\n", x$python, x$version),
+    sprintf("why:      %s\n", x$why),
+    sprintf("homespot: %s, from %s\n", x$homespot, x$core),
+    sprintf("packages: %s\n", paste(names(x$packages), x$packages,
+      collapse = ", "
+    )),
+    sep = ""
+  )
+  invisible(x)
+}
+
+# The door to the core, opened once per session.
+.core <- function() {
+  if (is.null(.state$bridge)) {
+    .connect()
+  }
+  .state$bridge
+}
+
+.connect <- function() {
+  why <- .loadedPython()
+  if (is.null(why)) {
+    named <- .namedPython()
+    why <- if (is.null(named)) .startBasilisk() else .startNamed(named)
+  }
+  config <- reticulate::py_config()
+  found <- .inspectLoaded()
+  .requireCore(found, config$python, loaded = TRUE)
+  bridge <- .importBridge(found)
+  about <- reticulate::py_to_r(bridge$about())
+  if (!identical(about$version, .ownVersion())) {
+    .refuseVersion(about$version, config$python)
+  }
+  .state$python <- structure(
+    list(
+      python = config$python, why = why, version = found$python,
+      homespot = about$version, core = about$folder,
+      packages = unlist(found$packages)
+    ),
+    class = "homespotPython"
+  )
+  .state$bridge <- bridge
+}
+
+.ownVersion <- function() {
+  as.character(utils::packageVersion("homespot"))
+}
+
+# --- 1. already loaded -------------------------------------------------------
+
+# Why the loaded Python is used, or NULL where none is loaded.
+.loadedPython <- function() {
+  why <- if (reticulate::py_available(initialize = FALSE)) {
+    "it was already loaded into this R process"
+  } else if (.isHosted()) {
+    "it hosts this R process"
+  }
+  named <- .namedPython()
+  if (!is.null(why) && !is.null(named) &&
+        !.samePrefix(named$python, .inspectLoaded()$prefix)) {
+    why <- sprintf(
+      "%s (%s names %s, which cannot be loaded beside it)",
+      why, named$by, named$python
+    )
+  }
+  why
+}
+
+# Whether a Python hosts this process. reticulate looks for that first; with a
+# RETICULATE_PYTHON that does not exist it stops before it looks for more.
+.isHosted <- function() {
+  nowhere <- tempfile("no-python-")
+  config <- tryCatch(
+    .withEnv("RETICULATE_PYTHON", nowhere, reticulate::py_discover_config()),
+    error = function(e) NULL
+  )
+  !is.null(config)
+}
+
+.withEnv <- function(name, value, expr) {
+  old <- Sys.getenv(name, unset = NA)
+  on.exit(if (is.na(old)) {
+    Sys.unsetenv(name)
+  } else {
+    do.call(Sys.setenv, stats::setNames(list(old), name))
+  })
+  do.call(Sys.setenv, stats::setNames(list(value), name))
+  force(expr)
+}
+
+# --- 2. named by the user ----------------------------------------------------
+
+.namedPython <- function() {
+  option <- getOption("homespot.python")
+  variable <- Sys.getenv("RETICULATE_PYTHON")
+  if (!is.null(option)) {
+    list(
+      python = .pythonPath(.checkString(option, "options(homespot.python)")),
+      by = "options(homespot.python)"
+    )
+  } else if (nzchar(variable) && variable != "managed") {
+    list(python = .pythonPath(variable), by = "RETICULATE_PYTHON")
+  }
+}
+
+# A virtual environment stands for its Python.
+.pythonPath <- function(path) {
+  path <- path.expand(path)
+  if (dir.exists(path)) {
+    inside <- file.path(path, c("bin/python", "Scripts/python.exe", "python"))
+    inside <- inside[file.exists(inside) & !dir.exists(inside)]
+    if (length(inside)) {
+      path <- inside[1L]
+    }
+  }
+  path
+}
+
+.startNamed <- function(named) {
+  found <- .inspectFile(named)
+  .requireCore(found, named$python, loaded = FALSE)
+  .withEnv("RETICULATE_PYTHON", named$python, reticulate::py_config())
+  if (!identical(.inspectLoaded()$prefix, found$prefix)) {
+    .refusePython(
+      sprintf("Python %s, which %s names", named$python, named$by),
+      sprintf("reticulate running %s", reticulate::py_config()$python),
+      named$python, character(), TRUE
+    )
+  }
+  sprintf("%s names it", named$by)
+}
+
+# --- 3. basilisk -------------------------------------------------------------
+
+.startBasilisk <- function() {
+  message(
+    "homespot: starting its own Python environment (basilisk). The first ",
+    "time it is made, from several gigabytes of packages."
+  )
+  # fork = FALSE whatever getBasiliskFork() says; shared = TRUE loads it into
+  # this process, which holds no other Python.
+  process <- tryCatch(
+    basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = TRUE),
+    error = function(e) {
+      .refusePython(
+        "a Python environment made by basilisk",
+        sprintf("an error (%s)", conditionMessage(e)), NULL, character(), FALSE
+      )
+    }
+  )
+  if (!is.environment(process)) {
+    basilisk::basiliskStop(process)
+    .refusePython(
+      "a Python environment that can be loaded into this R process",
+      "basilisk's fall-back to an R of its own", NULL, character(), FALSE
+    )
+  }
+  "basilisk made it, since no Python is loaded or named"
+}
+
+# --- the check ---------------------------------------------------------------
+
+.inspection <- function() {
+  c(
+    "import sys",
+    "from importlib import metadata",
+    "packages = {}",
+    sprintf("for name in '%s'.split():", paste(names(.needed), collapse = " ")),
+    "    try:",
+    "        packages[name] = metadata.version(name)",
+    "    except metadata.PackageNotFoundError:",
+    "        packages[name] = ''",
+    "host = getattr(sys.modules.get('homespot'), '__version__', '')",
+    "found = {'python': '.'.join(map(str, sys.version_info[:3])),",
+    "         'prefix': sys.prefix, 'host': host, 'packages': packages}"
+  )
+}
+
+.inspectLoaded <- function() {
+  code <- paste(.inspection(), collapse = "\n")
+  reticulate::py_run_string(code, local = TRUE)$found
+}
+
+# The same, asked of a Python that is not loaded: once loaded it stays.
+.inspectFile <- function(named) {
+  script <- tempfile(fileext = ".py")
+  on.exit(unlink(script))
+  writeLines(c(
+    .inspection(), "for key in ('python', 'prefix'):",
+    "    print(key, found[key], sep='=')",
+    "for name, value in packages.items():", "    print(name, value, sep='=')"
+  ), script)
+  lines <- tryCatch(
+    suppressWarnings(system2(
+      named$python, shQuote(script),
+      stdout = TRUE, stderr = FALSE
+    )),
+    error = function(e) NULL
+  )
+  if (length(lines) < 2L || !is.null(attr(lines, "status"))) {
+    .refusePython(
+      sprintf("a Python at %s, which %s names", named$python, named$by),
+      "none that runs", named$python, character(), FALSE
+    )
+  }
+  key <- sub("=.*", "", lines)
+  value <- sub("^[^=]*=", "", lines)
+  packages <- !key %in% c("python", "prefix")
+  list(
+    python = value[key == "python"], prefix = value[key == "prefix"],
+    host = "",
+    packages = as.list(stats::setNames(value[packages], key[packages]))
+  )
+}
+
+.samePrefix <- function(python, prefix) {
+  found <- tryCatch(
+    .inspectFile(list(python = python, by = "")),
+    homespot_error = function(e) NULL
+  )
+  identical(found$prefix, prefix)
+}
+
+.requireCore <- function(found, python, loaded) {
+  if (numeric_version(found$python) < .oldestPython) {
+    .refusePython(
+      sprintf("Python %s or later", .oldestPython),
+      sprintf("Python %s at %s", found$python, python), NULL, character(),
+      loaded
+    )
+  }
+  versions <- unlist(found$packages)[names(.needed)]
+  lacking <- names(.needed)[!nzchar(versions)]
+  if (length(lacking)) {
+    .refusePython(
+      sprintf(
+        "Python packages %s in %s",
+        paste(names(.needed), collapse = ", "), python
+      ),
+      sprintf("no %s", paste(lacking, collapse = ", ")),
+      python, lacking, loaded
+    )
+  }
+  # "2.13.0+cpu", "2.0rc1": the leading numbers count.
+  plain <- sub("^([0-9]+(\\.[0-9]+)*).*$", "\\1", versions)
+  old <- names(.needed)[numeric_version(plain) < .needed]
+  if (length(old)) {
+    .refusePython(
+      sprintf(
+        "%s in %s",
+        paste0(old, " >= ", .needed[old], collapse = ", "), python
+      ),
+      paste(old, versions[old], collapse = ", "), python,
+      paste0(old, ">=", .needed[old]), loaded
+    )
+  }
+}
+
+# The error that names what is missing and the three ways out.
+.refusePython <- function(what, found, python, install, loaded) {
+  fresh <- if (loaded) "In a fresh R session, name" else "Name"
+  ways <- c(
+    if (length(install)) {
+      sprintf(
+        "Install it: %s -m pip install %s", python,
+        paste(shQuote(install, type = "sh"), collapse = " ")
+      )
+    } else {
+      "Repair that Python, or the connection it is installed over"
+    },
+    sprintf(
+      paste(
+        "%s another Python, by options(homespot.python = \"/path/to/python\")",
+        "or the environment variable RETICULATE_PYTHON"
+      ),
+      fresh
+    ),
+    sprintf(
+      paste(
+        "%s none (RETICULATE_PYTHON unset), and homespot makes an environment",
+        "of its own, with basilisk"
+      ),
+      fresh
+    )
+  )
+  .refuse(
+    what, found,
+    paste0(
+      "Three ways out:\n",
+      paste0(seq_along(ways), ". ", ways, ".", collapse = "\n")
+    ),
+    "homespot_dependency_error"
+  )
+}
+
+.refuseVersion <- function(version, python) {
+  .refuse(
+    sprintf(
+      "homespot %s in the Python that is loaded (%s)", .ownVersion(), python
+    ),
+    sprintf("homespot %s, loaded there already", version),
+    paste0(
+      "Both halves have to be of one version. Three ways out:\n",
+      "1. Install the same version on both sides.\n",
+      "2. Do not import homespot in that Python before R uses it: R brings ",
+      "its own.\n",
+      "3. Use homespot from R in an R process of its own."
+    ),
+    "homespot_dependency_error"
+  )
+}
+
+# --- the core ----------------------------------------------------------------
+
+.importBridge <- function(found) {
+  if (nzchar(found$host)) {
+    if (!identical(found$host, .ownVersion())) {
+      .refuseVersion(found$host, reticulate::py_config()$python)
+    }
+    return(reticulate::import("homespot.bridge", convert = FALSE))
+  }
+  path <- system.file("python", package = "homespot", mustWork = TRUE)
+  # Nothing is compiled into the installed package.
+  system <- reticulate::import("sys", convert = FALSE)
+  old <- reticulate::py_to_r(system$dont_write_bytecode)
+  reticulate::py_set_attr(system, "dont_write_bytecode", TRUE)
+  on.exit(reticulate::py_set_attr(system, "dont_write_bytecode", old))
+  reticulate::import_from_path("homespot.bridge", path, convert = FALSE)
+}

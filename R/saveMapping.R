@@ -1,0 +1,162 @@
+#' Save and load a map
+#'
+#' One file format for both languages: .h5ad, which Python's
+#' `homespot.load()` and `homespot.save()` read and write as well.
+#'
+#' @param map A [CellMapping-class].
+#' @param path Path of the file; it ends in `.h5ad`.
+#'   An existing file is replaced, and the new one appears whole or not at all.
+#'
+#' @return `saveMapping()`: `path`, invisibly.
+#'   `loadMapping()`: a [CellMapping-class], with spatialCoords named `x`, `y`
+#'   (and `z`).
+#'
+#' @details
+#' P is written in the type it was computed with (float32 unless asked
+#' otherwise), dense or sparse as it is.
+#' Columns of rowData and colData that are numbers, logical, character or
+#' factors are kept; others, and images, are left out with a warning that
+#' names them.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the path has another ending or its
+#' folder is not there, or if the file is no map or of a newer format.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st, k.best = 20L)
+#' path <- tempfile(fileext = ".h5ad")
+#' saveMapping(map, path)
+#' loadMapping(path)
+#'
+#' @export
+saveMapping <- function(map, path) {
+  .requireMapping(map)
+  path <- path.expand(.checkString(path, "path"))
+  coords <- spatialCoords(map)
+  if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
+    .warn(sprintf("Left out %d image(s).", nrow(imgData(map))))
+  }
+  .call(
+    "save", path, .mapToPython(.mapping(map)), rownames(map), colnames(map),
+    .columnsToPython(rowData(map), "cells"),
+    .columnsToPython(colData(map), "spots"),
+    .recordToPython(mappingInfo(map)),
+    if (ncol(coords) > 0L) unname(coords)
+  )
+  invisible(path)
+}
+
+#' @rdname saveMapping
+#' @export
+loadMapping <- function(path) {
+  path <- path.expand(.checkString(path, "path"))
+  value <- .call("load", path)
+  cells <- .columnsFromPython(value$get("obs"))
+  spots <- .columnsFromPython(value$get("var"))
+  coords <- reticulate::py_to_r(value$get("coordinates"))
+  cellNames <- .toR(value$get("cells"))
+  spotNames <- .toR(value$get("spots"))
+  if (is.null(coords)) {
+    coords <- matrix(numeric(), length(spotNames), 0L)
+  } else {
+    colnames(coords) <- .keys$COORDINATES[seq_len(ncol(coords))]
+    spots <- spots[setdiff(names(spots), colnames(coords))]
+  }
+  if (is.null(spots$sample_id)) {
+    spots$sample_id <- rep("sample01", length(spotNames))
+  }
+  .valid(.newMapping(
+    .fromPython(value), cellNames, spotNames,
+    .frame(cells, length(cellNames)), .frame(spots, length(spotNames)), coords,
+    reticulate::py_to_r(value$get("record"))
+  ))
+}
+
+.frame <- function(columns, n) {
+  out <- make_zero_col_DFrame(n)
+  for (name in names(columns)) {
+    out[[name]] <- columns[[name]]
+  }
+  out
+}
+
+# Columns cross as their kind, and values or codes with levels; a missing value
+# is no string "NA" and no whole number.
+.columnsToPython <- function(table, what) {
+  columns <- lapply(as.list(table), .columnToPython)
+  left <- vapply(columns, is.null, NA)
+  if (any(left)) {
+    .warn(sprintf(
+      "Left out %d column(s) of the %s that are no plain vectors (%s).",
+      sum(left), what, .some(names(columns)[left])
+    ))
+  }
+  do.call(reticulate::dict, c(columns[!left], list(convert = FALSE)))
+}
+
+.columnToPython <- function(x) {
+  if (is(x, "Rle")) {
+    x <- as.vector(x)
+  }
+  if (is.factor(x)) {
+    list(
+      kind = if (is.ordered(x)) "ordered" else "factor",
+      codes = .numbers(ifelse(is.na(x), 0L, as.integer(x)) - 1L),
+      levels = as.list(levels(x))
+    )
+  } else if (is.object(x) || !is.null(dim(x))) {
+    NULL
+  } else if (is.character(x)) {
+    levels <- unique(x[!is.na(x)])
+    codes <- match(x, levels, nomatch = 0L) - 1L
+    list(kind = "character", codes = .numbers(codes), levels = as.list(levels))
+  } else if (is.logical(x)) {
+    list(kind = "logical", values = .numbers(ifelse(is.na(x), -1, x)))
+  } else if (is.integer(x)) {
+    list(kind = "integer", values = .numbers(x))
+  } else if (is.double(x)) {
+    list(kind = "double", values = .numbers(x))
+  }
+}
+
+.numbers <- function(x) {
+  as.array(as.double(x))
+}
+
+.columnsFromPython <- function(columns) {
+  lapply(reticulate::py_to_r(columns), function(column) {
+    if (column$kind %in% c("factor", "ordered", "character")) {
+      levels <- as.vector(column$levels)
+      codes <- as.vector(column$codes) + 1L
+      codes[codes == 0L] <- NA
+      text <- as.character(levels)[codes]
+      if (column$kind == "character") {
+        text
+      } else {
+        factor(text, levels, ordered = column$kind == "ordered")
+      }
+    } else {
+      values <- as.vector(column$values)
+      switch(column$kind,
+        logical = ifelse(values < 0, NA, values > 0),
+        integer = as.integer(ifelse(is.nan(values), NA, values)),
+        double = values
+      )
+    }
+  })
+}
+
+# Vectors longer than one become arrays, scalars stay scalars; arrays of one
+# dimension, as they come from the core, stay what they are.
+.recordToPython <- function(x) {
+  if (is.list(x)) {
+    lapply(x, .recordToPython)
+  } else if (is.factor(x)) {
+    .recordToPython(as.character(x))
+  } else if (is.atomic(x) && length(x) != 1L && !is.null(x)) {
+    as.array(x)
+  } else {
+    x
+  }
+}
