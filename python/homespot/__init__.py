@@ -1,7 +1,7 @@
 """homespot: every cell finds its home spot.
 
-Maps dissociated single cells onto spatial transcriptomics: `map_cells` learns a cells x spots matrix of probabilities, from
-which follow places, genes in space and cell types per spot.
+Maps dissociated single cells onto spatial transcriptomics: `map_cells` learns a cells x spots matrix of
+probabilities, from which follow places, genes in space and cell types per spot.
 """
 
 from . import datasets, methods

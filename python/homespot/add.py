@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from .checks import is_sparse
 from .errors import InputError, expected, some
 from .keys import COORDINATES, HOMESPOT, LEFT_OVER, PROB, SPATIAL, SPOT, SPOT_CELLS
-from .mapping import check_mapping
+from .mapping import check_adata, check_mapping, refuse_duplicates
 from .place import cell_positions, home_spots
 
 __all__ = ["add_mapping"]
@@ -32,15 +35,15 @@ def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
     return table
 
 
-def _spread_rows(matrix: object, at: pd.Index, index: pd.Index) -> object:
+def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
     """Bring a matrix with rows `at` to the rows of `index`; rows that were not mapped stay empty."""
     if at.equals(index):
-        return matrix.copy()  # type: ignore[attr-defined]
+        return matrix.copy()
     rows = index.get_indexer(at)
-    if sparse.issparse(matrix):
+    if is_sparse(matrix):
         place = sparse.csr_matrix((np.ones(len(at)), (rows, np.arange(len(at)))), shape=(len(index), len(at)))
         return sparse.csr_matrix(place.astype(matrix.dtype) @ matrix)
-    out = np.zeros((len(index), matrix.shape[1]), dtype=matrix.dtype)  # type: ignore[attr-defined]
+    out = np.zeros((len(index), matrix.shape[1]), dtype=matrix.dtype)
     out[rows] = matrix
     return out
 
@@ -48,11 +51,12 @@ def _spread_rows(matrix: object, at: pd.Index, index: pd.Index) -> object:
 def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     """Return a copy of `adata` with the map in it.
 
-    Where the observations of `adata` are the mapped cells: ``obs`` gets ``homespot_spot``, ``homespot_prob``, the position
-    ``homespot_x``, ``homespot_y`` (``homespot_z``), ``homespot_spread`` and ``homespot_left_over``, and ``obsm["homespot"]``
-    is P (cells x spots, each row summing to 1 less the left-over). Where they are the spots: ``obs`` gets
-    ``homespot_cells``, the expected number of cells, and ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is
-    the run's record. Cells or spots that were dropped before mapping get missing values and zeros.
+    Where the observations of `adata` are the mapped cells: ``obs`` gets ``homespot_spot``, ``homespot_prob``,
+    the position ``homespot_x``, ``homespot_y`` (``homespot_z``), ``homespot_spread`` and
+    ``homespot_left_over``, and ``obsm["homespot"]`` is P (cells x spots, each row summing to 1 less the
+    left-over). Where they are the spots: ``obs`` gets ``homespot_cells``, the expected number of cells, and
+    ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is the run's record. Cells or spots that
+    were dropped before mapping get missing values and zeros.
 
     Parameters
     ----------
@@ -64,19 +68,26 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     Raises
     ------
     InputError
-        If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds both.
+        If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds
+        both.
     """
     check_mapping(mapping)
+    check_adata(adata, "adata")
+    refuse_duplicates(adata.obs_names, "cells or spots")
     as_cells = mapping.obs_names.isin(adata.obs_names)
     as_spots = mapping.var_names.isin(adata.obs_names)
     if as_cells.all() == as_spots.all():
-        found = "the names of both" if as_cells.all() else f"{some(adata.obs_names)}"
+        both = bool(as_cells.all())
         raise InputError(
             expected(
-                f"data with all mapped cells ({some(mapping.obs_names)}) or all spots ({some(mapping.var_names)})",
-                found,
-                "Pass one of the two data sets that were mapped"
-                + (", with cells and spots named differently." if as_cells.all() else "."),
+                f"data with all {mapping.n_obs} mapped cells ({some(mapping.obs_names)}) "
+                f"or all {mapping.n_vars} spots ({some(mapping.var_names)})",
+                "the names of both"
+                if both
+                else f"{as_cells.sum()} of the cells and {as_spots.sum()} of the spots",
+                "Name cells and spots differently."
+                if both
+                else "Pass the data that was mapped, or take the part of the mapping with subset().",
             )
         )
     out = adata.to_memory() if adata.isbacked else adata.copy()
@@ -86,7 +97,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         mass = np.asarray(mapping.X.sum(axis=0, dtype=np.float64)).ravel()
         table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
         matrix, names = mapping.X.T, mapping.var_names
-        matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
+        matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     out.obs[list(table.columns)] = table.reindex(out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
     out.uns[HOMESPOT] = dict(mapping.uns[HOMESPOT])

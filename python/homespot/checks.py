@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+from scipy import sparse
 
 from .errors import InputError, expected, some
 
-__all__ = ["one_of", "whole", "within"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["is_sparse", "one_of", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
     """Refuse a `value` that is not one of the `options`."""
-    if value not in options:
+    if not isinstance(value, str) or value not in options:
         raise InputError(
             expected(f"{name} to be one of {some(options, 20)}", repr(value), "Use one of these.")
         )
 
 
-def within(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
-    """Refuse a number outside [low, high], or (low, high] where `open_low`."""
-    ok = isinstance(value, int | float) and low <= value <= high and not (open_low and value == low)
-    if not ok:
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
-        raise InputError(
-            expected(f"{name} to be a number in {interval}", repr(value), "Choose a value in it.")
-        )
+def within(name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> None:
+    """Refuse what is not a finite number from `low` to `high`, or above `low` where `open_low`."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
+        return
+    bounds = f"above {low:g}" if open_low else f"of at least {low:g}"
+    if high < math.inf:
+        bounds = f"{bounds} and at most {high:g}" if open_low else f"from {low:g} to {high:g}"
+    raise InputError(expected(f"{name} to be a number {bounds}", _shown(value), "Choose such a number."))
 
 
 def whole(name: str, value: object, low: int) -> None:
     """Refuse what is not a whole number of at least `low`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
         raise InputError(
-            expected(f"{name} to be a whole number of at least {low}", repr(value), "Choose such a number.")
+            expected(f"{name} to be a whole number of at least {low}", _shown(value), "Choose such a number.")
         )
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, Real) else repr(value)
+
+
+def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
+    """Whether `x` is sparse; here every sparse matrix is taken to have the methods of CSR."""
+    return bool(sparse.issparse(x))

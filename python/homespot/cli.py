@@ -18,6 +18,7 @@ from ._version import __version__
 from .errors import DataWarning, HomespotError, InputError, expected
 from .keys import HOMESPOT, SPATIAL
 from .map import spot_coordinates
+from .mapping import check_target, read_whole, write_whole
 from .place import cell_positions
 
 __all__ = ["main"]
@@ -29,8 +30,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="""Put dissociated single cells back into tissue.
 
-    **homespot demo** shows the whole way on data of its own. On your data, as .h5ad files (cells x genes, and spots x genes
-    with coordinates in obsm["spatial"]):
+    **homespot demo** shows the whole way on data of its own. On your data, as .h5ad files (cells x genes, and
+    spots x genes with coordinates in obsm["spatial"]):
 
     homespot map cells.h5ad spots.h5ad -o map.h5ad
 
@@ -44,26 +45,6 @@ Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it app
 
 def _say(as_json: bool, values: dict[str, Any], text: str) -> None:
     typer.echo(json.dumps(values) if as_json else text)
-
-
-def _read(path: Path) -> ad.AnnData:
-    if not path.is_file():
-        raise InputError(expected("an .h5ad file", f"no file at {str(path)!r}", "Check the path."))
-    try:
-        return ad.read_h5ad(path)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            expected("an .h5ad file", f"{str(path)!r} ({error})", "Write it with AnnData.")
-        ) from error
-
-
-def _write(adata: ad.AnnData, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        adata.write_h5ad(partial, compression="gzip")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:
@@ -106,9 +87,12 @@ def map_command(
 
     Counts or log values are recognised; genes are matched by name.
     """
+    check_target(output)
+    parameters = _parameters(setting or [])
+    methods.get(method).settings(preset, parameters)
     mapping = map_cells(
-        _read(sc),
-        _read(st),
+        read_whole(sc),
+        read_whole(st),
         method,
         preset=preset,
         sc_layer=sc_layer,
@@ -120,7 +104,7 @@ def map_command(
         seed=seed,
         device=device,
         progress=False if as_json else None,
-        **_parameters(setting or []),
+        **parameters,
     )
     save(mapping, output)
     record = mapping.uns[HOMESPOT]
@@ -142,12 +126,13 @@ def map_command(
     _say(
         as_json,
         summary,
-        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots over {summary['genes']} genes by {method} on "
-        f"{record['device']}.\n"
+        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots over {summary['genes']} genes "
+        f"by {method} on {record['device']}.\n"
         f"Single-cell data: {record['sc_scale']} ({record['sc_scale_evidence']}); "
         f"spatial data: {record['st_scale']} ({record['st_scale_evidence']}).\n"
-        f"{'Converged' if summary['converged'] else 'Did not converge'} after {summary['iterations']} iterations; "
-        f"marginal errors {summary['error_cells']:.1e} (cells), {summary['error_spots']:.1e} (spots).\n"
+        f"{'Converged' if summary['converged'] else 'Did not converge'} after "
+        f"{summary['iterations']} iterations; marginal errors {summary['error_cells']:.1e} (cells), "
+        f"{summary['error_spots']:.1e} (spots).\n"
         f"Wrote {output}",
     )
 
@@ -157,18 +142,20 @@ def place(
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
     output: Out = Path("placed.h5ad"),
-    position: Annotated[str, typer.Option(help="argmax, k_best or mean.")] = "k_best",
+    position: Annotated[str, typer.Option(help="median, mean, k_best or argmax.")] = "median",
     k: Annotated[int, typer.Option(help="How many spots k_best takes.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Give the mapped cells coordinates: obsm["spatial"], and home spot, probability and spread in obs."""
-    placed = place_cells(load(mapping), _read(sc), position=position, k=k)  # type: ignore[arg-type]
-    _write(placed, output)
+    check_target(output)
+    placed = place_cells(load(mapping), read_whole(sc), position=position, k=k)  # type: ignore[arg-type]
+    write_whole(placed, output)
     spread = float(placed.obs["homespot_spread"].median())
     _say(
         as_json,
         {"output": str(output), "cells": placed.n_obs, "median_spread": spread},
-        f"Placed {placed.n_obs} cells; median spread {spread:.4g} in the unit of the coordinates.\nWrote {output}",
+        f"Placed {placed.n_obs} cells; median spread {spread:.4g} in the unit of the coordinates.\n"
+        f"Wrote {output}",
     )
 
 
@@ -188,7 +175,7 @@ def simulate(
 ) -> None:
     """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""
     sc, st = simulate_spots(
-        _read(cells),
+        read_whole(cells),
         cells_per_spot=cells_per_spot,
         n_parts=n_parts,
         part=part,
@@ -197,8 +184,8 @@ def simulate(
         seed=seed,
     )
     output.mkdir(parents=True, exist_ok=True)
-    _write(sc, output / "sc.h5ad")
-    _write(st, output / "st.h5ad")
+    write_whole(sc, output / "sc.h5ad")
+    write_whole(st, output / "st.h5ad")
     _say(
         as_json,
         {
@@ -242,7 +229,10 @@ def demo(
     ] = Path("homespot-demo"),
     as_json: Json = False,
 ) -> None:
-    """Map the package's own data, whose truth is known: cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad, demo.png."""
+    """Map the package's own data, whose truth is known.
+
+    Writes cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad and demo.png.
+    """
     output.mkdir(parents=True, exist_ok=True)
     sc, st = make_demo()
     mapping = map_cells(sc, st, progress=False if as_json else None)
@@ -261,15 +251,16 @@ def demo(
         "random spot": random,
     }
     error = {name: metrics.distances(truth, xy)["euclidean"] for name, xy in found.items()}
-    _write(sc, output / "cells.h5ad")
-    _write(add_mapping(st, mapping), output / "spots.h5ad")
+    write_whole(sc, output / "cells.h5ad")
+    write_whole(add_mapping(st, mapping), output / "spots.h5ad")
     save(mapping, output / "map.h5ad")
-    _write(placed, output / "placed.h5ad")
+    write_whole(placed, output / "placed.h5ad")
     figure = _demo_figure(sc, st, placed, output / "demo.png")
     _say(
         as_json,
         {"output": str(output), "figure": figure, "mean_error_um": error},
-        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots.\nMean distance from where the cells really sat:\n"
+        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots.\n"
+        "Mean distance from where the cells really sat:\n"
         + "\n".join(f"  {name:<24} {value:6.0f} um" for name, value in error.items())
         + f"\nWrote {output}/map.h5ad, placed.h5ad"
         + (
@@ -328,7 +319,7 @@ def main() -> None:
     )
     try:
         app()
-    except HomespotError as error:
+    except (HomespotError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
 

@@ -19,8 +19,8 @@ from .keys import COORDINATES, SPATIAL
 __all__ = ["SOURCES", "folder", "load", "names"]
 
 SOURCES = {
-    "drosophila": "Karaiskos et al. 2017 (GEO GSE95025) and the BDTNP atlas, as in the DREAM challenge (dream-sctc/Data)",
-    "li2022_starmap_sim": "Li et al. 2022, Dataset10 (QuKunLab/SpatialBenchmarking), cells of Wang et al. 2018",
+    "drosophila": "Karaiskos et al. 2017 (GEO GSE95025) and the BDTNP atlas, as in DREAM (dream-sctc/Data)",
+    "li2022_starmap_sim": "Li et al. 2022, Dataset10 (QuKunLab/SpatialBenchmarking), of Wang et al. 2018",
     "merfish_visp": "Allen Institute MERFISH VISp (SpaceTx), as distributed with Tangram",
     "pdac_moncada": "Moncada et al. 2020 (GEO GSE111672), as packaged by CARD",
     "seqfish_cortex_tasic": "Zhu et al. 2018 and Tasic et al. 2016 (BIRSBIO2020.seqFISH)",
@@ -45,8 +45,8 @@ def folder(name: str) -> Path:
     Raises
     ------
     InputError
-        If the name is not known, the folder is not there (the message says where the data comes from), or a file is
-        missing or differs.
+        If the name is not known, the folder is not there (the message says where the data comes from), or a
+        file is missing or differs.
     """
     if name not in SOURCES:
         raise InputError(
@@ -94,7 +94,7 @@ def _table(path: Path, side: str) -> ad.AnnData:
     obs.index = obs.index.astype(str)
     var = pd.DataFrame(index=_lines(path / f"{side}_genes.txt.gz"))
     with gzip.open(matrix) as handle:
-        x = sparse.csr_matrix(io.mmread(handle).T)
+        x = sparse.csr_matrix(io.mmread(handle).T)  # type: ignore[call-overload]
     return _with_coordinates(ad.AnnData(X=x, obs=obs, var=var))
 
 
@@ -130,8 +130,8 @@ def load(name: str) -> dict[str, ad.AnnData]:
 
     Returns
     -------
-    ``"st"``, the spatial data (spots x genes, ``obsm["spatial"]``), and ``"sc"``, the single-cell data, where there is
-    one.
+    ``"st"``, the spatial data (spots x genes, ``obsm["spatial"]``), and ``"sc"``, the single-cell data, where
+    there is one.
     """
     path = folder(name)
     if name == "drosophila":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -18,12 +19,12 @@ __all__ = ["make_demo", "write_demo"]
 
 _TYPES = ("Outer", "Upper", "Middle", "Deep", "Inner", "Immune", "Vascular")
 _INNER, _OUTER, _PITCH = 600.0, 1500.0, 93.0
-_MARKERS, _GRADIENTS = 14, 40
+_MARKERS, _GRADIENTS = 14, 80
 _N_GENES, _ONLY_SC, _ONLY_ST = 300, 60, 30
 
 
 def _tissue(rng: np.random.Generator, n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Draw n places evenly over an arch (half a ring): x, y in micrometres, and (depth, angle), both in [0, 1]."""
+    """Draw n places evenly over an arch (half a ring): x, y in micrometres; depth and angle, in [0, 1]."""
     depth_squared = rng.uniform(_INNER**2, _OUTER**2, n)
     radius, angle = np.sqrt(depth_squared), rng.uniform(0, 1, n)
     xy = np.column_stack([-radius * np.cos(np.pi * angle), radius * np.sin(np.pi * angle)])
@@ -37,7 +38,7 @@ def _types(rng: np.random.Generator, inner: npt.NDArray[np.float64]) -> npt.NDAr
     draw = rng.uniform(size=len(inner))
     kind[draw < 0.16 * inner[:, 1] ** 2] = 5
     kind[draw > 0.94] = 6
-    return kind
+    return np.asarray(kind)
 
 
 def _profiles(rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -56,16 +57,17 @@ def _gradients(inner: npt.NDArray[np.float64], centres: npt.NDArray[np.float64])
     factor = np.ones((len(inner), _N_GENES))
     first = len(_TYPES) * _MARKERS
     distance = (inner[:, None, 1] - centres[None, :, 0]) / 0.13
-    factor[:, first : first + _GRADIENTS] = 0.2 + 5 * np.exp(-0.5 * distance**2)
+    factor[:, first : first + _GRADIENTS] = 0.1 + 6 * np.exp(-0.5 * distance**2)
     return factor
 
 
 def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     """Make the demo data: about 1,500 cells and 400 spots over 300 genes, with the truth known.
 
-    An arch of five layers, with immune cells towards one end and vascular cells everywhere; 14 marker genes a type
-    and 40 genes that rise and fall along the arch. The single-cell technology sees 270 of the genes at low and uneven depth
-    with dropout, the spatial one 240 of them as sums over the cells near each spot; 210 are shared. No cell is in both.
+    An arch of five layers, with immune cells towards one end and vascular cells everywhere; 14 marker genes a
+    type and 40 genes that rise and fall along the arch. The single-cell technology sees 270 of the genes at
+    low and uneven depth with dropout, the spatial one 240 of them as sums over the cells near each spot; 210
+    are shared. No cell is in both.
 
     Parameters
     ----------
@@ -86,13 +88,13 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     sc_genes = np.sort(panel[_ONLY_ST:])
     st_genes = np.sort(np.concatenate([panel[:_ONLY_ST], panel[_ONLY_ST + _ONLY_SC :]]))
 
-    def sample(n: int, depth: float, spread: float) -> tuple[npt.NDArray[np.int64], ...]:
+    def sample(n: int, depth: float, spread: float) -> tuple[npt.NDArray[Any], ...]:
         xy, inner = _tissue(rng, n)
         kind = _types(rng, inner)
         mean = profiles[kind] * _gradients(inner, centres) * rng.lognormal(np.log(depth), spread, n)[:, None]
         return rng.poisson(mean * rng.gamma(2.0, 0.5, mean.shape)), kind, xy
 
-    cell_counts, kind, cell_xy = sample(1500, 0.5, 0.35)
+    cell_counts, kind, cell_xy = sample(1500, 2.0, 0.35)
     detected = rng.uniform(size=cell_counts.shape) < np.exp(-0.25 / (profiles.mean(axis=0) + 0.1))
     cell_counts *= detected
     tissue_counts, _, tissue_xy = sample(4000, 0.9, 0.2)

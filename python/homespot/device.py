@@ -66,7 +66,7 @@ def resolve_device(device: str = "auto") -> str:
     DeviceError
         If a CUDA device is asked for by name and is not there; it never falls back in silence.
     """
-    kind, _, index = device.partition(":")
+    kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
         raise InputError(
             expected("device 'auto', 'cpu', 'cuda' or 'cuda:<index>'", repr(device), "Use one of these.")

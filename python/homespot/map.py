@@ -19,7 +19,7 @@ from .checks import one_of, whole
 from .device import limited_threads, resolve_device
 from .errors import InputError, expected, some
 from .keys import FORMAT_VERSION, SPATIAL
-from .mapping import keep_best, new_mapping
+from .mapping import check_adata, keep_best, new_mapping, spot_coordinates
 from .preprocess import Expression, Scale, Side
 from .progress import Progress
 
@@ -32,8 +32,8 @@ _VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
 class Solution:
     """A map in plain values: what `map_cells` and the bridge to R build their objects from.
 
-    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables that were
-    mapped; ``left_over`` is what each row leaves out; ``record`` describes the run.
+    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
+    that were mapped; ``left_over`` is what each row leaves out; ``record`` describes the run.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
@@ -44,11 +44,24 @@ class Solution:
 
 
 def versions() -> dict[str, str]:
+    """Return the versions of homespot, Python and the libraries that compute."""
     return {
         "homespot": __version__,
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in _VERSIONS_OF},
     }
+
+
+def _checked(
+    method: str, preset: str | None, k_best: int | None, seed: int, device: str, parameters: dict[str, Any]
+) -> tuple[methods.Method, dict[str, Any], str]:
+    """Check what can be checked without the data; return the method, its settings and the device."""
+    chosen = methods.get(method)
+    settings = chosen.settings(preset, parameters)
+    whole("seed", seed, 0)
+    if k_best is not None:
+        whole("k_best", k_best, 1)
+    return chosen, settings, resolve_device(device)
 
 
 def solve(
@@ -64,12 +77,7 @@ def solve(
     parameters: dict[str, Any] | None = None,
 ) -> Solution:
     """Map one checked table to the other; `map_cells` says what the parameters are."""
-    chosen = methods.get(method)
-    settings = chosen.settings(preset, parameters or {})
-    whole("seed", seed, 0)
-    if k_best is not None:
-        whole("k_best", k_best, 1)
-    where = resolve_device(device)
+    chosen, settings, where = _checked(method, preset, k_best, seed, device, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
     with limited_threads() as n_threads:
@@ -83,8 +91,8 @@ def solve(
         "method": method,
         "preset": preset,
         "parameters": settings,
-        "k_best": k_best,
-        "seed": seed,
+        "k_best": None if k_best is None else int(k_best),
+        "seed": int(seed),
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
         "threads": n_threads,
@@ -110,12 +118,6 @@ def expression(
     adata: ad.AnnData, side: Side, layer: str | None, scale: Scale | Literal["auto"], dtype: str
 ) -> Expression:
     """Take the expression table out of an AnnData."""
-    if not isinstance(adata, ad.AnnData):
-        raise InputError(
-            expected(
-                f"an AnnData as {side}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var)."
-            )
-        )
     if layer is not None and layer not in adata.layers:
         raise InputError(
             expected(
@@ -129,33 +131,7 @@ def expression(
         raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {side}_layer."))
     if adata.isbacked and layer is None:
         matrix = adata.X[:]
-    one_of("dtype", dtype, ("float32", "float64"))
     return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype))
-
-
-def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | None:
-    """Check coordinates (spots x 2 or 3, finite); None stays None."""
-    if positions is None:
-        return None
-    values = np.asarray(positions, dtype=np.float64)
-    if values.ndim != 2 or values.shape[0] != n_spots or values.shape[1] not in (2, 3):
-        raise InputError(
-            expected(
-                f"coordinates of {n_spots} spots x 2 or 3 dimensions",
-                " x ".join(map(str, values.shape)),
-                "One row a spot, one column a dimension.",
-            )
-        )
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        raise InputError(
-            expected(
-                "finite coordinates of every spot",
-                f"{bad.sum()} spot(s) with missing or infinite ones",
-                "Drop these spots first, or map without coordinates.",
-            )
-        )
-    return values
 
 
 def map_cells(
@@ -182,8 +158,8 @@ def map_cells(
     sc
         Single-cell data, cells x genes: counts or log values.
     st
-        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``. Without them the map is
-        made, but cells cannot be placed.
+        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``. Without them the map
+        is made, but cells cannot be placed.
     method
         ``"ssa"`` or ``"correlation"``; see `homespot.methods`.
     preset
@@ -191,11 +167,11 @@ def map_cells(
     sc_layer, st_layer
         Layer with the expression; None is X.
     sc_scale, st_scale
-        What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used as they
-        are), or ``"auto"`` to look at them; the record says what was found.
+        What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
+        as they are), or ``"auto"`` to look at them; the record says what was found.
     k_best
-        Keep only the k largest entries of each row, as CSR; what that leaves out is in ``obs["homespot_left_over"]``.
-        None keeps the dense matrix.
+        Keep only the k largest entries of each row, as CSR; what that leaves out is in
+        ``obs["homespot_left_over"]``. None keeps the dense matrix.
     dtype
         Type of the computation and of P.
     seed
@@ -209,8 +185,8 @@ def map_cells(
 
     Returns
     -------
-    The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the annotation of the
-    cells and spots that were mapped, ``uns["homespot"]`` the run's record.
+    The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
+    annotation of the cells and spots that were mapped, ``uns["homespot"]`` the run's record.
 
     Raises
     ------
@@ -221,9 +197,13 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
+    _checked(method, preset, k_best, seed, device, parameters)
+    one_of("dtype", dtype, ("float32", "float64"))
+    for adata, side in ((sc, "sc"), (st, "st")):
+        check_adata(adata, side)
+    positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
     sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype)
     st_table = expression(st, "st", st_layer, st_scale, dtype)
-    positions = spot_coordinates(st.obsm[SPATIAL] if SPATIAL in st.obsm else None, st.n_obs)
     solution = solve(
         sc_table,
         st_table,

@@ -1,14 +1,16 @@
 """The result: an AnnData of cells x spots, what makes it valid, and its file format.
 
 ``X`` is P, non-negative; P[i, j] is the probability that cell i sits at spot j. ``obs`` are the cells with
-their annotation and ``homespot_left_over``, ``var`` the spots with their coordinates as plain columns ``x``, ``y``,
-``z``, also in ``varm["spatial"]``; ``uns["homespot"]`` is the run's record. Every row sum plus the left-over is 1.
+their annotation and ``homespot_left_over``, ``var`` the spots with their coordinates as plain columns ``x``,
+``y``, ``z``, also in ``varm["spatial"]``; ``uns["homespot"]`` is the run's record. Every row sum plus the
+left-over is 1.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,22 +21,28 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from .checks import whole
+from .checks import is_sparse, whole
 from .errors import InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 
 __all__ = [
+    "check_adata",
     "check_mapping",
+    "check_target",
     "combine_cells",
     "combine_sections",
     "coordinates",
     "keep_best",
     "load",
     "new_mapping",
+    "read_whole",
+    "refuse_duplicates",
     "renormalise",
     "row_blocks",
     "save",
+    "spot_coordinates",
     "subset",
+    "write_whole",
 ]
 
 _TOLERANCE = 1e-4
@@ -114,10 +122,11 @@ def check_mapping(mapping: ad.AnnData) -> None:
     Raises
     ------
     InputError
-        If the record or the left-over is missing, an entry lies outside [0, 1], or a row sum and its left-over do not
-        add up to 1 within 1e-4.
+        If the record or the left-over is missing, an entry lies outside [0, 1], or a row sum and its
+        left-over do not add up to 1 within 1e-4.
     """
-    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs:
+    check_adata(mapping, "mapping")
+    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or mapping.X is None:
         raise InputError(
             expected(
                 f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
@@ -127,6 +136,8 @@ def check_mapping(mapping: ad.AnnData) -> None:
         )
     for rows in row_blocks(mapping):
         block = mapping.X[rows]
+        if 0 in block.shape:
+            continue
         low, high = float(block.min()), float(block.max())
         if not (low >= 0 and high <= 1 + _TOLERANCE):
             raise InputError(
@@ -136,16 +147,58 @@ def check_mapping(mapping: ad.AnnData) -> None:
                     "Was X changed? Map again, or load the saved mapping.",
                 )
             )
-    sums = _row_sums(mapping.X) + mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-    wrong = np.abs(sums - 1) > _TOLERANCE
+    left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    sums = _row_sums(mapping.X) + left_over
+    wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
     if wrong.any():
+        first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.4g}"
         raise InputError(
             expected(
-                f"every row sum and {LEFT_OVER} to add up to 1",
-                f"{wrong.sum()} cell(s) where they do not, e.g. {mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.4g}",
+                f"every row sum and its {LEFT_OVER}, which is never negative, to add up to 1",
+                f"{wrong.sum()} cell(s) where they do not, e.g. {first}",
                 "To take some spots of a mapping use subset(), which keeps the account.",
             )
         )
+
+
+def check_adata(adata: object, name: str) -> None:
+    """Refuse what is not an AnnData."""
+    if not isinstance(adata, ad.AnnData):
+        raise InputError(
+            expected(
+                f"an AnnData as {name}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var)."
+            )
+        )
+
+
+def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | None:
+    """Check coordinates (spots x 2 or 3, finite); None stays None."""
+    if positions is None:
+        return None
+    try:
+        values = np.asarray(positions, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            expected("coordinates that are numbers", f"others ({error})", "Convert them to numbers.")
+        ) from error
+    if values.ndim != 2 or values.shape[0] != n_spots or values.shape[1] not in (2, 3):
+        raise InputError(
+            expected(
+                f"coordinates of {n_spots} spots x 2 or 3 dimensions",
+                " x ".join(map(str, values.shape)),
+                "One row a spot, one column a dimension.",
+            )
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(
+            expected(
+                "finite coordinates of every spot",
+                f"{bad.sum()} spot(s) with missing or infinite ones",
+                "Drop these spots first, or map without coordinates.",
+            )
+        )
+    return values
 
 
 def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
@@ -154,12 +207,14 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     Raises
     ------
     InputError
-        If the mapping was made without.
+        If the mapping was made without, or they are not finite numbers.
     """
-    if SPATIAL in mapping.varm:
-        return np.asarray(mapping.varm[SPATIAL], dtype=np.float64)
     names = [name for name in COORDINATES if name in mapping.var]
-    if len(names) < 2:
+    found = mapping.varm.get(SPATIAL)
+    if found is None and len(names) >= 2:
+        found = mapping.var[names]
+    values = spot_coordinates(found, mapping.n_vars)
+    if values is None:
         raise InputError(
             expected(
                 "a mapping whose spots have coordinates",
@@ -167,18 +222,23 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
                 'Map again with coordinates in st.obsm["spatial"], or set mapping.varm["spatial"].',
             )
         )
-    return mapping.var[names].to_numpy(dtype=np.float64)
+    return values
 
 
 def subset(
     mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
 ) -> ad.AnnData:
-    """Return the mapping of these cells and spots, by name; the mass of the spots left out goes to the left-over."""
+    """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over."""
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
-        unknown = [] if names is None else [name for name in names if name not in index]
+        if names is None:
+            continue
+        if isinstance(names, str):
+            raise InputError(expected(f"a list of names of {kind}", repr(names), f"Pass [{names!r}]."))
+        unknown = [name for name in names if name not in index]
         if unknown:
             raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))
+        refuse_duplicates(pd.Index(names), kind)
     kept = mapping if cells is None else mapping[list(cells)]
     kept = (kept if spots is None else kept[:, list(spots)]).copy()
     if spots is not None:
@@ -206,17 +266,15 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         )
     out = mapping.copy()
     scale = (1 / sums).astype(out.X.dtype)
-    out.X = (
-        sparse.csr_matrix(out.X.multiply(scale[:, None]))
-        if sparse.issparse(out.X)
-        else out.X * scale[:, None]
-    )
+    scaled = out.X.multiply(scale[:, None]).tocsr() if is_sparse(out.X) else out.X * scale[:, None]
+    out.X = scaled
     out.obs[LEFT_OVER] = 0.0
     return out
 
 
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
     """Put mappings of different cells onto the same spots below one another."""
+    _refuse_none(mappings)
     for mapping in mappings:
         check_mapping(mapping)
         if not mapping.var_names.equals(mappings[0].var_names):
@@ -228,7 +286,7 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
                 )
             )
     out = ad.concat(mappings, axis="obs", join="outer", merge="first")
-    _refuse_duplicates(out.obs_names, "cells")
+    refuse_duplicates(out.obs_names, "cells")
     out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
     return out
 
@@ -243,8 +301,9 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
     weights
         Share of each section; they are scaled to sum to 1. None: equal shares.
     """
+    _refuse_none(mappings)
     shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if len(shares) != len(mappings) or not (shares > 0).all():
+    if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
         raise InputError(
             expected(
                 f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping."
@@ -267,21 +326,74 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
-    _refuse_duplicates(out.var_names, "spots")
+    refuse_duplicates(out.var_names, "spots")
     out.obs[LEFT_OVER] = np.clip(1 - _row_sums(out.X), 0, 1)
     out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
     return out
 
 
-def _refuse_duplicates(names: pd.Index, kind: str) -> None:
+def _refuse_none(mappings: Sequence[ad.AnnData]) -> None:
+    if len(mappings) == 0:
+        raise InputError(expected("at least one mapping", "none", "Pass a list of mappings."))
+
+
+def refuse_duplicates(names: pd.Index, kind: str) -> None:
+    """Refuse names that occur more than once."""
     if not names.is_unique:
         raise InputError(
             expected(
                 f"unique names of {kind}",
                 f"{some(names[names.duplicated()])} more than once",
-                "Rename them before combining.",
+                "Rename or drop the others.",
             )
         )
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no .h5ad file can be written."""
+    target = Path(path)
+    if target.suffix != ".h5ad":
+        raise InputError(expected("a path that ends in .h5ad", repr(str(path)), "Rename it."))
+    if not target.parent.is_dir():
+        raise InputError(
+            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
+        )
+    if not os.access(target.parent, os.W_OK) or target.is_dir():
+        raise InputError(expected("a path that can be written to", repr(str(path)), "Use another."))
+    return target
+
+
+def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
+    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
+    target = check_target(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
+    os.close(handle)
+    try:
+        with warnings.catch_warnings():
+            # It works in the versions of anndata that are allowed.
+            warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
+            adata.write_h5ad(name, compression="gzip")
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(target)
+    except Exception as error:  # anndata raises many kinds
+        reason = " ".join([str(error), *getattr(error, "__notes__", [])])
+        raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def read_whole(path: str | os.PathLike[str]) -> ad.AnnData:
+    """Read an .h5ad file, or say what is wrong with it."""
+    if not Path(path).is_file():
+        raise InputError(expected("an .h5ad file", f"no file at {str(path)!r}", "Check the path."))
+    try:
+        return ad.read_h5ad(path)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise InputError(
+            expected("an .h5ad file", f"{str(path)!r}, which cannot be read ({error})", "Write it anew.")
+        ) from error
 
 
 def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
@@ -295,23 +407,7 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
         File to write; an existing one is replaced.
     """
     check_mapping(mapping)
-    target = Path(path)
-    if target.suffix != ".h5ad":
-        raise InputError(expected("a path that ends in .h5ad", repr(str(path)), "Rename it."))
-    if not target.parent.is_dir():
-        raise InputError(
-            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
-        )
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
-    os.close(handle)
-    try:
-        mapping.write_h5ad(name, compression="gzip")
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    write_whole(mapping, path)
 
 
 def load(path: str | os.PathLike[str]) -> ad.AnnData:
@@ -322,16 +418,9 @@ def load(path: str | os.PathLike[str]) -> ad.AnnData:
     InputError
         If the file is not there, is not a mapping, or has a newer format than this version knows.
     """
-    if not Path(path).is_file():
-        raise InputError(expected("a file with a mapping", f"no file at {str(path)!r}", "Check the path."))
-    try:
-        mapping = ad.read_h5ad(path)
-    except (OSError, KeyError) as error:
-        raise InputError(
-            expected("an .h5ad file", f"one that cannot be read ({error})", "Save the mapping again.")
-        ) from error
-    check_mapping(mapping)
-    version = int(mapping.uns[HOMESPOT].get("format_version", 0))
+    mapping = read_whole(path)
+    record = mapping.uns.get(HOMESPOT)
+    version = record.get("format_version", FORMAT_VERSION) if isinstance(record, dict) else FORMAT_VERSION
     if not 1 <= version <= FORMAT_VERSION:
         raise InputError(
             expected(
@@ -340,4 +429,5 @@ def load(path: str | os.PathLike[str]) -> ad.AnnData:
                 "Update homespot: a newer one wrote this file.",
             )
         )
+    check_mapping(mapping)
     return mapping

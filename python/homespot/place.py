@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 import anndata as ad
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
-from .checks import one_of, whole
+from ._median import spatial_median
+from .checks import is_sparse, one_of, whole
 from .device import limited_threads
 from .errors import InputError, expected, some
 from .keys import HOMESPOT, POSITIONS, PROB, SPATIAL, SPOT, SPREAD
-from .mapping import check_mapping, coordinates, row_blocks
+from .mapping import check_adata, check_mapping, coordinates, refuse_duplicates, row_blocks
 
 __all__ = ["Position", "cell_positions", "home_spots", "place_cells", "positions"]
 
-Position = Literal["argmax", "k_best", "mean"]
+Position = Literal["median", "mean", "k_best", "argmax"]
 
 
-def _dense_blocks(matrix: Any) -> Any:
+def _dense_blocks(matrix: Any) -> Iterator[tuple[slice, Any]]:
     for rows in row_blocks(matrix):
         block = matrix[rows]
-        yield rows, (block.toarray() if sparse.issparse(block) else np.asarray(block))
+        block = block.toarray() if is_sparse(block) else np.asarray(block)
+        nowhere = int((block.max(axis=1, initial=0) <= 0).sum())
+        if nowhere:
+            raise InputError(
+                expected(
+                    "every cell to have some probability",
+                    f"{nowhere} or more without any on the spots of this mapping",
+                    "Drop these cells with subset() first.",
+                )
+            )
+        yield rows, block
 
 
 def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
@@ -38,7 +49,7 @@ def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float6
 
 
 def positions(
-    matrix: Any, spots: npt.NDArray[np.float64], position: Position = "k_best", k: int = 10
+    matrix: Any, spots: npt.NDArray[np.float64], position: Position = "median", k: int = 10
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Place every row of P.
 
@@ -49,17 +60,18 @@ def positions(
     spots
         Coordinates, spots x 2 or 3.
     position
-        ``"argmax"``: at the most probable spot. ``"k_best"``: the mean of the k most probable spots, weighted by their
-        probability. ``"mean"``: the mean under P.
+        ``"median"``: the spatial median under P, the point of least expected distance to the spots. ``"mean"``:
+        the mean under P. ``"k_best"``: the mean of the k most probable spots, weighted by their probability.
+        ``"argmax"``: at the most probable spot.
     k
         How many spots ``"k_best"`` takes.
 
     Returns
     -------
-    Positions (cells x 2 or 3) and the spread of each, the root mean squared distance of the spots under P from the
-    position, both in the unit of the coordinates.
+    Positions (cells x 2 or 3) and the spread of each, the root mean squared distance of the spots under P
+    from the position, both in the unit of the coordinates.
     """
-    one_of("position", position, ("argmax", "k_best", "mean"))
+    one_of("position", position, get_args(Position))
     whole("k", k, 1)
     n_spots = matrix.shape[1]
     centre = spots.mean(axis=0)
@@ -72,7 +84,9 @@ def positions(
             weights = block.astype(np.float64)
             total = weights.sum(axis=1)
             mean = weights @ local / total[:, None]
-            if position == "argmax":
+            if position == "median":
+                placed[rows] = spatial_median(weights, local, mean)
+            elif position == "argmax":
                 placed[rows] = local[block.argmax(axis=1)]
             elif position == "mean" or k >= n_spots:
                 placed[rows] = mean
@@ -88,7 +102,7 @@ def positions(
     return placed + centre, spread
 
 
-def cell_positions(mapping: ad.AnnData, *, position: Position = "k_best", k: int = 10) -> pd.DataFrame:
+def cell_positions(mapping: ad.AnnData, *, position: Position = "median", k: int = 10) -> pd.DataFrame:
     """Return where every cell of a mapping sits, as a table.
 
     Parameters
@@ -101,8 +115,8 @@ def cell_positions(mapping: ad.AnnData, *, position: Position = "k_best", k: int
     Returns
     -------
     One row a cell: ``homespot_spot``, the name of the most probable spot; ``homespot_prob``, its probability;
-    ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and ``homespot_spread``, in the unit of the
-    spots' coordinates.
+    ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and ``homespot_spread``, in the unit of
+    the spots' coordinates.
     """
     check_mapping(mapping)
     where = coordinates(mapping)
@@ -118,7 +132,7 @@ def cell_positions(mapping: ad.AnnData, *, position: Position = "k_best", k: int
 
 
 def place_cells(
-    mapping: ad.AnnData, sc: ad.AnnData, *, position: Position = "k_best", k: int = 10
+    mapping: ad.AnnData, sc: ad.AnnData, *, position: Position = "median", k: int = 10
 ) -> ad.AnnData:
     """Return the reconstructed tissue: the mapped cells of `sc` with coordinates.
 
@@ -129,15 +143,18 @@ def place_cells(
     sc
         The single-cell data that was mapped.
     position, k
-        How a position is read from P: ``"argmax"``, ``"k_best"`` (the mean of the k most probable spots, weighted by
-        their probability) or ``"mean"`` (the mean under P).
+        How a position is read from P: ``"median"`` (the point of least expected distance to the spots),
+        ``"mean"``, ``"k_best"`` (the mean of the k most probable spots, weighted by their probability) or
+        ``"argmax"`` (the most probable spot).
 
     Returns
     -------
-    A copy of `sc` with the mapped cells only, in the mapping's order, ``obsm["spatial"]`` (cells x 2 or 3) and the
-    columns of `cell_positions` in obs.
+    A copy of `sc` with the mapped cells only, in the mapping's order, ``obsm["spatial"]`` (cells x 2 or 3)
+    and the columns of `cell_positions` in obs.
     """
-    table = cell_positions(mapping, position=position, k=k)
+    check_mapping(mapping)
+    check_adata(sc, "sc")
+    refuse_duplicates(sc.obs_names, "cells")
     missing = [name for name in mapping.obs_names if name not in sc.obs_names]
     if missing:
         raise InputError(
@@ -145,6 +162,7 @@ def place_cells(
                 "the single-cell data that was mapped", f"data without {some(missing)}", "Pass that one."
             )
         )
+    table = cell_positions(mapping, position=position, k=k)
     placed = sc[mapping.obs_names].to_memory() if sc.isbacked else sc[mapping.obs_names].copy()
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()

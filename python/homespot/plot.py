@@ -99,7 +99,8 @@ def cells(
     order = np.random.default_rng(0).permutation(len(xy))
     colour = {kind: PALETTE[i % len(PALETTE)] for i, kind in enumerate(kinds)}
     ax.scatter(
-        *xy[order].T,
+        xy[order, 0],
+        xy[order, 1],
         c=[colour[kind] for kind in labels[order]],
         s=size,
         linewidths=0,
@@ -138,7 +139,8 @@ def spots(
     ax = _axes(ax)
     xy = _positions(st)
     drawn = ax.scatter(
-        *xy.T,
+        xy[:, 0],
+        xy[:, 1],
         c=np.asarray(values),
         s=size,
         linewidths=0,

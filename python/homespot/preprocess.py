@@ -1,8 +1,8 @@
 """From two expression tables to numbers that can be compared.
 
-Nothing here makes sparse data dense before the genes are selected: a table is read in blocks of rows, each brought to
-one canonical form (float32 or float64, C order) before any arithmetic, so that storage order and type do not change
-a result. Sums over cells and over genes are accumulated in float64.
+Nothing here makes sparse data dense before the genes are selected: a table is read in blocks of rows, each
+brought to one canonical form (float32 or float64, C order) before any arithmetic, so that storage order and
+type do not change a result. Sums over cells and over genes are accumulated in float64.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from .checks import is_sparse
 from .errors import DataWarning, InputError, expected, some
 
 __all__ = [
@@ -48,24 +49,29 @@ _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
 
 def _canonical_storage(matrix: Any, what: str) -> Matrix:
     """Return `matrix` as a 2-d NumPy array or a CSR matrix, sharing memory where that can be."""
-    if sparse.issparse(matrix):
-        csr = matrix.tocsr() if matrix.format != "csr" else matrix
-        csr = sparse.csr_matrix((csr.data, csr.indices, csr.indptr), shape=csr.shape, copy=False)
-        if not csr.has_canonical_format:
-            csr = csr.copy()
-            csr.sum_duplicates()
-        values, stored = csr.data, csr
+    stored: Matrix
+    if is_sparse(matrix):
+        csr = matrix.tocsr()
+        stored = sparse.csr_matrix((csr.data, csr.indices, csr.indptr), shape=csr.shape, copy=False)
     else:
-        values = stored = np.asarray(matrix)
-    if values.dtype.kind not in "biuf":
+        stored = np.asarray(matrix)
+    if stored.dtype.kind not in "biuf":
         raise InputError(
-            expected(f"numbers in the {what}", f"values of type {values.dtype}", "Convert them to numbers.")
+            expected(f"numbers in the {what}", f"values of type {stored.dtype}", "Convert them to numbers.")
         )
     if stored.ndim != 2:
         raise InputError(
             expected(f"a matrix of two dimensions as {what}", f"{stored.ndim} dimension(s)", "Reshape it.")
         )
+    if is_sparse(stored) and not stored.has_canonical_format:
+        stored = stored.copy()
+        stored.sum_duplicates()
     return stored
+
+
+def _values(matrix: Matrix) -> npt.NDArray[Any]:
+    """Return the stored numbers of a matrix."""
+    return matrix.data if is_sparse(matrix) else matrix
 
 
 def _duplicates(names: npt.NDArray[np.str_]) -> list[str]:
@@ -114,7 +120,7 @@ class Expression:
         if self.shape != (len(self.names), len(self.genes)):
             raise InputError(
                 expected(
-                    f"{table} of {len(self.names)} {row}s x {len(self.genes)} genes, as many as there are names",
+                    f"{table} of {len(self.names)} {row}s x {len(self.genes)} genes, as there are names",
                     f"a matrix of {self.shape[0]} x {self.shape[1]}",
                     "Check that rows and columns are not swapped.",
                 )
@@ -151,7 +157,7 @@ class Expression:
         return int(self.matrix.shape[0]), int(self.matrix.shape[1])
 
     def _check_values(self) -> None:
-        values = self.matrix.data if sparse.issparse(self.matrix) else self.matrix
+        values = _values(self.matrix)
         if values.dtype.kind in "bu":
             return
         table, row = _TABLES[self.side], _ROWS[self.side]
@@ -186,11 +192,8 @@ class Expression:
         step = max(1, min(n_rows, _BLOCK_VALUES // max(self.shape[1], 1)))
         for start in range(0, n_rows, step):
             rows = slice(start, min(start + step, n_rows))
-            block = self.matrix[rows] if columns is None else self.matrix[rows][:, columns]
-            if sparse.issparse(block):
-                yield rows, block.astype(self.dtype)
-            else:
-                yield rows, block.astype(self.dtype, order="C")
+            block: Any = self.matrix[rows] if columns is None else self.matrix[rows][:, columns]
+            yield rows, block.astype(self.dtype, **({} if is_sparse(block) else {"order": "C"}))
 
     @cached_property
     def totals(self) -> npt.NDArray[np.float64]:
@@ -201,8 +204,10 @@ class Expression:
         return totals
 
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
-        """Return the table of these rows only."""
-        return Expression(self.matrix[rows], self.names[rows], self.genes, self.side, self.scale, self.dtype)
+        """Return the table of these rows only, on the same scale."""
+        taken = Expression(self.matrix[rows], self.names[rows], self.genes, self.side, self.scale, self.dtype)
+        object.__setattr__(taken, "evidence", self.evidence)
+        return taken
 
     def without_empty_rows(self) -> Expression:
         """Drop rows without any expression, with a warning that counts them."""
@@ -230,7 +235,7 @@ class Expression:
         for rows, block in self.blocks(columns):
             if self.scale == "counts":
                 factor = (TARGET_SUM / self.totals[rows]).astype(self.dtype)
-                if sparse.issparse(block):
+                if is_sparse(block):
                     block.data *= np.repeat(factor, np.diff(block.indptr))
                     np.log1p(block.data, out=block.data)
                 else:
@@ -256,7 +261,7 @@ class Expression:
         for _, block in self.log_blocks():
             rows = block.shape[0]
             block_mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
-            if sparse.issparse(block):
+            if is_sparse(block):
                 deviation = block.data - block_mean[block.indices]
                 block_squares = np.bincount(block.indices, deviation**2, minlength=n_genes)
                 block_squares += (rows - np.bincount(block.indices, minlength=n_genes)) * block_mean**2
@@ -289,15 +294,16 @@ def _are_multiples(rows: Sequence[npt.NDArray[np.float64]]) -> bool:
 def recognise(table: Expression) -> tuple[Scale, str]:
     """Look at a table and say whether it holds counts or log values.
 
-    Whole numbers are counts. Otherwise 200 rows, evenly spread, are looked at: if the values of a row are whole
-    multiples of one unit, they are counts that were scaled or averaged; if exp(x) - 1 is, they are the logarithm of
-    such. What is neither is taken as log values if no value exceeds 20 (no count of 5e8 is needed then), else as counts.
+    Whole numbers are counts. Otherwise 200 rows, evenly spread, are looked at: if the values of a row are
+    whole multiples of one unit, they are counts that were scaled or averaged; if exp(x) - 1 is, they are the
+    logarithm of such. What is neither is taken as log values if no value exceeds 20 (no count of 5e8 is
+    needed then), else as counts.
 
     Returns
     -------
     ``"counts"`` or ``"log"``, and the evidence in words.
     """
-    values = table.matrix.data if sparse.issparse(table.matrix) else table.matrix
+    values = _values(table.matrix)
     step = _block_rows(values)
     starts = range(0, len(values), step)
     if values.dtype.kind in "biu" or all(
@@ -307,7 +313,7 @@ def recognise(table: Expression) -> tuple[Scale, str]:
     # Few distinct values say nothing: one detected gene is always a multiple of itself.
     sample = np.unique(np.linspace(0, table.shape[0] - 1, 200).astype(int))
     block = table.matrix[sample]
-    dense = (block.toarray() if sparse.issparse(block) else np.asarray(block)).astype(np.float64)
+    dense = (block.toarray() if is_sparse(block) else np.asarray(block)).astype(np.float64)
     rows = [np.unique(row[row > 0]) for row in dense]
     rows = [row for row in rows if len(row) >= 3]
     if _are_multiples(rows):
@@ -319,38 +325,50 @@ def recognise(table: Expression) -> tuple[Scale, str]:
     return "counts", f"not whole numbers, but values up to {values.max():.3g}, too large for logarithms"
 
 
+def _cause(sc: Expression, st: Expression) -> str:
+    """Say why two tables may share hardly any genes, and what to do."""
+    genes_sc, genes_st = set(sc.genes.tolist()), set(st.genes.tolist())
+    for table, other in ((sc, genes_st), (st, genes_sc)):
+        if len(other.intersection(table.names.tolist())) >= 2:
+            rows = f"The rows of the {_TABLES[table.side]} have the names of the other's genes"
+            return f"{rows}: pass {_ROWS[table.side]}s x genes (transpose it)."
+    ensembl = [any(map(_ENSEMBL.match, table.genes[:50].tolist())) for table in (sc, st)]
+    if ensembl[0] != ensembl[1]:
+        which = "single-cell" if ensembl[0] else "spatial"
+        return f"The {which} data has Ensembl ids and the other gene symbols: translate one of them."
+    if all(ensembl) and len({g.split(".")[0] for g in genes_sc} & {g.split(".")[0] for g in genes_st}) >= 2:
+        return "They agree without the version after the dot: remove it on both sides."
+    if len({g.lower() for g in genes_sc} & {g.lower() for g in genes_st}) >= 2:
+        return "They agree if upper and lower case are ignored: rename one side, if the species is the same."
+    return "Check that both use the same kind of gene names."
+
+
 def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]:
     """Return the genes that both tables have, in the order of the spatial data.
+
+    A warning says so if they are less than a tenth of the smaller table's.
 
     Raises
     ------
     InputError
-        If they share fewer than `at_least`; the message shows examples of both sides, and says so if one has gene
-        symbols and the other Ensembl ids, or if they differ in case only.
+        If they share fewer than `at_least`; the message shows examples of both sides and, where it can, the
+        cause: rows and columns swapped, Ensembl ids against symbols, versions of ids, upper and lower case.
     """
     known = set(sc.genes.tolist())
     shared = [gene for gene in st.genes.tolist() if gene in known]
-    if len(shared) >= at_least:
-        return shared
-    ensembl = {
-        side: any(_ENSEMBL.match(g) for g in t.genes[:50].tolist()) for side, t in (("sc", sc), ("st", st))
-    }
-    if ensembl["sc"] != ensembl["st"]:
-        which = "single-cell" if ensembl["sc"] else "spatial"
-        remedy = f"The {which} data has Ensembl ids and the other gene symbols: translate one of them."
-    elif len({g.lower() for g in known} & {g.lower() for g in st.genes.tolist()}) >= at_least:
-        remedy = (
-            "They agree when upper and lower case are ignored: rename one side, if the species is the same."
+    found = f"(single-cell: {some(sc.genes)}; spatial: {some(st.genes)})"
+    fewer = min(len(sc.genes), len(st.genes))
+    if len(shared) < at_least:
+        raise InputError(
+            expected(f"at least {at_least} shared genes", f"{len(shared)} {found}", _cause(sc, st))
         )
-    else:
-        remedy = "Check that both use the same kind of gene names."
-    raise InputError(
-        expected(
-            f"at least {at_least} genes in both data sets",
-            f"{len(shared)} (single-cell: {some(sc.genes)}; spatial: {some(st.genes)})",
-            remedy,
+    if len(shared) < fewer / 10:
+        warnings.warn(
+            f"Only {len(shared)} of {fewer} genes are in both data sets {found}. {_cause(sc, st)}",
+            DataWarning,
+            stacklevel=2,
         )
-    )
+    return shared
 
 
 def most_variable(table: Expression, n: int) -> npt.NDArray[np.intp]:
@@ -366,18 +384,23 @@ def log_normalised(table: Expression, genes: Sequence[str]) -> Floats:
     columns = np.array([where[gene] for gene in genes], dtype=np.intp)
     out: Floats = np.empty((table.shape[0], len(genes)), dtype=table.dtype)
     for rows, block in table.log_blocks(columns):
-        out[rows] = block.toarray() if sparse.issparse(block) else block
+        out[rows] = block.toarray() if is_sparse(block) else block
     return out
 
 
 def z_scores(x: Floats) -> Floats:
-    """Bring every column of `x` (rows x genes) to mean 0 and variance 1, in place; constant columns become 0."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    deviation = x.std(axis=0, dtype=np.float64)
-    x -= mean.astype(x.dtype)
-    x *= np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * np.abs(mean)).astype(
-        x.dtype
-    )
+    """Bring every column of `x` (rows x genes) to mean 0, variance 1, in place; constant ones become 0."""
+    n = len(x)
+    step = _block_rows(x)
+    blocks = [x[i : i + step] for i in range(0, n, step)]
+    mean = sum((block.sum(axis=0, dtype=np.float64) for block in blocks), np.zeros(x.shape[1])) / n
+    squares = sum((np.square(block - mean).sum(axis=0) for block in blocks), np.zeros(x.shape[1]))
+    deviation = np.sqrt(squares / n)
+    varies = deviation > 1e-6 * np.abs(mean)
+    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies).astype(x.dtype)
+    for block in blocks:
+        block -= mean.astype(x.dtype)
+        block *= scale
     return x
 
 

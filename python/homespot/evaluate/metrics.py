@@ -21,18 +21,18 @@ _GRID = 50
 def _same_shape(
     true: Floats, found: Floats, what: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    true, found = np.asarray(true, dtype=np.float64), np.asarray(found, dtype=np.float64)
-    if true.shape != found.shape or true.ndim != 2:
+    a, b = np.asarray(true, dtype=np.float64), np.asarray(found, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 2 or a.size == 0:
         raise InputError(
             expected(
-                f"true and found {what} of one shape",
-                f"{true.shape} and {found.shape}",
+                f"true and found {what} as two tables of one shape, not empty",
+                f"{a.shape} and {b.shape}",
                 "Pass the same rows of both.",
             )
         )
-    if not (np.isfinite(true).all() and np.isfinite(found).all()):
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise InputError(expected(f"finite {what}", "NaN or infinite ones", "Drop these rows first."))
-    return true, found
+    return a, b
 
 
 def distances(true: Floats, found: Floats) -> dict[str, float]:
@@ -53,15 +53,16 @@ def distances(true: Floats, found: Floats) -> dict[str, float]:
 def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Series:
     """Kullback-Leibler divergence, in nats, of the found from the true distribution in space, per cell type.
 
-    Two Gaussian kernel density estimates (Scott's bandwidth) on one 50 x 50 grid over both sets of positions, each scaled
-    to sum to 1: sum P log(P / Q), P the true one (Tran et al., appendix A).
+    Two Gaussian kernel density estimates (Scott's bandwidth) on one 50 x 50 grid over both sets of positions,
+    each scaled to sum to 1: sum P log(P / Q), P the true one (Tran et al., appendix A).
 
     Parameters
     ----------
     true, found
         Positions, cells x 2.
     labels
-        Cell type of every cell; types whose positions span no area (fewer than 3 cells, or all in line) get NaN.
+        Cell type of every cell; types whose positions span no area (fewer than 3 cells, or all in line) get
+        NaN.
     """
     true, found = _same_shape(true, found, "positions")
     types = np.asarray(labels, dtype=str)
@@ -100,16 +101,17 @@ def gene_scores(true: Floats, found: Floats, genes: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     true, found
-        Expression, spots x genes, non-negative.
+        Expression, spots x genes.
     genes
         Names of the columns.
 
     Returns
     -------
-    One row a gene. ``pcc``: Pearson correlation. ``ssim``: structural similarity of the patterns, each divided by its
-    maximum, C1 = 0.01 squared, C2 = 0.03 squared, C3 = C2 / 2. ``rmse``: root mean squared difference of the z-scores. ``jsd``: Jensen-Shannon divergence (base 2) of
-    the patterns, each scaled to sum to 1. For a constant gene pcc and ssim are 0 and its z-scores are 0; a pattern of sum 0 counts
-    as uniform.
+    One row a gene. ``pcc``: Pearson correlation. ``ssim``: structural similarity of the patterns, each
+    divided by its maximum, C1 = 0.01 squared, C2 = 0.03 squared, C3 = C2 / 2. ``rmse``: root mean squared
+    difference of the z-scores. ``jsd``: Jensen-Shannon divergence (base 2) of the patterns, each scaled to
+    sum to 1, NaN where one has negative values. The z-scores of a constant pattern are 0, and so is its pcc;
+    a pattern of sum 0 counts as uniform.
     """
     true, found = _same_shape(true, found, "expression")
     if len(genes) != true.shape[1]:
@@ -139,7 +141,7 @@ def _standardised(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _ssim(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     def scaled(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         top = x.max(axis=0)
-        return x * np.divide(1, top, out=np.zeros_like(top), where=top > 0)
+        return np.asarray(x * np.divide(1, top, out=np.zeros_like(top), where=top > 0))
 
     a, b = scaled(true), scaled(found)
     # Scaled by their maxima, both have the dynamic range 1.
@@ -161,4 +163,5 @@ def _jsd(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> npt.N
         return -np.asarray((p * np.log2(np.where(p > 0, p, 1))).sum(axis=0))
 
     p, q = scaled(true), scaled(found)
-    return entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2
+    divergence = np.maximum(entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2, 0)
+    return np.asarray(np.where(np.minimum(true, found).min(axis=0) < 0, np.nan, divergence))

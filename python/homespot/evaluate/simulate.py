@@ -1,4 +1,4 @@
-"""simulate_spots: spots with known truth, made from cells whose places are known (Tran et al., section 3.1)."""
+"""simulate_spots: spots with known truth, from cells whose places are known (Tran et al., section 3.1)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..checks import whole, within
-from ..errors import InputError, expected
+from ..checks import is_sparse, whole, within
+from ..errors import InputError, expected, some
 from ..keys import HOMESPOT, SPATIAL
+from ..mapping import check_adata
 
 __all__ = ["simulate_spots"]
 
 
 def _grid(xy: npt.NDArray[np.float64], cells_per_spot: float) -> tuple[npt.NDArray[np.intp], float]:
-    """Return the square of every cell and the pitch at which occupied squares hold `cells_per_spot` on average."""
+    """Return each cell's square, and the pitch at which occupied squares hold `cells_per_spot` on average."""
 
     def squares(pitch: float) -> npt.NDArray[np.intp]:
         steps = np.floor((xy - xy.min(axis=0)) / pitch).astype(np.intp)
@@ -25,7 +26,8 @@ def _grid(xy: npt.NDArray[np.float64], cells_per_spot: float) -> tuple[npt.NDArr
         )
 
     # Bisection: tissue does not fill its bounding box, so the pitch cannot be had from the area.
-    low, high = 0.0, float((xy.max(axis=0) - xy.min(axis=0)).max()) * 2
+    high = float((xy.max(axis=0) - xy.min(axis=0)).max()) * 2
+    low = high / 2**22
     for _ in range(40):
         pitch = (low + high) / 2
         if len(xy) / (squares(pitch).max() + 1) < cells_per_spot:
@@ -47,8 +49,9 @@ def simulate_spots(
 ) -> tuple[ad.AnnData, ad.AnnData]:
     """Make a single-cell and a spatial data set with a known map out of cells whose places are known.
 
-    A square grid is laid over the tissue. A spot is an occupied square: its expression is the mean of its cells', its place
-    their centroid. The cells are divided at random into `n_parts` equal parts, one of which is the single-cell data.
+    A square grid is laid over the tissue. A spot is an occupied square: its expression is the mean of its
+    cells', its place their centroid. The cells are divided at random into `n_parts` equal parts, one of which
+    is the single-cell data.
 
     Parameters
     ----------
@@ -59,8 +62,9 @@ def simulate_spots(
     n_parts, part
         Into how many parts the cells are divided, and which of them (from 0) is mapped.
     leave_out
-        Whether the cells to be mapped are left out of the means of the spots. If not, as in the paper, every cell is part of
-        its own answer. A spot of which nothing else is left is dropped. Places are centroids of all cells either way.
+        Whether the cells to be mapped are left out of the means of the spots. If not, as in the paper, every
+        cell is part of its own answer. A spot of which nothing else is left is dropped. Places are centroids
+        of all cells either way.
     layer
         Layer with the expression; None is X.
     seed
@@ -68,10 +72,11 @@ def simulate_spots(
 
     Returns
     -------
-    The single-cell data: the part's cells, obs with ``true_spot`` and its place ``true_x``, ``true_y``, without
-    coordinates. The spatial data: spots x genes, ``obsm["spatial"]``, obs with ``n_cells``;
+    The single-cell data: the part's cells, obs with ``true_spot`` and its place ``true_x``, ``true_y``,
+    without coordinates. The spatial data: spots x genes, ``obsm["spatial"]``, obs with ``n_cells``;
     ``uns["homespot"]["pitch"]`` is the pitch of the grid.
     """
+    check_adata(cells, "cells")
     whole("n_parts", n_parts, 1)
     whole("part", part, 0)
     whole("seed", seed, 0)
@@ -79,7 +84,7 @@ def simulate_spots(
     within("cells_per_spot", cells_per_spot, 1, max(1.0, cells.n_obs / 2))
     if SPATIAL not in cells.obsm:
         raise InputError(
-            expected('cells with coordinates in obsm["spatial"]', "none", "Put them there first.")
+            expected('coordinates of the cells in obsm["spatial"]', "none", "Put them there first.")
         )
     if leave_out and n_parts < 2:
         raise InputError(
@@ -93,6 +98,12 @@ def simulate_spots(
     if not np.isfinite(xy).all():
         raise InputError(
             expected("finite coordinates of every cell", "missing or infinite ones", "Drop those cells.")
+        )
+    if (xy == xy[0]).all():
+        raise InputError(expected("cells at different places", "one place only", "Check the coordinates."))
+    if layer is not None and layer not in cells.layers:
+        raise InputError(
+            expected(f"a layer {layer!r}", f"layers {some(cells.layers, 10) or 'none'}", "Name one of these.")
         )
     square, pitch = _grid(xy, cells_per_spot)
     n_spots = int(square.max()) + 1
@@ -111,7 +122,7 @@ def simulate_spots(
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])
     st = ad.AnnData(
-        X=sparse.csr_matrix(mean) if sparse.issparse(mean) else np.asarray(mean),
+        X=sparse.csr_matrix(mean) if is_sparse(mean) else np.asarray(mean),
         obs=pd.DataFrame({"n_cells": count[kept].astype(int)}, index=names[kept]),
         var=cells.var.copy(),
         obsm={SPATIAL: centroid[kept]},

@@ -6,12 +6,12 @@ from typing import Literal
 
 from ..preprocess import Expression
 from .registry import Outcome, Run, register
-from .ssa import ssa
+from .ssa import check, ssa
 
 __all__ = ["correlation_map"]
 
 
-@register("correlation", "row softmax of the expression correlation: the yardstick")
+@register("correlation", "row softmax of the expression correlation: the yardstick", check=check)
 def correlation_map(
     sc: Expression,
     st: Expression,
@@ -19,12 +19,12 @@ def correlation_map(
     *,
     n_genes: int = 5000,
     correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.05,
+    regularisation: float = 0.02,
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
 
-    That is SSA with the spots' marginal ignored, so one step solves it. Its largest entry of a row is the spot of highest
-    correlation, whatever the regularisation.
+    That is SSA with the spots' marginal ignored, so one step solves it. Its largest entry of a row is the
+    spot of highest correlation, whatever the regularisation.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The registry of mapping methods: one decorator, one look-up, one list.
 
-A method is a function of two expression tables and a `Run`; its own parameters are its remaining keyword arguments,
-and their defaults are the defaults of `map_cells` in both languages. A new method is one new file.
+A method is a function of two expression tables and a `Run`; its own parameters are its remaining keyword
+arguments, and their defaults are the defaults of `map_cells` in both languages. A new method is one new file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Outcome:
     genes
         Names of the genes used.
     ending
-        How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors, ...).
+        How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors,
+        ...).
     """
 
     matrix: npt.NDArray[np.floating[Any]]
@@ -55,12 +56,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Method:
-    """A registered method: its function, parameters with defaults, and presets."""
+    """A registered method: its function, parameters with defaults, presets, and the check of parameters."""
 
     name: str
     summary: str
     function: Callable[..., Outcome]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    check: Callable[..., None] | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -69,11 +71,14 @@ class Method:
         return {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
 
     def settings(self, preset: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all parameters: the defaults, over them the preset's, over them the chosen ones."""
+        """Return all parameters, checked: the defaults, over them the preset's, over them the chosen ones.
+
+        Whole numbers and such from NumPy become plain ones, which every file and R can take.
+        """
         if preset is not None and preset not in self.presets:
-            known = some(self.presets, 20) if self.presets else "None"
+            known = f"one of {some(self.presets, 20)}" if self.presets else "None, as there is none"
             raise InputError(
-                expected(f"preset of method {self.name!r} to be one of {known}", repr(preset), "Use one.")
+                expected(f"preset of method {self.name!r} to be {known}", repr(preset), "Correct or drop it.")
             )
         unknown = [name for name in chosen if name not in self.parameters]
         if unknown:
@@ -84,7 +89,10 @@ class Method:
                     "Check the spelling.",
                 )
             )
-        return {**self.parameters, **(self.presets[preset] if preset else {}), **chosen}
+        settings = {**self.parameters, **(self.presets[preset] if preset else {}), **chosen}
+        if self.check is not None:
+            self.check(**settings)
+        return {name: v.item() if isinstance(v, np.generic) else v for name, v in settings.items()}
 
     def __call__(self, sc: Expression, st: Expression, run: Run, **settings: Any) -> Outcome:
         """Map the cells of `sc` to the spots of `st`."""
@@ -95,12 +103,18 @@ _METHODS: dict[str, Method] = {}
 
 
 def register(
-    name: str, summary: str, presets: Mapping[str, Mapping[str, Any]] | None = None
+    name: str,
+    summary: str,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+    check: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
-    """Register the decorated function as method `name`."""
+    """Register the decorated function as method `name`.
+
+    `check` takes its parameters by name and refuses bad ones; it runs before any work on the data.
+    """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        _METHODS[name] = Method(name, summary, function, presets or {})
+        _METHODS[name] = Method(name, summary, function, presets or {}, check)
         return function
 
     return decorate

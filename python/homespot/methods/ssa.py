@@ -9,16 +9,38 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import memory
-from ..checks import one_of, whole
+from ..checks import one_of, whole, within
 from ..errors import DataWarning, InputError, expected, some
 from ..preprocess import Expression, Floats, log_normalised, most_variable, shared_genes, unit_rows, z_scores
 from ..transport import CorrelationCost, sinkhorn
 from .registry import Outcome, Run, register
 
-__all__ = ["ssa"]
+__all__ = ["check", "ssa"]
 
 Marginals = Literal["uniform", "expression", "expression_all", "counts"]
 _BLOCK = 1024
+
+
+def check(
+    *,
+    n_genes: int,
+    correlation: str,
+    regularisation: float,
+    marginals: str = "uniform",
+    relax_cells: float = 0.0,
+    relax_spots: float = 0.0,
+    tolerance: float = 1e-4,
+    max_iter: int = 1,
+) -> None:
+    """Refuse parameters out of range."""
+    whole("n_genes", n_genes, 2)
+    one_of("correlation", correlation, ("signed", "absolute"))
+    within("regularisation", regularisation, 0, open_low=True)
+    one_of("marginals", marginals, ("uniform", "expression", "expression_all", "counts"))
+    within("relax_cells", relax_cells, 0, 1)
+    within("relax_spots", relax_spots, 0, 1)
+    within("tolerance", tolerance, 0, open_low=True)
+    whole("max_iter", max_iter, 1)
 
 
 def _selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
@@ -43,16 +65,16 @@ def _expressed(x: Floats, table: Expression) -> npt.NDArray[np.intp]:
     row = "cell" if table.side == "sc" else "spot"
     dropped = table.names[sums <= 0]
     warnings.warn(
-        f"Dropped {len(dropped)} {row}(s) that express none of the {x.shape[1]} genes used ({some(dropped)}).",
+        f"Dropped {len(dropped)} {row}(s) without any of the {x.shape[1]} genes used ({some(dropped)}).",
         DataWarning,
         stacklevel=2,
     )
     if len(sums) - len(dropped) < 2:
         raise InputError(
             expected(
-                f"at least 2 {row}s that express the {x.shape[1]} genes used",
+                f"at least 2 {row}s with any of the {x.shape[1]} genes used",
                 str(len(sums) - len(dropped)),
-                "Use more genes.",
+                "Raise n_genes, or check that both data sets are of one tissue.",
             )
         )
     return np.flatnonzero(sums > 0)
@@ -61,12 +83,12 @@ def _expressed(x: Floats, table: Expression) -> npt.NDArray[np.intp]:
 def _marginal(
     table: Expression, x: Floats, rows: npt.NDArray[np.intp], marginals: str
 ) -> npt.NDArray[np.float64]:
-    weights = {
-        "uniform": lambda: np.ones(len(rows)),
-        "expression": lambda: x.sum(axis=1, dtype=np.float64),
-        "expression_all": lambda: table.log_totals[rows],
-        "counts": lambda: table.totals[rows],
-    }[marginals]()
+    if marginals == "uniform":
+        weights = np.ones(len(rows))
+    elif marginals == "expression":
+        weights = x.sum(axis=1, dtype=np.float64)
+    else:
+        weights = (table.log_totals if marginals == "expression_all" else table.totals)[rows]
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
@@ -92,6 +114,7 @@ def _rows_to_one(plan: Floats) -> Floats:
             "relax_spots": 0.0,
         }
     },
+    check=check,
 )
 def ssa(
     sc: Expression,
@@ -100,19 +123,19 @@ def ssa(
     *,
     n_genes: int = 5000,
     correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.05,
-    marginals: Marginals = "uniform",
+    regularisation: float = 0.02,
+    marginals: Marginals = "expression",
     relax_cells: float = 0.0,
-    relax_spots: float = 0.0,
+    relax_spots: float = 0.5,
     tolerance: float = 1e-4,
     max_iter: int = 2000,
 ) -> Outcome:
     """Map cells to spots by entropic optimal transport on the correlation of their expression.
 
-    Both tables are restricted to the shared genes among the `n_genes` most variable of the single-cell data, on the log
-    scale, and every gene is z-scored within each table. With rho the Pearson correlation of a cell and a spot over the
-    genes, D = 1 - rho, K = exp(-D / (regularisation max D)), Sinkhorn finds T = diag(a) K diag(b) with row sums p and
-    column sums q, and P = T with every row divided by its sum.
+    Both tables are restricted to the shared genes among the `n_genes` most variable of the single-cell data,
+    on the log scale, and every gene is z-scored within each table. With rho the Pearson correlation of a cell
+    and a spot over the genes, D = 1 - rho, K = exp(-D / (regularisation max D)), Sinkhorn finds T = diag(a) K
+    diag(b) with row sums p and column sums q, and P = T with every row divided by its sum.
 
     Parameters
     ----------
@@ -125,17 +148,18 @@ def ssa(
     n_genes
         How many of the most variable genes of the single-cell data may be used.
     correlation
-        ``"signed"``: D = 1 - rho. ``"absolute"``: D = 1 - abs(rho), as in the paper, for which an anti-correlated spot is
-        as near as a correlated one.
+        ``"signed"``: D = 1 - rho. ``"absolute"``: D = 1 - abs(rho), as in the paper, for which an
+        anti-correlated spot is as near as a correlated one.
     regularisation
         Entropic regularisation, relative to the largest cost; smaller is sharper.
     marginals
-        p and q: ``"uniform"``; ``"expression"``, the row sums on the log scale over the genes used (the paper);
-        ``"expression_all"``, the same over all genes; ``"counts"``, the row sums of the tables as given.
+        p and q: ``"uniform"``; ``"expression"``, the row sums on the log scale over the genes used (the
+        paper); ``"expression_all"``, the same over all genes; ``"counts"``, the row sums of the tables as
+        given.
     relax_cells, relax_spots
-        From 0 (that marginal is kept) to 1 (it is ignored). With both the exponents of the scaling updates are 1 - relax,
-        that is, the marginal is held by a Kullback-Leibler penalty of weight regularisation (1 - relax) / relax.
-        ``relax_spots=1`` is the row softmax of the correlation.
+        From 0 (that marginal is kept) to 1 (it is ignored). With both the exponents of the scaling updates
+        are 1 - relax, that is, the marginal is held by a Kullback-Leibler penalty of weight regularisation (1
+        - relax) / relax. ``relax_spots=1`` is the row softmax of the correlation.
     tolerance
         The solver stops when the L1 error of the marginals is at most this.
     max_iter
@@ -145,9 +169,6 @@ def ssa(
     -------
     P (cells x spots) and how the solver ended.
     """
-    whole("n_genes", n_genes, 2)
-    one_of("correlation", correlation, ("signed", "absolute"))
-    one_of("marginals", marginals, ("uniform", "expression", "expression_all", "counts"))
     genes = _selected_genes(sc, st, n_genes)
     size = sc.shape[0] * st.shape[0] + (sc.shape[0] + st.shape[0]) * len(genes)
     memory.require(
