@@ -65,7 +65,7 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     """Make the demo data: about 1,500 cells and 400 spots over 300 genes, with the truth known.
 
     An arch of five layers, with immune cells towards one end and vascular cells everywhere; 14 marker genes a
-    type and 40 genes that rise and fall along the arch. The single-cell technology sees 270 of the genes at
+    type and 80 genes that rise and fall along the arch. The single-cell technology sees 270 of the genes at
     low and uneven depth with dropout, the spatial one 240 of them as sums over the cells near each spot; 210
     are shared. No cell is in both.
 
