@@ -49,8 +49,8 @@ def _weiszfeld(p: Any, x: Any, y: Any, z: Any, smallest: float, most: int, found
 def spatial_median(weights: F64, spots: F64, start: F64) -> F64:
     """Return the point x of least sum_j P[i, j] |s_j - x| for every row of P.
 
-    It is the place of least expected error, as the mean is that of least expected squared error. A spot with more
-    than half of the probability is its own median.
+    It is the place of least expected error, as the mean is that of least expected squared error. A spot with
+    more than half of the probability is its own median.
 
     Parameters
     ----------

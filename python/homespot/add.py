@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .checks import is_sparse
 from .errors import InputError, expected, some
 from .keys import COORDINATES, HOMESPOT, LEFT_OVER, PROB, SPATIAL, SPOT, SPOT_CELLS
 from .mapping import check_adata, check_mapping, refuse_duplicates
+from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_spots
 
 __all__ = ["add_mapping"]
@@ -94,7 +94,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     if as_cells.all():
         table, matrix, names = _cell_summary(mapping), mapping.X, mapping.obs_names
     else:
-        mass = np.asarray(mapping.X.sum(axis=0, dtype=np.float64)).ravel()
+        mass = column_sums(mapping.X)
         table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
         matrix, names = mapping.X.T, mapping.var_names
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix

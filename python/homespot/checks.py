@@ -5,16 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
-
-from scipy import sparse
 
 from .errors import InputError, expected, some
 
-if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
-__all__ = ["is_sparse", "one_of", "whole", "within"]
+__all__ = ["one_of", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -46,8 +40,3 @@ def whole(name: str, value: object, low: int) -> None:
 
 def _shown(value: object) -> str:
     return str(value) if isinstance(value, Real) else repr(value)
-
-
-def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
-    """Whether `x` is sparse; here every sparse matrix is taken to have the methods of CSR."""
-    return bool(sparse.issparse(x))

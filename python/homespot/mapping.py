@@ -21,9 +21,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from .checks import is_sparse, whole
+from .checks import whole
 from .errors import InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
+from .matrices import is_sparse, row_sums
 
 __all__ = [
     "check_adata",
@@ -56,10 +57,6 @@ def row_blocks(matrix: Any) -> list[slice]:
     return [slice(i, min(i + _BLOCK, matrix.shape[0])) for i in range(0, matrix.shape[0], _BLOCK)]
 
 
-def _row_sums(matrix: Any) -> npt.NDArray[np.float64]:
-    return np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
-
-
 def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
     """Keep the `k` largest entries of every row of P.
 
@@ -78,7 +75,7 @@ def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np
         values[rows] = np.take_along_axis(matrix[rows], best, axis=1)
     indptr = np.arange(0, n_cells * k + 1, k)
     kept = sparse.csr_matrix((values.ravel(), columns.ravel(), indptr), shape=matrix.shape)
-    return kept, np.clip(1 - _row_sums(kept), 0, 1)
+    return kept, np.clip(1 - row_sums(kept), 0, 1)
 
 
 def new_mapping(
@@ -148,7 +145,7 @@ def check_mapping(mapping: ad.AnnData) -> None:
                 )
             )
     left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-    sums = _row_sums(mapping.X) + left_over
+    sums = row_sums(mapping.X) + left_over
     wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
     if wrong.any():
         first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.4g}"
@@ -242,7 +239,7 @@ def subset(
     kept = mapping if cells is None else mapping[list(cells)]
     kept = (kept if spots is None else kept[:, list(spots)]).copy()
     if spots is not None:
-        kept.obs[LEFT_OVER] = np.clip(1 - _row_sums(kept.X), 0, 1)
+        kept.obs[LEFT_OVER] = np.clip(1 - row_sums(kept.X), 0, 1)
     return kept
 
 
@@ -255,7 +252,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         If the kept spots hold nothing of a cell.
     """
     check_mapping(mapping)
-    sums = _row_sums(mapping.X)
+    sums = row_sums(mapping.X)
     if (sums <= 0).any():
         raise InputError(
             expected(
@@ -327,7 +324,7 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
     refuse_duplicates(out.var_names, "spots")
-    out.obs[LEFT_OVER] = np.clip(1 - _row_sums(out.X), 0, 1)
+    out.obs[LEFT_OVER] = np.clip(1 - row_sums(out.X), 0, 1)
     out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
     return out
 

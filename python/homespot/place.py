@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ._median import spatial_median
-from .checks import is_sparse, one_of, whole
+from .checks import one_of, whole
 from .device import limited_threads
 from .errors import InputError, expected, some
 from .keys import HOMESPOT, POSITIONS, PROB, SPATIAL, SPOT, SPREAD
 from .mapping import check_adata, check_mapping, coordinates, refuse_duplicates, row_blocks
+from .matrices import is_sparse
 
 __all__ = ["Position", "cell_positions", "home_spots", "place_cells", "positions"]
 
@@ -60,9 +61,9 @@ def positions(
     spots
         Coordinates, spots x 2 or 3.
     position
-        ``"median"``: the spatial median under P, the point of least expected distance to the spots. ``"mean"``:
-        the mean under P. ``"k_best"``: the mean of the k most probable spots, weighted by their probability.
-        ``"argmax"``: at the most probable spot.
+        ``"median"``: the spatial median under P, the point of least expected distance to the spots.
+        ``"mean"``: the mean under P. ``"k_best"``: the mean of the k most probable spots, weighted by their
+        probability. ``"argmax"``: at the most probable spot.
     k
         How many spots ``"k_best"`` takes.
 

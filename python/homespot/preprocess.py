@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from .checks import is_sparse
 from .errors import DataWarning, InputError, expected, some
+from .matrices import column_sums, is_sparse, row_sums
 
 __all__ = [
     "SCALES",
@@ -200,7 +200,7 @@ class Expression:
         """Sum of every row over all genes, in the units of the table."""
         totals = np.empty(self.shape[0])
         for rows, block in self.blocks():
-            totals[rows] = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
+            totals[rows] = row_sums(block)
         return totals
 
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
@@ -248,7 +248,7 @@ class Expression:
         """Sum of every row over all genes, on the log scale."""
         totals = np.empty(self.shape[0])
         for rows, block in self.log_blocks():
-            totals[rows] = np.asarray(block.sum(axis=1, dtype=np.float64)).ravel()
+            totals[rows] = row_sums(block)
         return totals
 
     @cached_property
@@ -260,7 +260,7 @@ class Expression:
         done = 0
         for _, block in self.log_blocks():
             rows = block.shape[0]
-            block_mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
+            block_mean = column_sums(block) / rows
             if is_sparse(block):
                 deviation = block.data - block_mean[block.indices]
                 block_squares = np.bincount(block.indices, deviation**2, minlength=n_genes)
@@ -285,7 +285,7 @@ def _are_multiples(rows: Sequence[npt.NDArray[np.float64]]) -> bool:
 
     def whole(values: npt.NDArray[np.float64]) -> bool:
         ratios = values / values.min()
-        tolerance = 1e-3 + 1e-4 * ratios
+        tolerance = np.minimum(1e-3 + 1e-4 * ratios, 0.05)
         return any(bool((np.abs(ratios * k - np.rint(ratios * k)) < k * tolerance).all()) for k in (1, 2, 3))
 
     return bool(rows) and sum(whole(row) for row in rows) >= 0.9 * len(rows)
@@ -297,7 +297,8 @@ def recognise(table: Expression) -> tuple[Scale, str]:
     Whole numbers are counts. Otherwise 200 rows, evenly spread, are looked at: if the values of a row are
     whole multiples of one unit, they are counts that were scaled or averaged; if exp(x) - 1 is, they are the
     logarithm of such. What is neither is taken as log values if no value exceeds 20 (no count of 5e8 is
-    needed then), else as counts.
+    needed then), else as counts. Counts averaged over many cells without any lowly expressed gene can be
+    missed so: state the scale where you know it.
 
     Returns
     -------

@@ -8,10 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..checks import is_sparse, whole, within
+from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import HOMESPOT, SPATIAL
 from ..mapping import check_adata
+from ..matrices import is_sparse
 
 __all__ = ["simulate_spots"]
 

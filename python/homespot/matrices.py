@@ -1,0 +1,31 @@
+"""Dense and sparse matrices alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["column_sums", "is_sparse", "row_sums"]
+
+
+def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
+    """Whether `x` is sparse; here every sparse matrix is taken to have the methods of CSR."""
+    return bool(sparse.issparse(x))
+
+
+def row_sums(matrix: Any) -> npt.NDArray[np.float64]:
+    """Sum every row in float64; SciPy's own sum of a sparse matrix adds up in the matrix's type."""
+    sums = matrix @ np.ones(matrix.shape[1]) if is_sparse(matrix) else matrix.sum(axis=1, dtype=np.float64)
+    return np.asarray(sums, dtype=np.float64).ravel()
+
+
+def column_sums(matrix: Any) -> npt.NDArray[np.float64]:
+    """Sum every column in float64."""
+    sums = matrix.T @ np.ones(matrix.shape[0]) if is_sparse(matrix) else matrix.sum(axis=0, dtype=np.float64)
+    return np.asarray(sums, dtype=np.float64).ravel()
