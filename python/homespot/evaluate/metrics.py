@@ -109,7 +109,7 @@ def gene_scores(true: Floats, found: Floats, genes: list[str]) -> pd.DataFrame:
     -------
     One row a gene. ``pcc``: Pearson correlation. ``ssim``: structural similarity of the patterns, each
     divided by its maximum, C1 = 0.01 squared, C2 = 0.03 squared, C3 = C2 / 2. ``rmse``: root mean squared
-    difference of the z-scores. ``jsd``: Jensen-Shannon divergence (base 2) of the patterns, each scaled to
+    difference of the z-scores. ``jsd``: Jensen-Shannon divergence (nats) of the patterns, each scaled to
     sum to 1, NaN where one has negative values. The z-scores of a constant pattern are 0, and so is its pcc;
     a pattern of sum 0 counts as uniform.
     """
@@ -160,7 +160,7 @@ def _jsd(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> npt.N
         return np.where(total > 0, x / np.where(total > 0, total, 1), 1 / len(x))
 
     def entropy(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return -np.asarray((p * np.log2(np.where(p > 0, p, 1))).sum(axis=0))
+        return -np.asarray((p * np.log(np.where(p > 0, p, 1))).sum(axis=0))
 
     p, q = scaled(true), scaled(found)
     divergence = np.maximum(entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2, 0)
