@@ -2,6 +2,6 @@
 
 from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
-from .sinkhorn import sinkhorn
+from .solver import sinkhorn
 
 __all__ = ["CorrelationCost", "Cost", "MatrixCost", "TransportResult", "sinkhorn"]

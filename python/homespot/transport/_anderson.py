@@ -10,7 +10,8 @@ __all__ = ["Extrapolation"]
 F64 = npt.NDArray[np.float64]
 
 _MEMORY = 5
-_WORSE = 2.0  # the error may grow by this much over the best before the memory is dropped
+_WORSE = 5.0  # the error may grow to this multiple of the best one before the memory is dropped
+_FARTHEST = 5.0  # an entry is moved by at most this much beyond its plain step
 
 
 class Extrapolation:
@@ -20,8 +21,9 @@ class Extrapolation:
 
         x + s - c (dX + dS),    c = argmin |s - c dS|,
 
-    dX and dS being the differences of the last iterates and steps (Walker & Ni 2011). After an error well
-    above the best one, plain steps, which always converge, take over.
+    dX and dS being the differences of the last iterates and steps (Walker & Ni 2011). Where that led astray,
+    plain steps take over for a while, and for twice as long the next time, so that in the end the plain
+    iteration's convergence holds.
 
     Parameters
     ----------
@@ -34,12 +36,17 @@ class Extrapolation:
         self._points: list[F64] = []
         self._steps: list[F64] = []
         self._best = np.inf
+        self._plain, self._pause = 0, 4
 
     def __call__(self, x: F64, step: F64, error: float) -> F64:
         """Return the next iterate, shape (N,)."""
-        if error > _WORSE * self._best:
+        if self._plain == 0 and error > _WORSE * self._best:
             self._points, self._steps = [], []
+            self._plain, self._pause = self._pause, 2 * self._pause
         self._best = min(self._best, error)
+        if self._plain > 0:
+            self._plain -= 1
+            return x + step
         self._points = [*self._points, x][-_MEMORY - 1 :]
         self._steps = [*self._steps, step][-_MEMORY - 1 :]
         if len(self._steps) == 1:
@@ -49,5 +56,7 @@ class Extrapolation:
         normal = np.einsum("ij,kj->ik", ds * self._weights, ds)
         normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) + 1e-300
         c = np.linalg.solve(normal, np.einsum("ij,j->i", ds * self._weights, step))
-        combined: F64 = x + step - np.einsum("i,ij->j", c, dx + ds)
-        return combined
+        beyond = np.einsum("i,ij->j", c, dx + ds)
+        beyond *= min(1.0, _FARTHEST / max(float(np.abs(beyond).max()), 1e-300))
+        following: F64 = x + step - beyond
+        return following

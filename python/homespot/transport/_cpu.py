@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..device import limited_threads, threads
-from ..memory import require
 from ._loops import kernel_rows, log_rows
 from ._range import lowest_exponent, within_range
 from .costs import Cost
@@ -19,13 +18,14 @@ from .result import Domain
 
 __all__ = ["CpuPasses"]
 
+T = TypeVar("T")
 F64 = npt.NDArray[np.float64]
 
 # Fixed, whatever the number of threads, and summed in order: the same bytes with any of them.
 _LANES = 16
 _ROWS = 1024  # a matrix product
 _CACHED = 2**18  # elements that stay in the cache of a core
-_SERIAL = 2**18  # elements under which threads cost more than they bring
+_SERIAL = 2**19  # elements under which threads cost more than they bring
 
 
 class CpuPasses:
@@ -45,8 +45,6 @@ class CpuPasses:
 
     def __init__(self, cost: Cost, p: F64, keep: float, dtype: npt.DTypeLike) -> None:
         m, n = cost.shape
-        remedy = "Use dtype='float32', or map fewer cells at a time."
-        require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy)
         self._cost, self._p, self._log_p, self._keep = cost, p, np.log(p), keep
         self._buffer = np.empty((m, n), dtype)
         self._rows = np.empty(m)  # scalings a or potentials f of the cells
@@ -59,18 +57,27 @@ class CpuPasses:
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        workers = min(threads(), len(self._lanes))
-        if workers > 1 and self._buffer.size >= _SERIAL:
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="homespot")
+        self._helpers = min(threads(), len(self._lanes)) - 1 if self._buffer.size >= _SERIAL else 0
+        if self._helpers:
+            self._pool = ThreadPoolExecutor(self._helpers, thread_name_prefix="homespot")
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _each_lane(self, run: Callable[[int], Any]) -> list[Any]:
-        lanes = range(len(self._lanes))
-        return list(map(run, lanes) if self._pool is None else self._pool.map(run, lanes))
+    def _each_lane(self, run: Callable[[int], T]) -> list[T]:
+        """Run every lane, here and in the helpers: whoever is free takes the next."""
+        left = iter(range(len(self._lanes)))
+
+        def take() -> dict[int, T]:
+            return {lane: run(lane) for lane in left}
+
+        futures = [self._pool.submit(take) for _ in range(self._helpers)] if self._pool else []
+        done = take()
+        for future in futures:
+            done |= future.result()
+        return [done[lane] for lane in range(len(self._lanes))]
 
     def _blocks(self, lane: slice) -> list[slice]:
         step = max(_CACHED // self._buffer.shape[1], 1)
@@ -122,7 +129,6 @@ class CpuPasses:
         -------
         Mass of every spot, shape (N,): sum_i T_ij of T_ij = exp(f_i + g_j - D_ij / epsilon).
         """
-        self._columns[:] = 0
         if self._domain == "kernel":
             with np.errstate(over="ignore"):
                 b = np.exp(g).astype(self._buffer.dtype)
@@ -168,11 +174,12 @@ class CpuPasses:
         block, scalings = self._buffer[rows], self._rows[rows, None]
         if self._domain == "log":
             entries = np.exp(scalings + g - block)
-            cost = float(np.vdot(entries, block))
+            cost = float((entries * block).sum())
             block[...] = entries
             return cost
         costs = np.log(block)
         np.subtract(self._low[rows, None].astype(block.dtype), costs, out=costs)
         block *= np.exp(g).astype(block.dtype)
         block *= scalings.astype(block.dtype)
-        return float(np.einsum("ij,ij->", block, costs))
+        costs *= block
+        return float(costs.sum(axis=1).sum(dtype=np.float64))

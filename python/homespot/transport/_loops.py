@@ -57,7 +57,7 @@ def _exp_of_dtype(x: Any) -> Any:
 
 @compiled
 def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Array, columns: Array) -> None:
-    """Set a_i = weight_i (p_i / sum_j K_ij b_j)^keep and add sum_i a_i K_ij to the column sums.
+    """Set a_i = weight_i (p_i / sum_j K_ij b_j)^keep and columns_j = sum_i a_i K_ij.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
     m, n = K.shape
     dtype = K.dtype.type
     zero = dtype(0)
+    columns[:] = 0
     sums = np.zeros(n, K.dtype)
     # Four rows at a time: b and the sums are loaded a quarter as often, and the rows are still in the cache.
     for i in range(0, m - 3, 4):
@@ -110,9 +111,9 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
 
 @compiled
 def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: Array) -> None:
-    """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and add the plan's entries to the column sums.
+    """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and columns_j = sum_i exp(f_i + g_j - D_ij).
 
-    An entry is exp(f_i + g_j - D_ij). Exponents are float64: they are as large as the inverse
+    Exponents are float64: they are as large as the inverse
     regularisation, and their differences count.
 
     Parameters
@@ -131,6 +132,7 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     m, n = D.shape
     dtype = D.dtype.type
     zero = dtype(0)
+    columns[:] = 0
     sums = np.zeros(n, D.dtype)
     entries = np.empty(n, D.dtype)
     rounded = g.astype(D.dtype)

@@ -10,7 +10,7 @@ import torch
 
 from ..device import threads
 from ..errors import TooLargeError, expected
-from ..memory import human, require
+from ..memory import human
 from ._range import lowest_exponent, within_range
 from .costs import Cost
 from .result import Domain
@@ -20,6 +20,7 @@ __all__ = ["TorchPasses"]
 F64 = npt.NDArray[np.float64]
 
 _ROWS = 1024  # a matrix product
+_SERIAL = 2**19  # elements under which threads cost more than they bring
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
 
 
@@ -54,7 +55,7 @@ class TorchPasses:
         self._threads = torch.get_num_threads()
 
     def __enter__(self) -> Self:
-        torch.set_num_threads(threads())
+        torch.set_num_threads(threads() if self._buffer.numel() >= _SERIAL else 1)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,17 +131,15 @@ class TorchPasses:
 
 
 def _require(m: int, n: int, itemsize: int, device: str) -> None:
-    """Refuse a plan that fits neither the device nor, at the end, main memory."""
-    n_bytes, what = m * n * itemsize, f"a plan of {m:,} cells x {n:,} spots"
-    require(n_bytes, what, "Use dtype='float32', or map fewer cells at a time.")
+    """Refuse a plan that does not fit on the device; main memory has been looked at."""
     if device == "cpu":
         return
     free = torch.cuda.mem_get_info(device)[0]
-    if n_bytes > free:
+    if m * n * itemsize > free:
         raise TooLargeError(
             expected(
-                f"{human(n_bytes)} on {device} for {what}",
+                f"{human(m * n * itemsize)} on {device} for a plan of {m:,} cells x {n:,} spots",
                 f"{human(free)} free",
-                "Use device='cpu', dtype='float32', or map fewer cells at a time.",
+                "Use device='cpu', or map fewer cells at a time.",
             )
         )

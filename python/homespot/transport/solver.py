@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..device import resolve_device
 from ..errors import ConvergenceWarning, InputError, expected
+from ..memory import require
 from ..progress import Progress, reporting
 from ._anderson import Extrapolation
 from ._range import try_kernel
@@ -89,9 +90,14 @@ def sinkhorn(
     -------
     The plan, and how the solver ended. A `ConvergenceWarning` says so if it stopped at `max_iter`.
     """
+    if not isinstance(cost, Cost):
+        raise InputError(
+            expected("cost to be a Cost", type(cost).__name__, "Wrap a matrix of costs: MatrixCost(D).")
+        )
     p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
     _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
     make = _backend(backend, resolve_device(device))
+    _require(cost.shape, dtype)
     keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
     g = np.zeros(len(q))
@@ -112,22 +118,12 @@ def sinkhorn(
                 passes.fill()
                 passes.start(domain, epsilon)
                 mass = passes.sweep(g)
-            # A spot that underflowed gets a large step, and is back after a few.
-            mass = np.clip(mass, 1e-300, 1e300)
-            step = keep_spots * (log_q - np.log(mass) + g) - g
-            if keep_cells == 1 and keep_spots < 1:
-                step -= mass @ step / mass.sum()
-            error = float(mass @ np.abs(np.expm1(np.minimum(step, 700))))
+            step, error = _step(g, mass, log_q, keep_cells, keep_spots)
             errors.append((iteration, error))
             report(iteration, max_iter, f"error {error:.1e}")
             converged = error <= tolerance
             if converged or iteration == max_iter:
                 break
-            if keep_cells == 1:
-                step -= q @ step
-            else:
-                both = keep_cells * keep_spots
-                step += np.clip(both / (1 - both) * (mass @ step / mass.sum()), -10, 10)
             g = extrapolate(g, step, error)
         matrix, row_sums, column_sums, total = passes.plan(g)
     if not converged:
@@ -149,6 +145,25 @@ def sinkhorn(
         scale=scale,
         domain=domain,
     )
+
+
+def _step(g: F64, mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -> tuple[F64, float]:
+    """Return Sinkhorn's step of the spots' potentials, shape (N,), and the L1 error that it would mend.
+
+    A constant c in g scales the plan by exp((1 - keep_cells) c). With the cells' marginal exact it changes
+    nothing and is left out. With both relaxed it would come right by a factor of keep_cells keep_spots per
+    step only, and is set at once to what the sum of that series is.
+    """
+    # A spot that underflowed gets a large step, and is back after a few.
+    mass = np.clip(mass, 1e-300, 1e300)
+    log_mass = np.log(mass)
+    step = keep_spots * (log_q - log_mass + g) - g
+    wanted = np.exp(np.minimum(log_mass + step, 700))
+    shift = np.log(wanted.sum() / mass.sum())
+    both = keep_cells * keep_spots
+    if keep_cells == 1:
+        return step - shift, float(np.abs(wanted * np.exp(-shift) - mass).sum())
+    return step + np.clip(both / (1 - both) * shift, -10, 10), float(np.abs(wanted - mass).sum())
 
 
 def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, str], Passes]:
@@ -191,12 +206,23 @@ def _mass(x: npt.ArrayLike, n: int, name: str) -> F64:
     return mass
 
 
+def _require(shape: tuple[int, int], dtype: str) -> None:
+    """Refuse a plan that does not fit into main memory, where it ends up."""
+    m, n = shape
+    remedy = (
+        "Map fewer cells at a time."
+        if dtype == "float32"
+        else "Use dtype='float32', or map fewer cells at a time."
+    )
+    require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy)
+
+
 def _check(
     regularisation: float, relax_cells: float, relax_spots: float, tolerance: float, max_iter: int, dtype: str
 ) -> None:
     """Check the plain parameters."""
     for ok, what, found, remedy in (
-        (0 < regularisation < np.inf, "regularisation above 0", regularisation, "0.05 is usual."),
+        (1e-6 <= regularisation <= 1e6, "regularisation from 1e-6 to 1e6", regularisation, "0.05 is usual."),
         (0 <= relax_cells <= 1, "relax_cells from 0 to 1", relax_cells, "0 keeps the marginal exactly."),
         (0 <= relax_spots <= 1, "relax_spots from 0 to 1", relax_spots, "0 keeps the marginal exactly."),
         (0 < tolerance < np.inf, "tolerance above 0", tolerance, "1e-4 is usual."),
