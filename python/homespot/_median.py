@@ -19,7 +19,7 @@ F64 = npt.NDArray[np.float64]
 
 @compiled
 def _weiszfeld(p: Any, x: Any, y: Any, z: Any, smallest: float, most: int, found: Any) -> None:
-    """Move every row of `found` (cells x 3) from the mean to the median of the spots under `p` (cells x spots)."""
+    """Move every row of `found` (cells x 3) from the mean to the median under `p` (cells x spots)."""
     n = p.shape[1]
     mass, px, py, pz = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for i in range(p.shape[0]):

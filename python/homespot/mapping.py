@@ -148,7 +148,7 @@ def check_mapping(mapping: ad.AnnData) -> None:
     sums = row_sums(mapping.X) + left_over
     wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
     if wrong.any():
-        first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.4g}"
+        first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.6g}"
         raise InputError(
             expected(
                 f"every row sum and its {LEFT_OVER}, which is never negative, to add up to 1",
@@ -363,8 +363,10 @@ def check_target(path: str | os.PathLike[str]) -> Path:
 def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
     target = check_target(path)
+    adata = adata.copy() if adata.is_view else adata
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
     os.close(handle)
+    obs, var = adata.obs.copy(), adata.var.copy()
     try:
         with warnings.catch_warnings():
             # It works in the versions of anndata that are allowed.
@@ -379,6 +381,7 @@ def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
     finally:
         Path(name).unlink(missing_ok=True)
+        adata.obs, adata.var = obs, var  # writing turns text into categories in place
 
 
 def read_whole(path: str | os.PathLike[str]) -> ad.AnnData:

@@ -1,4 +1,4 @@
-"""Preprocessing against NumPy, SciPy and scikit-learn in float64, and one answer for every way of storing a table."""
+"""Preprocessing against NumPy, SciPy and scikit-learn, and one answer for every way of storing a table."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def by_hand(x: np.ndarray) -> np.ndarray:
     return np.log1p(1e4 * x / x.sum(axis=1, keepdims=True))
 
 
-# --- one canonical form ---------------------------------------------------------------------------------------
+# --- one canonical form ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("storage", DENSE)
@@ -230,7 +230,7 @@ def _arrays(x: object) -> list[np.ndarray]:
     return [x.data, x.indices, x.indptr] if sparse.issparse(x) else [x]  # type: ignore[attr-defined,list-item]
 
 
-# --- normalisation --------------------------------------------------------------------------------------------
+# --- normalisation --------------------------------------------------------------------------------
 
 
 def test_counts_become_log_of_counts_per_ten_thousand() -> None:
@@ -281,7 +281,7 @@ def test_equal_variances_are_ranked_by_position() -> None:
         np.testing.assert_array_equal(most_variable(table(stored, scale="log"), 2), [best, best + 4])
 
 
-# --- what the numbers are -------------------------------------------------------------------------------------
+# --- what the numbers are -------------------------------------------------------------------------
 
 sizes = {"n": hs.integers(2, 120), "k": hs.integers(12, 80), "seed": hs.integers(0, 10_000)}
 
@@ -372,7 +372,7 @@ def test_an_empty_sparse_table_has_counts() -> None:
     assert table(sparse.csr_matrix((3, 4), dtype=np.float32)).scale == "counts"
 
 
-# --- rows and genes -------------------------------------------------------------------------------------------
+# --- rows and genes -------------------------------------------------------------------------------
 
 
 def test_empty_rows_are_dropped_with_their_number_and_the_evidence_stays() -> None:
@@ -404,7 +404,7 @@ def test_few_shared_genes_are_warned_of() -> None:
     ]
 
 
-# --- scaling --------------------------------------------------------------------------------------------------
+# --- scaling --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-13)])

@@ -1,0 +1,154 @@
+"""map_cells: what goes in and what comes out; the mathematics is in test_ssa."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from homespot import map_cells, methods
+from homespot.errors import DataWarning
+
+
+def plain(value: object) -> bool:
+    """Whether h5ad and R can take it: no objects, no slashes in keys, no numpy scalars."""
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and "/" not in k and plain(v) for k, v in value.items())
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biuf" or all(type(v) is str for v in value.ravel())
+    return value is None or type(value) in (str, bool, int, float)
+
+
+@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize(
+    "options", [{}, {"k_best": np.int64(3), "seed": np.int32(4), "dtype": "float64"}], ids=str
+)
+def test_record_is_complete_and_plain(pair, method: str, options: dict) -> None:
+    record = map_cells(*pair, method, **options).uns["homespot"]
+    assert plain(record)
+    assert set(record) == {
+        "format_version",
+        "method",
+        "preset",
+        "parameters",
+        "k_best",
+        "seed",
+        "dtype",
+        "device",
+        "threads",
+        "versions",
+        "genes",
+        "sc_scale",
+        "sc_scale_evidence",
+        "st_scale",
+        "st_scale_evidence",
+        "solver",
+    }
+    assert record["method"] == method
+    assert record["parameters"] == methods.get(method).parameters
+    assert record["seed"] == options.get("seed", 0)
+    assert record["k_best"] == options.get("k_best")
+    assert record["dtype"] == options.get("dtype", "float32")
+    assert record["device"] == "cpu" or record["device"].startswith("cuda:")
+    assert record["threads"] >= 1
+    assert set(record["genes"]) == set(pair[0].var_names) & set(pair[1].var_names)
+    assert record["sc_scale_evidence"] == record["st_scale_evidence"] == "all values are whole numbers"
+    assert {"homespot", "python", "numpy", "torch"} <= set(record["versions"])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_mapping_carries_annotation_and_coordinates(make_pair, dims: int) -> None:
+    sc, st = make_pair(dims=dims)
+    mapping = map_cells(sc, st)
+    assert mapping.shape == (sc.n_obs, st.n_obs)
+    assert mapping.X.dtype == np.float32
+    assert mapping.obs.drop(columns="homespot_left_over").equals(sc.obs)
+    assert mapping.var["region"].equals(st.obs["region"])
+    assert (mapping.obs["homespot_left_over"] == 0).all()
+    np.testing.assert_array_equal(mapping.varm["spatial"], st.obsm["spatial"])
+    np.testing.assert_array_equal(mapping.var[["x", "y", "z"][:dims]], st.obsm["spatial"])
+
+
+def test_without_coordinates_there_is_a_map_all_the_same(pair) -> None:
+    sc, st = pair
+    expected = map_cells(sc, st).X
+    del st.obsm["spatial"]
+    mapping = map_cells(sc, st)
+    assert "spatial" not in mapping.varm
+    assert mapping.X.tobytes() == expected.tobytes()
+
+
+def test_k_best_keeps_the_largest_and_accounts_for_the_rest(pair) -> None:
+    whole, cut = map_cells(*pair), map_cells(*pair, k_best=4)
+    assert sparse.issparse(cut.X)
+    assert cut.X.has_sorted_indices
+    threshold = np.sort(whole.X, axis=1)[:, -4]
+    np.testing.assert_array_equal(cut.X.toarray(), np.where(threshold[:, None] <= whole.X, whole.X, 0))
+    left_over = 1 - cut.X.toarray().sum(axis=1, dtype=np.float64)
+    np.testing.assert_allclose(cut.obs["homespot_left_over"], left_over, atol=1e-7)
+    everything = map_cells(*pair, k_best=10_000)
+    np.testing.assert_array_equal(everything.X.toarray(), whole.X)
+    np.testing.assert_allclose(everything.obs["homespot_left_over"], 0, atol=1e-6)
+
+
+def test_a_layer_is_used_in_place_of_x(pair) -> None:
+    sc, st = pair
+    expected = map_cells(sc, st).X
+    for adata in pair:
+        adata.layers["counts"] = adata.X.copy()
+        adata.X = None
+    found = map_cells(sc, st, sc_layer="counts", st_layer="counts").X
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_views_and_files_on_disk_are_taken(pair, tmp_path) -> None:
+    sc, st = pair
+    expected = map_cells(sc[:30].copy(), st).X
+    assert map_cells(sc[:30], st).X.tobytes() == expected.tobytes()
+    sc[:30].copy().write_h5ad(tmp_path / "sc.h5ad")
+    backed = ad.read_h5ad(tmp_path / "sc.h5ad", backed="r")
+    assert map_cells(backed, st).X.tobytes() == expected.tobytes()
+    backed.file.close()
+
+
+def test_empty_cells_and_spots_are_dropped_and_counted(pair) -> None:
+    sc, st = (adata.copy() for adata in pair)
+    for adata, rows in ((sc, [0, 5, 9, 11]), (st, [24])):
+        x = adata.X.toarray()
+        x[rows] = 0
+        adata.X = sparse.csr_matrix(x)
+    with pytest.warns(DataWarning) as caught:
+        mapping = map_cells(sc, st)
+    assert [str(w.message) for w in caught] == [
+        "Dropped 4 cell(s) without any expression ('c0', 'c5', 'c9', ...).",
+        "Dropped 1 spot(s) without any expression ('s24').",
+    ]
+    assert mapping.shape == (36, 24)
+    assert mapping.uns["homespot"]["sc_scale_evidence"] == "all values are whole numbers"
+    np.testing.assert_array_equal(mapping.varm["spatial"], st.obsm["spatial"][:24])
+    kept = map_cells(sc[mapping.obs_names].copy(), st[mapping.var_names].copy())
+    assert kept.X.tobytes() == mapping.X.tobytes()
+
+
+def test_progress_reaches_the_end(pair) -> None:
+    calls: list[tuple[int, int, str]] = []
+    mapping = map_cells(*pair, progress=lambda *call: calls.append(call))
+    assert [call[0] for call in calls] == list(range(1, mapping.uns["homespot"]["solver"]["iterations"] + 1))
+    assert {call[1] for call in calls} == {mapping.uns["homespot"]["parameters"]["max_iter"]}
+    assert all(call[2].startswith("error ") for call in calls)
+
+
+def test_nothing_is_printed(pair, capfd) -> None:
+    map_cells(*pair)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_obs_columns_of_an_earlier_run_are_replaced(pair) -> None:
+    sc, st = pair
+    sc.obs["homespot_left_over"] = 7.0
+    st.obs["x"] = pd.Categorical(["old"] * st.n_obs)
+    mapping = map_cells(sc, st)
+    assert (mapping.obs["homespot_left_over"] == 0).all()
+    np.testing.assert_array_equal(mapping.var["x"], st.obsm["spatial"][:, 0])

@@ -1,0 +1,168 @@
+"""Places against closed forms on small grids."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from homespot import cell_positions, map_cells, place_cells, subset
+from homespot.errors import InputError
+from homespot.mapping import new_mapping
+from homespot.place import home_spots, positions
+
+GRID = np.array([[x, y] for y in range(3) for x in range(4)], dtype=float)  # 12 spots
+BOTH = pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
+POSITIONS = ["argmax", "k_best", "mean", "median"]
+
+
+def rows(*weights: dict[int, float]) -> np.ndarray:
+    p = np.zeros((len(weights), 12))
+    for row, weight in zip(p, weights, strict=True):
+        row[list(weight)] = list(weight.values())
+    return p
+
+
+@BOTH
+def test_closed_forms(stored) -> None:
+    p = rows({5: 1.0}, {0: 0.5, 3: 0.5}, {0: 0.5, 1: 0.3, 11: 0.2})
+    place = {how: positions(stored(p), GRID, how, 2) for how in POSITIONS}
+    np.testing.assert_allclose(place["argmax"][0], [[1, 1], [0, 0], [0, 0]], atol=1e-12)
+    np.testing.assert_allclose(place["mean"][0], [[1, 1], [1.5, 0], [0.9, 0.4]], atol=1e-12)
+    np.testing.assert_allclose(place["k_best"][0], [[1, 1], [1.5, 0], [0.375, 0]], atol=1e-12)
+    np.testing.assert_allclose(place["median"][0][0], [1, 1], atol=1e-6)
+    third = 0.5 * 0 + 0.3 * 1 + 0.2 * 13  # mean squared distance from (0, 0)
+    np.testing.assert_allclose(place["argmax"][1], [0, np.sqrt(4.5), np.sqrt(third)], atol=1e-7)
+    np.testing.assert_allclose(place["mean"][1], [0, 1.5, np.sqrt(third - 0.9**2 - 0.4**2)], atol=1e-7)
+
+
+@BOTH
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_spread_is_the_root_mean_square_distance(stored, dims: int, position: str, offset: float) -> None:
+    rng = np.random.default_rng(0)
+    p, spots = rng.dirichlet(np.full(30, 0.2), 2100), rng.uniform(0, 50, (30, dims))
+    placed, spread = positions(stored(p), spots + offset, position, 4)
+    here, _ = positions(p, spots, position, 4)
+    np.testing.assert_allclose(placed - offset, here, atol=1e-8)
+    squares = np.square(spots[None] - here[:, None]).sum(axis=2)
+    np.testing.assert_allclose(spread, np.sqrt((p * squares).sum(axis=1)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_sparse_is_dense(position: str) -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(30, 0.2), 500).astype(np.float32)
+    spots = np.random.default_rng(1).normal(size=(30, 3))
+    for dense, csr in zip(
+        positions(p, spots, position, 5), positions(sparse.csr_matrix(p), spots, position, 5), strict=True
+    ):
+        assert dense.tobytes() == csr.tobytes()
+
+
+def test_k_best_of_all_spots_is_the_mean() -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(12), 20)
+    for k in (12, 13, 1000):
+        np.testing.assert_array_equal(positions(p, GRID, "k_best", k)[0], positions(p, GRID, "mean")[0])
+    np.testing.assert_allclose(
+        positions(p, GRID, "k_best", 1)[0], positions(p, GRID, "argmax")[0], atol=1e-12
+    )
+
+
+def test_median_is_where_the_expected_distance_is_least() -> None:
+    from scipy.optimize import minimize
+
+    p = np.random.default_rng(0).dirichlet(np.full(12, 0.4), 15)
+    placed, _ = positions(p, GRID, "median")
+    for row, found in zip(p, placed, strict=True):
+
+        def cost(at: np.ndarray, row: np.ndarray = row) -> float:
+            return float(row @ np.linalg.norm(GRID - at, axis=1))
+
+        best = min(
+            minimize(cost, start, method="Nelder-Mead").fun for start in (*GRID[row.argsort()[-2:]], found)
+        )
+        assert cost(found) <= best * (1 + 1e-3)
+
+
+def test_the_first_of_equals_is_home() -> None:
+    for stored in (np.asarray, sparse.csr_matrix):
+        home, probability = home_spots(stored(rows({3: 0.5, 9: 0.5}, {11: 1.0})))
+        assert home.tolist() == [3, 11]
+        assert probability.tolist() == [0.5, 1.0]
+
+
+def test_a_row_cut_short_is_placed_by_what_it_has() -> None:
+    whole, cut = rows({0: 0.5, 3: 0.5}), rows({0: 0.25, 3: 0.25})
+    for how in POSITIONS:
+        np.testing.assert_allclose(positions(cut, GRID, how)[0], positions(whole, GRID, how)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_table_of_positions(make_pair, dims: int) -> None:
+    sc, st = make_pair(dims=dims)
+    mapping = map_cells(sc, st)
+    table = cell_positions(mapping, position="mean")
+    axes = ["homespot_x", "homespot_y", "homespot_z"][:dims]
+    assert table.columns.tolist() == ["homespot_spot", "homespot_prob", *axes, "homespot_spread"]
+    assert table.index.equals(sc.obs_names)
+    assert table["homespot_spot"].tolist() == st.obs_names[mapping.X.argmax(axis=1)].tolist()
+    np.testing.assert_allclose(table["homespot_prob"], mapping.X.max(axis=1))
+    np.testing.assert_allclose(table[axes], mapping.X.astype(float) @ st.obsm["spatial"], rtol=1e-5)
+
+
+def test_placed_cells_are_a_copy_with_coordinates(pair) -> None:
+    sc, st = pair
+    sc.obsm["spatial"] = np.zeros((sc.n_obs, 3))
+    mapping = map_cells(sc[::2].copy(), st)
+    before = sc.copy()
+    placed = place_cells(mapping, sc, position="argmax")
+    assert placed.obs_names.equals(mapping.obs_names)
+    np.testing.assert_allclose(placed.obsm["spatial"], st.obsm["spatial"][mapping.X.argmax(axis=1)])
+    np.testing.assert_array_equal(placed.obsm["spatial"], placed.obs[["homespot_x", "homespot_y"]])
+    np.testing.assert_array_equal(placed.X.toarray(), sc.X.toarray()[::2])
+    assert placed.uns["homespot"]["position"] == "argmax"
+    assert placed.obs["type"].equals(sc.obs["type"].iloc[::2])
+    assert sc.obs.equals(before.obs)
+    assert list(sc.uns) == []
+    np.testing.assert_array_equal(sc.obsm["spatial"], 0)
+    assert "position" not in mapping.uns["homespot"]
+
+
+def test_cells_in_another_order_get_their_own_place(pair) -> None:
+    sc, st = pair
+    mapping = map_cells(sc, st)
+    shuffled = sc[np.random.default_rng(0).permutation(sc.n_obs)].copy()
+    a, b = place_cells(mapping, sc), place_cells(mapping, shuffled)
+    assert a.obs.equals(b.obs)
+    np.testing.assert_array_equal(a.X.toarray(), b.X.toarray())
+
+
+def test_a_file_on_disk_is_taken(pair, tmp_path) -> None:
+    sc, st = pair
+    mapping = map_cells(sc, st)
+    sc.write_h5ad(tmp_path / "sc.h5ad")
+    backed = ad.read_h5ad(tmp_path / "sc.h5ad", backed="r")
+    np.testing.assert_array_equal(
+        place_cells(mapping, backed).obsm["spatial"], place_cells(mapping, sc).obsm["spatial"]
+    )
+    backed.file.close()
+
+
+def test_placed_cells_can_be_written_and_read(pair, tmp_path) -> None:
+    placed = place_cells(map_cells(*pair, k_best=3), pair[0])
+    placed.write_h5ad(tmp_path / "placed.h5ad")
+    assert (
+        ad.read_h5ad(tmp_path / "placed.h5ad").obs["homespot_spot"].tolist()
+        == placed.obs["homespot_spot"].tolist()
+    )
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_cell_with_nothing_left_is_refused(position: str) -> None:
+    names = pd.DataFrame(index=["a", "b"]), pd.DataFrame(index=[f"s{i}" for i in range(12)])
+    mapping = new_mapping(rows({0: 1.0}, {5: 1.0}), *names, {"format_version": 1}, positions=GRID)
+    with pytest.raises(InputError, match="1 or more without any"):
+        cell_positions(subset(mapping, spots=["s5", "s6"]), position=position)  # type: ignore[arg-type]
