@@ -30,7 +30,7 @@
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if `x` holds neither all mapped cells nor
-#' all spots, or both.
+#' all spots, or both, or if a cell has no probability on any spot of the map.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -97,7 +97,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 }
 
 .addToCells <- function(x, map) {
-  table <- .cellTable(map, "k_best", 10L)
+  table <- .cellTable(map, formals(placeCells)$position, formals(placeCells)$k)
   table[[.keys$LEFT_OVER]] <- rowData(map)[[.keys$LEFT_OVER]]
   at <- match(colnames(x), rownames(map))
   for (name in names(table)) {

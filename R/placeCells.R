@@ -11,9 +11,10 @@
 #'   any class that extends it, genes by cells; it is not changed.
 #' @param as Class of the result: `"SingleCellExperiment"` or
 #'   `"SpatialExperiment"`.
-#' @param position How a position is read from P: `"k_best"`, the mean of the
-#'   k most probable spots, weighted by their probability; `"argmax"`, the
-#'   most probable spot; `"mean"`, the mean under P.
+#' @param position How a position is read from P: `"median"`, the spatial
+#'   median under P, the point of least expected distance to the spots;
+#'   `"mean"`, the mean under P; `"k_best"`, the mean of the k most probable
+#'   spots, weighted by their probability; `"argmax"`, the most probable spot.
 #' @param k How many spots `"k_best"` takes.
 #' @param ... Not used.
 #'
@@ -25,11 +26,10 @@
 #'   A SpatialExperiment has the position in spatialCoords, under the names of
 #'   the spots' coordinates, and as `sample_id` that of the home spot; a
 #'   `sample_id` that `sce` had is kept as `sc_sample_id`.
-#'   Without a home spot, position and spread are missing.
 #'
 #' @section Errors:
-#' Of class `homespot_input_error` if the map has no coordinates, or `sce`
-#' lacks mapped cells.
+#' Of class `homespot_input_error` if the map has no coordinates, `sce` lacks
+#' mapped cells, or a cell has no probability on any spot of the map.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -44,7 +44,7 @@ setGeneric(
   "placeCells",
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "k_best", k = 10L, ...) {
+      position = "median", k = 10L, ...) {
     standardGeneric("placeCells")
   },
   signature = c("map", "sce")
@@ -56,7 +56,7 @@ setMethod(
   "placeCells", c("CellMapping", "SummarizedExperiment"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "k_best", k = 10L, ...) {
+      position = "median", k = 10L, ...) {
     as <- .checkChoice(
       as, c("SingleCellExperiment", "SpatialExperiment"), "as"
     )
@@ -87,7 +87,7 @@ setMethod(
   "placeCells", c("ANY", "ANY"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "k_best", k = 10L, ...) {
+      position = "median", k = 10L, ...) {
     .requireMapping(map)
     .refuse(
       "the single-cell data that was mapped, as a SummarizedExperiment",
@@ -126,12 +126,6 @@ setMethod(
   if (ncol(coords) > 0L) {
     table[[.keys$SPREAD]] <- value$spread
   }
-  empty <- value$probability == 0
-  if (any(empty)) {
-    for (name in names(table)) {
-      table[[name]][empty] <- NA
-    }
-  }
   table
 }
 
@@ -154,10 +148,7 @@ setMethod(
   if (!is.null(sce$sample_id)) {
     sce$sc_sample_id <- sce$sample_id
   }
-  home <- match(table[[.keys$SPOT]], colnames(map))
-  sample <- map$sample_id[home]
-  sample[is.na(sample)] <- "unplaced"
-  sce$sample_id <- sample
+  sce$sample_id <- map$sample_id[match(table[[.keys$SPOT]], colnames(map))]
   spe <- SpatialExperiment::toSpatialExperiment(sce, spatialCoords = coords)
   images <- imgData(map)
   if (!is.null(images) && nrow(images) > 0L) {

@@ -2,7 +2,7 @@
 # nothing; or a function of the user's.
 .progress <- function(progress, what, envir = parent.frame()) {
   if (is.function(progress)) {
-    return(progress)
+    return(reticulate::r_to_py(progress, convert = TRUE))
   }
   if (is.null(progress)) {
     progress <- interactive()
@@ -17,10 +17,10 @@
       "{cli::pb_status}"
     ), .envir = envir, clear = TRUE
   )
-  function(done, total, note) {
+  reticulate::r_to_py(function(done, total, note) {
     cli::cli_progress_update(
       set = done, total = total, status = note, id = bar, .envir = envir
     )
     NULL
-  }
+  }, convert = TRUE)
 }

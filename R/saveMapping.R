@@ -17,6 +17,7 @@
 #' Columns of rowData and colData that are numbers, logical, character or
 #' factors are kept; others, and images, are left out with a warning that
 #' names them.
+#' Text that repeats comes back as a factor, which is how AnnData stores it.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the path has another ending or its

@@ -120,6 +120,16 @@ def csr(
     return matrix
 
 
+def _narrowed(matrix: Any) -> Any:
+    """Copy R's doubles to the canonical form, float32 in C order; as float64 if float32 cannot hold them."""
+    is_sparse = sparse.issparse(matrix)
+    if is_sparse:
+        narrow = matrix.astype(np.float32)
+        return narrow if np.array_equal(matrix.data, narrow.data, equal_nan=True) else matrix.copy()
+    narrow = np.array(matrix, dtype=np.float32, order="C")
+    return narrow if np.array_equal(matrix, narrow, equal_nan=True) else np.array(matrix, order="C")
+
+
 class Blocks:
     """Takes a matrix that does not fit into R's memory, block of rows by block of rows.
 
@@ -131,10 +141,7 @@ class Blocks:
 
     def add(self, block: Any) -> None:
         """Add the next rows, dense or CSR."""
-        is_sparse = sparse.issparse(block)
-        narrow = block.astype(np.float32)
-        wide, narrowed = (block.data, narrow.data) if is_sparse else (block, narrow)
-        self._blocks.append(narrow if np.array_equal(wide, narrowed, equal_nan=True) else block.copy())
+        self._blocks.append(_narrowed(block))
 
     def matrix(self) -> Any:
         """Return all rows as one matrix, CSR if the blocks were sparse."""
@@ -238,7 +245,9 @@ def cell_positions(
     matrix: Any, coordinates: npt.NDArray[np.float64], position: str, k: int
 ) -> dict[str, npt.NDArray[Any]]:
     """Place every row of P (cells x spots, dense or CSR); home spots as 0-based columns."""
-    placed, spread = place.positions(matrix, np.asarray(coordinates, dtype=np.float64), position, k)  # type: ignore[arg-type]
+    matrix = _narrowed(matrix)
+    where = np.ascontiguousarray(coordinates, dtype=np.float64)
+    placed, spread = place.positions(matrix, where, position, k)  # type: ignore[arg-type]
     return {**home_spots(matrix), "position": placed, "spread": spread}
 
 

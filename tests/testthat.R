@@ -1,0 +1,4 @@
+library(testthat)
+library(homespot)
+
+test_check("homespot")

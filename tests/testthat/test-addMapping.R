@@ -1,0 +1,131 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-addMapping.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+
+data <- function(names, class = SingleCellExperiment::SingleCellExperiment) {
+  class(list(counts = matrix(1, 2, length(names),
+    dimnames = list(c("g1", "g2"), names)
+  )))
+}
+
+columns <- c(
+  "homespot_spot", "homespot_prob", "homespot_x", "homespot_y",
+  "homespot_spread", "homespot_left_over"
+)
+
+test_that("cells get columns, a reducedDim and the record", {
+  map <- smallMap()
+  sce <- data(rev(rownames(map)))
+  before <- unserialize(serialize(sce, NULL))
+  out <- addMapping(sce, map)
+  expect_identical(sce, before)
+  expect_identical(names(SummarizedExperiment::colData(out)), columns)
+  expect_identical(out$homespot_spot, rev(unname(homeSpot(map))))
+  expect_identical(
+    SingleCellExperiment::reducedDim(out, "homespot"),
+    mappingMatrix(map)[3:1, ]
+  )
+  expect_identical(S4Vectors::metadata(out)$homespot, mappingInfo(map))
+  placed <- placeCells(map, sce)
+  for (name in setdiff(columns, "homespot_left_over")) {
+    expect_identical(rev(out[[name]]), placed[[name]])
+  }
+  # Subsetting by cells takes the matrix along.
+  expect_identical(
+    SingleCellExperiment::reducedDim(out[, "cell2"], "homespot"),
+    mappingMatrix(map)["cell2", , drop = FALSE]
+  )
+})
+
+test_that("a sparse map stays sparse", {
+  map <- smallMap(as(mappingMatrix(smallMap()), "CsparseMatrix"))
+  out <- addMapping(data(rownames(map)), map)
+  expect_s4_class(SingleCellExperiment::reducedDim(out, "homespot"), "dgCMatrix")
+})
+
+test_that("cells that were not mapped get missing values and zeros", {
+  dense <- smallMap()
+  for (map in list(dense, smallMap(as(mappingMatrix(dense), "CsparseMatrix")))) {
+    out <- addMapping(data(c("cell2", "lost", "cell1", "cell3")), map)
+    expect_identical(
+      out$homespot_spot, c("spot2", NA, "spot1", "spot1")
+    )
+    expect_true(is.na(out$homespot_x[2]))
+    p <- SingleCellExperiment::reducedDim(out, "homespot")
+    expect_equal(unname(rowSums(p)), c(1, 0, 1, 1))
+    expect_equal(as.matrix(p)["cell1", ], mappingMatrix(dense)["cell1", ])
+  }
+})
+
+test_that("without coordinates there is no position", {
+  map <- CellMapping(mappingMatrix(smallMap()))
+  out <- addMapping(data(rownames(map)), map)
+  expect_identical(
+    names(SummarizedExperiment::colData(out)),
+    c("homespot_spot", "homespot_prob", "homespot_left_over")
+  )
+})
+
+test_that("spots get the expected number of cells and an altExp", {
+  map <- smallMap()
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = matrix(1, 2, 5, dimnames = list(
+      c("g1", "g2"), c("spot4", "spot3", "extra", "spot2", "spot1")
+    ))),
+    spatialCoords = cbind(x = 1:5, y = 1:5)
+  )
+  out <- addMapping(spe, map)
+  mass <- colSums(mappingMatrix(map))
+  expect_equal(
+    out$homespot_cells, unname(c(mass[4:3], NA, mass[2:1]))
+  )
+  inside <- SingleCellExperiment::altExp(out, "homespot")
+  expect_s4_class(inside, "CellMapping")
+  expect_identical(colnames(inside), colnames(spe))
+  expect_equal(
+    mappingMatrix(inside)[, colnames(map)], mappingMatrix(map)
+  )
+  part <- SingleCellExperiment::altExp(out[, "spot1"], "homespot")
+  expect_equal(
+    SummarizedExperiment::rowData(part)$homespot_left_over, c(0.3, 0.8, 0.75)
+  )
+  full <- addMapping(spe[, -3], map)
+  expect_equal(
+    mappingMatrix(SingleCellExperiment::altExp(full, "homespot")),
+    mappingMatrix(map)[, 4:1]
+  )
+})
+
+test_that("a SummarizedExperiment gets the columns and the record", {
+  map <- smallMap()
+  out <- addMapping(
+    data(rownames(map), SummarizedExperiment::SummarizedExperiment), map
+  )
+  expect_identical(names(SummarizedExperiment::colData(out)), columns)
+})
+
+test_that("other data, and both at once, are refused", {
+  map <- smallMap()
+  expect_identical(
+    messageOf(addMapping(data(c("a", "b")), map), "homespot_input_error"),
+    paste(
+      "Expected data with all mapped cells ('cell1', 'cell2', 'cell3') or all",
+      "spots ('spot1', 'spot2', 'spot3', ...), found 'a', 'b'. Pass one of",
+      "the two data sets that were mapped."
+    )
+  )
+  expect_match(
+    messageOf(
+      addMapping(data(c(rownames(map), colnames(map))), map),
+      "homespot_input_error"
+    ),
+    "found the names of both\\..* with cells and spots named differently"
+  )
+  expect_error(addMapping(mappingMatrix(map), map), "Wrap a matrix",
+    class = "homespot_input_error"
+  )
+  expect_error(addMapping(data("a"), data("a")), "Expected a CellMapping",
+    class = "homespot_input_error"
+  )
+})

@@ -1,0 +1,248 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-mapCells.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+
+bare <- function(map) {
+  mappingMatrix(map)
+}
+
+asHdf5 <- function(x) {
+  HDF5Array::writeHDF5Array(x, with.dimnames = TRUE)
+}
+
+# Every way in which the same numbers can come.
+classes <- list(
+  matrix = identity,
+  integer = function(x) {
+    storage.mode(x) <- "integer"
+    x
+  },
+  dgCMatrix = function(x) as(x, "CsparseMatrix"),
+  dgRMatrix = function(x) as(as(x, "CsparseMatrix"), "RsparseMatrix"),
+  dgTMatrix = function(x) as(as(x, "CsparseMatrix"), "TsparseMatrix"),
+  dgeMatrix = function(x) as(x, "unpackedMatrix"),
+  SVT_SparseMatrix = function(x) as(x, "SVT_SparseMatrix"),
+  DelayedMatrix = DelayedArray::DelayedArray,
+  "sparse DelayedMatrix" = function(x) {
+    DelayedArray::DelayedArray(as(x, "CsparseMatrix"))
+  },
+  HDF5Matrix = asHdf5,
+  "delayed operations" = function(x) (asHdf5(x) * 2) / 2,
+  SummarizedExperiment = function(x) {
+    SummarizedExperiment::SummarizedExperiment(list(counts = x))
+  },
+  SingleCellExperiment = function(x) {
+    SingleCellExperiment::SingleCellExperiment(list(
+      other = x + 1, counts = as(x, "CsparseMatrix")
+    ))
+  },
+  SpatialExperiment = function(x) {
+    SpatialExperiment::SpatialExperiment(
+      assays = list(counts = asHdf5(x)),
+      spatialCoords = cbind(x = seq_len(ncol(x)), y = 0)
+    )
+  }
+)
+
+for (method in c("ssa", "correlation")) {
+  for (class in names(classes)) {
+    test_that(sprintf("%s gives the same map from %s", method, class), {
+      skip_if_not_installed("HDF5Array")
+      problem <- smallProblem()
+      expected <- mapCells(problem$sc, problem$st, method = method)
+      convert <- classes[[class]]
+      map <- mapCells(convert(problem$sc), convert(problem$st), method = method)
+      expect_s4_class(map, "CellMapping")
+      expect_identical(dimnames(bare(map)), dimnames(bare(expected)))
+      # Sparse against dense to 1e-6: sums run in another order.
+      expect_equal(bare(map), bare(expected), tolerance = 1e-6)
+      if (class %in% c(
+        "matrix", "integer", "dgeMatrix", "DelayedMatrix", "HDF5Matrix",
+        "delayed operations", "SummarizedExperiment"
+      )) {
+        expect_identical(bare(map), bare(expected))
+      }
+      mixed <- mapCells(problem$sc, convert(problem$st), method = method)
+      expect_equal(bare(mixed), bare(expected), tolerance = 1e-6)
+    })
+  }
+}
+
+test_that("a DelayedMatrix is read in blocks, with the same result", {
+  problem <- smallProblem()
+  expected <- mapCells(problem$sc, problem$st)
+  sparse <- as(problem$sc, "CsparseMatrix")
+  expectedSparse <- mapCells(sparse, problem$st)
+  old <- DelayedArray::getAutoBlockSize()
+  on.exit(suppressMessages(DelayedArray::setAutoBlockSize(old)))
+  suppressMessages(
+    DelayedArray::setAutoBlockSize(nrow(problem$sc) * 8 * 5)
+  )
+  blocked <- DelayedArray::DelayedArray(problem$sc)
+  expect_gt(length(DelayedArray::colAutoGrid(blocked)), 2L)
+  expect_identical(bare(mapCells(blocked, problem$st)), bare(expected))
+  blocked <- DelayedArray::DelayedArray(sparse)
+  expect_identical(bare(mapCells(blocked, problem$st)), bare(expectedSparse))
+})
+
+test_that("rows sum to 1, names and their order stay", {
+  problem <- smallProblem()
+  map <- mapCells(problem$sc, problem$st, coords = problem$coords)
+  expect_equal(unname(rowSums(bare(map))), rep(1, 12), tolerance = 1e-6)
+  expect_identical(rownames(map), colnames(problem$sc))
+  expect_identical(colnames(map), colnames(problem$st))
+  genes <- as.vector(mappingInfo(map)$genes)
+  expect_identical(genes, rownames(problem$st))
+  expect_true(all(oddGenes %in% genes))
+  expect_equal(
+    unname(SpatialExperiment::spatialCoords(map)), unname(problem$coords)
+  )
+})
+
+test_that("columns without names are numbered", {
+  problem <- smallProblem()
+  map <- mapCells(withoutColnames(problem$sc), withoutColnames(problem$st))
+  expect_identical(rownames(map), paste0("cell", 1:12))
+  expect_identical(colnames(map), paste0("spot", 1:8))
+})
+
+test_that("annotation, coordinates, samples and order are those of the input", {
+  problem <- smallProblem()
+  sce <- SingleCellExperiment::SingleCellExperiment(
+    list(counts = problem$sc),
+    colData = S4Vectors::DataFrame(
+      type = factor(rep(c("a", "b"), 6)), n = 1:12
+    )
+  )
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = problem$st), sample_id = rep(c("s", "t"), each = 4),
+    spatialCoords = problem$coords
+  )
+  map <- mapCells(sce, spe)
+  expect_identical(SummarizedExperiment::rowData(map)$type, sce$type)
+  expect_identical(map$sample_id, spe$sample_id)
+  expect_equal(
+    SpatialExperiment::spatialCoords(map), problem$coords,
+    ignore_attr = "dimnames"
+  )
+  expect_identical(
+    colnames(SpatialExperiment::spatialCoords(map)), c("x", "y")
+  )
+})
+
+test_that("inputs are not changed", {
+  problem <- smallProblem()
+  sparse <- as(problem$sc, "CsparseMatrix")
+  problem$sparse <- sparse
+  before <- unserialize(serialize(problem, NULL))
+  mapCells(problem$sc, problem$st)
+  mapCells(sparse, problem$st, sc.scale = "log")
+  expect_identical(problem, before)
+})
+
+test_that("the random numbers of R are left alone", {
+  problem <- smallProblem()
+  set.seed(1)
+  before <- .Random.seed
+  mapCells(problem$sc, problem$st)
+  expect_identical(.Random.seed, before)
+})
+
+test_that("dropped cells and spots are warned of, and leave the others", {
+  problem <- smallProblem()
+  problem$sc[, 3] <- 0
+  problem$st[, "spot-2"] <- 0
+  expect_warning(
+    expect_warning(
+      map <- mapCells(problem$sc, problem$st, coords = problem$coords),
+      "spot-2",
+      class = "homespot_data_warning"
+    ),
+    "cell-3",
+    class = "homespot_data_warning"
+  )
+  expect_identical(rownames(map), colnames(problem$sc)[-3])
+  expect_identical(colnames(map), colnames(problem$st)[-2])
+  expect_equal(
+    unname(SpatialExperiment::spatialCoords(map)),
+    unname(problem$coords[-2, ])
+  )
+})
+
+test_that("k.best keeps a sparse map with its left-over", {
+  problem <- smallProblem()
+  whole <- bare(mapCells(problem$sc, problem$st))
+  map <- mapCells(problem$sc, problem$st, k.best = 3)
+  expect_s4_class(bare(map), "dgCMatrix")
+  expect_identical(dimnames(bare(map)), dimnames(whole))
+  kept <- as.matrix(bare(map))
+  expect_true(all(kept == 0 | kept == whole))
+  expect_equal(unname(rowSums(kept > 0)), rep(3, 12))
+  expect_equal(
+    unname(1 - rowSums(kept)),
+    SummarizedExperiment::rowData(map)$homespot_left_over,
+    tolerance = 1e-5
+  )
+})
+
+test_that("the method's own parameters arrive, in dotted names", {
+  problem <- smallProblem()
+  map <- mapCells(
+    problem$sc, problem$st,
+    regularisation = 0.2, n.genes = 20, relax.spots = 1L, preset = "paper"
+  )
+  parameters <- mappingInfo(map)$parameters
+  expect_identical(parameters$regularisation, 0.2)
+  expect_identical(parameters$n_genes, 20L)
+  expect_equal(parameters$relax_spots, 1)
+  expect_identical(parameters$correlation, "absolute")
+  expect_identical(mappingInfo(map)$preset, "paper")
+  expect_identical(
+    names(methodParameters("ssa")), gsub("_", ".", names(parameters))
+  )
+  expect_true(all(c("ssa", "correlation") %in% names(methodParameters())))
+})
+
+test_that("progress is reported to a function", {
+  problem <- smallProblem()
+  steps <- NULL
+  mapCells(problem$sc, problem$st, progress = function(done, total, note) {
+    steps <<- c(steps, done)
+  })
+  expect_gt(length(steps), 0L)
+  expect_true(all(diff(steps) >= 0))
+  expect_no_error(mapCells(problem$sc, problem$st, progress = TRUE))
+})
+
+test_that("R's arguments are Python's", {
+  signature <- .toR(.call("signature", "map_cells"))
+  python <- names(signature)
+  # R: assay for layer, and coords, which Python has in obsm.
+  expected <- sub("_layer", "_assay_type", python)
+  found <- gsub(".", "_", setdiff(
+    names(formals(mapCells)), c("...", "coords")
+  ), fixed = TRUE)
+  expect_setequal(found, expected)
+  for (name in setdiff(python, c("sc", "st", "sc_layer", "st_layer"))) {
+    argument <- gsub("_", ".", name, fixed = TRUE)
+    expect_equal(
+      eval(formals(mapCells)[[argument]]), signature[[name]],
+      label = argument
+    )
+  }
+  place <- .toR(.call("signature", "place_cells"))
+  expect_identical(formals(placeCells)$position, place$position)
+  expect_identical(formals(placeCells)$k, place$k)
+  expect_setequal(names(place), c("mapping", "sc", "position", "k"))
+  expect_setequal(
+    names(.toR(.call("signature", "add_mapping"))), c("adata", "mapping")
+  )
+})
+
+test_that("the names in the user's objects are Python's", {
+  python <- .toR(.call("key_names"))
+  for (name in names(.keys)) {
+    expect_identical(.keys[[name]], unlist(python[[name]]), label = name)
+  }
+})

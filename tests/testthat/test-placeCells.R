@@ -1,0 +1,159 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-placeCells.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+
+asSce <- function(map, ...) {
+  cells <- rev(rownames(map))
+  SingleCellExperiment::SingleCellExperiment(
+    list(counts = matrix(seq_len(2 * length(cells)), 2,
+      dimnames = list(c("g1", "g2"), cells)
+    )),
+    colData = S4Vectors::DataFrame(donor = seq_along(cells), ...)
+  )
+}
+
+test_that("positions are those of the definition", {
+  map <- smallMap()
+  sce <- asSce(map)
+  mean <- placeCells(map, sce, position = "mean")
+  expect_equal(mean$homespot_x, c(0.2, 0.6, 0.5))
+  expect_equal(mean$homespot_y, c(0.2, 0.3, 0.5))
+  expect_equal(mean$homespot_spread[3], sqrt(0.5))
+  best <- placeCells(map, sce, position = "argmax")
+  expect_equal(best$homespot_x, c(0, 1, 0))
+  expect_equal(best$homespot_spot, unname(homeSpot(map)))
+  expect_equal(best$homespot_prob, c(0.7, 0.5, 0.25), tolerance = 1e-7)
+  two <- placeCells(map, sce, position = "k_best", k = 1)
+  expect_equal(two$homespot_x[1:2], best$homespot_x[1:2])
+})
+
+test_that("cells come in the map's order, their columns stay", {
+  map <- smallMap()
+  sce <- asSce(map)
+  for (as in c("SingleCellExperiment", "SpatialExperiment")) {
+    placed <- placeCells(map, sce, as = as)
+    expect_identical(as.character(class(placed)), as)
+    expect_identical(colnames(placed), rownames(map))
+    expect_identical(placed$donor, c(3L, 2L, 1L))
+    expect_identical(
+      SummarizedExperiment::assay(placed), SummarizedExperiment::assay(
+        sce
+      )[, rownames(map)]
+    )
+    info <- S4Vectors::metadata(placed)$homespot
+    expect_identical(info$method, "by hand")
+    expect_identical(info$position, "median")
+  }
+  expect_identical(sce, asSce(map))
+})
+
+test_that("the reconstructed tissue has coordinates and the spots' samples", {
+  map <- smallMap()
+  tissue <- placeCells(map, asSce(map, sample_id = "donor"),
+    as = "SpatialExperiment", position = "argmax"
+  )
+  expect_equal(
+    SpatialExperiment::spatialCoords(tissue),
+    matrix(c(0, 1, 0, 0, 0, 0), 3,
+      dimnames = list(rownames(map), c("x", "y"))
+    )
+  )
+  expect_identical(tissue$sample_id, c("one", "one", "one"))
+  expect_identical(tissue$sc_sample_id, rep("donor", 3))
+  expect_true(validObject(tissue))
+})
+
+test_that("three dimensions stay three, and names of coordinates stay", {
+  map <- smallMap()
+  SpatialExperiment::spatialCoords(map) <- cbind(
+    u = 1:4, v = 2, w = c(0, 0, 1, 1)
+  )
+  map <- as(as(map, "SpatialExperiment"), "CellMapping")
+  tissue <- placeCells(map, asSce(map), as = "SpatialExperiment")
+  expect_identical(
+    colnames(SpatialExperiment::spatialCoords(tissue)), c("u", "v", "w")
+  )
+  expect_true("homespot_z" %in% names(SummarizedExperiment::colData(tissue)))
+})
+
+test_that("SummarizedExperiment and SpatialExperiment are placed as well", {
+  map <- smallMap()
+  se <- SummarizedExperiment::SummarizedExperiment(
+    list(counts = SummarizedExperiment::assay(asSce(map)))
+  )
+  expect_s4_class(placeCells(map, se), "SingleCellExperiment")
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = SummarizedExperiment::assay(asSce(map))),
+    spatialCoords = cbind(x = 7:9, y = 7:9)
+  )
+  placed <- placeCells(map, spe, as = "SpatialExperiment", position = "argmax")
+  expect_equal(unname(SpatialExperiment::spatialCoords(placed)[1, ]), c(0, 0))
+})
+
+refused <- list(
+  list("no coordinates", function(map, sce) {
+    placeCells(CellMapping(mappingMatrix(map)), sce)
+  }, paste0(
+    "Expected a map whose spots have coordinates, found one made without. ",
+    "Map again with `coords`, or set spatialCoords(map): spots by two or ",
+    "three coordinates."
+  )),
+  list("other cells", function(map, sce) placeCells(map, sce[, -1]), paste0(
+    "Expected the single-cell data that was mapped, found data without 1 ",
+    "cells ('cell3'). Pass that one."
+  )),
+  list("a matrix", function(map, sce) {
+    placeCells(map, SummarizedExperiment::assay(sce))
+  }, paste0(
+    "Expected the single-cell data that was mapped, as a ",
+    "SummarizedExperiment, found a matrix of 2 x 3. Wrap a matrix in a ",
+    "SingleCellExperiment first."
+  )),
+  list("no map", function(map, sce) placeCells(sce, sce), paste0(
+    "Expected a CellMapping, found a SingleCellExperiment of 2 x 3. Give ",
+    "what mapCells() or loadMapping() returned."
+  )),
+  list("position", function(map, sce) placeCells(map, sce, position = "x"), paste0(
+    "Expected position to be one of 'median', 'mean', 'k_best', 'argmax', ",
+    "found 'x'. Use one of these."
+  )),
+  list("k", function(map, sce) placeCells(map, sce, k = 0), paste0(
+    "Expected k to be a whole number of at least 1, found 0. Choose such a ",
+    "number."
+  )),
+  list("class", function(map, sce) placeCells(map, sce, as = "Seurat"), paste0(
+    "Expected `as` to be one of 'SingleCellExperiment', 'SpatialExperiment', ",
+    "found 'Seurat'. Use one of these."
+  )),
+  list("an empty cell", function(map, sce) {
+    p <- mappingMatrix(map)
+    p[2, 1:2] <- 0
+    placeCells(smallMap(p)[, 1:2], sce)
+  }, paste0(
+    "Expected every cell to have some probability, found 1 or more without ",
+    "any on the spots of this mapping. Drop these cells with ",
+    "map[cells, spots] first."
+  ))
+)
+
+for (case in refused) {
+  test_that(paste("placeCells() refuses:", case[[1L]]), {
+    expect_identical(
+      messageOf(
+        case[[2L]](smallMap(), asSce(smallMap())), "homespot_input_error"
+      ),
+      case[[3L]]
+    )
+  })
+}
+
+test_that("a map without coordinates is made; its cells cannot be placed", {
+  problem <- smallProblem()
+  map <- mapCells(problem$sc, problem$st)
+  expect_equal(ncol(SpatialExperiment::spatialCoords(map)), 0L)
+  sce <- SingleCellExperiment::SingleCellExperiment(
+    list(counts = problem$sc)
+  )
+  expect_error(placeCells(map, sce), "a map whose spots have coordinates")
+})

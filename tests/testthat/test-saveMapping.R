@@ -1,0 +1,85 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-saveMapping.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+
+test_that("a map survives the file, with every kind of column", {
+  map <- smallMap()
+  cells <- S4Vectors::DataFrame(
+    row.names = rownames(map),
+    text = c("NA", NA, "b"), factor = factor(c("u", NA, "v"), c("v", "u", "w")),
+    ordered = factor(c("lo", "hi", "lo"), c("lo", "hi"), ordered = TRUE),
+    flag = c(TRUE, NA, FALSE), allflag = c(TRUE, TRUE, FALSE),
+    whole = c(1L, NA, -3L), allwhole = 1:3, number = c(1.5, NaN, -Inf),
+    run = S4Vectors::Rle(c("a", "a", "b")),
+    "odd name \u00fc" = 1:3, check.names = FALSE,
+    homespot_left_over = c(0, 0, 0)
+  )
+  SummarizedExperiment::rowData(map) <- cells
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  expect_identical(saveMapping(map, path), path)
+  back <- loadMapping(path)
+  # AnnData stores text that repeats as a factor.
+  cells$run <- factor(as.vector(cells$run))
+  cells$text <- factor(cells$text)
+  found <- SummarizedExperiment::rowData(back)
+  expect_identical(found[names(cells)], cells)
+  expect_equal(mappingMatrix(back), mappingMatrix(map), tolerance = 1e-7)
+  expect_identical(back$sample_id, map$sample_id)
+  expect_identical(back$area, map$area)
+  expect_identical(
+    SpatialExperiment::spatialCoords(back),
+    SpatialExperiment::spatialCoords(map)
+  )
+  expect_identical(mappingInfo(back)$method, "by hand")
+})
+
+test_that("what a file cannot hold is left out with a warning", {
+  map <- smallMap()
+  SummarizedExperiment::rowData(map)$nested <- I(list(1, 2, 3))
+  SummarizedExperiment::rowData(map)$day <- Sys.Date() + 1:3
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  expect_warning(
+    saveMapping(map, path),
+    paste(
+      "Left out 2 column\\(s\\) of the cells that are no plain vectors",
+      "\\('nested', 'day'\\)"
+    ),
+    class = "homespot_data_warning"
+  )
+  expect_setequal(
+    names(SummarizedExperiment::rowData(loadMapping(path))),
+    c("cell_type", "homespot_left_over")
+  )
+})
+
+test_that("one cell, one spot, no coordinates and combined records survive", {
+  map <- CellMapping(matrix(1, 1, 1, dimnames = list("c", "s")))
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  saveMapping(map, path)
+  back <- loadMapping(path)
+  expect_equal(mappingMatrix(back), mappingMatrix(map))
+  expect_equal(ncol(SpatialExperiment::spatialCoords(back)), 0L)
+  other <- smallMap()
+  rownames(other) <- paste0("other", 1:3)
+  saveMapping(rbind(smallMap(), other), path)
+  back <- loadMapping(path)
+  expect_identical(mappingInfo(back)$parts$part2$method, "by hand")
+})
+
+test_that("paths are checked", {
+  map <- smallMap()
+  expect_error(saveMapping(map, "map.rds"), "ends in .h5ad",
+    class = "homespot_input_error"
+  )
+  expect_error(
+    saveMapping(map, file.path(tempfile(), "map.h5ad")), "folder that exists",
+    class = "homespot_input_error"
+  )
+  expect_error(loadMapping(tempfile()), "no file at",
+    class = "homespot_input_error"
+  )
+  expect_error(saveMapping(mappingMatrix(map), "map.h5ad"), "a CellMapping",
+    class = "homespot_input_error"
+  )
+})
