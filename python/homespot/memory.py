@@ -11,15 +11,21 @@ from .errors import TooLargeError, expected
 __all__ = ["available", "human", "require"]
 
 
+_CGROUP = Path("/sys/fs/cgroup")
+
+
 def _cgroup_left() -> int | None:
-    """Bytes left under a container's limit, or None where there is none."""
-    root = Path("/sys/fs/cgroup")
+    """Bytes left under a container's limit, or None where there is none.
+
+    What the kernel keeps of files only as long as nobody needs the room does not count as used.
+    """
     try:
-        limit = (root / "memory.max").read_text().strip()
-        used = int((root / "memory.current").read_text())
+        limit = int((_CGROUP / "memory.max").read_text())  # "max", no number, where there is no limit
+        used = int((_CGROUP / "memory.current").read_text())
+        kept = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):
         return None
-    return None if limit == "max" else max(int(limit) - used, 0)
+    return max(limit - used + int(kept.get("inactive_file", 0)), 0)
 
 
 def available() -> int:
