@@ -13,18 +13,20 @@ import numpy as np
 import pytest
 
 import homespot
-from homespot.transport import CorrelationCost, MatrixCost, sinkhorn
+from homespot.transport import CorrelationCost, sinkhorn
 from homespot.transport import _cpu as cpu
 from homespot.transport._loops import _exp
 
 SOURCES = Path(homespot.__file__).parent
 
 
-def problem(m: int = 1500, n: int = 301) -> tuple[MatrixCost, np.ndarray, np.ndarray]:
+def problem(m: int = 1900, n: int = 301) -> tuple[CorrelationCost, np.ndarray, np.ndarray]:
     """Large enough for the threads to be used."""
     rng = np.random.default_rng(0)
     p, q = rng.uniform(0.2, 1, m), rng.uniform(0.2, 1, n)
-    return MatrixCost(rng.random((m, n), dtype=np.float32)), p / p.sum(), q / q.sum()
+    sc, st = (rng.standard_normal((k, 50), np.float32) for k in (m, n))
+    sc, st = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (sc, st))
+    return CorrelationCost(sc, st), p / p.sum(), q / q.sum()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -68,8 +70,8 @@ def test_a_forked_child_solves_too() -> None:
 import os, warnings
 import numpy as np
 from homespot.transport import MatrixCost, sinkhorn
-D = np.random.default_rng(0).random((1500, 301))
-p, q = np.full(1500, 1 / 1500), np.full(301, 1 / 301)
+D = np.random.default_rng(0).random((1900, 301))
+p, q = np.full(1900, 1 / 1900), np.full(301, 1 / 301)
 plan = sinkhorn(MatrixCost(D), p, q).matrix
 warnings.simplefilter("ignore")
 child = os.fork()

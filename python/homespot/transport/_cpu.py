@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from ..device import limited_threads, threads
 from ._loops import kernel_rows, log_rows
@@ -23,7 +24,7 @@ F64 = npt.NDArray[np.float64]
 
 # Fixed, whatever the number of threads, and summed in order: the same bytes with any of them.
 _LANES = 16
-_ROWS = 1024  # a matrix product
+_ROWS = 256  # of a matrix product
 _CACHED = 2**18  # elements that stay in the cache of a core
 _SERIAL = 2**19  # elements under which threads cost more than they bring
 
@@ -52,6 +53,7 @@ class CpuPasses:
         edges = np.linspace(0, m, min(_LANES, m) + 1).astype(int)
         self._lanes = [slice(*pair) for pair in pairwise(edges)]
         self._columns = np.empty((len(self._lanes), n))
+        self._cached_rows = max(_CACHED // n, 1)
         self._domain: Domain = "kernel"
         self._epsilon = 1.0
         self._pool: ThreadPoolExecutor | None = None
@@ -79,20 +81,26 @@ class CpuPasses:
             done |= future.result()
         return [done[lane] for lane in range(len(self._lanes))]
 
-    def _blocks(self, lane: slice) -> list[slice]:
-        step = max(_CACHED // self._buffer.shape[1], 1)
+    def _blocks(self, lane: slice, step: int) -> list[slice]:
         return [slice(i, min(i + step, lane.stop)) for i in range(lane.start, lane.stop, step)]
 
     def fill(self) -> float:
         """Write the cost into the buffer and return its maximum."""
-        write, m = self._cost.writer(self._buffer.dtype), len(self._buffer)
-        largest = -np.inf
-        with limited_threads():
-            for start in range(0, m, _ROWS):
-                block = self._buffer[start : start + _ROWS]
-                write(start, start + len(block), block)
-                largest = np.maximum(largest, block.max())  # unlike max(), keeps a NaN
-        return float(largest)
+        write = self._cost.writer(self._buffer.dtype)
+
+        def run(lane: int) -> float:
+            largest = []
+            for rows in self._blocks(self._lanes[lane], _ROWS):
+                write(rows.start, rows.stop, self._buffer[rows])
+                largest.append(self._buffer[rows].max())
+            return float(np.max(largest))  # unlike max(), keeps a NaN
+
+        if not self._cost.concurrent:
+            with limited_threads():
+                return float(np.max([run(lane) for lane in range(len(self._lanes))]))
+        # The lanes are the threads: a product is left to one, and is the same with any number of them.
+        with threadpool_limits(limits=1):
+            return float(np.max(self._each_lane(run)))
 
     def start(self, domain: Domain, epsilon: float) -> None:
         """Turn the cost in the buffer into what `domain` needs.
@@ -109,7 +117,7 @@ class CpuPasses:
 
     def _exponentiate(self, lane: int) -> None:
         floor = lowest_exponent(self._buffer.dtype)
-        for rows in self._blocks(self._lanes[lane]):
+        for rows in self._blocks(self._lanes[lane], self._cached_rows):
             block = self._buffer[rows]
             low = block.min(axis=1)
             self._low[rows] = low / self._epsilon
@@ -159,7 +167,7 @@ class CpuPasses:
 
         def run(lane: int) -> float:
             cost = 0.0
-            for rows in self._blocks(self._lanes[lane]):
+            for rows in self._blocks(self._lanes[lane], self._cached_rows):
                 cost += self._to_plan(rows, g)
                 block = self._buffer[rows]
                 row_sums[rows] = block.sum(axis=1, dtype=np.float64)

@@ -30,6 +30,8 @@ class Cost(ABC):
     """
 
     shape: tuple[int, int]
+    concurrent = False
+    """Whether a writer may be called from several threads at once."""
 
     @abstractmethod
     def writer(self, dtype: npt.DTypeLike) -> Writer:
@@ -58,6 +60,8 @@ class MatrixCost(Cost):
     D
         Shape (M, N), finite and non-negative.
     """
+
+    concurrent = True
 
     def __init__(self, D: npt.ArrayLike) -> None:
         self._D = _matrix(D, "the cost")
@@ -93,6 +97,8 @@ class CorrelationCost(Cost):
     absolute
         Whether the cost is 1 - abs(rho), so that an anti-correlated spot is as near as a correlated one.
     """
+
+    concurrent = True
 
     def __init__(self, sc: npt.ArrayLike, st: npt.ArrayLike, absolute: bool = False) -> None:
         self._sc = _unit_rows(sc, "sc")
