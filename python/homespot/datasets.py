@@ -71,9 +71,10 @@ def folder(name: str) -> Path:
 
 
 def _check_file(path: Path, sha256: str, source: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     if found != sha256:
-        raise InputError(expected(f"{path.name} with sha256 {sha256[:12]}...", f"{found[:12]}...", source))
+        other = "no such file" if found is None else f"one with {found[:12]}, changed or cut short"
+        raise InputError(expected(f"a file {path.name} with sha256 {sha256[:12]}", other, source))
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,0 +1,241 @@
+"""The command line: what it writes, prints and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from homespot import cli, load, map_cells, place_cells, simulate_spots
+
+COMMANDS = ("map", "place", "simulate", "methods", "demo")
+
+
+@pytest.fixture
+def folder(make_pair, tmp_path: Path) -> Path:
+    sc, st = make_pair()
+    sc.write_h5ad(tmp_path / "sc.h5ad")
+    st.write_h5ad(tmp_path / "st.h5ad")
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, folder):
+    """Run the command line in this process; the exit status, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["homespot", *map(str, arguments)])
+        monkeypatch.setattr("warnings.showwarning", lambda *_: None)
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code or 0
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_map_then_place_are_those_of_the_library(run, folder) -> None:
+    assert run("map", "sc.h5ad", "st.h5ad", "--set", "n_genes=20", "--k-best", 5, "--preset", "paper")[0] == 0
+    sc, st = ad.read_h5ad(folder / "sc.h5ad"), ad.read_h5ad(folder / "st.h5ad")
+    mapping, expected = load(folder / "map.h5ad"), map_cells(sc, st, n_genes=20, k_best=5, preset="paper")
+    assert mapping.X.data.tobytes() == expected.X.data.tobytes()
+    assert mapping.uns["homespot"]["parameters"] == expected.uns["homespot"]["parameters"]
+    code, out, err = run("place", "map.h5ad", "sc.h5ad", "--position", "k_best", "--k", 3, "-o", "out.h5ad")
+    assert (code, err) == (0, "")
+    assert out.startswith("Placed 40 cells; median spread ")
+    assert out.endswith("Wrote out.h5ad\n")
+    placed = place_cells(expected, sc, position="k_best", k=3)
+    np.testing.assert_array_equal(ad.read_h5ad(folder / "out.h5ad").obsm["spatial"], placed.obsm["spatial"])
+    assert files(folder) == ["map.h5ad", "out.h5ad", "sc.h5ad", "st.h5ad"]
+
+
+def test_map_says_what_it_found(run) -> None:
+    code, out, err = run("map", "sc.h5ad", "st.h5ad", "-o", "m.h5ad", "--device", "cpu")
+    assert (code, err) == (0, "")
+    first, second, third, last = out.splitlines()
+    assert first == "Mapped 40 cells to 25 spots over 31 genes by ssa on cpu."
+    assert second == (
+        "Single-cell data: counts (all values are whole numbers); "
+        "spatial data: counts (all values are whole numbers)."
+    )
+    assert third.startswith("Converged after ")
+    assert last == "Wrote m.h5ad"
+
+
+def test_simulate_writes_both_sides(run, folder) -> None:
+    cells = ad.read_h5ad(folder / "st.h5ad")
+    options = ["--cells-per-spot", 3, "--n-parts", 4, "--part", 1, "--seed", 3]
+    code, out, _ = run("simulate", "st.h5ad", "-o", "sim/deep", "--json", *options)
+    assert code == 0
+    sc, st = simulate_spots(cells, cells_per_spot=3, n_parts=4, part=1, seed=3)
+    assert json.loads(out) == {
+        "output": "sim/deep",
+        "cells": sc.n_obs,
+        "spots": st.n_obs,
+        "pitch": st.uns["homespot"]["pitch"],
+    }
+    assert files(folder / "sim" / "deep") == ["sc.h5ad", "st.h5ad"]
+    np.testing.assert_array_equal(ad.read_h5ad(folder / "sim/deep/st.h5ad").X.toarray(), st.X.toarray())
+    assert ad.read_h5ad(folder / "sim/deep/sc.h5ad").obs["true_spot"].tolist() == sc.obs["true_spot"].tolist()
+    run("simulate", "st.h5ad", "-o", "leak", "--no-leave-out", *options)
+    leak = simulate_spots(cells, cells_per_spot=3, n_parts=4, part=1, seed=3, leave_out=False)[1]
+    np.testing.assert_array_equal(ad.read_h5ad(folder / "leak/st.h5ad").X.toarray(), leak.X.toarray())
+
+
+def test_every_json_is_one_object(run) -> None:
+    for command in (
+        ["map", "sc.h5ad", "st.h5ad", "-o", "map.h5ad"],
+        ["place", "map.h5ad", "sc.h5ad"],
+        ["simulate", "st.h5ad", "--cells-per-spot", 3],
+        ["methods"],
+    ):
+        code, out, err = run(*command, "--json")
+        assert (code, err) == (0, "")
+        assert isinstance(json.loads(out), dict)
+        assert out.count("\n") == 1
+
+
+def test_methods_are_listed_with_defaults_and_presets(run) -> None:
+    code, text, _ = run("methods")
+    assert code == 0
+    assert "correlation: " in text
+    assert "  regularisation = " in text
+    assert "  preset paper: " in text
+    listed = json.loads(run("methods", "--json")[1])
+    assert listed["ssa"]["presets"]["paper"]["correlation"] == "absolute"
+
+
+def test_help_mentions_every_command(run) -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(command in out for command in COMMANDS)
+    for command in COMMANDS:
+        assert run(command, "--help")[0] == 0
+
+
+def test_version(run) -> None:
+    from homespot import __version__
+
+    assert run("--version") == (0, f"homespot {__version__}\n", "")
+
+
+REFUSED = {
+    "no file": (
+        ["map", "no.h5ad", "st.h5ad"],
+        "Expected an .h5ad file, found no file at 'no.h5ad'. Check the path.",
+    ),
+    "not an h5ad": (["map", "text.h5ad", "st.h5ad"], None),
+    "method": (
+        ["map", "sc.h5ad", "st.h5ad", "--method", "magic"],
+        "Expected method to be one of 'correlation', 'ssa', found 'magic'. Use one of these.",
+    ),
+    "no equals sign": (
+        ["map", "sc.h5ad", "st.h5ad", "--set", "n_genes"],
+        "Expected --set name=value, found 'n_genes'. Put an = between them.",
+    ),
+    "an option as a parameter": (["map", "sc.h5ad", "st.h5ad", "--set", "seed=3"], None),
+    "a word where a number is due": (
+        ["map", "sc.h5ad", "st.h5ad", "--set", "n_genes=many"],
+        "Expected n_genes to be a whole number of at least 2, found 'many'. Choose such a number.",
+    ),
+    "folder of the output": (
+        ["map", "sc.h5ad", "st.h5ad", "-o", "no/map.h5ad"],
+        "Expected a path in a folder that exists, found 'no/map.h5ad'. Make the folder first.",
+    ),
+    "ending of the output": (
+        ["place", "map.h5ad", "sc.h5ad", "-o", "placed.csv"],
+        "Expected a path that ends in .h5ad, found 'placed.csv'. Rename it.",
+    ),
+    "not a mapping": (
+        ["place", "sc.h5ad", "sc.h5ad"],
+        "Expected a mapping, with uns['homespot'] and obs['homespot_left_over'], found an AnnData of 40 x 35 "
+        "without them. Pass what map_cells() or load() returned.",
+    ),
+    "output is a file": (["simulate", "st.h5ad", "--cells-per-spot", "3", "-o", "text.h5ad"], None),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals_go_to_stderr_with_status_1_and_leave_nothing(run, folder, case: str) -> None:
+    (folder / "text.h5ad").write_text("no")
+    arguments, message = REFUSED[case]
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert message is None or err == f"Error: {message}\n"
+    assert files(folder) == ["sc.h5ad", "st.h5ad", "text.h5ad"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["map"], ["map", "sc.h5ad", "st.h5ad", "--no-such"], ["fly"], ["methods", "--json=3"]],
+    ids=str,
+)
+def test_wrong_usage_is_status_2(run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    assert "Error" in err
+
+
+def test_interruption_is_status_130(run, monkeypatch, folder) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "map_cells", interrupt)
+    assert run("map", "sc.h5ad", "st.h5ad")[0] == 130
+    assert files(folder) == ["sc.h5ad", "st.h5ad"]
+
+
+def homespot(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "homespot.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_in_a_process_of_its_own_it_is_silent_but_for_its_answer(folder) -> None:
+    """No progress bar where stderr is no terminal, and dropped cells as a note."""
+    sc = ad.read_h5ad(folder / "sc.h5ad")
+    x = sc.X.toarray()
+    x[2] = 0
+    sc.X = x
+    sc.write_h5ad(folder / "sc.h5ad")
+    done = homespot(folder, "map", "sc.h5ad", "st.h5ad", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["cells"] == 39
+    assert done.stderr == "Note: Dropped 1 cell(s) without any expression ('c2').\n"
+    failed = homespot(folder, "place", "map.h5ad", "st.h5ad")
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert failed.stderr.startswith(
+        "Error: Expected the single-cell data that was mapped, found data without 'c0'"
+    )
+
+
+def test_demo_makes_everything_it_says(run, folder) -> None:
+    code, out, err = run("demo", "-o", "demo", "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    made = {"cells.h5ad", "spots.h5ad", "map.h5ad", "placed.h5ad"} | (
+        {"demo.png"} if answer["figure"] else set()
+    )
+    assert set(files(folder / "demo")) == made
+    assert load(folder / "demo" / "map.h5ad").n_obs == ad.read_h5ad(folder / "demo" / "placed.h5ad").n_obs
