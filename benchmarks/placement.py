@@ -1,0 +1,168 @@
+"""Where cells sit: SSA and the correlation on five tissues whose truth is known, and the scan that chose the defaults.
+
+Semi-simulated spots (`homespot.simulate_spots`), ten random parts of every tissue (five in the scan), with the mapped cells left out of the
+spots' means ("clean") and in them ("leak"). The error is the mean Euclidean distance from the true spot, in pitches of the grid;
+differences to the correlation are paired over the parts, with their 95 % interval.
+
+    python benchmarks/placement.py          the table
+    python benchmarks/placement.py --scan   also the scan over regularisation, relaxation and read-out
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+
+import anndata as ad
+import numpy as np
+from _common import print_table, write_csv
+from scipy import stats
+
+import homespot as hs
+
+SETS = ("starmap_visp", "merfish_visp", "smfish_visp", "seqfish_embryo", "xenium_breast")
+# The table is measured on other parts of the tissues than the scan that chose the defaults.
+TABLE = {"seed": 1, "parts": 10}
+SCAN = {"seed": 0, "parts": 5}
+YARDSTICKS = ("correlation, argmax", "correlation, median")
+RUNS = {
+    "correlation, argmax": ("correlation", {}, "argmax"),
+    "correlation, median": ("correlation", {}, "median"),
+    "ssa, median (defaults)": ("ssa", {}, "median"),
+    "ssa, argmax": ("ssa", {}, "argmax"),
+    "ssa, mean": ("ssa", {}, "mean"),
+    "ssa, k_best": ("ssa", {}, "k_best"),
+    "ssa paper, argmax": ("ssa", {"preset": "paper"}, "argmax"),
+    "ssa paper, median": ("ssa", {"preset": "paper"}, "median"),
+}
+REGULARISATION = (0.01, 0.02, 0.03, 0.05)
+RELAX_SPOTS = (1.0, 0.75, 0.5, 0.25, 0.0)
+READ_OUTS = ("median", "mean", "k_best", "argmax")
+
+Scores = dict[tuple[str, bool, str], list[float]]
+
+
+def problems(seed: int, parts: int) -> Iterator[tuple[str, bool, ad.AnnData, ad.AnnData]]:
+    """Yield tissue, whether clean, cells and spots of the first `parts` of ten random parts."""
+    for name in SETS:
+        cells = hs.datasets.load(name)["st"]
+        for clean in (True, False):
+            for part in range(parts):
+                yield name, clean, *hs.simulate_spots(cells, part=part, leave_out=clean, seed=seed)
+
+
+def error(mapping: ad.AnnData, sc: ad.AnnData, pitch: float, position: str) -> tuple[float, float]:
+    """Return the mean error in pitches, and the share of cells whose most probable spot is the true one."""
+    table = hs.cell_positions(mapping, position=position)
+    truth = sc.obs.loc[table.index]
+    found = table[["homespot_x", "homespot_y"]].to_numpy()
+    distance = hs.metrics.distances(truth[["true_x", "true_y"]].to_numpy(), found)["euclidean"]
+    return distance / pitch, float((table["homespot_spot"] == truth["true_spot"]).mean())
+
+
+def interval(differences: list[float]) -> tuple[float, float]:
+    """Return the mean and the half width of its 95 % interval (Student's t)."""
+    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    return float(np.mean(differences)), float(half)
+
+
+def table() -> list[dict[str, object]]:
+    """Measure `RUNS` and random placement on every tissue."""
+    errors: Scores = defaultdict(list)
+    exact: Scores = defaultdict(list)
+    for name, clean, sc, st in problems(**TABLE):
+        pitch = st.uns["homespot"]["pitch"]
+        rng = np.random.default_rng(0)
+        spots = st.obsm["spatial"][rng.integers(st.n_obs, size=sc.n_obs)]
+        truth = sc.obs[["true_x", "true_y"]].to_numpy()
+        errors[name, clean, "random spot"].append(hs.metrics.distances(truth, spots)["euclidean"] / pitch)
+        exact[name, clean, "random spot"].append(1 / st.n_obs)
+        mappings = {}
+        for run, (method, settings, position) in RUNS.items():
+            key = (method, *settings.items())
+            if key not in mappings:
+                mappings[key] = hs.map_cells(sc, st, method, progress=False, **settings)
+            distance, hit = error(mappings[key], sc, pitch, position)
+            errors[name, clean, run].append(distance)
+            exact[name, clean, run].append(hit)
+    rows: list[dict[str, object]] = []
+    for (name, clean, run), values in errors.items():
+        row: dict[str, object] = {
+            "tissue": name,
+            "spots hold the mapped cells": "no (clean)" if clean else "yes (leak)",
+            "run": run,
+            "mean error": float(np.mean(values)),
+            "exact spot": float(np.mean(exact[name, clean, run])),
+        }
+        for yardstick in YARDSTICKS:
+            mean, half = interval(
+                [a - b for a, b in zip(values, errors[name, clean, yardstick], strict=True)]
+            )
+            row[f"minus {yardstick}"] = "-" if run == yardstick else f"{mean:+.3f} ± {half:.3f}"
+        rows.append(row)
+    return rows
+
+
+def scan() -> list[dict[str, object]]:
+    """Measure every setting of the scan: error over that of the correlation's argmax, mean over the tissues."""
+    errors: Scores = defaultdict(list)
+    for name, clean, sc, st in problems(**SCAN):
+        pitch = st.uns["homespot"]["pitch"]
+        base = hs.map_cells(sc, st, "correlation", progress=False)
+        errors[name, clean, "base"].append(error(base, sc, pitch, "argmax")[0])
+        for regularisation in REGULARISATION:
+            for relax in RELAX_SPOTS:
+                for marginals in ("uniform", "expression") if relax < 1 else ("uniform",):
+                    mapping = hs.map_cells(
+                        sc,
+                        st,
+                        "ssa",
+                        regularisation=regularisation,
+                        relax_spots=relax,
+                        marginals=marginals,
+                        progress=False,
+                    )
+                    for position in READ_OUTS:
+                        key = f"{regularisation}|{relax}|{marginals}|{position}"
+                        errors[name, clean, key].append(error(mapping, sc, pitch, position)[0])
+    rows = []
+    for key in dict.fromkeys(run for _, _, run in errors if run != "base"):
+        regularisation, relax, marginals, position = key.split("|")
+        row: dict[str, object] = {
+            "regularisation": float(regularisation),
+            "relax_spots": float(relax),
+            "marginals": marginals,
+            "position": position,
+        }
+        worse = better = 0
+        for clean in (True, False):
+            ratios = []
+            for name in SETS:
+                found, base = errors[name, clean, key], errors[name, clean, "base"]
+                ratios.append(np.mean(found) / np.mean(base))
+                mean, half = interval([a - b for a, b in zip(found, base, strict=True)])
+                worse += mean > half
+                better += clean and mean < -half
+            row["clean" if clean else "leak"] = float(np.mean(ratios))
+        rows.append({**row, "tissues worse (of 10)": worse, "better, clean (of 5)": better})
+    return sorted(rows, key=lambda row: (row["tissues worse (of 10)"], row["clean"]))  # type: ignore[index]
+
+
+def main() -> None:
+    """Print the tables and write their CSV files."""
+    if "HOMESPOT_DATA" not in os.environ:
+        print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
+        return
+    rows = table()
+    print_table(rows)
+    print(f"Written to {write_csv('placement', rows)}")
+    if "--scan" in sys.argv[1:]:
+        rows = scan()
+        print_table(rows[:30])
+        print(f"Written to {write_csv('placement_scan', rows)}")
+
+
+if __name__ == "__main__":
+    main()
