@@ -44,8 +44,9 @@ def check(
 
 
 def _selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
+    shared = shared_genes(sc, st)
     variable = set(sc.genes[most_variable(sc, n_genes)].tolist())
-    genes = [gene for gene in shared_genes(sc, st) if gene in variable]
+    genes = [gene for gene in shared if gene in variable]
     if len(genes) < 2:
         raise InputError(
             expected(
@@ -55,6 +56,27 @@ def _selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
             )
         )
     return genes
+
+
+def _seen(x_sc: Floats, x_st: Floats, genes: list[str]) -> npt.NDArray[np.intp]:
+    """Genes with any expression in both tables; a warning counts the others."""
+    seen = x_sc.any(axis=0) & x_st.any(axis=0)
+    if not seen.all():
+        dropped = np.asarray(genes)[~seen]
+        warnings.warn(
+            f"Dropped {len(dropped)} gene(s) without expression in one of the data sets ({some(dropped)}).",
+            DataWarning,
+            stacklevel=2,
+        )
+    if seen.sum() < 2:
+        raise InputError(
+            expected(
+                "at least 2 genes with expression in both data sets",
+                str(seen.sum()),
+                "Raise n_genes, or check that both data sets are of one tissue.",
+            )
+        )
+    return np.flatnonzero(seen)
 
 
 def _expressed(x: Floats, table: Expression) -> npt.NDArray[np.intp]:
@@ -177,9 +199,13 @@ def ssa(
         "Map fewer cells at a time, or use fewer genes (n_genes).",
     )
 
+    tables = [log_normalised(table, genes) for table in (sc, st)]
+    seen = _seen(tables[0], tables[1], genes)
+    if len(seen) < len(genes):
+        genes = [genes[i] for i in seen]
+        tables = [x[:, seen] for x in tables]
     sides = []
-    for table in (sc, st):
-        x = log_normalised(table, genes)
+    for table, x in zip((sc, st), tables, strict=True):
         rows = _expressed(x, table)
         if len(rows) < len(x):
             x = x[rows]
