@@ -110,6 +110,9 @@ setMethod(
 
 # Home spot of every cell, and with coordinates its position, as a DataFrame.
 .cellTable <- function(map, position, k) {
+  # Before anything is converted: reticulate would start a Python of its own
+  # choice.
+  .core()
   coords <- spatialCoords(map)
   p <- .mapToPython(.mapping(map))
   value <- .toR(if (ncol(coords) > 0L) {
