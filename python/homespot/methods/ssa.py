@@ -134,7 +134,9 @@ def _rows_to_one(plan: Floats) -> Floats:
             "marginals": "expression",
             "relax_cells": 0.0,
             "relax_spots": 0.0,
-        }
+        },
+        # For genes in space rather than places: softer, and every spot filled as its expression says.
+        "genes": {"regularisation": 0.1, "marginals": "expression", "relax_spots": 0.0},
     },
     check=check,
 )
@@ -148,7 +150,7 @@ def ssa(
     regularisation: float = 0.02,
     marginals: Marginals = "expression",
     relax_cells: float = 0.0,
-    relax_spots: float = 0.5,
+    relax_spots: float = 0.75,
     tolerance: float = 1e-4,
     max_iter: int = 2000,
 ) -> Outcome:
