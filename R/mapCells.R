@@ -98,15 +98,15 @@ setGeneric(
     coords = NULL, k.best = NULL, dtype = "float32", seed = 0L,
     device = "auto", progress = NULL) {
   .checkString(method, "method")
-  # Before anything is converted: reticulate would start a Python of its own
-  # choice.
-  .core()
   scSide <- .side(sc, sc.assay.type, "sc")
   stSide <- .side(st, st.assay.type, "st")
   if (is.null(coords)) {
     coords <- stSide$coords
   }
   coords <- .finite(.coordinates(coords, stSide$names, length(stSide$names)))
+  # Before anything is converted: reticulate would start a Python of its own
+  # choice.
+  .core()
   parameters <- .methodArguments(method, list(...))
   value <- .call(
     "map_cells",
