@@ -15,7 +15,7 @@ def one_of(name: str, value: object, options: Sequence[str]) -> None:
     """Refuse a `value` that is not one of the `options`."""
     if not isinstance(value, str) or value not in options:
         raise InputError(
-            expected(f"{name} to be one of {some(options, 20)}", repr(value), "Use one of these.")
+            expected(f"{name} to be one of {some(options, 20)}", _shown(value), "Use one of these.")
         )
 
 
@@ -24,10 +24,11 @@ def within(name: str, value: object, low: float, high: float = math.inf, *, open
     number = isinstance(value, Real) and not isinstance(value, bool)
     if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
         return
+    kind = "a finite number" if math.isinf(high) else "a number"
     bounds = f"above {low:g}" if open_low else f"of at least {low:g}"
     if high < math.inf:
         bounds = f"{bounds} and at most {high:g}" if open_low else f"from {low:g} to {high:g}"
-    raise InputError(expected(f"{name} to be a number {bounds}", _shown(value), "Choose such a number."))
+    raise InputError(expected(f"{name} to be {kind} {bounds}", _shown(value), "Choose such a number."))
 
 
 def whole(name: str, value: object, low: int) -> None:
@@ -39,4 +40,5 @@ def whole(name: str, value: object, low: int) -> None:
 
 
 def _shown(value: object) -> str:
-    return str(value) if isinstance(value, Real) else repr(value)
+    text = str(value) if isinstance(value, Real) else repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ __all__ = ["limited_threads", "resolve_device", "threads"]
 
 # The loops here are bound by memory bandwidth: more threads gain little, and a server is shared.
 _MOST_THREADS = 8
+_LIMIT = threading.RLock()
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
 
 
@@ -33,10 +35,13 @@ def threads() -> int:
 
 
 @contextmanager
-def limited_threads() -> Iterator[int]:
-    """Keep the linear algebra libraries within `threads` while the block runs."""
-    n = threads()
-    with threadpool_limits(limits=n):
+def limited_threads(most: int | None = None) -> Iterator[int]:
+    """Keep the linear algebra libraries within `most` threads, by default `threads`, while the block runs.
+
+    The limit is one of the whole process, so only one thread at a time may have one; others wait.
+    """
+    n = threads() if most is None else most
+    with _LIMIT, threadpool_limits(limits=n):
         yield n
 
 

@@ -20,7 +20,7 @@ from .device import limited_threads, resolve_device
 from .errors import InputError, expected, some
 from .keys import FORMAT_VERSION, SPATIAL
 from .mapping import check_adata, keep_best, new_mapping, spot_coordinates
-from .preprocess import Expression, Scale, Side
+from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 
 __all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
@@ -122,8 +122,8 @@ def expression(
         raise InputError(
             expected(
                 f"a layer {layer!r} in {side}",
-                f"the layers {some(adata.layers, 10) or 'none'}",
-                f"Name one of these as {side}_layer, or leave it out to use X.",
+                some(adata.layers, 10) or "no layers",
+                f"Name one that is there as {side}_layer, or leave it out to use X.",
             )
         )
     matrix = adata.X if layer is None else adata.layers[layer]
@@ -199,6 +199,8 @@ def map_cells(
     """
     _checked(method, preset, k_best, seed, device, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
+    one_of("sc_scale", sc_scale, SCALES)
+    one_of("st_scale", st_scale, SCALES)
     for adata, side in ((sc, "sc"), (st, "st")):
         check_adata(adata, side)
     positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)

@@ -122,13 +122,14 @@ def check_mapping(mapping: ad.AnnData) -> None:
         If the record or the left-over is missing, an entry lies outside [0, 1], or a row sum and its
         left-over do not add up to 1 within 1e-4.
     """
-    check_adata(mapping, "mapping")
+    remedy = "Pass what map_cells() or load() returned."
+    check_adata(mapping, "mapping", remedy)
     if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or mapping.X is None:
         raise InputError(
             expected(
                 f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
                 f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
-                "Pass what map_cells() or load() returned.",
+                remedy,
             )
         )
     for rows in row_blocks(mapping):
@@ -158,14 +159,12 @@ def check_mapping(mapping: ad.AnnData) -> None:
         )
 
 
-def check_adata(adata: object, name: str) -> None:
+def check_adata(
+    adata: object, name: str, remedy: str = "Build one with anndata.AnnData(X, obs, var)."
+) -> None:
     """Refuse what is not an AnnData."""
     if not isinstance(adata, ad.AnnData):
-        raise InputError(
-            expected(
-                f"an AnnData as {name}", type(adata).__name__, "Build one with anndata.AnnData(X, obs, var)."
-            )
-        )
+        raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
 
 
 def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | None:
@@ -176,7 +175,11 @@ def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | 
         values = np.asarray(positions, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(
-            expected("coordinates that are numbers", f"others ({error})", "Convert them to numbers.")
+            expected(
+                "numbers as coordinates",
+                f"values of type {np.asarray(positions).dtype}",
+                "Convert them to numbers.",
+            )
         ) from error
     if values.ndim != 2 or values.shape[0] != n_spots or values.shape[1] not in (2, 3):
         raise InputError(
@@ -282,8 +285,8 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
                     "Use combine_sections() for the same cells on several sections.",
                 )
             )
+    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
     out = ad.concat(mappings, axis="obs", join="outer", merge="first")
-    refuse_duplicates(out.obs_names, "cells")
     out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
     return out
 
@@ -317,13 +320,13 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
                     "Use combine_cells() for other cells on the same spots.",
                 )
             )
+    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
     scaled = []
     for share, mapping in zip(shares, mappings, strict=True):
         part = mapping.copy()
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
-    refuse_duplicates(out.var_names, "spots")
     out.obs[LEFT_OVER] = np.clip(1 - row_sums(out.X), 0, 1)
     out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
     return out
@@ -340,7 +343,7 @@ def refuse_duplicates(names: pd.Index, kind: str) -> None:
         raise InputError(
             expected(
                 f"unique names of {kind}",
-                f"{some(names[names.duplicated()])} more than once",
+                f"{some(names[names.duplicated()].unique())} more than once",
                 "Rename or drop the others.",
             )
         )

@@ -160,7 +160,9 @@ def place_cells(
     if missing:
         raise InputError(
             expected(
-                "the single-cell data that was mapped", f"data without {some(missing)}", "Pass that one."
+                "the single-cell data that was mapped",
+                f"data without {len(missing)} of its cells ({some(missing)})",
+                "Pass that one, or take the part of the mapping with subset().",
             )
         )
     table = cell_positions(mapping, position=position, k=k)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
 from .matrices import column_sums, is_sparse, row_sums
 
@@ -125,6 +126,8 @@ class Expression:
                     "Check that rows and columns are not swapped.",
                 )
             )
+        if self.shape[1] == 0:
+            raise InputError(expected(f"genes in the {table}", "none", "There is nothing to compare."))
         if self.shape[0] < 2:
             raise InputError(
                 expected(f"at least 2 {row}s in the {table}", str(self.shape[0]), "There is nothing to map.")
@@ -139,12 +142,7 @@ class Expression:
                         "Make them unique first: sum or drop the duplicates.",
                     )
                 )
-        if self.scale not in SCALES:
-            raise InputError(
-                expected(
-                    f"{self.side}_scale 'auto', 'counts' or 'log'", repr(self.scale), "Use one of these."
-                )
-            )
+        one_of(f"{self.side}_scale", self.scale, SCALES)
         self._check_values()
         if self.scale == "auto":
             scale, evidence = recognise(self)

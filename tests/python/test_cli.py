@@ -226,7 +226,7 @@ def test_in_a_process_of_its_own_it_is_silent_but_for_its_answer(folder) -> None
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert failed.stderr.startswith(
-        "Error: Expected the single-cell data that was mapped, found data without 'c0'"
+        "Error: Expected the single-cell data that was mapped, found data without 39 of its"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -57,6 +58,23 @@ def test_linear_algebra_keeps_within_the_limit(no_limits) -> None:
         assert n == 1
         assert {pool["num_threads"] for pool in threadpool_info()} == {1}
     assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def test_one_limit_at_a_time() -> None:
+    """It is the whole process's: the end of one thread's block must not lift another's limit."""
+    seen = []
+
+    def work() -> None:
+        for _ in range(20):
+            with device.limited_threads(1):
+                seen.append({pool["num_threads"] for pool in threadpool_info()})
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [{1}] * 40
 
 
 def test_cpu_is_cpu() -> None:

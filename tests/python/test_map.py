@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -138,6 +140,23 @@ def test_progress_reaches_the_end(pair) -> None:
     assert [call[0] for call in calls] == list(range(1, mapping.uns["homespot"]["solver"]["iterations"] + 1))
     assert {call[1] for call in calls} == {mapping.uns["homespot"]["parameters"]["max_iter"]}
     assert all(call[2].startswith("error ") for call in calls)
+
+
+def test_two_threads_mapping_at_once_get_the_bytes_of_one(make_pair) -> None:
+    pair = make_pair(n_cells=700, n_spots=500)
+    alone, found = map_cells(*pair).X.tobytes(), []
+    start = threading.Barrier(2)
+
+    def work() -> None:
+        start.wait()
+        found.extend(map_cells(*pair).X.tobytes() for _ in range(3))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert found == [alone] * 6
 
 
 def test_nothing_is_printed(pair, capfd) -> None:

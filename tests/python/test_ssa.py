@@ -167,6 +167,22 @@ def test_cells_and_spots_without_any_gene_used_are_dropped_and_counted(pair) -> 
     np.testing.assert_array_equal(found.varm["spatial"], st.obsm["spatial"][1:])
 
 
+def test_genes_without_expression_on_one_side_are_dropped_and_counted(pair) -> None:
+    sc, st = (adata.copy() for adata in pair)
+    shared = [g for g in st.var_names if g in set(sc.var_names)]
+    for adata, genes in ((sc, shared[3:5]), (st, shared[4:6])):
+        x = adata.X.toarray()
+        x[:, adata.var_names.get_indexer(genes)] = 0
+        adata.X = x
+    with pytest.warns(DataWarning) as caught:
+        found = map_cells(sc, st)
+    assert [str(w.message) for w in caught] == [
+        "Dropped 3 gene(s) without expression in one of the data sets "
+        f"({shared[3]!r}, {shared[4]!r}, {shared[5]!r})."
+    ]
+    assert list(found.uns["homespot"]["genes"]) == [*shared[:3], *shared[6:]]
+
+
 def test_too_few_cells_with_the_genes_used(pair) -> None:
     sc, st = (adata.copy() for adata in pair)
     x = sc.X.toarray()

@@ -78,21 +78,22 @@ def simulate_spots(
     ``uns["homespot"]["pitch"]`` is the pitch of the grid.
     """
     check_adata(cells, "cells")
-    whole("n_parts", n_parts, 1)
-    whole("part", part, 0)
-    whole("seed", seed, 0)
-    within("part", part, 0, n_parts - 1)
-    within("cells_per_spot", cells_per_spot, 1, max(1.0, cells.n_obs / 2))
     if SPATIAL not in cells.obsm:
         raise InputError(
             expected('coordinates of the cells in obsm["spatial"]', "none", "Put them there first.")
         )
+    whole("n_parts", n_parts, 1)
+    within("n_parts", n_parts, 1, cells.n_obs)
+    whole("part", part, 0)
+    within("part", part, 0, n_parts - 1)
+    whole("seed", seed, 0)
+    within("cells_per_spot", cells_per_spot, 1, max(1.0, cells.n_obs / 2))
     if leave_out and n_parts < 2:
         raise InputError(
             expected(
                 "n_parts of at least 2 where the mapped cells are left out",
                 str(n_parts),
-                "Or leave_out=False.",
+                "Raise it, or set leave_out=False.",
             )
         )
     xy = np.asarray(cells.obsm[SPATIAL], dtype=np.float64)[:, :2]
@@ -104,7 +105,7 @@ def simulate_spots(
         raise InputError(expected("cells at different places", "one place only", "Check the coordinates."))
     if layer is not None and layer not in cells.layers:
         raise InputError(
-            expected(f"a layer {layer!r}", f"layers {some(cells.layers, 10) or 'none'}", "Name one of these.")
+            expected(f"a layer {layer!r}", some(cells.layers, 10) or "no layers", "Name one that is there.")
         )
     square, pitch = _grid(xy, cells_per_spot)
     n_spots = int(square.max()) + 1
