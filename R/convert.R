@@ -4,8 +4,12 @@
 # A matrix of genes by cells, as its transpose, to Python: cells by genes.
 setGeneric(".toPython", function(x) standardGeneric(".toPython"))
 
-# R's columns are NumPy's rows: a view, without a copy.
+# R's columns are NumPy's rows: a view, without a copy. NA of a whole number
+# or of a logical value is an ordinary value in Python; of a double it is NaN.
 setMethod(".toPython", "matrix", function(x) {
+  if (!is.double(x) && anyNA(x)) {
+    storage.mode(x) <- "double"
+  }
   reticulate::r_to_py(unname(x), convert = FALSE)$transpose()
 })
 

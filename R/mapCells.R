@@ -170,6 +170,7 @@ setMethod("mapCells", "SpatialExperiment", .mapCells)
 setMethod("mapCells", "ANY", .mapCells)
 
 .finite <- function(coords) {
+  force(coords)
   bad <- which(rowSums(!is.finite(coords)) > 0)
   if (length(bad)) {
     .refuse(

@@ -212,7 +212,7 @@ print.homespotPython <- function(x, ...) {
     .refusePython(
       sprintf("Python %s, which %s names", named$python, named$by),
       sprintf("reticulate running %s", reticulate::py_config()$python),
-      named$python, character(), TRUE
+      .ways(loaded = TRUE)
     )
   }
   sprintf("%s names it", named$by)
@@ -232,7 +232,7 @@ print.homespotPython <- function(x, ...) {
     error = function(e) {
       .refusePython(
         "a Python environment made by basilisk",
-        sprintf("an error (%s)", conditionMessage(e)), NULL, character(), FALSE
+        sprintf("an error (%s)", conditionMessage(e)), .basiliskWays()
       )
     }
   )
@@ -240,7 +240,7 @@ print.homespotPython <- function(x, ...) {
     basilisk::basiliskStop(process)
     .refusePython(
       "a Python environment that can be loaded into this R process",
-      "basilisk's fall-back to an R of its own", NULL, character(), FALSE
+      "basilisk's fall-back to an R of its own", .basiliskWays()
     )
   }
   "basilisk made it, since no Python is loaded or named"
@@ -265,6 +265,8 @@ print.homespotPython <- function(x, ...) {
 }
 
 .inspectLoaded <- function() {
+  # In a hosting Python reticulate has to be started first, or R crashes.
+  reticulate::py_config()
   code <- paste(.inspection(), collapse = "\n")
   reticulate::py_run_string(code, local = TRUE)$found
 }
@@ -288,7 +290,7 @@ print.homespotPython <- function(x, ...) {
   if (length(lines) < 2L || !is.null(attr(lines, "status"))) {
     .refusePython(
       sprintf("a Python at %s, which %s names", named$python, named$by),
-      "none that runs", named$python, character(), FALSE
+      "none that runs", .ways()
     )
   }
   key <- sub("=.*", "", lines)
@@ -313,8 +315,7 @@ print.homespotPython <- function(x, ...) {
   if (numeric_version(found$python) < .oldestPython) {
     .refusePython(
       sprintf("Python %s or later", .oldestPython),
-      sprintf("Python %s at %s", found$python, python), NULL, character(),
-      loaded
+      sprintf("Python %s at %s", found$python, python), .ways(loaded = loaded)
     )
   }
   versions <- unlist(found$packages)[names(.needed)]
@@ -326,7 +327,7 @@ print.homespotPython <- function(x, ...) {
         paste(names(.needed), collapse = ", "), python
       ),
       sprintf("no %s", paste(lacking, collapse = ", ")),
-      python, lacking, loaded
+      .ways(python, lacking, loaded)
     )
   }
   # "2.13.0+cpu", "2.0rc1": the leading numbers count.
@@ -338,39 +339,14 @@ print.homespotPython <- function(x, ...) {
         "%s in %s",
         paste0(old, " >= ", .needed[old], collapse = ", "), python
       ),
-      paste(old, versions[old], collapse = ", "), python,
-      paste0(old, ">=", .needed[old]), loaded
+      paste(old, versions[old], collapse = ", "),
+      .ways(python, paste0(old, ">=", .needed[old]), loaded)
     )
   }
 }
 
 # The error that names what is missing and the three ways out.
-.refusePython <- function(what, found, python, install, loaded) {
-  fresh <- if (loaded) "In a fresh R session, name" else "Name"
-  ways <- c(
-    if (length(install)) {
-      sprintf(
-        "Install it: %s -m pip install %s", python,
-        paste(shQuote(install, type = "sh"), collapse = " ")
-      )
-    } else {
-      "Repair that Python, or the connection it is installed over"
-    },
-    sprintf(
-      paste(
-        "%s another Python, by options(homespot.python = \"/path/to/python\")",
-        "or the environment variable RETICULATE_PYTHON"
-      ),
-      fresh
-    ),
-    sprintf(
-      paste(
-        "%s none (RETICULATE_PYTHON unset), and homespot makes an environment",
-        "of its own, with basilisk"
-      ),
-      fresh
-    )
-  )
+.refusePython <- function(what, found, ways) {
   .refuse(
     what, found,
     paste0(
@@ -379,6 +355,43 @@ print.homespotPython <- function(x, ...) {
     ),
     "homespot_dependency_error"
   )
+}
+
+.nameAnother <- paste(
+  "another Python, by options(homespot.python = \"/path/to/python\") or the",
+  "environment variable RETICULATE_PYTHON"
+)
+
+.ways <- function(python = NULL, install = NULL, loaded = FALSE) {
+  name <- if (loaded) "In a fresh R session, name" else "Name"
+  c(
+    if (is.null(install)) {
+      "Correct the path, or repair that Python"
+    } else {
+      sprintf("Install it: %s -m pip install %s", python, .quoted(install))
+    },
+    paste(name, .nameAnother),
+    paste(
+      name, "none (RETICULATE_PYTHON unset), and homespot makes an",
+      "environment of its own, with basilisk"
+    )
+  )
+}
+
+.basiliskWays <- function() {
+  c(
+    "Let this machine reach the package indexes that basilisk installs from",
+    paste(
+      "Make a Python environment yourself: python3 -m venv homespot-env &&",
+      "homespot-env/bin/pip install",
+      .quoted(paste0(names(.needed), ">=", .needed)), "and name it as below"
+    ),
+    paste("Name", .nameAnother)
+  )
+}
+
+.quoted <- function(x) {
+  paste(shQuote(x, type = "sh"), collapse = " ")
 }
 
 .refuseVersion <- function(version, python) {

@@ -18,12 +18,17 @@ same <- c(
     )
   )
 )
-truth <- as.matrix(as.data.frame(SummarizedExperiment::colData(demo$sc))[c("true_x", "true_y")])
-error <- mean(sqrt(rowSums((SpatialExperiment::spatialCoords(tissue) - truth)^2)))
+truth <- as.data.frame(SummarizedExperiment::colData(demo$sc))
+truth <- as.matrix(truth[c("true_x", "true_y")])
+off <- SpatialExperiment::spatialCoords(tissue) - truth
 
 print(map)
-cat(sprintf("\nMean distance from where the cells really sat: %.0f um\n", error))
+cat(sprintf(
+  "\nMean distance from where the cells really sat: %.0f um\n",
+  mean(sqrt(rowSums(off^2)))
+))
 for (what in names(same)) {
-  cat(sprintf("R and Python: %s %s\n", what, if (same[[what]]) "is the same to the byte" else "DIFFERS"))
+  verdict <- if (same[[what]]) "is the same to the byte" else "DIFFERS"
+  cat(sprintf("R and Python: %s %s\n", what, verdict))
 }
 quit(status = !all(same))

@@ -37,7 +37,8 @@ test_that("the home spot is the first of the largest, in every class", {
   empty <- mappingMatrix(smallMap())
   empty[2, ] <- 0
   for (convert in classes) {
-    expect_identical(homeSpot(smallMap(convert(empty)))[["cell2"]], NA_character_)
+    home <- homeSpot(smallMap(convert(empty)))
+    expect_identical(home[["cell2"]], NA_character_)
   }
 })
 

@@ -4,9 +4,9 @@
 skipWithoutPython()
 
 data <- function(names, class = SingleCellExperiment::SingleCellExperiment) {
-  class(list(counts = matrix(1, 2, length(names),
-    dimnames = list(c("g1", "g2"), names)
-  )))
+  counts <- matrix(1, 2, length(names))
+  dimnames(counts) <- list(c("g1", "g2"), names)
+  class(list(counts = counts))
 }
 
 columns <- c(
@@ -41,12 +41,14 @@ test_that("cells get columns, a reducedDim and the record", {
 test_that("a sparse map stays sparse", {
   map <- smallMap(as(mappingMatrix(smallMap()), "CsparseMatrix"))
   out <- addMapping(data(rownames(map)), map)
-  expect_s4_class(SingleCellExperiment::reducedDim(out, "homespot"), "dgCMatrix")
+  p <- SingleCellExperiment::reducedDim(out, "homespot")
+  expect_s4_class(p, "dgCMatrix")
 })
 
 test_that("cells that were not mapped get missing values and zeros", {
   dense <- smallMap()
-  for (map in list(dense, smallMap(as(mappingMatrix(dense), "CsparseMatrix")))) {
+  sparse <- smallMap(as(mappingMatrix(dense), "CsparseMatrix"))
+  for (map in list(dense, sparse)) {
     out <- addMapping(data(c("cell2", "lost", "cell1", "cell3")), map)
     expect_identical(
       out$homespot_spot, c("spot2", NA, "spot1", "spot1")

@@ -6,7 +6,8 @@ skipWithoutPython()
 sparseMatrixOf <- function(genes = 40L, cells = 15L) {
   withr::with_seed(2L, {
     x <- Matrix::rsparsematrix(genes, cells, 0.2)
-    dimnames(x) <- list(paste0("g", seq_len(genes)), paste0("c", seq_len(cells)))
+    rownames(x) <- paste0("g", seq_len(genes))
+    colnames(x) <- paste0("c", seq_len(cells))
     x
   })
 }

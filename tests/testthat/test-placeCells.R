@@ -114,7 +114,9 @@ refused <- list(
     "Expected a CellMapping, found a SingleCellExperiment of 2 x 3. Give ",
     "what mapCells() or loadMapping() returned."
   )),
-  list("position", function(map, sce) placeCells(map, sce, position = "x"), paste0(
+  list("position", function(map, sce) {
+    placeCells(map, sce, position = "x")
+  }, paste0(
     "Expected position to be one of 'median', 'mean', 'k_best', 'argmax', ",
     "found 'x'. Use one of these."
   )),

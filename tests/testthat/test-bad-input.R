@@ -1,0 +1,344 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-bad-input.R",
+# package = "homespot")'.
+#
+# One row a case: what is wrong, how the problem is spoilt, the arguments that
+# go beside it, the class of the condition, and its text, whole.
+
+skipWithoutPython()
+
+input <- "homespot_input_error"
+absent <- "homespot_device_error"
+
+row <- function(what, spoil, arguments, class, text) {
+  list(
+    what = what, spoil = spoil, arguments = arguments, class = class,
+    text = paste(text, collapse = " ")
+  )
+}
+
+same <- function(p) p
+
+cases <- list(
+  row("duplicated genes", function(p) {
+    rownames(p$sc)[2] <- rownames(p$sc)[1]
+    p
+  }, list(), input, c(
+    "Expected unique gene names in the single-cell data, found 1 that occur",
+    "more than once (\"beta'COP\"). Make them unique first: sum or drop the",
+    "duplicates."
+  )),
+  row("duplicated cells", function(p) {
+    colnames(p$sc)[2] <- "cell-1"
+    p
+  }, list(), input, c(
+    "Expected unique cell names in the single-cell data, found 1 that occur",
+    "more than once ('cell-1'). Make them unique first: sum or drop the",
+    "duplicates."
+  )),
+  row("duplicated spots", function(p) {
+    colnames(p$st)[2] <- "spot-1"
+    p
+  }, list(), input, c(
+    "Expected unique spot names in the spatial data, found 1 that occur more",
+    "than once ('spot-1'). Make them unique first: sum or drop the",
+    "duplicates."
+  )),
+  row("no gene names", function(p) {
+    rownames(p$sc) <- NULL
+    p
+  }, list(), input, c(
+    "Expected gene names as row names of the single-cell data, found none.",
+    "Set rownames(); rows are genes, columns are cells or spots."
+  )),
+  row("missing gene names", function(p) {
+    rownames(p$st)[3] <- NA
+    p
+  }, list(), input, c(
+    "Expected gene names as row names of the spatial data, found missing",
+    "ones. Set rownames(); rows are genes, columns are cells or spots."
+  )),
+  row("missing cell names", function(p) {
+    colnames(p$sc)[3] <- NA
+    p
+  }, list(), input, c(
+    "Expected names of all cells, found 1 missing. Set colnames()."
+  )),
+  row("no shared genes", function(p) {
+    rownames(p$st) <- paste0("other", seq_len(nrow(p$st)))
+    p
+  }, list(), input, c(
+    "Expected at least 2 shared genes, found 0 (single-cell: \"beta'COP\",",
+    "'nan', 'E(spl)m5-HLH', ...; spatial: 'other1', 'other2', 'other3',",
+    "...). Check that both use the same kind of gene names."
+  )),
+  row("symbols against Ensembl ids", function(p) {
+    rownames(p$st) <- sprintf("ENSG%011d", seq_len(nrow(p$st)))
+    p
+  }, list(), input, c(
+    "Expected at least 2 shared genes, found 0 (single-cell: \"beta'COP\",",
+    "'nan', 'E(spl)m5-HLH', ...; spatial: 'ENSG00000000001',",
+    "'ENSG00000000002', 'ENSG00000000003', ...). The spatial data has Ensembl",
+    "ids and the other gene symbols: translate one of them."
+  )),
+  row("NaN", function(p) {
+    p$sc[1, 1] <- NaN
+    p
+  }, list(), input, c(
+    "Expected finite numbers in the single-cell data, found 1 that are NaN",
+    "or infinite. Replace them, or drop the cells or genes that have them."
+  )),
+  row("NA in logical values", function(p) {
+    p$sc <- p$sc > 1
+    p$sc[1, 1] <- NA
+    p
+  }, list(), input, c(
+    "Expected finite numbers in the single-cell data, found 1 that are NaN",
+    "or infinite. Replace them, or drop the cells or genes that have them."
+  )),
+  row("NA in integers", function(p) {
+    storage.mode(p$st) <- "integer"
+    p$st[1, 1] <- NA
+    p
+  }, list(), input, c(
+    "Expected finite numbers in the spatial data, found 1 that are NaN or",
+    "infinite. Replace them, or drop the spots or genes that have them."
+  )),
+  row("infinite", function(p) {
+    p$st[1, 1] <- Inf
+    p
+  }, list(), input, c(
+    "Expected finite numbers in the spatial data, found 1 that are NaN or",
+    "infinite. Replace them, or drop the spots or genes that have them."
+  )),
+  row("negative, as scaled data", function(p) {
+    p$sc <- t(scale(t(p$sc)))
+    p$sc[1, 1] <- -3
+    p
+  }, list(), input, c(
+    "Expected counts or log values, never negative, in the single-cell",
+    "data, found values down to -3, as z-scores or scaled data have. Pass",
+    "the counts or the log-normalised values instead."
+  )),
+  row("all-zero cells", function(p) {
+    p$sc[, 2:3] <- 0
+    p
+  }, list(), "homespot_data_warning", c(
+    "Dropped 2 cell(s) without any expression ('cell-2', 'cell-3')."
+  )),
+  row("one cell", function(p) {
+    p$sc <- p$sc[, 1, drop = FALSE]
+    p
+  }, list(), input, c(
+    "Expected at least 2 cells in the single-cell data, found 1. There is",
+    "nothing to map."
+  )),
+  row("one spot", function(p) {
+    p$st <- p$st[, 1, drop = FALSE]
+    p$coords <- p$coords[1, , drop = FALSE]
+    p
+  }, list(), input, c(
+    "Expected at least 2 spots in the spatial data, found 1. There is",
+    "nothing to map."
+  )),
+  row("no genes", function(p) {
+    p$sc <- p$sc[0, ]
+    p
+  }, list(), input, c(
+    "Expected gene names as row names of the single-cell data, found",
+    "none. Set rownames(); rows are genes, columns are cells or spots."
+  )),
+  row("text", function(p) {
+    storage.mode(p$sc) <- "character"
+    p
+  }, list(), input, c(
+    "Expected numbers in the single-cell data, found values of type",
+    "character. Convert them to numbers."
+  )),
+  row("a data frame", function(p) {
+    p$sc <- as.data.frame(p$sc)
+    p
+  }, list(), input, c(
+    "Expected a matrix or a SummarizedExperiment as single-cell data, found",
+    "a data.frame of 30 x 12. Convert it first, for example by",
+    "Seurat::as.SingleCellExperiment()."
+  )),
+  row("nothing as spatial data", function(p) {
+    p$st <- NULL
+    c(p, list(st = NULL))
+  }, list(), input, c(
+    "Expected a matrix or a SummarizedExperiment as spatial data, found NULL.",
+    "Convert it first, for example by Seurat::as.SingleCellExperiment()."
+  )),
+  row("an assay that is not there", function(p) {
+    p$sc <- SummarizedExperiment::SummarizedExperiment(
+      list(counts = p$sc, logcounts = p$sc)
+    )
+    p
+  }, list(sc.assay.type = "tpm"), input, c(
+    "Expected an assay 'tpm' in sc, found the assays 'counts', 'logcounts'.",
+    "Name one of these as sc.assay.type, or leave it out to use counts."
+  )),
+  row("an assay of a matrix", same, list(st.assay.type = "counts"), input, c(
+    "Expected no `st.assay.type` for a matrix, found 'counts'. Leave it out,",
+    "or give an object that has assays."
+  )),
+  row("an object without assays", function(p) {
+    p$sc <- SummarizedExperiment::SummarizedExperiment()
+    p
+  }, list(), input, c(
+    "Expected an assay in the single-cell data, found none. Add one, for",
+    "example counts."
+  )),
+  row("coordinates of the wrong length", function(p) {
+    p$coords <- p$coords[-1, ]
+    p
+  }, list(), input, c(
+    "Expected coordinates for 8 spots, found 7 rows. Give one row for each",
+    "spot."
+  )),
+  row("missing coordinates", function(p) {
+    p$coords[2, 1] <- NA
+    p
+  }, list(), input, c(
+    "Expected finite coordinates of every spot, found 1 spot(s) with missing",
+    "or infinite ones ('spot-2'). Drop these spots first, or map without",
+    "coordinates."
+  )),
+  row("infinite coordinates", function(p) {
+    p$coords[2:3, 1] <- Inf
+    p
+  }, list(), input, c(
+    "Expected finite coordinates of every spot, found 2 spot(s) with missing",
+    "or infinite ones ('spot-2', 'spot-3'). Drop these spots first, or map",
+    "without coordinates."
+  )),
+  row("coordinates of other spots", function(p) {
+    rownames(p$coords) <- paste0("x", seq_len(nrow(p$coords)))
+    p
+  }, list(), input, c(
+    "Expected coordinates for every spot, found none for 8 of 8 ('spot-1',",
+    "'spot-2', 'spot-3', ...). Name the rows of `coords` by spot, or give",
+    "them no names."
+  )),
+  row("one coordinate", function(p) {
+    p$coords <- p$coords[, 1, drop = FALSE]
+    p
+  }, list(), input, c(
+    "Expected `coords` to be numeric, spots by two or three coordinates,",
+    "found a matrix of 8 x 1. Give one row for each spot."
+  )),
+  row("an unknown method", same, list(method = "magic"), input, c(
+    "Expected method to be one of <methods>, found 'magic'. Use one of",
+    "these."
+  )),
+  row("a method that is no name", same, list(method = 1), input, c(
+    "Expected `method` to be one string, found 1. Give one name."
+  )),
+  row("an unknown parameter", same, list(regularization = 1), input, c(
+    "Expected parameters of method 'ssa' (n.genes, correlation,",
+    "regularisation, marginals, relax.cells, relax.spots, tolerance,",
+    "max.iter), found 'regularization'. Check the spelling."
+  )),
+  row("a parameter without a name", same, list("ssa", 3), input, c(
+    "Expected parameters of method 'ssa' (n.genes, correlation,",
+    "regularisation, marginals, relax.cells, relax.spots, tolerance,",
+    "max.iter), found some without a name. Check the spelling."
+  )),
+  row("a parameter out of range", same, list(n.genes = 1), input, c(
+    "Expected n.genes to be a whole number of at least 2, found 1. Choose",
+    "such a number."
+  )),
+  row("no whole number", same, list(max.iter = 2.5), input, c(
+    "Expected max.iter to be a whole number of at least 1, found 2.5.",
+    "Choose such a number."
+  )),
+  row("regularisation of 0", same, list(regularisation = 0), input, c(
+    "Expected regularisation to be a number above 0, found 0.0. Choose",
+    "such a number."
+  )),
+  row("an unknown choice", same, list(correlation = "both"), input, c(
+    "Expected correlation to be one of 'signed', 'absolute', found 'both'.",
+    "Use one of these."
+  )),
+  row("an unknown preset", same, list(preset = "best"), input, c(
+    "Expected preset of method 'ssa' to be one of 'paper', found 'best'.",
+    "Correct or drop it."
+  )),
+  row("a scale that is none", same, list(sc.scale = "raw"), input, c(
+    "Expected sc.scale 'auto', 'counts' or 'log', found 'raw'. Use one of",
+    "these."
+  )),
+  row("a type that is none", same, list(dtype = "float16"), input, c(
+    "Expected dtype to be one of 'float32', 'float64', found 'float16'. Use",
+    "one of these."
+  )),
+  row("k.best of 0", same, list(k.best = 0), input, c(
+    "Expected k.best to be a whole number of at least 1, found 0. Choose",
+    "such a number."
+  )),
+  row("a seed below 0", same, list(seed = -1), input, c(
+    "Expected seed to be a whole number of at least 0, found -1. Choose such",
+    "a number."
+  )),
+  row("a device that is none", same, list(device = "gpu"), input, c(
+    "Expected device 'auto', 'cpu', 'cuda' or 'cuda:<index>', found",
+    "'gpu'. Use one of these."
+  )),
+  row("an absent device", same, list(device = "cuda:99"), absent, c(
+    "Expected device 'cuda:99', found <n> CUDA device(s) that torch",
+    "<version> can use. Use device='cpu', or install a CUDA build of",
+    "torch and the NVIDIA driver."
+  )),
+  row("progress that is none", same, list(progress = "yes"), input, c(
+    "Expected `progress` to be TRUE or FALSE, found 'yes'. Give one of these."
+  ))
+)
+
+runCase <- function(case, convert = identity) {
+  problem <- case$spoil(smallProblem())
+  mapped <- function() {
+    do.call(mapCells, c(
+      list(convert(problem$sc), convert(problem$st), coords = problem$coords),
+      case$arguments
+    ))
+  }
+  text <- messageOf(mapped(), case$class)
+  # What differs between machines and grows with every method.
+  text <- sub("found \\d+ CUDA", "found <n> CUDA", text)
+  text <- sub("torch \\S+ can", "torch <version> can", text)
+  known <- sort(names(methodParameters()))
+  sub(.some(known, length(known)), "<methods>", text, fixed = TRUE)
+}
+
+for (case in cases) {
+  test_that(paste("bad input:", case$what), {
+    text <- runCase(case)
+    expect_type(text, "character")
+    expect_identical(text, case$text)
+    # No word of Python's where R has its own.
+    expect_no_match(text, "Traceback|py_last_error|None\\b|\\bTrue\\b|_layer")
+  })
+}
+
+sparse <- c(
+  "duplicated genes", "NaN", "infinite", "no shared genes", "one cell",
+  "missing gene names"
+)
+
+for (case in Filter(function(case) case$what %in% sparse, cases)) {
+  test_that(paste("bad input, the same from sparse data:", case$what), {
+    expect_identical(
+      runCase(case, function(x) as(x, "CsparseMatrix")), case$text
+    )
+  })
+}
+
+test_that("errors have classes, and show no trace of Python", {
+  error <- tryCatch(
+    mapCells(smallProblem()$sc, smallProblem()$st, n.genes = 1),
+    error = identity
+  )
+  expect_s3_class(error, c("homespot_input_error", "homespot_error"))
+  expect_s3_class(error, "rlang_error")
+  expect_null(error$call)
+})

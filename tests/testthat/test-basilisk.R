@@ -1,0 +1,82 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-basilisk.R",
+# package = "homespot")'.
+#
+# The environment's definition. Making it takes a network and gigabytes, which
+# is left to the machines that have them.
+
+pins <- function() {
+  pip <- methods::slot(homespotEnv, "pip")
+  stats::setNames(sub(".*==", "", pip), sub("==.*", "", pip))
+}
+
+# The repository's pyproject.toml; an installed package has none.
+pyproject <- function() {
+  path <- testthat::test_path("..", "..", "pyproject.toml")
+  testthat::skip_if_not(file.exists(path), "not in the repository")
+  lines <- readLines(path)
+  first <- grep("^dependencies = \\[", lines)[1]
+  last <- first + grep("^\\]", lines[-seq_len(first)])[1]
+  wanted <- sub('^ *"([^"]+)".*$', "\\1", lines[(first + 1):(last - 1)])
+  name <- sub("[<>=!~].*$", "", wanted)
+  stats::setNames(substring(wanted, nchar(name) + 1), name)
+}
+
+inRange <- function(version, range) {
+  all(vapply(strsplit(range, ",", fixed = TRUE)[[1]], function(part) {
+    operator <- sub("[0-9].*$", "", part)
+    match.fun(operator)(
+      numeric_version(version), numeric_version(sub("^[<>=]+", "", part))
+    )
+  }, NA))
+}
+
+test_that("every package is pinned exactly, and Python by its minor version", {
+  pip <- methods::slot(homespotEnv, "pip")
+  expect_match(pip, "^[A-Za-z0-9_-]+==[0-9][0-9.]*(post[0-9]+)?$")
+  expect_match(methods::slot(homespotEnv, "packages"), "^python=3\\.1[12]$")
+  expect_false(is.unsorted(pip))
+  expect_identical(methods::slot(homespotEnv, "pkgname"), "homespot")
+})
+
+test_that("the pins and the oldest versions are those of pyproject.toml", {
+  ranges <- pyproject()
+  expect_setequal(names(pins()), names(ranges))
+  for (name in names(ranges)) {
+    expect_true(inRange(pins()[[name]], ranges[[name]]), label = name)
+  }
+  oldest <- sub("^>=([0-9.]+).*$", "\\1", ranges)
+  expect_identical(.needed[order(names(.needed))], oldest[order(names(oldest))])
+  lines <- readLines(test_path("..", "..", "pyproject.toml"))
+  expect_true(sprintf('requires-python = ">=%s"', .oldestPython) %in% lines)
+})
+
+test_that("R/basilisk.R stands alone, as configure reads it", {
+  source <- test_path("..", "..", "R", "basilisk.R")
+  skip_if_not(file.exists(source), "not in the repository")
+  found <- freshR(function(source) {
+    frame <- new.env()
+    eval(parse(file = source), envir = frame)
+    vapply(ls(frame), function(name) class(frame[[name]])[1], "")
+  }, source = source)
+  expect_identical(unname(found), "BasiliskEnvironment")
+})
+
+test_that("configure does nothing unless it is asked", {
+  for (file in c("configure", "configure.win")) {
+    path <- test_path("..", "..", file)
+    skip_if_not(file.exists(path), "not in the repository")
+    expect_match(readLines(path)[1], "^#!/bin/sh")
+    expect_match(
+      readLines(path), "basilisk::configureBasiliskEnv()",
+      fixed = TRUE, all = FALSE
+    )
+    expect_identical(unname(file.access(path, 1)), 0L)
+  }
+})
+
+test_that("both halves are of one version", {
+  core <- system.file("python", "homespot", "_version.py", package = "homespot")
+  expect_match(readLines(core), sprintf(
+    '^__version__ = "%s"$', utils::packageVersion("homespot")
+  ), all = FALSE)
+})
