@@ -6,10 +6,6 @@ counts <- matrix(
   as.double(1:12 %% 5), 4,
   dimnames = list(paste0("gene", 1:4), paste0("c", 1:3))
 )
-other <- commandArgs(trailingOnly = TRUE)
-if (length(other)) {
-  homespot <- reticulate::import_from_path("homespot", other)
-}
 tryCatch(
   {
     mapCells(counts, counts)
