@@ -89,9 +89,7 @@ def solve(
     record = {
         "format_version": FORMAT_VERSION,
         "method": method,
-        "preset": preset,
         "parameters": settings,
-        "k_best": None if k_best is None else int(k_best),
         "seed": int(seed),
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
@@ -104,6 +102,9 @@ def solve(
         "st_scale_evidence": st.evidence,
         "solver": outcome.ending,
     }
+    # Only what was asked for: converters to R stop at a None, and lose what comes after it.
+    asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
+    record |= {name: value for name, value in asked.items() if value is not None}
     rows = (_where(all_cells, sc.names[outcome.cells]), _where(all_spots, st.names[outcome.spots]))
     return Solution(matrix, *rows, left_over, record)
 

@@ -52,10 +52,9 @@ def test_a_converted_mapping_is_turned_in_r(name, read, hosted, same):
     same.columns(found.var, _spots(read))
 
 
-@pytest.mark.xfail(strict=True, reason="anndata2ri ends a dict of uns at the first None: preset, k_best")
 def test_a_converted_mapping_has_its_record(name, read, hosted, same):
     found = same.from_r(hosted / f"converted_saved_{name}")
-    same.record(found.record, read.uns["homespot"], ignore=("preset", "k_best"))
+    same.record(found.record, read.uns["homespot"], ignore=())
 
 
 def test_a_converted_mapping_comes_back(name, read, hosted, same):

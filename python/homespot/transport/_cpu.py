@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from ..device import limited_threads, threads
 from ._loops import kernel_rows, log_rows
@@ -99,7 +98,7 @@ class CpuPasses:
             with limited_threads():
                 return float(np.max([run(lane) for lane in range(len(self._lanes))]))
         # The lanes are the threads: a product is left to one, and is the same with any number of them.
-        with threadpool_limits(limits=1):
+        with limited_threads(1):
             return float(np.max(self._each_lane(run)))
 
     def start(self, domain: Domain, epsilon: float) -> None:
