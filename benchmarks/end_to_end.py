@@ -1,7 +1,7 @@
 """Matrices in, P out: homespot beside the straightforward NumPy + POT script.
 
-10,000 cells x 3,615 spots x 2,000 genes of counts; both solve SSA as in the paper to one L1 marginal error. Each run is a
-process of its own, in turn; memory is its peak less what it had when the inputs were there.
+10,000 cells x 3,615 spots x 2,000 genes of counts; both solve SSA as in the paper to one L1 marginal error.
+Each run is a process of its own, in turn; memory is its peak less what it had when the inputs were there.
 """
 
 from __future__ import annotations

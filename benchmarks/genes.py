@@ -1,9 +1,10 @@
-"""Genes in space: cross-validation over the genes, for the Drosophila embryo and, in the scan, for other tissues.
+"""Genes in space: cross-validation over the genes of the Drosophila embryo, and of other tissues in the scan.
 
-Fit on part of the genes, predict the others at every spot as P' X ("sum") or as the weighted mean of the cells that sit there
-("mean"); X is on the log scale. Scores are those of Li et al. 2022, the median over the genes for the first PCC, means else.
+Fit on part of the genes, predict the others at every spot as P' X ("sum") or as the weighted mean of the
+cells that sit there ("mean"); X is on the log scale. Scores are those of Li et al. 2022, the median over
+the genes for the first PCC, means else.
 
-    python benchmarks/genes.py          Drosophila: the given ten folds, and five random partitions of the genes
+    python benchmarks/genes.py          Drosophila: the given folds, and five random partitions
     python benchmarks/genes.py --scan   also the settings tried, on data other than Drosophila
 """
 

@@ -1,8 +1,9 @@
-"""Where cells sit: SSA and the correlation on five tissues whose truth is known, and the scan that chose the defaults.
+"""Where cells sit: SSA and the correlation on five tissues whose truth is known, and the scan of settings.
 
-Semi-simulated spots (`homespot.simulate_spots`), ten random parts of every tissue (five in the scan), with the mapped cells left out of the
-spots' means ("clean") and in them ("leak"). The error is the mean Euclidean distance from the true spot, in pitches of the grid;
-differences to the correlation are paired over the parts, with their 95 % interval.
+Semi-simulated spots (`homespot.simulate_spots`), ten random parts of every tissue (five in the scan), with
+the mapped cells left out of the spots' means ("clean") and in them ("leak"). The error is the mean
+Euclidean distance from the true spot, in pitches of the grid; differences to the correlation are paired
+over the parts, with their 95 % interval.
 
     python benchmarks/placement.py          the table
     python benchmarks/placement.py --scan   also the scan over regularisation, relaxation and read-out
@@ -106,7 +107,7 @@ def table() -> list[dict[str, object]]:
 
 
 def scan() -> list[dict[str, object]]:
-    """Measure every setting of the scan: error over that of the correlation's argmax, mean over the tissues."""
+    """Measure every setting: error over that of the correlation's argmax, mean over the tissues."""
     errors: Scores = defaultdict(list)
     for name, clean, sc, st in problems(**SCAN):
         pitch = st.uns["homespot"]["pitch"]

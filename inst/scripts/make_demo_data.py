@@ -1,4 +1,4 @@
-"""Make the demo data in inst/extdata: python inst/scripts/make_demo_data.py"""
+"""Make the demo data in inst/extdata; run it from anywhere, with homespot installed."""
 
 from pathlib import Path
 
