@@ -17,6 +17,7 @@ from time import perf_counter
 
 import numba
 import numpy as np
+import psutil
 import torch
 from _common import print_table, write_csv
 
@@ -86,6 +87,7 @@ def pot_seconds(n: int, p: np.ndarray, q: np.ndarray, D: np.ndarray) -> float:
 
 def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
     """Time one iteration of each, in turns."""
+    busy = psutil.cpu_percent(interval=2)
     cost, p, q = problem(m, n)
     D = full_cost(cost, "float64")
     kernel = torch.from_numpy(np.exp(-D / (REGULARISATION * D.max())).astype(np.float32))
@@ -131,7 +133,7 @@ def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
             "contender": name,
             "value": float(np.median(found)),
             "times_homespot": float(np.median(np.array(found) / ours)),
-            "note": f"{threads()} threads",
+            "note": f"{threads()} threads, machine {busy:.0f} % busy before",
         }
         for name, found in times.items()
     ]
