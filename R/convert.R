@@ -55,7 +55,9 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
   }
   csr <- result$get("csr")
   part <- function(name) {
-    as.vector(reticulate::py_to_r(csr$get(name)))
+    values <- reticulate::py_to_r(csr$get(name))
+    dim(values) <- NULL
+    values
   }
   shape <- as.integer(part("shape"))
   # The slots of cells by spots in rows are those of spots by cells in columns.

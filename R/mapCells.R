@@ -21,8 +21,8 @@
 #'   `"correlation"`, the row softmax of the correlation, which is the
 #'   yardstick.
 #' @param ... Parameters of the method, with dots where Python has
-#'   underscores: `regularisation = 0.05`, `n.genes = 5000`,
-#'   `relax.spots = 0`; see [methodParameters()].
+#'   underscores: `regularisation = 0.05`, `n.genes = 2000`,
+#'   `relax.spots = 0.5`; see [methodParameters()].
 #' @param preset Name of a set of the method's parameters, for example
 #'   `"paper"`; parameters given by name go over it.
 #'   `NULL`: none.
