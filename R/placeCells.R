@@ -12,10 +12,11 @@
 #' @param as Class of the result: `"SingleCellExperiment"` or
 #'   `"SpatialExperiment"`.
 #' @param position How a position is read from P: `"median"`, the spatial
-#'   median under P, the point of least expected distance to the spots;
-#'   `"mean"`, the mean under P; `"k_best"`, the mean of the k most probable
-#'   spots, weighted by their probability; `"argmax"`, the most probable spot.
-#' @param k How many spots `"k_best"` takes.
+#'   median (the point of least mean distance) of the k most probable spots,
+#'   weighted by the square of their probability; `"mean"`, the mean under P;
+#'   `"k_best"`, the mean of the k most probable spots, weighted by their
+#'   probability; `"argmax"`, the most probable spot.
+#' @param k How many spots `"median"` and `"k_best"` take.
 #' @param ... Not used.
 #'
 #' @return The mapped cells of `sce`, in the map's order, with the columns
@@ -44,7 +45,7 @@ setGeneric(
   "placeCells",
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 10L, ...) {
+      position = "median", k = 20L, ...) {
     standardGeneric("placeCells")
   },
   signature = c("map", "sce")
@@ -56,7 +57,7 @@ setMethod(
   "placeCells", c("CellMapping", "SummarizedExperiment"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 10L, ...) {
+      position = "median", k = 20L, ...) {
     as <- .checkChoice(
       as, c("SingleCellExperiment", "SpatialExperiment"), "as"
     )
@@ -87,7 +88,7 @@ setMethod(
   "placeCells", c("ANY", "ANY"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 10L, ...) {
+      position = "median", k = 20L, ...) {
     .requireMapping(map)
     .refuse(
       "the single-cell data that was mapped, as a SummarizedExperiment",

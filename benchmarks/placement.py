@@ -25,7 +25,7 @@ import homespot as hs
 
 SETS = ("starmap_visp", "merfish_visp", "smfish_visp", "seqfish_embryo", "xenium_breast")
 # The table is measured on other parts of the tissues than the scan that chose the defaults.
-TABLE = {"seed": 1, "parts": 10}
+TABLE = {"seed": 2, "parts": 10}
 SCAN = {"seed": 0, "parts": 5}
 YARDSTICKS = ("correlation, argmax", "correlation, median")
 RUNS = {

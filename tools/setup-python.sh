@@ -45,7 +45,7 @@ if [ ! -x .venv/bin/python ]; then
     "$python" -m venv .venv
 fi
 
-pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
 say "installing packages into .venv (two to five minutes, more where torch brings CUDA)"
 pip install "pip>=24" -c tools/constraints.txt
 # torch first and alone: a package that pulls it in by itself takes the newest build.

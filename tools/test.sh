@@ -19,6 +19,6 @@ step "R package: install and lint"
 install_r_package
 Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)'
 step "testthat"
-Rscript -e 'library(homespot); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
 step "pytest: Python and both languages together"
 pytest "${slow[@]}"

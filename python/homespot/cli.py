@@ -143,7 +143,7 @@ def place(
     sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
     output: Out = Path("placed.h5ad"),
     position: Annotated[str, typer.Option(help="median, mean, k_best or argmax.")] = "median",
-    k: Annotated[int, typer.Option(help="How many spots k_best takes.")] = 10,
+    k: Annotated[int, typer.Option(help="How many spots median and k_best take.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Give the mapped cells coordinates: obsm["spatial"], and home spot, probability and spread in obs."""

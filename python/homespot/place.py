@@ -50,7 +50,7 @@ def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float6
 
 
 def positions(
-    matrix: Any, spots: npt.NDArray[np.float64], position: Position = "median", k: int = 10
+    matrix: Any, spots: npt.NDArray[np.float64], position: Position = "median", k: int = 20
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Place every row of P.
 
@@ -61,11 +61,11 @@ def positions(
     spots
         Coordinates, spots x 2 or 3.
     position
-        ``"median"``: the spatial median under P, the point of least expected distance to the spots.
-        ``"mean"``: the mean under P. ``"k_best"``: the mean of the k most probable spots, weighted by their
-        probability. ``"argmax"``: at the most probable spot.
+        ``"median"``: the spatial median, the point of least mean distance, of the k most probable spots,
+        weighted by the square of their probability. ``"mean"``: the mean under P. ``"k_best"``: the mean of
+        the k most probable spots, weighted by their probability. ``"argmax"``: at the most probable spot.
     k
-        How many spots ``"k_best"`` takes.
+        How many spots ``"median"`` and ``"k_best"`` take.
 
     Returns
     -------
@@ -78,6 +78,9 @@ def positions(
     centre = spots.mean(axis=0)
     local = spots - centre
     squares = np.square(local).sum(axis=1)
+    k = min(k, n_spots)
+    # A thousandth of the distance between neighbours, or so.
+    closest = max(1e-3 * float(np.sqrt(squares.mean())) / n_spots ** (1 / spots.shape[1]), 1e-300)
     placed = np.empty((matrix.shape[0], spots.shape[1]))
     spread = np.empty(matrix.shape[0])
     with limited_threads():
@@ -85,17 +88,22 @@ def positions(
             weights = block.astype(np.float64)
             total = weights.sum(axis=1)
             mean = weights @ local / total[:, None]
-            if position == "median":
-                placed[rows] = spatial_median(weights, local, mean)
-            elif position == "argmax":
+            if position == "argmax":
                 placed[rows] = local[block.argmax(axis=1)]
-            elif position == "mean" or k >= n_spots:
+            elif position == "mean":
                 placed[rows] = mean
             else:
                 best = np.sort(np.argpartition(block, n_spots - k, axis=1)[:, n_spots - k :], axis=1)
                 share = np.take_along_axis(weights, best, axis=1)
+                if position == "median":
+                    # Balancing wants a soft P, a place a sharp one: its square is that of half the
+                    # regularisation.
+                    share *= share
                 share /= share.sum(axis=1, keepdims=True)
-                placed[rows] = np.einsum("ck,ckd->cd", share, local[best])
+                if position == "median":
+                    placed[rows] = spatial_median(share, local[best], closest)
+                else:
+                    placed[rows] = np.einsum("ck,ckd->cd", share, local[best])
             # E|s - x|^2 = E|s|^2 - 2 x.E[s] + |x|^2, about the centre of the tissue for accuracy.
             variance = weights @ squares / total
             variance += np.einsum("cd,cd->c", placed[rows], placed[rows] - 2 * mean)
@@ -103,7 +111,7 @@ def positions(
     return placed + centre, spread
 
 
-def cell_positions(mapping: ad.AnnData, *, position: Position = "median", k: int = 10) -> pd.DataFrame:
+def cell_positions(mapping: ad.AnnData, *, position: Position = "median", k: int = 20) -> pd.DataFrame:
     """Return where every cell of a mapping sits, as a table.
 
     Parameters
@@ -133,7 +141,7 @@ def cell_positions(mapping: ad.AnnData, *, position: Position = "median", k: int
 
 
 def place_cells(
-    mapping: ad.AnnData, sc: ad.AnnData, *, position: Position = "median", k: int = 10
+    mapping: ad.AnnData, sc: ad.AnnData, *, position: Position = "median", k: int = 20
 ) -> ad.AnnData:
     """Return the reconstructed tissue: the mapped cells of `sc` with coordinates.
 
@@ -144,9 +152,9 @@ def place_cells(
     sc
         The single-cell data that was mapped.
     position, k
-        How a position is read from P: ``"median"`` (the point of least expected distance to the spots),
-        ``"mean"``, ``"k_best"`` (the mean of the k most probable spots, weighted by their probability) or
-        ``"argmax"`` (the most probable spot).
+        How a position is read from P: ``"median"`` (the spatial median of the k most probable spots, weighted
+        by the square of their probability), ``"mean"`` (under P), ``"k_best"`` (the mean of the k most
+        probable spots, weighted by their probability) or ``"argmax"`` (the most probable spot).
 
     Returns
     -------

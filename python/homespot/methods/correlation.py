@@ -19,7 +19,7 @@ def correlation_map(
     *,
     n_genes: int = 5000,
     correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.02,
+    regularisation: float = 0.05,
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
 

@@ -147,7 +147,7 @@ def ssa(
     *,
     n_genes: int = 5000,
     correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.02,
+    regularisation: float = 0.05,
     marginals: Marginals = "expression",
     relax_cells: float = 0.0,
     relax_spots: float = 0.75,
