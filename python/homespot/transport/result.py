@@ -28,8 +28,8 @@ class TransportResult:
     errors
         Shape (checks, 2): iteration, and the L1 distance between the spots' mass and what they should have.
     error_cells, error_spots
-        L1 errors of both marginals, measured on `matrix`: ``sum |T 1 - p|`` and ``sum |T' 1 - q|``. On a relaxed
-        side it is how far the plan moved away from the marginal.
+        L1 errors of both marginals, measured on `matrix`: ``sum |T 1 - p|`` and ``sum |T' 1 - q|``. On a
+        relaxed side it is how far the plan moved away from the marginal.
     cost
         Transport cost sum T_ij D_ij, in the unit of the cost.
     scale
