@@ -284,7 +284,7 @@ def _demo_figure(sc: ad.AnnData, st: ad.AnnData, placed: ad.AnnData, path: Path)
     truth.obsm[SPATIAL] = sc.obs[["true_x", "true_y"]].to_numpy()
     pattern = np.asarray(st[:, "Gene120"].X.todense()).ravel()
     with mpl.rc_context({"font.size": 10}):
-        figure = Figure(figsize=(13, 4), layout="constrained")
+        figure = Figure(figsize=(13, 4.1), layout="constrained")
         axes = figure.subplots(1, 3, sharex=True, sharey=True)
         plot.spots(st, pattern, name="Gene120, counts", unit="µm", ax=axes[0])
         axes[0].set_title(f"Spatial reference: {st.n_obs} spots")
@@ -292,7 +292,14 @@ def _demo_figure(sc: ad.AnnData, st: ad.AnnData, placed: ad.AnnData, path: Path)
         axes[1].set_title(f"{placed.n_obs} dissociated cells, put back by homespot")
         plot.cells(truth, "cell_type", unit="µm", ax=axes[2])
         axes[2].set_title("Where they really sat")
-        figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower right", ncols=7, frameon=False)
+        figure.legend(
+            *axes[2].get_legend_handles_labels(),
+            loc="outside lower right",
+            ncols=7,
+            columnspacing=1,
+            handletextpad=0.1,
+            frameon=False,
+        )
         figure.savefig(path, dpi=160)
     return True
 

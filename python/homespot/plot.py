@@ -34,7 +34,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 def _tissue(ax: Axes, xy: npt.NDArray[np.float64], unit: str | None) -> None:
     """Equal axes without ticks, and a scale bar of a round length where the unit is known."""
-    ax.set_aspect("equal")
+    ax.set_aspect("equal", anchor="N")
     ax.set_xticks([])
     ax.set_yticks([])
     for side in ax.spines.values():
