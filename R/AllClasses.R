@@ -36,7 +36,6 @@
 #' map
 #' homeSpot(map)
 #'
-#' @aliases CellMapping
 #' @name CellMapping-class
 #' @rdname CellMapping-class
 #' @exportClass CellMapping

@@ -16,6 +16,7 @@
 #' mappingMatrix(map)
 #'
 #' @name mappingMatrix
+#' @aliases mappingMatrix,CellMapping-method
 #' @export
 setMethod("mappingMatrix", "CellMapping", function(map, ...) {
   assay(map, .mappingAssay, withDimnames = TRUE)
@@ -37,6 +38,7 @@ setMethod("mappingMatrix", "CellMapping", function(map, ...) {
 #' homeSpot(map)
 #'
 #' @name homeSpot
+#' @aliases homeSpot,CellMapping-method
 #' @export
 setMethod("homeSpot", "CellMapping", function(map, ...) {
   best <- .largest(.mapping(map))
@@ -58,6 +60,7 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
 #' mappingInfo(map)$method
 #'
 #' @name mappingInfo
+#' @aliases mappingInfo,CellMapping-method
 #' @export
 setMethod("mappingInfo", "CellMapping", function(map, ...) {
   .record(map)

@@ -105,6 +105,7 @@ setReplaceMethod(
 #' mappingMatrix(renormalise(map[, "spot1"]))
 #'
 #' @name renormalise
+#' @aliases renormalise,CellMapping-method
 #' @export
 setMethod("renormalise", "CellMapping", function(map, ...) {
   p <- .mapping(map)

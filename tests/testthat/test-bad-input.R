@@ -253,20 +253,20 @@ cases <- list(
     "Choose such a number."
   )),
   row("regularisation of 0", same, list(regularisation = 0), input, c(
-    "Expected regularisation to be a number above 0, found 0.0. Choose",
-    "such a number."
+    "Expected regularisation to be a finite number above 0, found 0.0.",
+    "Choose such a number."
   )),
   row("an unknown choice", same, list(correlation = "both"), input, c(
     "Expected correlation to be one of 'signed', 'absolute', found 'both'.",
     "Use one of these."
   )),
   row("an unknown preset", same, list(preset = "best"), input, c(
-    "Expected preset of method 'ssa' to be one of 'paper', found 'best'.",
-    "Correct or drop it."
+    "Expected preset of method 'ssa' to be one of 'paper', 'genes', found",
+    "'best'. Correct or drop it."
   )),
   row("a scale that is none", same, list(sc.scale = "raw"), input, c(
-    "Expected sc.scale 'auto', 'counts' or 'log', found 'raw'. Use one of",
-    "these."
+    "Expected sc.scale to be one of 'auto', 'counts', 'log', found 'raw'.",
+    "Use one of these."
   )),
   row("a type that is none", same, list(dtype = "float16"), input, c(
     "Expected dtype to be one of 'float32', 'float64', found 'float16'. Use",

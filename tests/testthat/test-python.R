@@ -11,7 +11,7 @@ start <- function(path) {
   if (nzchar(path)) {
     pkgload::load_all(path, quiet = TRUE)
   } else {
-    loadNamespace("homespot")
+    library(homespot)
   }
 }
 
@@ -19,7 +19,7 @@ start <- function(path) {
 inFreshR <- function(then, env = character(), before = quote(NULL)) {
   freshR(function(start, path, before, then) {
     eval(before)
-    suppressMessages(start(path))
+    suppressPackageStartupMessages(start(path))
     tryCatch(
       eval(then),
       error = function(e) {
