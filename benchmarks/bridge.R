@@ -156,7 +156,7 @@ inProcess <- function(way, contender, size) {
   if (contender == "anndata2ri") {
     program <- homespot::homespotPython()$python
     arguments <- c(
-      file.path(dirname(script()), "bridge_anndata2ri.py"), script(), way, sizes,
+      file.path(dirname(script()), "_bridge_anndata2ri.py"), script(), way, sizes,
       out
     )
     env <- paste0("R_HOME=", R.home())
@@ -233,7 +233,7 @@ runAll <- function(size) {
   )
 }
 
-# Sourced (by bridge_anndata2ri.py), it defines; run, it runs.
+# Sourced (by _bridge_anndata2ri.py), it defines; run, it runs.
 if (sys.nframe() == 0L) {
   arguments <- commandArgs(trailingOnly = TRUE)
   if ("--one" %in% arguments) {
