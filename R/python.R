@@ -274,20 +274,20 @@ print.homespotPython <- function(x, ...) {
 # The same, asked of a Python that is not loaded: once loaded it stays.
 .inspectFile <- function(named) {
   script <- tempfile(fileext = ".py")
-  on.exit(unlink(script))
+  answer <- tempfile(fileext = ".txt")
+  on.exit(unlink(c(script, answer)))
   writeLines(c(
     .inspection(), "for key in ('python', 'prefix'):",
     "    print(key, found[key], sep='=')",
     "for name, value in packages.items():", "    print(name, value, sep='=')"
   ), script)
-  lines <- tryCatch(
-    suppressWarnings(system2(
-      named$python, shQuote(script),
-      stdout = TRUE, stderr = FALSE
-    )),
-    error = function(e) NULL
-  )
-  if (length(lines) < 2L || !is.null(attr(lines, "status"))) {
+  status <- if (nzchar(Sys.which(named$python))) {
+    system2(named$python, shQuote(script), stdout = answer, stderr = FALSE)
+  } else {
+    127L
+  }
+  lines <- if (file.exists(answer)) readLines(answer)
+  if (status != 0L || length(lines) < 2L) {
     .refusePython(
       sprintf("a Python at %s, which %s names", named$python, named$by),
       "none that runs", .ways()

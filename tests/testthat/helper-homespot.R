@@ -1,6 +1,13 @@
 # Loaded before every test file.
 
+# Without a Python the tests that need one are skipped; a Python that is named
+# and does not work is an error.
 skipWithoutPython <- function() {
+  named <- nzchar(Sys.getenv("RETICULATE_PYTHON")) ||
+    !is.null(getOption("homespot.python"))
+  if (named) {
+    return(invisible(homespotPython()))
+  }
   testthat::skip_if_not(
     suppressMessages(hasPython()),
     paste(
