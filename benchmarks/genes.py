@@ -30,7 +30,6 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "ssa, defaults": ("ssa", {}),
     "ssa, preset genes": ("ssa", {"preset": "genes"}),
     "correlation": ("correlation", {}),
-    "correlation, regularisation 0.05": ("correlation", {"regularisation": 0.05}),
 }
 AS_WRITTEN = {"median PCC": 0.635, "mean PCC": 0.603, "SSIM": 0.505, "RMSE": 0.863, "JSD": 0.075}
 SIMULATED = ("starmap_visp", "merfish_visp", "smfish_visp", "seqfish_embryo")
