@@ -60,7 +60,7 @@ combineSections <- function(..., weights = NULL) {
     }, maps, weights)),
     cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
     .bindTables(lapply(maps, colData)), coords,
-    .combinedRecord(maps, "cbind", weights),
+    .combinedRecord(maps, "sections", weights),
     images = .bindTables(lapply(maps, imgData))
   ))
 }
@@ -95,7 +95,7 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     do.call(rbind, lapply(maps, .mapping)),
     unlist(lapply(maps, rownames)), spots,
     .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),
-    .combinedRecord(maps, "rbind"),
+    .combinedRecord(maps, "cells"),
     images = imgData(first)
   ))
 })
@@ -216,8 +216,9 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   methods <- unique(vapply(records, function(record) {
     if (is.null(record$method)) "unknown" else record$method
   }, ""))
-  list(
-    method = paste(methods, collapse = ", "), combined = how,
-    weights = weights, parts = records
+  record <- list(
+    method = paste(methods, collapse = ", "), combined = how, parts = records
   )
+  record$weights <- weights
+  record
 }

@@ -195,7 +195,10 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
 # Python's obsm["spatial"].
 .ownCoordinates <- function(x) {
   if (is(x, "SpatialExperiment") && ncol(spatialCoords(x)) > 0L) {
-    return(spatialCoords(x))
+    # Their rows go by position: renaming the spots leaves the old names here.
+    coords <- spatialCoords(x)
+    rownames(coords) <- NULL
+    return(coords)
   }
   if (is(x, "SingleCellExperiment") &&
         .keys$SPATIAL %in% reducedDimNames(x)) {

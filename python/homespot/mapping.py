@@ -104,7 +104,9 @@ def new_mapping(
     """
     obs = cells.copy()
     obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
-    mapping = ad.AnnData(X=matrix, obs=obs, var=spots.copy(), uns={HOMESPOT: record})
+    mapping = ad.AnnData(
+        X=matrix, obs=obs, var=spots.copy(), uns={HOMESPOT: {**record, "format_version": FORMAT_VERSION}}
+    )
     if positions is not None:
         mapping.varm[SPATIAL] = np.asarray(positions, dtype=np.float64)
         for name, column in zip(COORDINATES, np.asarray(positions).T, strict=False):
@@ -287,7 +289,7 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
             )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
     out = ad.concat(mappings, axis="obs", join="outer", merge="first")
-    out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
+    out.uns[HOMESPOT] = _combined_record(mappings, "cells")
     return out
 
 
@@ -328,8 +330,19 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
     out.obs[LEFT_OVER] = np.clip(1 - row_sums(out.X), 0, 1)
-    out.uns[HOMESPOT] = dict(mappings[0].uns[HOMESPOT])
+    out.uns[HOMESPOT] = {**_combined_record(mappings, "sections"), "weights": shares}
     return out
+
+
+def _combined_record(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]:
+    """Return the record of a combination: the methods, and every part's own record."""
+    records = [mapping.uns[HOMESPOT] for mapping in mappings]
+    return {
+        "format_version": FORMAT_VERSION,
+        "method": ", ".join(dict.fromkeys(str(record["method"]) for record in records)),
+        "combined": how,
+        "parts": {f"part{i + 1}": dict(record) for i, record in enumerate(records)},
+    }
 
 
 def _refuse_none(mappings: Sequence[ad.AnnData]) -> None:

@@ -75,6 +75,7 @@ def positions(
     one_of("position", position, get_args(Position))
     whole("k", k, 1)
     n_spots = matrix.shape[1]
+    spots = np.ascontiguousarray(spots, dtype=np.float64)
     centre = spots.mean(axis=0)
     local = spots - centre
     squares = np.square(local).sum(axis=1)
