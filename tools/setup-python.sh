@@ -37,12 +37,13 @@ if [ -x .venv/bin/python ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
 
-if [ ! -x .venv/bin/python ]; then
+# An interrupted set-up can leave a Python without pip.
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     python=$(find_python) || die "no Python >= 3.11 with venv and a shared libpython was found.
     On Debian: apt-get install python3-venv libpython3-dev   (or: make setup HOMESPOT_SYSTEM_SETUP=1)
     Elsewhere: name one with HOMESPOT_PYTHON=/path/to/python3 make setup"
     say "making .venv with $python"
-    "$python" -m venv .venv
+    "$python" -m venv --clear .venv
 fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
