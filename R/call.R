@@ -39,43 +39,71 @@
   .plainValues(reticulate::py_to_r(x))
 }
 
-# Python's arguments and verbs as R has them. Names within quotes are the
-# user's data and stay as they are.
-.words <- c(
-  "st\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]" =
+# What R says in other words than Python: patterns over the whole text.
+# Python's tables have cells and spots in rows, R's in columns.
+.sentences <- stats::setNames(
+  c(
     "`coords`, or in spatialCoords(st)",
-  "map_cells\\(\\)" = "mapCells()",
-  "map_cells" = "mapCells",
-  "load\\(\\)" = "loadMapping()",
-  "subset\\(\\)" = "map[cells, spots]",
-  "combine_cells\\(\\)" = "rbind()",
-  "combine_sections\\(\\)" = "combineSections()",
-  "an AnnData" = "an object",
-  "None" = "NULL",
-  "True" = "TRUE",
-  "False" = "FALSE"
+    paste(
+      "The columns of the \\1 data have the names of the other's genes:",
+      "pass genes x \\2, that is t(x)"
+    )
+  ),
+  c(
+    "st\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]",
+    paste(
+      "The rows of the ([a-z-]+) data have the names of the other's genes:",
+      "pass (cells|spots) x genes \\(transpose it\\)"
+    )
+  )
 )
 
+# Python's verbs and values as R has them.
+.words <- c(
+  "map_cells\\(\\)" = "mapCells()",
+  "\\bmap_cells\\b" = "mapCells",
+  "\\bload\\(\\)" = "loadMapping()",
+  "\\bsubset\\(\\)" = "map[cells, spots]",
+  "\\bcombine_cells\\(\\)" = "rbind()",
+  "\\bcombine_sections\\(\\)" = "combineSections()",
+  "\\ban AnnData\\b" = "an object",
+  "\\b(s[ct])_layer\\b" = "\\1.assay.type",
+  "\\bNone\\b" = "NULL",
+  "\\bTrue\\b" = "TRUE",
+  "\\bFalse\\b" = "FALSE"
+)
+
+# Quoted as Python quotes: the user's names and paths, which stay as they are.
+# The quote within a word ("other's") opens nothing.
+.quotedPiece <- "(?<!\\w)('(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\")(?!\\w)"
+
 .inR <- function(text) {
-  outside <- "(?<!['\"\\w])%s(?!['\"\\w])"
-  for (word in names(.words)) {
-    pattern <- sprintf(
-      if (grepl("^\\w+$", word)) outside else "%s", word
-    )
-    text <- gsub(pattern, .words[[word]], text, perl = TRUE)
+  for (pattern in names(.sentences)) {
+    text <- gsub(pattern, .sentences[[pattern]], text, perl = TRUE)
   }
-  # What is left in snake case, outside quotes, are arguments: n_genes.
-  repeat {
-    dotted <- gsub(
-      "(?<!['\"\\w])([a-z]+(?:\\.[a-z]+)*)_([a-z_]+)(?!['\"\\w])",
-      "\\1.\\2", text,
+  at <- gregexpr(.quotedPiece, text, perl = TRUE)
+  outside <- regmatches(text, at, invert = TRUE)[[1L]]
+  for (pattern in names(.words)) {
+    outside <- gsub(pattern, .words[[pattern]], outside, perl = TRUE)
+  }
+  # Arguments, and no other words: homespot_left_over is a column.
+  for (name in .argumentNames()) {
+    outside <- gsub(
+      sprintf("(?<![\\w/.-])%s(?![\\w/-])", name), .dotted(name), outside,
       perl = TRUE
     )
-    if (identical(dotted, text)) {
-      return(text)
-    }
-    text <- dotted
   }
+  regmatches(text, at, invert = TRUE) <- list(outside)
+  text
+}
+
+# The core's arguments in snake case, asked for once.
+.argumentNames <- function() {
+  if (is.null(.state$arguments)) {
+    names <- as.vector(reticulate::py_to_r(.core()$argument_names()))
+    .state$arguments <- grep("_", names, fixed = TRUE, value = TRUE)
+  }
+  .state$arguments
 }
 
 .snake <- function(names) {

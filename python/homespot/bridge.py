@@ -26,6 +26,7 @@ from .preprocess import Expression, Scale, Side
 __all__ = [
     "Blocks",
     "about",
+    "argument_names",
     "call",
     "cell_positions",
     "csr",
@@ -107,6 +108,12 @@ def signature(verb: str) -> dict[str, Any]:
         for p in parameters
         if p.kind is not p.VAR_KEYWORD
     }
+
+
+def argument_names() -> list[str]:
+    """Return the names of all arguments, of the verbs and of the methods."""
+    names = {name for verb in _VERBS for name in signature(verb)}
+    return sorted(names.union(*(method_parameters(method) for method in method_names())))
 
 
 def csr(

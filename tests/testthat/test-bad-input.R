@@ -80,6 +80,25 @@ cases <- list(
     "'ENSG00000000002', 'ENSG00000000003', ...). The spatial data has Ensembl",
     "ids and the other gene symbols: translate one of them."
   )),
+  row("cells transposed", function(p) {
+    p$sc <- t(p$sc)
+    p
+  }, list(), input, c(
+    "Expected at least 2 shared genes, found 0 (single-cell: 'cell-1',",
+    "'cell-2', 'cell-3', ...; spatial: 'gene23', 'gene22', 'gene21', ...).",
+    "The columns of the single-cell data have the names of the other's",
+    "genes: pass genes x cells, that is t(x)."
+  )),
+  row("spots transposed", function(p) {
+    p$st <- t(p$st)
+    p["coords"] <- list(NULL)
+    p
+  }, list(), input, c(
+    "Expected at least 2 shared genes, found 0 (single-cell: \"beta'COP\",",
+    "'nan', 'E(spl)m5-HLH', ...; spatial: 'spot-1', 'spot-2', 'spot-3',",
+    "...). The columns of the spatial data have the names of the other's",
+    "genes: pass genes x spots, that is t(x)."
+  )),
   row("NaN", function(p) {
     p$sc[1, 1] <- NaN
     p
@@ -341,4 +360,36 @@ test_that("errors have classes, and show no trace of Python", {
   expect_s3_class(error, c("homespot_input_error", "homespot_error"))
   expect_s3_class(error, "rlang_error")
   expect_null(error$call)
+})
+
+test_that("names and paths of the user's stay as they are", {
+  for (path in c("/tmp/my_dir/no_such.h5ad", "/None/it's k_best/True.h5ad")) {
+    shown <- if (grepl("'", path)) dQuote(path, FALSE) else sQuote(path, FALSE)
+    expect_identical(messageOf(loadMapping(path)), sprintf(
+      "Expected an .h5ad file, found no file at %s. Check the path.", shown
+    ))
+  }
+  problem <- smallProblem()
+  colnames(problem$sc)[1] <- "x-cell_a_b-1"
+  problem$sc[, 1] <- 0
+  expect_identical(
+    messageOf(mapCells(problem$sc, problem$st), "homespot_data_warning"),
+    "Dropped 1 cell(s) without any expression ('x-cell_a_b-1')."
+  )
+})
+
+test_that("Python's words become R's outside quotes, and only there", {
+  texts <- list(
+    c("Raise n_genes or max_iter=None.", "Raise n.genes or max.iter=NULL."),
+    c("Name it as sc_layer.", "Name it as sc.assay.type."),
+    c("row sum and homespot_left_over", "row sum and homespot_left_over"),
+    c("'k_best' is no k_best", "'k_best' is no k.best"),
+    c("\"n_genes\" and n_genes", "\"n_genes\" and n.genes"),
+    c("the other's k_best and its 'None'", "the other's k.best and its 'None'"),
+    c("at /data/k_best/n_genes.h5ad", "at /data/k_best/n_genes.h5ad"),
+    c("'it\\\\'s \"k_best\"' None", "'it\\\\'s \"k_best\"' NULL")
+  )
+  for (text in texts) {
+    expect_identical(.inR(text[1]), text[2])
+  }
 })
