@@ -13,7 +13,10 @@
 #' The coordinates of the spots are taken from the plain columns `x`, `y` and
 #' `z`, which converters keep.
 #' An object that is the right way round, such as a SpatialExperiment made
-#' from a CellMapping, becomes a CellMapping again.
+#' from a CellMapping, or what [addMapping()] puts into `altExp()`, becomes a
+#' CellMapping again.
+#' What spots that were taken out of it meanwhile held goes into the left-over,
+#' as in `map[, spots]`.
 #'
 #' @section Errors:
 #' An object without `homespot_left_over`, or with it on both sides, is an
@@ -64,6 +67,9 @@ NULL
   }
   cellNames <- if (onColumns) colnames(from) else rownames(from)
   spotNames <- if (onColumns) rownames(from) else colnames(from)
+  if (!onColumns) {
+    cells[[.keys$LEFT_OVER]] <- .leftOver(p, cells[[.keys$LEFT_OVER]])
+  }
   columns <- intersect(.keys$COORDINATES, names(spots))
   coords <- if (is(from, "SpatialExperiment") && !onColumns) {
     spatialCoords(from)
@@ -83,6 +89,13 @@ NULL
     p, cellNames, spotNames, cells, spots, coords,
     if (is.null(info)) list() else as.list(info)
   ))
+}
+
+# The left-over of rows that have lost some of their columns.
+.leftOver <- function(p, left) {
+  short <- 1 - unname(rowSums(p))
+  lost <- short - left > .tolerance
+  replace(left, which(lost), short[which(lost)])
 }
 
 setAs("SingleCellExperiment", "CellMapping", function(from) .asMapping(from))

@@ -219,6 +219,12 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   record <- list(
     method = paste(methods, collapse = ", "), combined = how, parts = records
   )
+  # The type that saveMapping() writes: the widest of the parts.
+  types <- unlist(lapply(records, `[[`, "dtype"))
+  if (length(types)) {
+    record$dtype <- if ("float64" %in% types) "float64" else types[[1L]]
+  }
+  # NULL adds no entry.
   record$weights <- weights
   record
 }

@@ -13,7 +13,10 @@
 #'
 #' Where they are the spots: colData gets `homespot_cells` (the expected
 #' number of cells, the column sum of P), and `altExp(x, "homespot")` is the
-#' map itself, cells by spots.
+#' map, cells by spots, as a plain SpatialExperiment: `x` can be subset and
+#' combined like any other.
+#' `as(altExp(x, "homespot"), "CellMapping")` makes a map of it again; what
+#' spots that have been taken out held goes into the left-over.
 #'
 #' In both cases `metadata(x)$homespot` is the run's record.
 #'
@@ -30,7 +33,9 @@
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if `x` holds neither all mapped cells nor
-#' all spots, or both, or if a cell has no probability on any spot of the map.
+#' all spots, or both, if names of its columns occur more than once, if
+#' coordinates are not finite, or if a cell has no probability on any spot of
+#' the map.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -51,6 +56,7 @@ setGeneric(
 #' @export
 setMethod("addMapping", "SummarizedExperiment", function(x, map, ...) {
   .requireMapping(map)
+  .distinctColumns(x, "cells or spots")
   ofCells <- all(rownames(map) %in% colnames(x))
   ofSpots <- all(colnames(map) %in% colnames(x))
   if (ofCells == ofSpots) {
@@ -96,6 +102,17 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   map
 }
 
+# A name that stands there twice could be either.
+.distinctColumns <- function(x, what) {
+  twice <- unique(colnames(x)[duplicated(colnames(x))])
+  if (length(twice)) {
+    .refuse(
+      sprintf("unique names of %s", what),
+      sprintf("%s more than once", .some(twice)), "Rename or drop the others."
+    )
+  }
+}
+
 .addToCells <- function(x, map) {
   table <- .cellTable(map, formals(placeCells)$position, formals(placeCells)$k)
   table[[.keys$LEFT_OVER]] <- rowData(map)[[.keys$LEFT_OVER]]
@@ -119,11 +136,13 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   mass <- unname(colSums(.mapping(map)))
   colData(x)[[.keys$SPOT_CELLS]] <- mass[at]
   if (is(x, "SingleCellExperiment")) {
-    altExp(x, .keys$HOMESPOT) <- if (anyNA(at)) {
+    # As what it extends: the rules for subsetting and binding a map are not
+    # those of x.
+    altExp(x, .keys$HOMESPOT) <- .plain(if (anyNA(at)) {
       .withEmptySpots(map, x, at)
     } else {
       map[, at]
-    }
+    })
   }
   x
 }

@@ -24,13 +24,17 @@
 #'   `homespot_z`) and `homespot_spread`, the root mean squared distance of the
 #'   spots under P from the position, in the unit of the coordinates, and the
 #'   run's record in `metadata(x)$homespot`.
+#'   The spread is that of the whole P, whatever `position` reads from it: it
+#'   is no estimate of the position's error, and usually larger than the error
+#'   of the median.
 #'   A SpatialExperiment has the position in spatialCoords, under the names of
 #'   the spots' coordinates, and as `sample_id` that of the home spot; a
 #'   `sample_id` that `sce` had is kept as `sc_sample_id`.
 #'
 #' @section Errors:
-#' Of class `homespot_input_error` if the map has no coordinates, `sce` lacks
-#' mapped cells, or a cell has no probability on any spot of the map.
+#' Of class `homespot_input_error` if the map has no coordinates or some that
+#' are not finite, `sce` lacks mapped cells or has names more than once, or a
+#' cell has no probability on any spot of the map.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -62,6 +66,7 @@ setMethod(
       as, c("SingleCellExperiment", "SpatialExperiment"), "as"
     )
     .requireCoordinates(map)
+    .distinctColumns(sce, "cells")
     lost <- setdiff(rownames(map), colnames(sce))
     if (length(lost)) {
       .refuse(
@@ -115,6 +120,8 @@ setMethod(
   # choice.
   .core()
   coords <- spatialCoords(map)
+  rownames(coords) <- colnames(map)
+  .finite(coords)
   p <- .mapToPython(.mapping(map))
   value <- .toR(if (ncol(coords) > 0L) {
     .call("cell_positions", p, unname(coords), position, .whole(k))

@@ -253,7 +253,7 @@ def cell_positions(
 ) -> dict[str, npt.NDArray[Any]]:
     """Place every row of P (cells x spots, dense or CSR); home spots as 0-based columns."""
     matrix = _narrowed(matrix)
-    where = np.ascontiguousarray(coordinates, dtype=np.float64)
+    where = mapping.spot_coordinates(coordinates, matrix.shape[1])
     placed, spread = place.positions(matrix, where, position, k)  # type: ignore[arg-type]
     return {**home_spots(matrix), "position": placed, "spread": spread}
 
@@ -334,8 +334,9 @@ def save(
         matrix = np.ascontiguousarray(matrix)
     cell_table = _frame(obs, cells)
     left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
+    positions = mapping.spot_coordinates(coordinates, matrix.shape[1])
     made = mapping.new_mapping(
-        matrix, cell_table, _frame(var, spots), record, positions=coordinates, left_over=left_over
+        matrix, cell_table, _frame(var, spots), record, positions=positions, left_over=left_over
     )
     mapping.save(made, path)
 
@@ -343,17 +344,13 @@ def save(
 def load(path: str) -> dict[str, Any]:
     """Read a mapping from .h5ad as plain values."""
     loaded = mapping.load(path)
-    try:
-        coordinates = mapping.coordinates(loaded)
-    except HomespotError:
-        coordinates = None
     return {
         **_plain_matrix(loaded.X),
         "cells": np.asarray(loaded.obs_names, dtype=object),
         "spots": np.asarray(loaded.var_names, dtype=object),
         "obs": _columns(loaded.obs),
         "var": _columns(loaded.var),
-        "coordinates": coordinates,
+        "coordinates": mapping.coordinates(loaded) if mapping.has_coordinates(loaded) else None,
         "record": _plain(loaded.uns[keys.HOMESPOT]),
     }
 

@@ -237,6 +237,24 @@ test_that("rbind() needs the same spots, and orders them", {
   expect_error(rbind(map["cell1", ], moved), "other coordinates")
 })
 
+test_that("a combined record has the widest type, and no empty weights", {
+  typed <- function(map, dtype) {
+    S4Vectors::metadata(map)$homespot$dtype <- dtype
+    map
+  }
+  map <- smallMap()
+  joined <- rbind(
+    typed(map["cell1", ], "float32"), typed(map[2:3, ], "float64")
+  )
+  expect_named(mappingInfo(joined), c("method", "combined", "parts", "dtype"))
+  expect_identical(mappingInfo(joined)$dtype, "float64")
+  again <- cbind(joined, typed(otherSection(), "float32"))
+  expect_identical(mappingInfo(again)$dtype, "float64")
+  expect_equal(mappingInfo(again)$weights, c(0.5, 0.5))
+  single <- rbind(typed(map["cell1", ], "float32"), map[2:3, ])
+  expect_identical(mappingInfo(single)$dtype, "float32")
+})
+
 test_that("a converted map, the transpose, becomes a map again", {
   map <- smallMap()[, c("spot1", "spot2", "spot4")]
   spots <- S4Vectors::DataFrame(

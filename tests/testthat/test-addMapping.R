@@ -83,20 +83,93 @@ test_that("spots get the expected number of cells and an altExp", {
     out$homespot_cells, unname(c(mass[4:3], NA, mass[2:1]))
   )
   inside <- SingleCellExperiment::altExp(out, "homespot")
-  expect_s4_class(inside, "CellMapping")
+  expect_identical(as.character(class(inside)), "SpatialExperiment")
+  expect_identical(S4Vectors::metadata(inside)$homespot, mappingInfo(map))
   expect_identical(colnames(inside), colnames(spe))
+  inside <- as(inside, "CellMapping")
   expect_equal(
     mappingMatrix(inside)[, colnames(map)], mappingMatrix(map)
   )
   part <- SingleCellExperiment::altExp(out[, "spot1"], "homespot")
+  part <- as(part, "CellMapping")
   expect_equal(
     SummarizedExperiment::rowData(part)$homespot_left_over, c(0.3, 0.8, 0.75)
   )
   full <- addMapping(spe[, -3], map)
   expect_equal(
-    mappingMatrix(SingleCellExperiment::altExp(full, "homespot")),
+    mappingMatrix(as(
+      SingleCellExperiment::altExp(full, "homespot"), "CellMapping"
+    )),
     mappingMatrix(map)[, 4:1]
   )
+})
+
+test_that("an object with a map in it is subset and combined as any other", {
+  map <- smallMap()
+  inside <- function(x) {
+    SummarizedExperiment::assay(
+      SingleCellExperiment::altExp(x, "homespot"), "mapping"
+    )
+  }
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = matrix(1, 2, 4, dimnames = list(
+      c("g1", "g2"), colnames(map)
+    ))),
+    spatialCoords = SpatialExperiment::spatialCoords(map)
+  )
+  classes <- list(spe, data(colnames(map)))
+  for (x in classes) {
+    out <- addMapping(x, map)
+    again <- suppressMessages(cbind(out[, 1:2], out[, 3:4]))
+    expect_equal(inside(again), mappingMatrix(map))
+    back <- as(SingleCellExperiment::altExp(again, "homespot"), "CellMapping")
+    expect_equal(mappingMatrix(back), mappingMatrix(map))
+    expect_equal(
+      SummarizedExperiment::rowData(back)$homespot_left_over, c(0, 0, 0)
+    )
+    twice <- c(2, 2, 4, 1, 2)
+    expect_equal(inside(out[, twice]), mappingMatrix(map)[, twice])
+    expect_equal(out[, twice]$homespot_cells, out$homespot_cells[twice])
+  }
+})
+
+test_that("coordinates that are not finite are refused", {
+  map <- smallMap()
+  SpatialExperiment::spatialCoords(map)[2, 1] <- NA
+  text <- paste(
+    "Expected finite coordinates of every spot, found 1 spot(s) with missing",
+    "or infinite ones ('spot2'). Drop these spots first, or map without",
+    "coordinates."
+  )
+  sce <- data(rownames(map))
+  expect_identical(messageOf(addMapping(sce, map)), text)
+  expect_identical(messageOf(placeCells(map, sce)), text)
+  expect_error(
+    saveMapping(map, withr::local_tempfile(fileext = ".h5ad")),
+    "Expected finite coordinates of every spot, found 1 spot",
+    class = "homespot_input_error"
+  )
+  expect_error(
+    .call(
+      "cell_positions", .mapToPython(mappingMatrix(map)),
+      unname(SpatialExperiment::spatialCoords(map)), "median", 20L
+    ),
+    "Expected finite coordinates of every spot",
+    class = "homespot_input_error"
+  )
+})
+
+test_that("names that stand there more than once are refused", {
+  map <- smallMap()
+  twice <- data(c(rownames(map), "cell2"))
+  expect_identical(messageOf(addMapping(twice, map)), paste(
+    "Expected unique names of cells or spots, found 'cell2' more than once.",
+    "Rename or drop the others."
+  ))
+  expect_identical(messageOf(placeCells(map, twice)), paste(
+    "Expected unique names of cells, found 'cell2' more than once. Rename or",
+    "drop the others."
+  ))
 })
 
 test_that("a SummarizedExperiment gets the columns and the record", {

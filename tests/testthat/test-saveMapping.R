@@ -67,6 +67,24 @@ test_that("one cell, one spot, no coordinates and combined records survive", {
   expect_identical(mappingInfo(back)$parts$part2$method, "by hand")
 })
 
+test_that("combined maps of float64 lose nothing in the file", {
+  p <- mappingMatrix(smallMap()) / 3 + c(0.2, 0.3, 0.1)
+  p <- p / rowSums(p)
+  map <- smallMap(p)
+  S4Vectors::metadata(map)$homespot$dtype <- "float64"
+  other <- map
+  rownames(other) <- paste0("other", 1:3)
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  joined <- rbind(map, other)
+  saveMapping(joined, path)
+  expect_identical(mappingMatrix(loadMapping(path)), mappingMatrix(joined))
+  section <- map
+  colnames(section) <- paste0("other", 1:4)
+  both <- cbind(map, section)
+  saveMapping(both, path)
+  expect_identical(mappingMatrix(loadMapping(path)), mappingMatrix(both))
+})
+
 test_that("paths are checked", {
   map <- smallMap()
   expect_error(saveMapping(map, "map.rds"), "ends in .h5ad",
