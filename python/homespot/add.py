@@ -10,20 +10,16 @@ import pandas as pd
 from scipy import sparse
 
 from .errors import InputError, expected, some
-from .keys import COORDINATES, HOMESPOT, LEFT_OVER, PROB, SPATIAL, SPOT, SPOT_CELLS
-from .mapping import check_adata, check_mapping, refuse_duplicates
+from .keys import HOMESPOT, LEFT_OVER, PROB, SPOT, SPOT_CELLS
+from .mapping import check_adata, check_mapping, has_coordinates, refuse_duplicates
 from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_spots
 
 __all__ = ["add_mapping"]
 
 
-def _has_coordinates(mapping: ad.AnnData) -> bool:
-    return SPATIAL in mapping.varm or all(name in mapping.var for name in COORDINATES[:2])
-
-
 def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
-    if _has_coordinates(mapping):
+    if has_coordinates(mapping):
         table = cell_positions(mapping)
     else:
         home, probability = home_spots(mapping.X)

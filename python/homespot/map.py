@@ -159,8 +159,10 @@ def map_cells(
     sc
         Single-cell data, cells x genes: counts or log values.
     st
-        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``. Without them the map
-        is made, but cells cannot be placed.
+        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``; they replace
+        columns ``x``, ``y`` and ``z`` of obs in the mapping. Without them the map is made, but cells can be
+        placed only if obs has columns ``x``, ``y`` (and ``z``) of finite numbers: then these are the
+        coordinates.
     method
         ``"ssa"`` or ``"correlation"``; see `homespot.methods`.
     preset

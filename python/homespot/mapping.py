@@ -22,7 +22,7 @@ import pandas as pd
 from scipy import sparse
 
 from .checks import whole
-from .errors import InputError, expected, some
+from .errors import DataWarning, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 
@@ -33,6 +33,7 @@ __all__ = [
     "combine_cells",
     "combine_sections",
     "coordinates",
+    "has_coordinates",
     "keep_best",
     "load",
     "new_mapping",
@@ -98,21 +99,54 @@ def new_mapping(
     record
         The run's record.
     positions
-        Coordinates of the spots, spots x 2 or 3, or None where they are not known.
+        Coordinates of the spots, spots x 2 or 3, or None where they are not known. They become the columns
+        ``x``, ``y`` (and ``z``) of the spots; a warning says if that costs others of these names.
     left_over
         What each row leaves out; None for a complete P.
     """
     obs = cells.copy()
     obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
+    where = spot_coordinates(positions, len(spots))
     mapping = ad.AnnData(
-        X=matrix, obs=obs, var=spots.copy(), uns={HOMESPOT: {**record, "format_version": FORMAT_VERSION}}
+        X=matrix,
+        obs=obs,
+        var=spots.copy() if where is None else _with_columns(spots, where),
+        uns={HOMESPOT: {**_filled(record), "format_version": FORMAT_VERSION}},
     )
-    if positions is not None:
-        mapping.varm[SPATIAL] = np.asarray(positions, dtype=np.float64)
-        for name, column in zip(COORDINATES, np.asarray(positions).T, strict=False):
-            mapping.var[name] = column.astype(np.float64)
+    if where is not None:
+        mapping.varm[SPATIAL] = where
     check_mapping(mapping)
     return mapping
+
+
+def _with_columns(spots: pd.DataFrame, where: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Give the spots their coordinates as the only columns of these names; a warning names lost others."""
+    columns = dict(zip(COORDINATES, where.T, strict=False))
+    lost = [
+        name
+        for name in COORDINATES
+        if name in spots
+        and not (
+            name in columns
+            and np.allclose(pd.to_numeric(spots[name].astype(object), errors="coerce"), columns[name])
+        )
+    ]
+    if lost:
+        warnings.warn(
+            f"The spots' columns {some(lost)} are not the coordinates that were given, and are left out.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return spots.drop(columns=[name for name in lost if name not in columns]).assign(**columns)
+
+
+def _filled(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record without what is None: converters to R stop at it, and lose what comes after."""
+    return {
+        name: _filled(value) if isinstance(value, dict) else value
+        for name, value in record.items()
+        if value is not None
+    }
 
 
 def check_mapping(mapping: ad.AnnData) -> None:
@@ -121,8 +155,8 @@ def check_mapping(mapping: ad.AnnData) -> None:
     Raises
     ------
     InputError
-        If the record or the left-over is missing, an entry lies outside [0, 1], or a row sum and its
-        left-over do not add up to 1 within 1e-4.
+        If the record or the left-over is missing, an entry lies outside [0, 1], a row sum and its left-over
+        do not add up to 1 within 1e-4, or ``varm["spatial"]`` is no coordinates.
     """
     remedy = "Pass what map_cells() or load() returned."
     check_adata(mapping, "mapping", remedy)
@@ -134,6 +168,7 @@ def check_mapping(mapping: ad.AnnData) -> None:
                 remedy,
             )
         )
+    spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
     for rows in row_blocks(mapping):
         block = mapping.X[rows]
         if 0 in block.shape:
@@ -169,8 +204,8 @@ def check_adata(
         raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
 
 
-def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | None:
-    """Check coordinates (spots x 2 or 3, finite); None stays None."""
+def spot_coordinates(positions: Any, n: int, row: str = "spot") -> npt.NDArray[np.float64] | None:
+    """Check coordinates of `n` spots, or of what `row` says (n x 2 or 3, finite); None stays None."""
     if positions is None:
         return None
     try:
@@ -183,24 +218,34 @@ def spot_coordinates(positions: Any, n_spots: int) -> npt.NDArray[np.float64] | 
                 "Convert them to numbers.",
             )
         ) from error
-    if values.ndim != 2 or values.shape[0] != n_spots or values.shape[1] not in (2, 3):
+    if values.ndim != 2 or values.shape[0] != n or values.shape[1] not in (2, 3):
         raise InputError(
             expected(
-                f"coordinates of {n_spots} spots x 2 or 3 dimensions",
+                f"coordinates of {n} {row}s x 2 or 3 dimensions",
                 " x ".join(map(str, values.shape)),
-                "One row a spot, one column a dimension.",
+                f"One row a {row}, one column a dimension.",
             )
         )
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         raise InputError(
             expected(
-                "finite coordinates of every spot",
-                f"{bad.sum()} spot(s) with missing or infinite ones",
-                "Drop these spots first, or map without coordinates.",
+                f"finite coordinates of every {row}",
+                f"{bad.sum()} {row}(s) with missing or infinite ones",
+                f"Drop these {row}s first" + (", or map without coordinates." if row == "spot" else "."),
             )
         )
     return values
+
+
+def has_coordinates(mapping: ad.AnnData) -> bool:
+    """Whether the spots have coordinates: in varm, or as finite plain columns, which converters keep."""
+    plain = mapping.var[[name for name in COORDINATES if name in mapping.var]]
+    return SPATIAL in mapping.varm or (
+        tuple(plain.columns[:2]) == COORDINATES[:2]
+        and all(map(pd.api.types.is_numeric_dtype, plain.dtypes))
+        and bool(np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all())
+    )
 
 
 def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
@@ -211,10 +256,9 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     InputError
         If the mapping was made without, or they are not finite numbers.
     """
-    names = [name for name in COORDINATES if name in mapping.var]
     found = mapping.varm.get(SPATIAL)
-    if found is None and len(names) >= 2:
-        found = mapping.var[names]
+    if found is None and has_coordinates(mapping):
+        found = mapping.var[[name for name in COORDINATES if name in mapping.var]]
     values = spot_coordinates(found, mapping.n_vars)
     if values is None:
         raise InputError(

@@ -15,8 +15,15 @@ from .checks import one_of, whole
 from .device import limited_threads
 from .errors import InputError, expected, some
 from .keys import HOMESPOT, POSITIONS, PROB, SPATIAL, SPOT, SPREAD
-from .mapping import check_adata, check_mapping, coordinates, refuse_duplicates, row_blocks
-from .matrices import is_sparse
+from .mapping import (
+    check_adata,
+    check_mapping,
+    coordinates,
+    refuse_duplicates,
+    row_blocks,
+    spot_coordinates,
+)
+from .matrices import is_sparse, row_sums
 
 __all__ = ["Position", "cell_positions", "home_spots", "place_cells", "positions"]
 
@@ -27,12 +34,12 @@ def _dense_blocks(matrix: Any) -> Iterator[tuple[slice, Any]]:
     for rows in row_blocks(matrix):
         block = matrix[rows]
         block = block.toarray() if is_sparse(block) else np.asarray(block)
-        nowhere = int((block.max(axis=1, initial=0) <= 0).sum())
-        if nowhere:
+        if (block.max(axis=1, initial=0) <= 0).any():
+            nowhere = int((row_sums(matrix) <= 0).sum())
             raise InputError(
                 expected(
                     "every cell to have some probability",
-                    f"{nowhere} or more without any on the spots of this mapping",
+                    f"{nowhere} cell(s) without any on the spots of this mapping",
                     "Drop these cells with subset() first.",
                 )
             )
@@ -69,19 +76,20 @@ def positions(
 
     Returns
     -------
-    Positions (cells x 2 or 3) and the spread of each, the root mean squared distance of the spots under P
-    from the position, both in the unit of the coordinates.
+    Positions (cells x 2 or 3) and the spread of each, both in the unit of the coordinates. The spread is the
+    root mean squared distance of all spots from the position, under the whole of P. P is soft, so it is
+    usually larger than the error of the position, which the median takes from the most probable spots.
     """
     one_of("position", position, get_args(Position))
     whole("k", k, 1)
     n_spots = matrix.shape[1]
-    spots = np.ascontiguousarray(spots, dtype=np.float64)
+    spots = np.ascontiguousarray(spot_coordinates(spots, n_spots))
     centre = spots.mean(axis=0)
     local = spots - centre
     squares = np.square(local).sum(axis=1)
     k = min(k, n_spots)
-    # A thousandth of the distance between neighbours, or so.
-    closest = max(1e-3 * float(np.sqrt(squares.mean())) / n_spots ** (1 / spots.shape[1]), 1e-300)
+    # A thousandth of the distance between neighbours, or so; where spots have no extent, what can be squared.
+    closest = max(1e-3 * float(np.sqrt(squares.mean())) / n_spots ** (1 / spots.shape[1]), 1e-150)
     placed = np.empty((matrix.shape[0], spots.shape[1]))
     spread = np.empty(matrix.shape[0])
     with limited_threads():
@@ -98,8 +106,8 @@ def positions(
                 share = np.take_along_axis(weights, best, axis=1)
                 if position == "median":
                     # Balancing wants a soft P, a place a sharp one: its square is that of half the
-                    # regularisation.
-                    share *= share
+                    # regularisation. Scaled first, as the square of a small number may be 0.
+                    share = np.square(share / share.max(axis=1, keepdims=True))
                 share /= share.sum(axis=1, keepdims=True)
                 if position == "median":
                     placed[rows] = spatial_median(share, local[best], closest)
@@ -126,7 +134,8 @@ def cell_positions(mapping: ad.AnnData, *, position: Position = "median", k: int
     -------
     One row a cell: ``homespot_spot``, the name of the most probable spot; ``homespot_prob``, its probability;
     ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and ``homespot_spread``, in the unit of
-    the spots' coordinates.
+    the spots' coordinates. The spread is that of the whole of P about the position: P is soft, so it is
+    usually larger than the error of the median position. It ranks cells; it is no standard error.
     """
     check_mapping(mapping)
     where = coordinates(mapping)

@@ -19,6 +19,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import metrics
 from homespot.errors import DeviceError, InputError
+from homespot.place import positions
 
 Case = tuple[str, Callable[[ad.AnnData, ad.AnnData], Any], str]
 
@@ -77,6 +78,11 @@ def without_places(st: ad.AnnData) -> ad.AnnData:
 
 def spoilt(mapping: ad.AnnData) -> ad.AnnData:
     mapping.X[0, 0] += 0.5
+    return mapping
+
+
+def lost(mapping: ad.AnnData, at: float = np.nan) -> ad.AnnData:
+    mapping.varm["spatial"][3, 1] = at
     return mapping
 
 
@@ -443,6 +449,18 @@ MAPPINGS: list[Case] = [
         'coordinates in st.obsm["spatial"], or set mapping.varm["spatial"].',
     ),
     (
+        "place at lost coordinates",
+        lambda sc, st: hs.place_cells(lost(mapped(sc, st)), sc),
+        "Expected finite coordinates of every spot, found 1 spot(s) with missing or infinite ones. "
+        "Drop these spots first, or map without coordinates.",
+    ),
+    (
+        "positions at infinity",
+        lambda _sc, _st: positions(np.eye(2), np.array([[0, 1], [np.inf, 2]])),
+        "Expected finite coordinates of every spot, found 1 spot(s) with missing or infinite ones. "
+        "Drop these spots first, or map without coordinates.",
+    ),
+    (
         "place other cells",
         lambda sc, st: hs.place_cells(mapped(sc, st), sc[:5].copy()),
         "Expected the single-cell data that was mapped, found data without 35 of its cells ('c5', "
@@ -461,7 +479,7 @@ MAPPINGS: list[Case] = [
     (
         "place cells with nothing left",
         lambda sc, st: hs.place_cells(part(mapped(sc, st)), sc),
-        "Expected every cell to have some probability, found 5 or more without any on the spots of "
+        "Expected every cell to have some probability, found 5 cell(s) without any on the spots of "
         "this mapping. Drop these cells with subset() first.",
     ),
     (
@@ -580,6 +598,12 @@ MAPPINGS: list[Case] = [
         lambda sc, _st: hs.save(sc, "map.h5ad"),
         "Expected a mapping, with uns['homespot'] and obs['homespot_left_over'], found an AnnData of "
         "40 x 35 without them. Pass what map_cells() or load() returned.",
+    ),
+    (
+        "save lost coordinates",
+        lambda sc, st: hs.save(lost(mapped(sc, st), np.inf), "map.h5ad"),
+        "Expected finite coordinates of every spot, found 1 spot(s) with missing or infinite ones. "
+        "Drop these spots first, or map without coordinates.",
     ),
     (
         "load nothing",

@@ -167,6 +167,9 @@ def test_obs_columns_of_an_earlier_run_are_replaced(pair) -> None:
     sc, st = pair
     sc.obs["homespot_left_over"] = 7.0
     st.obs["x"] = pd.Categorical(["old"] * st.n_obs)
-    mapping = map_cells(sc, st)
+    st.obs["z"] = 1.0
+    with pytest.warns(DataWarning, match="columns 'x', 'z' are not the coordinates"):
+        mapping = map_cells(sc, st)
+    assert "z" not in mapping.var
     assert (mapping.obs["homespot_left_over"] == 0).all()
     np.testing.assert_array_equal(mapping.var["x"], st.obsm["spatial"][:, 0])

@@ -13,9 +13,9 @@ import pytest
 from scipy import sparse
 
 from homespot import combine_cells, combine_sections, load, map_cells, place_cells, renormalise, save, subset
-from homespot.errors import InputError
+from homespot.errors import DataWarning, InputError
 from homespot.keys import FORMAT_VERSION, LEFT_OVER
-from homespot.mapping import check_mapping, coordinates, keep_best, new_mapping
+from homespot.mapping import check_mapping, coordinates, has_coordinates, keep_best, new_mapping
 
 
 def make(
@@ -118,8 +118,19 @@ def test_coordinates_survive_the_loss_of_varm() -> None:
 def test_columns_that_are_no_coordinates_are_refused(x) -> None:
     mapping = make(P, xy=False)
     mapping.var["x"], mapping.var["y"] = x, 1.0
+    assert not has_coordinates(mapping)
+    check_mapping(mapping)
     with pytest.raises(InputError):
         coordinates(mapping)
+
+
+def test_the_spots_own_columns_are_kept_where_they_are_the_coordinates() -> None:
+    spots = pd.DataFrame({"x": [1, 2], "y": [3.0, 4.0], "z": ["a", "b"]}, index=["s0", "s1"])
+    cells, xyz = pd.DataFrame(index=["c0"]), np.array([[1.0, 3, 0], [2, 4, 0]])
+    with pytest.warns(DataWarning, match="columns 'z' are not"):
+        assert new_mapping(P[:1, :2] + 0.125, cells, spots, {}, positions=xyz).var["z"].tolist() == [0, 0]
+    mapping = new_mapping(P[:1, :2] + 0.125, cells, spots.drop(columns="z"), {}, positions=xyz[:, :2])
+    assert mapping.var.columns.tolist() == ["x", "y"]
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -175,8 +186,8 @@ def test_round_trip_loses_nothing(tmp_path, stored, dtype: type) -> None:
     assert found.obs["whole"].isna().tolist() == [False, True, False]
     np.testing.assert_array_equal(found.varm["spatial"], mapping.varm["spatial"])
     record = found.uns["homespot"]
-    assert record["preset"] is None
-    assert record["parameters"]["k"] is None
+    assert "preset" not in record  # a None is never written
+    assert set(record["parameters"]) == {"relax", "flag"}
     assert record["parameters"]["relax"] == 0.5
     assert record["genes"].tolist() == ["beta'COP", "nan", "E(spl)m5-HLH"]
 

@@ -168,5 +168,20 @@ def test_placed_cells_can_be_written_and_read(pair, tmp_path) -> None:
 def test_a_cell_with_nothing_left_is_refused(position: str) -> None:
     names = pd.DataFrame(index=["a", "b"]), pd.DataFrame(index=[f"s{i}" for i in range(12)])
     mapping = new_mapping(rows({0: 1.0}, {5: 1.0}), *names, {"format_version": 1}, positions=GRID)
-    with pytest.raises(InputError, match="1 or more without any"):
+    with pytest.raises(InputError, match=r"1 cell\(s\) without any"):
         cell_positions(subset(mapping, spots=["s5", "s6"]), position=position)  # type: ignore[arg-type]
+
+
+def test_cells_without_any_are_counted_beyond_the_first_block() -> None:
+    with pytest.raises(InputError, match=r"found 1500 cell\(s\) without any"):
+        home_spots(np.zeros((1500, 3)))
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("probability", [1.0, 1e-200])
+def test_spots_without_extent_have_one_place(position: str, probability: float) -> None:
+    for where in (np.array([[0.1, 7.0]]), np.full((3, 3), 0.1)):
+        weights = np.full((2, len(where)), probability)
+        placed, spread = positions(weights, where, position)  # type: ignore[arg-type]
+        np.testing.assert_allclose(placed, where[[0, 0]], rtol=1e-15)
+        np.testing.assert_allclose(spread, 0, atol=1e-15)
