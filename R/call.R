@@ -114,6 +114,18 @@
   gsub("_", ".", names, fixed = TRUE)
 }
 
+# One number that is there, here: Python takes R's NA for True. The core looks
+# at the number itself.
+.checkWhole <- function(x, name, low) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
+    .refuse(
+      sprintf("%s to be a whole number of at least %d", name, low),
+      .describe(x), "Choose such a number."
+    )
+  }
+  .whole(x)
+}
+
 # A whole number given as a double becomes an integer where Python's default
 # is one, or where a whole number is all that makes sense.
 .whole <- function(x) {

@@ -147,7 +147,13 @@ setMethod(".side", "ANY", function(x, assay.type, side) {
       "a matrix or a SummarizedExperiment as %s", .what[[side]][["table"]]
     ),
     .describe(x),
-    "Convert it first, for example by Seurat::as.SingleCellExperiment()."
+    if (is.data.frame(x)) {
+      "Convert it first: as.matrix()."
+    } else if (inherits(x, "Seurat")) {
+      "Convert it first: Seurat::as.SingleCellExperiment()."
+    } else {
+      "Give genes in rows, and cells or spots in columns."
+    }
   )
 })
 

@@ -98,8 +98,22 @@ setGeneric(
     coords = NULL, k.best = NULL, dtype = "float32", seed = 0L,
     device = "auto", progress = NULL) {
   .checkString(method, "method")
+  .given(missing(sc), "single-cell data as `sc`")
+  .given(missing(st), "spatial data as `st`")
+  if (!is.null(preset)) {
+    .checkString(preset, "preset")
+  }
+  .checkString(sc.scale, "sc.scale")
+  .checkString(st.scale, "st.scale")
+  .checkString(dtype, "dtype")
+  .checkString(device, "device")
+  if (!is.null(k.best)) {
+    k.best <- .checkWhole(k.best, "k.best", 1L)
+  }
+  seed <- .checkWhole(seed, "seed", 0L)
   scSide <- .side(sc, sc.assay.type, "sc")
   stSide <- .side(st, st.assay.type, "st")
+  .checkSamples(stSide$data$sample_id, stSide$names)
   if (is.null(coords)) {
     coords <- stSide$coords
   }
@@ -113,7 +127,7 @@ setGeneric(
     .table(scSide, "sc", sc.scale, dtype),
     .table(stSide, "st", st.scale, dtype),
     method,
-    preset = preset, k_best = .whole(k.best), seed = .whole(seed),
+    preset = preset, k_best = k.best, seed = seed,
     device = device, parameters = parameters,
     progress = .progress(progress, "Mapping")
   )
@@ -169,6 +183,24 @@ setMethod("mapCells", "SpatialExperiment", .mapCells)
 #' @export
 setMethod("mapCells", "ANY", .mapCells)
 
+.given <- function(missing, what) {
+  if (missing) {
+    .refuse(what, "none", "Call mapCells(sc, st).")
+  }
+}
+
+# Before the work: a map's spots all have a sample.
+.checkSamples <- function(sample, spots) {
+  bad <- which(is.na(sample) | !nzchar(as.character(sample)))
+  if (length(bad)) {
+    .refuse(
+      "a `sample_id` of every spot",
+      sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
+      "Set st$sample_id for them, or drop them."
+    )
+  }
+}
+
 .finite <- function(coords) {
   force(coords)
   bad <- which(rowSums(!is.finite(coords)) > 0)
@@ -217,9 +249,15 @@ setMethod("mapCells", "ANY", .mapCells)
     )
   }
   names(given) <- .snake(named)
-  given[] <- Map(function(value, default) {
+  given[] <- Map(function(value, default, name) {
+    if (!is.null(value) && (length(value) != 1L || anyNA(value))) {
+      .refuse(
+        sprintf("%s to be one value", .dotted(name)), .describe(value),
+        "Choose one."
+      )
+    }
     if (is.integer(default)) .whole(value) else value
-  }, given, known[names(given)])
+  }, given, known[names(given)], names(given))
   do.call(reticulate::dict, c(given, list(convert = FALSE)))
 }
 

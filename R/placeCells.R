@@ -65,6 +65,8 @@ setMethod(
     as <- .checkChoice(
       as, c("SingleCellExperiment", "SpatialExperiment"), "as"
     )
+    .checkString(position, "position")
+    k <- .checkWhole(k, "k", 1L)
     .requireCoordinates(map)
     .distinctColumns(sce, "cells")
     lost <- setdiff(rownames(map), colnames(sce))
@@ -81,7 +83,7 @@ setMethod(
       colData(out)[[name]] <- table[[name]]
     }
     metadata(out)[[.keys$HOMESPOT]] <- c(
-      mappingInfo(map), list(position = position, k = .whole(k))
+      mappingInfo(map), list(position = position, k = k)
     )
     if (as == "SpatialExperiment") .asTissue(out, map, table) else out
   }

@@ -4,13 +4,24 @@
 
 .state <- new.env(parent = emptyenv())
 
-# What the core imports, and the oldest version it works with: the lower ends
-# of pyproject.toml's ranges, against which a test holds them.
+# What the core imports, the oldest version it works with, and where there is
+# one the version before which it has to be: the ends of pyproject.toml's
+# ranges, against which a test holds them.
 .needed <- c(
   anndata = "0.11", numba = "0.61", numpy = "2.0", pandas = "2.2",
   psutil = "5.9", scipy = "1.13", threadpoolctl = "3.5", torch = "2.4",
   tqdm = "4.66", typer = "0.15"
 )
+
+.below <- c(
+  anndata = "0.13", numpy = "3", pandas = "3", scipy = "2", torch = "3"
+)
+
+# "anndata>=0.11,<0.13", as pip takes it.
+.requirements <- function(names) {
+  upper <- ifelse(names %in% names(.below), paste0(",<", .below[names]), "")
+  paste0(names, ">=", .needed[names], upper)
+}
 
 .oldestPython <- "3.11"
 
@@ -53,7 +64,7 @@
 #'
 #' @section Errors:
 #' Of class `homespot_dependency_error` if the Python lacks a package, has one
-#' that is too old, has loaded a homespot of another version, or if the
+#' that is too old or too new, has loaded a homespot of another version, or if the
 #' environment cannot be made.
 #' The message names what is missing and the ways out.
 #'
@@ -327,20 +338,25 @@ print.homespotPython <- function(x, ...) {
         paste(names(.needed), collapse = ", "), python
       ),
       sprintf("no %s", paste(lacking, collapse = ", ")),
-      .ways(python, lacking, loaded)
+      .ways(python, .requirements(lacking), loaded)
     )
   }
   # "2.13.0+cpu", "2.0rc1": the leading numbers count.
   plain <- sub("^([0-9]+(\\.[0-9]+)*).*$", "\\1", versions)
-  old <- names(.needed)[numeric_version(plain) < .needed]
-  if (length(old)) {
+  old <- numeric_version(plain) < .needed
+  limited <- names(.needed) %in% names(.below)
+  new <- replace(
+    logical(length(old)), limited,
+    numeric_version(plain[limited]) >= .below[names(.needed)[limited]]
+  )
+  wrong <- names(.needed)[old | new]
+  if (length(wrong)) {
     .refusePython(
       sprintf(
-        "%s in %s",
-        paste0(old, " >= ", .needed[old], collapse = ", "), python
+        "%s in %s", paste(.requirements(wrong), collapse = ", "), python
       ),
-      paste(old, versions[old], collapse = ", "),
-      .ways(python, paste0(old, ">=", .needed[old]), loaded)
+      paste(wrong, versions[wrong], collapse = ", "),
+      .ways(python, .requirements(wrong), loaded)
     )
   }
 }
@@ -384,7 +400,7 @@ print.homespotPython <- function(x, ...) {
     paste(
       "Make a Python environment yourself: python3 -m venv homespot-env &&",
       "homespot-env/bin/pip install",
-      .quoted(paste0(names(.needed), ">=", .needed)), "and name it as below"
+      .quoted(.requirements(names(.needed))), "and name it as below"
     ),
     paste("Name", .nameAnother)
   )

@@ -178,7 +178,14 @@ cases <- list(
     p
   }, list(), input, c(
     "Expected a matrix or a SummarizedExperiment as single-cell data, found",
-    "a data.frame of 30 x 12. Convert it first, for example by",
+    "a data.frame of 30 x 12. Convert it first: as.matrix()."
+  )),
+  row("a Seurat object", function(p) {
+    p$sc <- structure(list(), class = "Seurat")
+    p
+  }, list(), input, c(
+    "Expected a matrix or a SummarizedExperiment as single-cell data, found",
+    "an object of class Seurat. Convert it first:",
     "Seurat::as.SingleCellExperiment()."
   )),
   row("nothing as spatial data", function(p) {
@@ -186,7 +193,17 @@ cases <- list(
     c(p, list(st = NULL))
   }, list(), input, c(
     "Expected a matrix or a SummarizedExperiment as spatial data, found NULL.",
-    "Convert it first, for example by Seurat::as.SingleCellExperiment()."
+    "Give genes in rows, and cells or spots in columns."
+  )),
+  row("spots without a sample", function(p) {
+    p$st <- SummarizedExperiment::SummarizedExperiment(
+      list(counts = p$st),
+      colData = S4Vectors::DataFrame(sample_id = c("a", NA, "", rep("b", 5)))
+    )
+    p
+  }, list(), input, c(
+    "Expected a `sample_id` of every spot, found 2 spot(s) without ('spot-2',",
+    "'spot-3'). Set st$sample_id for them, or drop them."
   )),
   row("an assay that is not there", function(p) {
     p$sc <- SummarizedExperiment::SummarizedExperiment(
@@ -282,6 +299,32 @@ cases <- list(
   row("an unknown preset", same, list(preset = "best"), input, c(
     "Expected preset of method 'ssa' to be one of 'paper', 'genes', found",
     "'best'. Correct or drop it."
+  )),
+  row("two presets", same, list(preset = c("paper", "genes")), input, c(
+    "Expected `preset` to be one string, found 2 values (character). Give one",
+    "name."
+  )),
+  row("a missing parameter", same, list(n.genes = NA), input, c(
+    "Expected n.genes to be one value, found NA. Choose one."
+  )),
+  row("k.best of NA", same, list(k.best = NA), input, c(
+    "Expected k.best to be a whole number of at least 1, found NA. Choose",
+    "such a number."
+  )),
+  row("two k.best", same, list(k.best = c(3, 4)), input, c(
+    "Expected k.best to be a whole number of at least 1, found 2 values",
+    "(numeric). Choose such a number."
+  )),
+  row("a seed of NA", same, list(seed = NA), input, c(
+    "Expected seed to be a whole number of at least 0, found NA. Choose such",
+    "a number."
+  )),
+  row("a seed that is TRUE", same, list(seed = TRUE), input, c(
+    "Expected seed to be a whole number of at least 0, found TRUE. Choose",
+    "such a number."
+  )),
+  row("a missing device", same, list(device = NA), input, c(
+    "Expected `device` to be one string, found NA. Give one name."
   )),
   row("a scale that is none", same, list(sc.scale = "raw"), input, c(
     "Expected sc.scale to be one of 'auto', 'counts', 'log', found 'raw'.",
@@ -392,4 +435,13 @@ test_that("Python's words become R's outside quotes, and only there", {
   for (text in texts) {
     expect_identical(.inR(text[1]), text[2])
   }
+})
+
+test_that("both data sets are asked for", {
+  expect_identical(messageOf(mapCells(smallProblem()$sc)), paste(
+    "Expected spatial data as `st`, found none. Call mapCells(sc, st)."
+  ))
+  expect_identical(messageOf(mapCells()), paste(
+    "Expected single-cell data as `sc`, found none. Call mapCells(sc, st)."
+  ))
 })

@@ -124,6 +124,10 @@ refused <- list(
     "Expected k to be a whole number of at least 1, found 0. Choose such a ",
     "number."
   )),
+  list("k of NA", function(map, sce) placeCells(map, sce, k = NA), paste0(
+    "Expected k to be a whole number of at least 1, found NA. Choose such a ",
+    "number."
+  )),
   list("class", function(map, sce) placeCells(map, sce, as = "Seurat"), paste0(
     "Expected `as` to be one of 'SingleCellExperiment', 'SpatialExperiment', ",
     "found 'Seurat'. Use one of these."
@@ -133,7 +137,7 @@ refused <- list(
     p[2, 1:2] <- 0
     placeCells(smallMap(p)[, 1:2], sce)
   }, paste0(
-    "Expected every cell to have some probability, found 1 or more without ",
+    "Expected every cell to have some probability, found 1 cell(s) without ",
     "any on the spots of this mapping. Drop these cells with ",
     "map[cells, spots] first."
   ))

@@ -158,12 +158,14 @@ test_that("a loaded Python that lacks packages is an error", {
   threeWays(found$message)
 })
 
-test_that("a package that is too old is named with what is needed", {
+test_that("a package of another version is named with what is needed", {
   site <- withr::local_tempdir()
   for (name in names(.needed)) {
     info <- file.path(site, sprintf("%s-1.0.dist-info", name))
     dir.create(info)
-    version <- if (name == "numpy") "1.26.4" else "999.0+local"
+    version <- switch(name,
+      numpy = "1.26.4", torch = "3.0.1+cpu", .needed[[name]]
+    )
     writeLines(c(
       "Metadata-Version: 2.1", paste("Name:", name), paste("Version:", version)
     ), file.path(info, "METADATA"))
@@ -175,10 +177,18 @@ test_that("a package that is too old is named with what is needed", {
   )
   expect_match(
     found$message,
-    sprintf("Expected numpy >= 2.0 in %s, found numpy 1.26.4.", python),
+    sprintf(
+      paste(
+        "Expected numpy>=2.0,<3, torch>=2.4,<3 in %s, found numpy 1.26.4,",
+        "torch 3.0.1+cpu."
+      ), python
+    ),
     fixed = TRUE
   )
-  expect_match(found$message, "pip install 'numpy>=2.0'", fixed = TRUE)
+  expect_match(
+    found$message, "pip install 'numpy>=2.0,<3' 'torch>=2.4,<3'",
+    fixed = TRUE
+  )
 })
 
 test_that("a Python that is not there is an error", {
