@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ import typer
 from . import add_mapping, load, make_demo, map_cells, methods, metrics, place_cells, save, simulate_spots
 from ._version import __version__
 from .errors import DataWarning, HomespotError, InputError, expected
-from .keys import HOMESPOT, SPATIAL
+from .keys import HOMESPOT, POSITIONS, SPATIAL, SPREAD
 from .map import spot_coordinates
 from .mapping import check_target, read_whole, write_whole
 from .place import cell_positions
@@ -45,6 +46,13 @@ Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it app
 
 def _say(as_json: bool, values: dict[str, Any], text: str) -> None:
     typer.echo(json.dumps(values) if as_json else text)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a path that is no folder and cannot become one."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(expected("a folder that can be written to", repr(str(path)), "Use another."))
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def map_command(
     k_best: Annotated[int | None, typer.Option(help="Keep the k largest entries of a row.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:<index>.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Learn the map from cells to spots and write it as .h5ad (cells x spots).
@@ -150,7 +158,7 @@ def place(
     check_target(output)
     placed = place_cells(load(mapping), read_whole(sc), position=position, k=k)  # type: ignore[arg-type]
     write_whole(placed, output)
-    spread = float(placed.obs["homespot_spread"].median())
+    spread = float(placed.obs[SPREAD].median())
     _say(
         as_json,
         {"output": str(output), "cells": placed.n_obs, "median_spread": spread},
@@ -174,6 +182,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""
+    _check_folder(output)
     sc, st = simulate_spots(
         read_whole(cells),
         cells_per_spot=cells_per_spot,
@@ -233,6 +242,7 @@ def demo(
 
     Writes cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad and demo.png.
     """
+    _check_folder(output)
     output.mkdir(parents=True, exist_ok=True)
     sc, st = make_demo()
     mapping = map_cells(sc, st, progress=False if as_json else None)
@@ -244,9 +254,7 @@ def demo(
     yardstick = place_cells(map_cells(sc, st, "correlation"), sc)
     found = {
         "ssa": placed.obsm[SPATIAL],
-        "ssa, most probable spot": cell_positions(mapping, position="argmax")[
-            ["homespot_x", "homespot_y"]
-        ].to_numpy(),
+        "ssa, most probable spot": cell_positions(mapping, position="argmax")[list(POSITIONS[:2])].to_numpy(),
         "correlation": yardstick.obsm[SPATIAL],
         "random spot": random,
     }

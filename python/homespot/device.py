@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -18,20 +20,31 @@ __all__ = ["limited_threads", "resolve_device", "threads"]
 # The loops here are bound by memory bandwidth: more threads gain little, and a server is shared.
 _MOST_THREADS = 8
 _LIMIT = threading.RLock()
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
 
 
 def threads() -> int:
     """Return the number of threads: the user's limit, else the cores this process may use, at most 8.
 
-    The limits read are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, in this order.
+    The limits read are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, in this order. Cores beyond a
+    container's quota do not count.
     """
     for name in _LIMITS:
         value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdigit() and int(value) > 0:
             return int(value)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    return min(cores, _quota(), _MOST_THREADS)
+
+
+def _quota() -> int:
+    """Return how many cores the container may use, as ``docker --cpus`` sets it; many without a quota."""
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(1, math.ceil(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file; "max"
+        return sys.maxsize
 
 
 @contextmanager

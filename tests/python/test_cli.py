@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,11 @@ def test_help_mentions_every_command(run) -> None:
         assert run(command, "--help")[0] == 0
 
 
+def test_help_names_the_devices_in_full(run) -> None:
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", run("map", "--help")[1])
+    assert "cuda:0" in plain
+
+
 def test_version(run) -> None:
     from homespot import __version__
 
@@ -165,6 +171,11 @@ REFUSED = {
         "without them. Pass what map_cells() or load() returned.",
     ),
     "output is a file": (["simulate", "st.h5ad", "--cells-per-spot", "3", "-o", "text.h5ad"], None),
+    "output is below a file": (
+        ["simulate", "no.h5ad", "-o", "text.h5ad/sim"],  # before the cells are looked for
+        "Expected a folder that can be written to, found 'text.h5ad/sim'. Use another.",
+    ),
+    "the demo's output is a file": (["demo", "-o", "text.h5ad"], None),
 }
 
 

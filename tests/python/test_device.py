@@ -40,7 +40,8 @@ def test_the_users_limit_counts(no_limits, environment: dict[str, str], expected
     assert device.threads() == expected
 
 
-def test_without_a_limit_it_is_the_cores_of_this_process_but_not_all_of_a_server(no_limits) -> None:
+def test_without_a_limit_it_is_the_cores_of_this_process_but_not_all_of_a_server(no_limits, tmp_path) -> None:
+    no_limits.setattr(device, "_QUOTA", tmp_path / "none")
     if sys.platform == "linux":
         no_limits.setattr(os, "sched_getaffinity", lambda _: set(range(3)))
         assert device.threads() == 3
@@ -48,6 +49,19 @@ def test_without_a_limit_it_is_the_cores_of_this_process_but_not_all_of_a_server
     else:
         no_limits.setattr(os, "cpu_count", lambda: 128)
     assert device.threads() == 8
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("max 100000", 6), (None, 6), ("", 6)],
+)
+def test_a_containers_quota_counts(no_limits, tmp_path, quota: str | None, expected: int) -> None:
+    no_limits.setattr(device, "_QUOTA", tmp_path / "cpu.max")
+    no_limits.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    no_limits.setattr(sys, "platform", "linux")
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert device.threads() == expected
 
 
 def test_linear_algebra_keeps_within_the_limit(no_limits) -> None:
