@@ -331,6 +331,15 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
                     "Use combine_sections() for the same cells on several sections.",
                 )
             )
+    known = [coordinates(mapping) for mapping in mappings if has_coordinates(mapping)]
+    if any(not np.array_equal(where, known[0]) for where in known):
+        raise InputError(
+            expected(
+                "the same spots in all mappings",
+                "spots of the same names with other coordinates",
+                "Combine mappings onto one spatial data set.",
+            )
+        )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
     out = ad.concat(mappings, axis="obs", join="outer", merge="first")
     out.uns[HOMESPOT] = _combined_record(mappings, "cells")
@@ -367,6 +376,15 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
                 )
             )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
+    dims = {coordinates(mapping).shape[1] if has_coordinates(mapping) else 0 for mapping in mappings}
+    if len(dims) > 1:
+        raise InputError(
+            expected(
+                "sections that all have coordinates of the same dimensions, or none",
+                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
+                "Map all sections with coordinates alike.",
+            )
+        )
     scaled = []
     for share, mapping in zip(shares, mappings, strict=True):
         part = mapping.copy()
@@ -379,13 +397,14 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
 
 
 def _combined_record(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]:
-    """Return the record of a combination: the methods, and every part's own record."""
-    records = [mapping.uns[HOMESPOT] for mapping in mappings]
+    """Return the record of a combination: the methods, the widest type, and every part's own record."""
+    records = [_filled(mapping.uns[HOMESPOT]) for mapping in mappings]
     return {
         "format_version": FORMAT_VERSION,
-        "method": ", ".join(dict.fromkeys(str(record["method"]) for record in records)),
+        "method": ", ".join(dict.fromkeys(str(record.get("method", "unknown")) for record in records)),
         "combined": how,
-        "parts": {f"part{i + 1}": dict(record) for i, record in enumerate(records)},
+        "dtype": np.result_type(*(mapping.X.dtype for mapping in mappings)).name,
+        "parts": {f"part{i + 1}": record for i, record in enumerate(records)},
     }
 
 
@@ -481,12 +500,14 @@ def load(path: str | os.PathLike[str]) -> ad.AnnData:
     mapping = read_whole(path)
     record = mapping.uns.get(HOMESPOT)
     version = record.get("format_version", FORMAT_VERSION) if isinstance(record, dict) else FORMAT_VERSION
-    if not 1 <= version <= FORMAT_VERSION:
+    number = isinstance(version, int | float | np.number)
+    if not number or version not in range(1, FORMAT_VERSION + 1):
+        newer = number and version > FORMAT_VERSION
         raise InputError(
             expected(
                 f"a mapping of format version 1 to {FORMAT_VERSION}",
                 f"version {version}",
-                "Update homespot: a newer one wrote this file.",
+                "Update homespot: a newer one wrote this file." if newer else "Write it anew with save().",
             )
         )
     check_mapping(mapping)

@@ -86,6 +86,11 @@ def lost(mapping: ad.AnnData, at: float = np.nan) -> ad.AnnData:
     return mapping
 
 
+def named_cells(mapping: ad.AnnData) -> ad.AnnData:
+    mapping.obs_names = [f"d{name}" for name in mapping.obs_names]
+    return mapping
+
+
 def part(mapping: ad.AnnData) -> ad.AnnData:
     """Of one-hot cells, those whose spots are left out."""
     mapping.X[:] = 0
@@ -292,6 +297,16 @@ PARAMETERS: list[Case] = [
         "Expected method to be one of 'correlation', 'ssa', found 'tangram'. Use one of these.",
     ),
     (
+        "method as a list",
+        lambda sc, st: hs.map_cells(sc, st, ["ssa"]),
+        "Expected method to be one of 'correlation', 'ssa', found ['ssa']. Use one of these.",
+    ),
+    (
+        "preset as a list",
+        lambda sc, st: hs.map_cells(sc, st, preset=["paper"]),
+        "Expected preset of method 'ssa' to be one of 'paper', 'genes', found ['paper']. Correct or drop it.",
+    ),
+    (
         "preset",
         lambda sc, st: hs.map_cells(sc, st, preset="fast"),
         "Expected preset of method 'ssa' to be one of 'paper', 'genes', found 'fast'. Correct or drop it.",
@@ -367,27 +382,32 @@ PARAMETERS: list[Case] = [
     (
         "regularisation 0",
         lambda sc, st: hs.map_cells(sc, st, regularisation=0),
-        "Expected regularisation to be a finite number above 0, found 0. Choose such a number.",
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found 0. Choose such a number.",
+    ),
+    (
+        "regularisation below what the solver takes",
+        lambda sc, st: hs.map_cells(sc, st, regularisation=1e-7),
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found 1e-07. Choose such a number.",
     ),
     (
         "regularisation NaN",
         lambda sc, st: hs.map_cells(sc, st, regularisation=np.nan),
-        "Expected regularisation to be a finite number above 0, found nan. Choose such a number.",
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found nan. Choose such a number.",
     ),
     (
         "regularisation infinite",
         lambda sc, st: hs.map_cells(sc, st, regularisation=np.inf),
-        "Expected regularisation to be a finite number above 0, found inf. Choose such a number.",
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found inf. Choose such a number.",
     ),
     (
         "regularisation as text",
         lambda sc, st: hs.map_cells(sc, st, regularisation="0.1"),
-        "Expected regularisation to be a finite number above 0, found '0.1'. Choose such a number.",
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found '0.1'. Choose such a number.",
     ),
     (
         "regularisation of the yardstick",
         lambda sc, st: hs.map_cells(sc, st, "correlation", regularisation=-1),
-        "Expected regularisation to be a finite number above 0, found -1. Choose such a number.",
+        "Expected regularisation to be a number from 1e-06 to 1e+06, found -1. Choose such a number.",
     ),
     (
         "marginals",
@@ -561,6 +581,20 @@ MAPPINGS: list[Case] = [
         "'s9'. Use combine_sections() for the same cells on several sections.",
     ),
     (
+        "combine cells on spots that have moved",
+        lambda sc, st: hs.combine_cells([m := mapped(sc, st), named_cells(lost(m.copy(), 7.0))]),
+        "Expected the same spots in all mappings, found spots of the same names with other "
+        "coordinates. Combine mappings onto one spatial data set.",
+    ),
+    (
+        "combine sections with and without coordinates",
+        lambda sc, st: hs.combine_sections(
+            [mapped(sc, st), mapped(sc, without_places(named(st, rows=lambda s: f"t{s}")))]
+        ),
+        "Expected sections that all have coordinates of the same dimensions, or none, found sections "
+        "with no and 2 dimensions. Map all sections with coordinates alike.",
+    ),
+    (
         "combine the same section",
         lambda sc, st: hs.combine_sections([mapped(sc, st)] * 2),
         "Expected unique names of spots, found 's0', 's1', 's2', ... more than once. Rename or drop "
@@ -626,7 +660,19 @@ SCORES: list[Case] = [
     (
         "simulate with missing places",
         lambda _sc, st: hs.simulate_spots(holed(st), cells_per_spot=2),
-        "Expected finite coordinates of every cell, found missing or infinite ones. Drop those cells.",
+        "Expected finite coordinates of every cell, found 2 cell(s) with missing or infinite ones. "
+        "Drop these cells first.",
+    ),
+    (
+        "simulate in one dimension",
+        lambda _sc, st: hs.simulate_spots(placed_at(st, np.ones((25, 1))), cells_per_spot=2),
+        "Expected coordinates of 25 cells x 2 or 3 dimensions, found 25 x 1. One row a cell, one "
+        "column a dimension.",
+    ),
+    (
+        "simulate with text as places",
+        lambda _sc, st: hs.simulate_spots(placed_at(st, np.full((25, 2), "left")), cells_per_spot=2),
+        "Expected numbers as coordinates, found values of type <U4. Convert them to numbers.",
     ),
     (
         "cells_per_spot 0",

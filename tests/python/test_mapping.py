@@ -260,6 +260,15 @@ def test_a_newer_format_is_refused_before_anything_else(tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["new", 1.5, 0, np.array([1, 2])], ids=str)
+def test_a_format_that_is_no_whole_number_is_refused(tmp_path, version: object) -> None:
+    mapping = make(P)
+    mapping.uns["homespot"]["format_version"] = version
+    mapping.write_h5ad(tmp_path / "map.h5ad")
+    with pytest.raises(InputError, match=r"a mapping of format version 1 to 1, found version"):
+        load(tmp_path / "map.h5ad")
+
+
 def not_hdf5(path) -> None:
     path.write_text("cell,spot\n")
 
@@ -371,7 +380,15 @@ def test_dense_and_sparse_can_be_combined() -> None:
     np.testing.assert_array_equal(both.to_df().to_numpy(), np.vstack([P, P]))
 
 
-def test_one_section_without_coordinates_is_no_map_with_coordinates() -> None:
-    both = combine_sections([make(P), make(P, spots="t", xy=False)])
-    with pytest.raises(InputError):
-        coordinates(both)
+def test_sections_without_coordinates_can_be_combined() -> None:
+    assert not has_coordinates(combine_sections([make(P, xy=False), make(P, spots="t", xy=False)]))
+
+
+def test_the_record_of_a_combination_has_the_type_and_never_a_none() -> None:
+    first, second = make(P.astype(np.float32)), make(P, cells="d")
+    first.uns["homespot"] |= {"preset": None, "parameters": {"k": None, "n": 1}}
+    del second.uns["homespot"]["method"]
+    record = combine_cells([first, second]).uns["homespot"]
+    assert record["dtype"] == "float64"
+    assert record["method"] == "by hand, unknown"
+    assert record["parts"]["part1"] == {"format_version": 1, "method": "by hand", "parameters": {"n": 1}}

@@ -24,6 +24,15 @@ def tissue(stored=np.asarray, n: int = 400, seed: int = 0) -> ad.AnnData:
     )
 
 
+def test_cells_may_stay_in_their_file(tmp_path) -> None:
+    cells = tissue(sparse.csr_matrix)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    for found, wanted in zip(simulate_spots(backed), simulate_spots(cells), strict=True):
+        np.testing.assert_array_equal(found.X.toarray(), wanted.X.toarray())
+    backed.file.close()
+
+
 def test_four_squares_by_hand() -> None:
     """Eight cells, two in each corner: four spots, whatever the exact pitch."""
     xy = np.array([[0, 0], [1, 0], [10, 0], [10, 1], [0, 10], [0, 11], [10, 10], [11, 11]], dtype=float)

@@ -349,7 +349,10 @@ def test_marginals_hold_and_order_does_not_matter(m: int, n: int, seed: int, reg
             "Leave out what has no mass.",
         ),
         ({"p": np.ones(4)}, "Expected p that sums to 1, found a sum of 4. Divide it by its sum."),
-        ({"regularisation": 0}, "Expected regularisation from 1e-6 to 1e6, found 0. 0.05 is usual."),
+        (
+            {"regularisation": 0},
+            "Expected regularisation to be a number from 1e-06 to 1e+06, found 0. Choose such a number.",
+        ),
         (
             {"relax_cells": -0.1},
             "Expected relax_cells from 0 to 1, found -0.1. 0 keeps the marginal exactly.",

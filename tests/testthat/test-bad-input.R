@@ -289,7 +289,7 @@ cases <- list(
     "Choose such a number."
   )),
   row("regularisation of 0", same, list(regularisation = 0), input, c(
-    "Expected regularisation to be a finite number above 0, found 0.0.",
+    "Expected regularisation to be a number from 1e-06 to 1e+06, found 0.0.",
     "Choose such a number."
   )),
   row("an unknown choice", same, list(correlation = "both"), input, c(

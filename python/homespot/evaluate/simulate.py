@@ -11,7 +11,7 @@ from scipy import sparse
 from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import HOMESPOT, SPATIAL
-from ..mapping import check_adata
+from ..mapping import check_adata, spot_coordinates
 from ..matrices import is_sparse
 
 __all__ = ["simulate_spots"]
@@ -78,7 +78,8 @@ def simulate_spots(
     ``uns["homespot"]["pitch"]`` is the pitch of the grid.
     """
     check_adata(cells, "cells")
-    if SPATIAL not in cells.obsm:
+    where = spot_coordinates(cells.obsm.get(SPATIAL), cells.n_obs, "cell")
+    if where is None:
         raise InputError(
             expected('coordinates of the cells in obsm["spatial"]', "none", "Put them there first.")
         )
@@ -96,11 +97,7 @@ def simulate_spots(
                 "Raise it, or set leave_out=False.",
             )
         )
-    xy = np.asarray(cells.obsm[SPATIAL], dtype=np.float64)[:, :2]
-    if not np.isfinite(xy).all():
-        raise InputError(
-            expected("finite coordinates of every cell", "missing or infinite ones", "Drop those cells.")
-        )
+    xy = where[:, :2]
     if (xy == xy[0]).all():
         raise InputError(expected("cells at different places", "one place only", "Check the coordinates."))
     if layer is not None and layer not in cells.layers:
@@ -120,7 +117,7 @@ def simulate_spots(
     used = members(np.setdiff1d(np.arange(cells.n_obs), queried)) if leave_out else everyone
     count = np.asarray(used.sum(axis=1)).ravel()
     kept = np.flatnonzero(count > 0)
-    matrix = cells.X if layer is None else cells.layers[layer]
+    matrix = cells.layers[layer] if layer is not None else cells.X[:] if cells.isbacked else cells.X
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])
     st = ad.AnnData(
@@ -130,11 +127,11 @@ def simulate_spots(
         obsm={SPATIAL: centroid[kept]},
         uns={HOMESPOT: {"pitch": pitch}},
     )
-    where = square[queried]
+    home = square[queried]
     sc = ad.AnnData(
         X=matrix[queried].copy(),
         obs=cells.obs.iloc[queried].assign(
-            true_spot=names[where], true_x=centroid[where, 0], true_y=centroid[where, 1]
+            true_spot=names[home], true_x=centroid[home, 0], true_y=centroid[home, 1]
         ),
         var=cells.var.copy(),
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import one_of
 from ..errors import InputError, expected, some
 from ..preprocess import Expression
 from ..progress import Progress
@@ -75,7 +76,7 @@ class Method:
 
         Whole numbers and such from NumPy become plain ones, which every file and R can take.
         """
-        if preset is not None and preset not in self.presets:
+        if preset is not None and (not isinstance(preset, str) or preset not in self.presets):
             known = f"one of {some(self.presets, 20)}" if self.presets else "None, as there is none"
             raise InputError(
                 expected(f"preset of method {self.name!r} to be {known}", repr(preset), "Correct or drop it.")
@@ -122,10 +123,7 @@ def register(
 
 def get(name: str) -> Method:
     """Return the method of this name."""
-    if name not in _METHODS:
-        raise InputError(
-            expected(f"method to be one of {some(names(), 20)}", repr(name), "Use one of these.")
-        )
+    one_of("method", name, names())
     return _METHODS[name]
 
 

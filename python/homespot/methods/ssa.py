@@ -12,7 +12,7 @@ from .. import memory
 from ..checks import one_of, whole, within
 from ..errors import DataWarning, InputError, expected, some
 from ..preprocess import Expression, Floats, log_normalised, most_variable, shared_genes, unit_rows, z_scores
-from ..transport import CorrelationCost, sinkhorn
+from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .registry import Outcome, Run, register
 
 __all__ = ["check", "ssa"]
@@ -35,7 +35,7 @@ def check(
     """Refuse parameters out of range."""
     whole("n_genes", n_genes, 2)
     one_of("correlation", correlation, ("signed", "absolute"))
-    within("regularisation", regularisation, 0, open_low=True)
+    within("regularisation", regularisation, *REGULARISATION)
     one_of("marginals", marginals, ("uniform", "expression", "expression_all", "counts"))
     within("relax_cells", relax_cells, 0, 1)
     within("relax_spots", relax_spots, 0, 1)

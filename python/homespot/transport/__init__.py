@@ -2,6 +2,6 @@
 
 from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
-from .solver import sinkhorn
+from .solver import REGULARISATION, sinkhorn
 
-__all__ = ["CorrelationCost", "Cost", "MatrixCost", "TransportResult", "sinkhorn"]
+__all__ = ["REGULARISATION", "CorrelationCost", "Cost", "MatrixCost", "TransportResult", "sinkhorn"]

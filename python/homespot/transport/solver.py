@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import within
 from ..device import resolve_device
 from ..errors import ConvergenceWarning, InputError, expected
 from ..memory import require
@@ -21,7 +22,10 @@ from .result import Domain, TransportResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["sinkhorn"]
+__all__ = ["REGULARISATION", "sinkhorn"]
+
+REGULARISATION = (1e-6, 1e6)
+"""Range of the regularisation."""
 
 F64 = npt.NDArray[np.float64]
 
@@ -221,8 +225,8 @@ def _check(
     regularisation: float, relax_cells: float, relax_spots: float, tolerance: float, max_iter: int, dtype: str
 ) -> None:
     """Check the plain parameters."""
+    within("regularisation", regularisation, *REGULARISATION)
     for ok, what, found, remedy in (
-        (1e-6 <= regularisation <= 1e6, "regularisation from 1e-6 to 1e6", regularisation, "0.05 is usual."),
         (0 <= relax_cells <= 1, "relax_cells from 0 to 1", relax_cells, "0 keeps the marginal exactly."),
         (0 <= relax_spots <= 1, "relax_spots from 0 to 1", relax_spots, "0 keeps the marginal exactly."),
         (0 < tolerance < np.inf, "tolerance above 0", tolerance, "1e-4 is usual."),
