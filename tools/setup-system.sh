@@ -57,7 +57,7 @@ trixie_source() {
         awk -F'|' '$2 == "bookworm" && $3 == "main" { print $1; exit }')
     [ -n "$uri" ] || die "found no Debian source among the machine's package sources"
     printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' \
-        "${uri%/}" /usr/share/keyrings/debian-archive-keyring.gpg >/etc/apt/sources.list.d/trixie.sources
+        "${uri%/}" /usr/share/keyrings/debian-archive-keyring.gpg >$source
     printf 'Package: *\nPin: release n=trixie\nPin-Priority: 100\n' >/etc/apt/preferences.d/trixie
 }
 
@@ -67,7 +67,9 @@ install() {
         -o Dpkg::Options::=--force-confold "$@" $deb_packages
 }
 
-if [ "$VERSION_ID" -eq 12 ]; then
+# A Debian 12 that has been through this calls itself 13, and still has its own source beside that of 13.
+source=/etc/apt/sources.list.d/trixie.sources
+if [ "$VERSION_ID" -eq 12 ] || [ -e $source ]; then
     changes="It adds the Debian 13 (trixie) source at low priority, installs R and its packages from it,
     and upgrades the C library and about 80 packages with it. Four minutes, about 2 GB."
     release="-t trixie"
@@ -81,7 +83,7 @@ if [ "${HOMESPOT_SYSTEM_SETUP:-}" != 1 ]; then
     To run it:
     $command"
     say "$changes"
-    if [ "$VERSION_ID" -ne 12 ] || [ -e /etc/apt/sources.list.d/trixie.sources ]; then
+    if [ -z "$release" ] || [ -e $source ]; then
         install --simulate | awk '/^(Inst|Remv)/ { print "    " $1, $2, $3, $4 }'
     fi
     read -r -p "Go on? [y/N] " answer
@@ -92,9 +94,12 @@ say "$changes"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "'$1' failed; its last lines are above"; }; }
-[ "$VERSION_ID" -ne 12 ] || trixie_source
 say "updating the package lists"
 quietly apt-get update
+if [ -n "$release" ] && [ ! -e $source ]; then
+    trixie_source
+    quietly apt-get update
+fi
 say "installing (this is the long part)"
 quietly install
 still_missing=$(missing_in_r; missing_tools)
