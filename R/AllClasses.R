@@ -78,7 +78,8 @@ setClass("CellMapping", contains = "SpatialExperiment")
   if (anyNA(p)) {
     return("the mapping has missing entries")
   }
-  bounds <- range(p)
+  # range() copies a matrix first.
+  bounds <- if (is.matrix(p)) c(min(p), max(p)) else range(p)
   if (bounds[1L] < 0 || bounds[2L] > 1 + .tolerance) {
     sprintf(
       "entries of the mapping are not within [0, 1] (from %.6g to %.6g)",

@@ -75,7 +75,11 @@
 
 # Quoted as Python quotes: the user's names and paths, which stay as they are.
 # The quote within a word ("other's") opens nothing.
-.quotedPiece <- "(?<!\\w)('(?:[^'\\\\]|\\\\.)*'|\"(?:[^\"\\\\]|\\\\.)*\")(?!\\w)"
+.quotedPiece <- paste0(
+  "(?<!\\w)(",
+  "'(?:[^'\\\\]|\\\\.)*'", "|", "\"(?:[^\"\\\\]|\\\\.)*\"",
+  ")(?!\\w)"
+)
 
 .inR <- function(text) {
   for (pattern in names(.sentences)) {

@@ -49,11 +49,10 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
 
 # P from Python, cells by spots: float32 becomes double, exactly.
 .fromPython <- function(result) {
-  matrix <- reticulate::py_to_r(result$get("matrix"))
-  if (!is.null(matrix)) {
-    return(matrix)
-  }
   csr <- result$get("csr")
+  if (is.null(reticulate::py_to_r(csr))) {
+    return(.denseFromPython(result))
+  }
   part <- function(name) {
     values <- reticulate::py_to_r(csr$get(name))
     dim(values) <- NULL
@@ -65,6 +64,22 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
     x = as.double(part("data")), i = as.integer(part("indices")),
     p = as.integer(part("indptr")), Dim = rev(shape)
   ))
+}
+
+# Block of columns by block: never a whole copy between the two.
+.denseFromPython <- function(result) {
+  shape <- as.integer(.toR(result$get("shape")))
+  p <- matrix(0, shape[1L], shape[2L])
+  step <- max(1L, as.integer(2^21 / max(shape[1L], 1L)))
+  for (start in seq.int(0L, by = step, length.out = ceiling(
+    shape[2L] / step
+  ))) {
+    stop <- min(start + step, shape[2L])
+    p[, (start + 1L):stop] <-
+      reticulate::py_to_r(.core()$columns(result, start, stop))
+  }
+  .core()$release(result)
+  p
 }
 
 # The way back, for verbs that read a map: cells by spots stay cells by spots.

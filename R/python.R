@@ -64,8 +64,8 @@
 #'
 #' @section Errors:
 #' Of class `homespot_dependency_error` if the Python lacks a package, has one
-#' that is too old or too new, has loaded a homespot of another version, or if the
-#' environment cannot be made.
+#' that is too old or too new, has loaded a homespot of another version, or if
+#' the environment cannot be made.
 #' The message names what is missing and the ways out.
 #'
 #' @examples

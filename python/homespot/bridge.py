@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from . import add, keys, mapping, methods, place
+from . import add, keys, mapping, memory, methods, place
 from . import map as maps
 from ._version import __version__
 from .checks import one_of
@@ -29,6 +29,7 @@ __all__ = [
     "argument_names",
     "call",
     "cell_positions",
+    "columns",
     "csr",
     "home_spots",
     "key_names",
@@ -36,6 +37,7 @@ __all__ = [
     "map_cells",
     "method_names",
     "method_parameters",
+    "release",
     "save",
     "signature",
     "table",
@@ -48,6 +50,7 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "simulate_spots": simulate.simulate_spots,
 }
 _INT32 = 2**31
+_R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is checked
 
 
 def about() -> dict[str, Any]:
@@ -179,10 +182,31 @@ def table(
 def _plain_matrix(matrix: Any) -> dict[str, Any]:
     is_sparse = sparse.issparse(matrix)
     if not is_sparse:
-        return {"matrix": np.asarray(matrix), "csr": None}
+        dense = np.asarray(matrix)
+        return {"matrix": dense, "shape": list(dense.shape), "csr": None}
     csr: Any = sparse.csr_matrix(matrix)
     slots = {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr, "shape": list(csr.shape)}
     return {"matrix": None, "csr": slots}
+
+
+def columns(result: dict[str, Any], start: int, stop: int) -> npt.NDArray[Any]:
+    """Return these columns of a result's dense matrix, which so goes to R without a second copy."""
+    block: npt.NDArray[Any] = result["matrix"][:, int(start) : int(stop)]
+    return block
+
+
+def release(result: dict[str, Any]) -> None:
+    """Let go of a result's matrix, which R has by now."""
+    result["matrix"] = None
+
+
+def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
+    """Refuse a dense P for which R, whose numbers are doubles, has no room beside Python's."""
+    memory.require(
+        n_cells * n_spots * (np.dtype(dtype).itemsize + _R_DOUBLES * 8),
+        f"a map of {n_cells:,} cells x {n_spots:,} spots in Python and, as doubles, in R",
+        "Use k_best, which keeps the largest entries of every row as a sparse matrix.",
+    )
 
 
 def map_cells(
@@ -198,6 +222,8 @@ def map_cells(
     parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Map one table to the other; as `homespot.map_cells`."""
+    if k_best is None:
+        _require_doubles(len(sc.names), len(st.names), sc.dtype)
     solution: Solution = maps.solve(
         sc,
         st,
