@@ -24,7 +24,7 @@ LACKING = "no anndata, numba, numpy, pandas, psutil, scipy, threadpoolctl, torch
 
 def test_a_python_without_the_core_is_refused(bare):
     _refused(bare, r"Python packages anndata.* in \S*bare/venv/bin/python", LACKING)
-    assert re.search(r"1\. Install it: \S*bare/venv/bin/python -m pip install 'anndata'", bare)
+    assert re.search(r"1\. Install it: \S*bare/venv/bin/python -m pip install 'anndata>=0.11,<0.13'", bare)
     assert "homespot.python" in bare
     assert "basilisk" in bare
 
