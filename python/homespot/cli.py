@@ -18,7 +18,6 @@ from . import add_mapping, load, make_demo, map_cells, methods, metrics, place_c
 from ._version import __version__
 from .errors import DataWarning, HomespotError, InputError, expected
 from .keys import HOMESPOT, POSITIONS, SPATIAL, SPREAD
-from .map import spot_coordinates
 from .mapping import check_target, read_whole, write_whole
 from .place import cell_positions
 
@@ -248,9 +247,7 @@ def demo(
     mapping = map_cells(sc, st, progress=False if as_json else None)
     placed = place_cells(mapping, sc)
     truth = sc.obs[["true_x", "true_y"]].to_numpy()
-    where = spot_coordinates(st.obsm[SPATIAL], st.n_obs)
-    assert where is not None
-    random = where[np.random.default_rng(0).integers(st.n_obs, size=sc.n_obs)]
+    random = st.obsm[SPATIAL][np.random.default_rng(0).integers(st.n_obs, size=sc.n_obs)]
     yardstick = place_cells(map_cells(sc, st, "correlation"), sc)
     found = {
         "ssa": placed.obsm[SPATIAL],
