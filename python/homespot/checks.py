@@ -8,7 +8,7 @@ from numbers import Integral, Real
 
 from .errors import InputError, expected, some
 
-__all__ = ["one_of", "whole", "within"]
+__all__ = ["name", "one_of", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -17,6 +17,12 @@ def one_of(name: str, value: object, options: Sequence[str]) -> None:
         raise InputError(
             expected(f"{name} to be one of {some(options, 20)}", _shown(value), "Use one of these.")
         )
+
+
+def name(parameter: str, value: object) -> None:
+    """Refuse what is not a text of at least one character."""
+    if not isinstance(value, str) or not value:
+        raise InputError(expected(f"{parameter} to be a name", _shown(value), "Name one, or leave it out."))
 
 
 def within(name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> None:

@@ -47,6 +47,26 @@ def _say(as_json: bool, values: dict[str, Any], text: str) -> None:
     typer.echo(json.dumps(values) if as_json else text)
 
 
+def _ended(summary: dict[str, Any]) -> str:
+    """Say in a sentence how the solver or the training ended."""
+    if "converged" in summary:
+        how = "Converged" if summary["converged"] else "Did not converge"
+        return (
+            f"{how} after {summary['iterations']} iterations; marginal errors "
+            f"{summary['error_cells']:.1e} (cells), {summary['error_spots']:.1e} (spots)."
+        )
+    how = "Trained" if summary["finished"] else "Interrupted: trained"
+    return (
+        f"{how} for {summary['epochs']} epochs as {summary['technology']} data "
+        f"({summary['technology_evidence']}); row entropy of the map {summary['entropy']:.2f} of log N; "
+        + (
+            f"{summary['cell_types']} cell types."
+            if summary["cell_types"]
+            else "no cell types: that term is off."
+        )
+    )
+
+
 def _check_folder(path: Path) -> None:
     """Refuse a path that is no folder and cannot become one."""
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
@@ -125,11 +145,10 @@ def map_command(
         "device": record["device"],
         "sc_scale": record["sc_scale"],
         "st_scale": record["st_scale"],
-        "converged": bool(ending["converged"]),
-        "iterations": int(ending["iterations"]),
-        "error_cells": float(ending["error_cells"]),
-        "error_spots": float(ending["error_spots"]),
+        # The curves are in the file.
+        **{k: v for k, v in ending.items() if isinstance(v, bool | int | float | str | np.generic)},
     }
+    summary = {k: v.item() if isinstance(v, np.generic) else v for k, v in summary.items()}
     _say(
         as_json,
         summary,
@@ -137,9 +156,7 @@ def map_command(
         f"by {method} on {record['device']}.\n"
         f"Single-cell data: {record['sc_scale']} ({record['sc_scale_evidence']}); "
         f"spatial data: {record['st_scale']} ({record['st_scale_evidence']}).\n"
-        f"{'Converged' if summary['converged'] else 'Did not converge'} after "
-        f"{summary['iterations']} iterations; marginal errors {summary['error_cells']:.1e} (cells), "
-        f"{summary['error_spots']:.1e} (spots).\n"
+        f"{_ended(summary)}\n"
         f"Wrote {output}",
     )
 

@@ -15,10 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from .errors import DeviceError, InputError, expected
 
-__all__ = ["limited_threads", "resolve_device", "threads"]
+__all__ = ["limited_threads", "resolve_device", "threads", "torch_threads"]
 
 # The loops here are bound by memory bandwidth: more threads gain little, and a server is shared.
 _MOST_THREADS = 8
+_SERIAL = 2**19  # elements under which threads cost more than they bring
 _LIMIT = threading.RLock()
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
@@ -56,6 +57,19 @@ def limited_threads(most: int | None = None) -> Iterator[int]:
     n = threads() if most is None else most
     with _LIMIT, threadpool_limits(limits=n):
         yield n
+
+
+@contextmanager
+def torch_threads(n_elements: int | None = None) -> Iterator[None]:
+    """Let torch use `threads` threads while the block runs, or one for work on few elements."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads() if n_elements is None or n_elements >= _SERIAL else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _cuda_driver() -> bool:

@@ -25,6 +25,9 @@ from .progress import Progress
 
 __all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
 
+LABELS: dict[Side, str] = {"sc": "labels", "st": "st_labels"}
+"""Parameters of methods that name a column of labels, by the table it is in."""
+
 _VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
 
 
@@ -89,7 +92,8 @@ def solve(
     record = {
         "format_version": FORMAT_VERSION,
         "method": method,
-        "parameters": settings,
+        # Converters to R stop at a None, and lose what comes after it: what is not there is left out.
+        "parameters": {name: value for name, value in settings.items() if value is not None},
         "seed": int(seed),
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
@@ -102,7 +106,6 @@ def solve(
         "st_scale_evidence": st.evidence,
         "solver": outcome.ending,
     }
-    # Only what was asked for: converters to R stop at a None, and lose what comes after it.
     asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
     record |= {name: value for name, value in asked.items() if value is not None}
     rows = (_where(all_cells, sc.names[outcome.cells]), _where(all_spots, st.names[outcome.spots]))
@@ -116,9 +119,14 @@ def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArr
 
 
 def expression(
-    adata: ad.AnnData, side: Side, layer: str | None, scale: Scale | Literal["auto"], dtype: str
+    adata: ad.AnnData,
+    side: Side,
+    layer: str | None,
+    scale: Scale | Literal["auto"],
+    dtype: str,
+    labels: str | None = None,
 ) -> Expression:
-    """Take the expression table out of an AnnData."""
+    """Take the expression table out of an AnnData, with the column `labels` of its annotation."""
     if layer is not None and layer not in adata.layers:
         raise InputError(
             expected(
@@ -132,7 +140,16 @@ def expression(
         raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {side}_layer."))
     if adata.isbacked and layer is None:
         matrix = adata.X[:]
-    return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype))
+    if labels is not None and labels not in adata.obs:
+        raise InputError(
+            expected(
+                f"a column {labels!r} in {side}.obs",
+                some(adata.obs.columns, 10) or "no columns",
+                f"Name one that is there as {LABELS[side]}.",
+            )
+        )
+    types = None if labels is None else adata.obs[labels].to_numpy(dtype=object)
+    return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype), types)
 
 
 def map_cells(
@@ -164,7 +181,7 @@ def map_cells(
         placed only if obs has columns ``x``, ``y`` (and ``z``) of finite numbers: then these are the
         coordinates.
     method
-        ``"ssa"`` or ``"correlation"``; see `homespot.methods`.
+        ``"ssa"``, ``"come"`` or ``"correlation"``; see `homespot.methods`.
     preset
         A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
     sc_layer, st_layer
@@ -182,7 +199,8 @@ def map_cells(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
     progress
-        True for a bar, False for none, None for a bar at a terminal, or a function of (done, total, note).
+        True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
+        step to stderr, or a function of (done, total, note).
     **parameters
         The method's own parameters, e.g. ``regularisation=0.02``.
 
@@ -200,15 +218,15 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
-    _checked(method, preset, k_best, seed, device, parameters)
+    _, settings, _ = _checked(method, preset, k_best, seed, device, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
     for adata, side in ((sc, "sc"), (st, "st")):
         check_adata(adata, side)
     positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
-    sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype)
-    st_table = expression(st, "st", st_layer, st_scale, dtype)
+    sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype, settings.get(LABELS["sc"]))
+    st_table = expression(st, "st", st_layer, st_scale, dtype, settings.get(LABELS["st"]))
     solution = solve(
         sc_table,
         st_table,

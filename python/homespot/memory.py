@@ -44,7 +44,7 @@ def human(n_bytes: float) -> str:
     return f"{n_bytes:.1f} TiB"
 
 
-def require(n_bytes: int, what: str, remedy: str) -> None:
+def require(n_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
     """Refuse with a `TooLargeError` what would not fit.
 
     Parameters
@@ -55,7 +55,15 @@ def require(n_bytes: int, what: str, remedy: str) -> None:
         What they are for, e.g. ``"a map of 20,000 cells x 3,600 spots"``.
     remedy
         The option that makes it fit.
+    device
+        Whose memory: ``"cpu"`` or ``"cuda:<index>"``.
     """
-    free = available()
+    free, where = available(), "memory"
+    if device != "cpu":
+        import torch  # takes seconds, and most callers need none
+
+        free, where = torch.cuda.mem_get_info(device)[0], f"memory on {device}"
     if n_bytes > free:
-        raise TooLargeError(expected(f"{human(n_bytes)} of memory for {what}", f"{human(free)} free", remedy))
+        raise TooLargeError(
+            expected(f"{human(n_bytes)} of {where} for {what}", f"{human(free)} free", remedy)
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -80,6 +80,40 @@ def _duplicates(names: npt.NDArray[np.str_]) -> list[str]:
     return [str(name) for name in unique[counts > 1]]
 
 
+def _checked_labels(labels: Any, names: npt.NDArray[np.str_], side: Side) -> npt.NDArray[np.str_]:
+    """Return labels as text, if they divide the rows into types."""
+    row = _ROWS[side]
+    given = np.asarray(labels, dtype=object)
+    if given.shape != names.shape:
+        raise InputError(
+            expected(f"one label for each of the {len(names)} {row}s", str(given.size), "Label every one.")
+        )
+    missing = np.array([label is None or label != label for label in given.tolist()])
+    if missing.any():
+        raise InputError(
+            expected(
+                f"a label of every {row}",
+                f"{missing.sum()} {row}(s) without ({some(names[missing])})",
+                f"Label them, or drop these {row}s.",
+            )
+        )
+    text = given.astype(str)
+    n_types = len(np.unique(text))
+    if n_types < 2:
+        raise InputError(
+            expected(f"{row}s of two types or more", f"only {text[0]!r}", "Leave the labels out.")
+        )
+    if n_types == len(text):
+        raise InputError(
+            expected(
+                f"fewer types than {row}s",
+                f"{n_types} types of {len(text)} {row}s",
+                "Name the column with the types, or leave the labels out.",
+            )
+        )
+    return text
+
+
 @dataclass(frozen=True)
 class Expression:
     """An expression table: cells x genes or spots x genes, checked.
@@ -98,6 +132,8 @@ class Expression:
         ``"counts"``, ``"log"``, or ``"auto"`` to look at the data; see `recognise`.
     dtype
         Type in which blocks are computed with.
+    labels
+        Type of every row, or None: all there, two types or more, and fewer types than rows.
 
     Raises
     ------
@@ -111,6 +147,7 @@ class Expression:
     side: Side = "sc"
     scale: Scale | Literal["auto"] = "auto"
     dtype: npt.DTypeLike = np.float32
+    labels: npt.NDArray[np.str_] | None = None
     evidence: str = field(default="as stated", init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +179,8 @@ class Expression:
                         "Make them unique first: sum or drop the duplicates.",
                     )
                 )
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _checked_labels(self.labels, self.names, self.side))
         one_of(f"{self.side}_scale", self.scale, SCALES)
         self._check_values()
         if self.scale == "auto":
@@ -203,7 +242,9 @@ class Expression:
 
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of these rows only, on the same scale."""
-        taken = Expression(self.matrix[rows], self.names[rows], self.genes, self.side, self.scale, self.dtype)
+        taken = replace(self, matrix=self.matrix[rows], names=self.names[rows], labels=None)
+        if self.labels is not None:
+            object.__setattr__(taken, "labels", self.labels[rows])
         object.__setattr__(taken, "evidence", self.evidence)
         return taken
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from tqdm import tqdm
+
+from .errors import InputError, expected
 
 __all__ = ["Progress", "Report", "reporting"]
 
 Report = Callable[[int, int, str], None]
 """Called with the steps done, the most steps there will be, and a short note."""
 
-Progress = bool | Report | None
-"""True: a bar; False: nothing; None: a bar where stderr is a terminal; a callable: called itself."""
+Progress = bool | Report | Literal["log"] | None
+"""True: a bar; False: nothing; None: a bar where stderr is a terminal; ``"log"``: a line of JSON for every
+step to stderr, for machines; a callable: called itself."""
 
 
 def _silent(done: int, total: int, note: str) -> None:
@@ -27,6 +32,17 @@ def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
     if callable(progress):
         yield progress
         return
+    if progress == "log":
+        yield lambda done, total, note: print(
+            json.dumps({"step": description, "done": done, "total": total, "note": note}), file=sys.stderr
+        )
+        return
+    if progress is not None and not isinstance(progress, bool):
+        raise InputError(
+            expected(
+                "progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these."
+            )
+        )
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield _silent
         return

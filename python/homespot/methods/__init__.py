@@ -1,6 +1,6 @@
 """The mapping methods."""
 
-from . import correlation, ssa
+from . import come, correlation, ssa
 from .registry import Method, Outcome, Run, get, names, register
 
-__all__ = ["Method", "Outcome", "Run", "correlation", "get", "names", "register", "ssa"]
+__all__ = ["Method", "Outcome", "Run", "come", "correlation", "get", "names", "register", "ssa"]

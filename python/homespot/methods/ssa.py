@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -10,9 +9,9 @@ import numpy.typing as npt
 
 from .. import memory
 from ..checks import one_of, whole, within
-from ..errors import DataWarning, InputError, expected, some
-from ..preprocess import Expression, Floats, log_normalised, most_variable, shared_genes, unit_rows, z_scores
+from ..preprocess import Expression, Floats, unit_rows, z_scores
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
+from ._tables import Rows, log_tables, selected_genes
 from .registry import Outcome, Run, register
 
 __all__ = ["check", "ssa"]
@@ -43,68 +42,7 @@ def check(
     whole("max_iter", max_iter, 1)
 
 
-def _selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
-    shared = shared_genes(sc, st)
-    variable = set(sc.genes[most_variable(sc, n_genes)].tolist())
-    genes = [gene for gene in shared if gene in variable]
-    if len(genes) < 2:
-        raise InputError(
-            expected(
-                f"at least 2 shared genes among the {n_genes} most variable of the single-cell data",
-                str(len(genes)),
-                "Raise n_genes.",
-            )
-        )
-    return genes
-
-
-def _seen(x_sc: Floats, x_st: Floats, genes: list[str]) -> npt.NDArray[np.intp]:
-    """Genes with any expression in both tables; a warning counts the others."""
-    seen = x_sc.any(axis=0) & x_st.any(axis=0)
-    if not seen.all():
-        dropped = np.asarray(genes)[~seen]
-        warnings.warn(
-            f"Dropped {len(dropped)} gene(s) without expression in one of the data sets ({some(dropped)}).",
-            DataWarning,
-            stacklevel=2,
-        )
-    if seen.sum() < 2:
-        raise InputError(
-            expected(
-                "at least 2 genes with expression in both data sets",
-                str(seen.sum()),
-                "Raise n_genes, or check that both data sets are of one tissue.",
-            )
-        )
-    return np.flatnonzero(seen)
-
-
-def _expressed(x: Floats, table: Expression) -> npt.NDArray[np.intp]:
-    """Rows with any expression of the selected genes; a warning counts the others."""
-    sums = x.sum(axis=1, dtype=np.float64)
-    if (sums > 0).all():
-        return np.arange(len(sums))
-    row = "cell" if table.side == "sc" else "spot"
-    dropped = table.names[sums <= 0]
-    warnings.warn(
-        f"Dropped {len(dropped)} {row}(s) without any of the {x.shape[1]} genes used ({some(dropped)}).",
-        DataWarning,
-        stacklevel=2,
-    )
-    if len(sums) - len(dropped) < 2:
-        raise InputError(
-            expected(
-                f"at least 2 {row}s with any of the {x.shape[1]} genes used",
-                str(len(sums) - len(dropped)),
-                "Raise n_genes, or check that both data sets are of one tissue.",
-            )
-        )
-    return np.flatnonzero(sums > 0)
-
-
-def _marginal(
-    table: Expression, x: Floats, rows: npt.NDArray[np.intp], marginals: str
-) -> npt.NDArray[np.float64]:
+def _marginal(table: Expression, x: Floats, rows: Rows, marginals: str) -> npt.NDArray[np.float64]:
     if marginals == "uniform":
         weights = np.ones(len(rows))
     elif marginals == "expression":
@@ -193,7 +131,7 @@ def ssa(
     -------
     P (cells x spots) and how the solver ended.
     """
-    genes = _selected_genes(sc, st, n_genes)
+    genes = selected_genes(sc, st, n_genes)
     size = sc.shape[0] * st.shape[0] + (sc.shape[0] + st.shape[0]) * len(genes)
     memory.require(
         size * np.dtype(sc.dtype).itemsize,
@@ -201,19 +139,9 @@ def ssa(
         "Map fewer cells at a time, or use fewer genes (n_genes).",
     )
 
-    tables = [log_normalised(table, genes) for table in (sc, st)]
-    seen = _seen(tables[0], tables[1], genes)
-    if len(seen) < len(genes):
-        genes = [genes[i] for i in seen]
-        tables = [x[:, seen] for x in tables]
-    sides = []
-    for table, x in zip((sc, st), tables, strict=True):
-        rows = _expressed(x, table)
-        if len(rows) < len(x):
-            x = x[rows]
-        marginal = _marginal(table, x, rows, marginals)
-        sides.append((unit_rows(z_scores(x)), rows, marginal))
-    (x_sc, cells, p), (x_st, spots, q) = sides
+    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
+    x_sc, x_st = unit_rows(z_scores(x_sc)), unit_rows(z_scores(x_st))
 
     result = sinkhorn(
         CorrelationCost(x_sc, x_st, absolute=correlation == "absolute"),

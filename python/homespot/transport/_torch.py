@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..device import threads
-from ..errors import TooLargeError, expected
-from ..memory import human
+from .. import memory
+from ..device import torch_threads
 from ._range import lowest_exponent, within_range
 from .costs import Cost
 from .result import Domain
@@ -20,7 +19,6 @@ __all__ = ["TorchPasses"]
 F64 = npt.NDArray[np.float64]
 
 _ROWS = 1024  # a matrix product
-_SERIAL = 2**19  # elements under which threads cost more than they bring
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
 
 
@@ -45,21 +43,27 @@ class TorchPasses:
         m, n = cost.shape
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._name, self._device = dtype, device
-        _require(m, n, self._dtype.itemsize, device)
+        if device != "cpu":  # main memory has been looked at
+            memory.require(
+                m * n * self._dtype.itemsize,
+                f"a plan of {m:,} cells x {n:,} spots",
+                "Use device='cpu', or map fewer cells at a time.",
+                device,
+            )
         self._cost, self._keep = cost, keep
         self._p = torch.tensor(p, device=device)
         self._buffer = torch.empty((m, n), dtype=self._dtype, device=device)
         self._rows = torch.empty(m, dtype=torch.float64, device=device)
         self._domain: Domain = "kernel"
         self._epsilon = 1.0
-        self._threads = torch.get_num_threads()
+        self._threads = torch_threads(self._buffer.numel())
 
     def __enter__(self) -> Self:
-        torch.set_num_threads(threads() if self._buffer.numel() >= _SERIAL else 1)
+        self._threads.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self._threads)
+        self._threads.__exit__(None, None, None)
 
     def _blocks(self) -> list[slice]:
         m, n = self._buffer.shape
@@ -128,18 +132,3 @@ class TorchPasses:
             column_sums += block.sum(0, dtype=torch.float64)
         total = self._epsilon * float(cost)
         return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy(), total
-
-
-def _require(m: int, n: int, itemsize: int, device: str) -> None:
-    """Refuse a plan that does not fit on the device; main memory has been looked at."""
-    if device == "cpu":
-        return
-    free = torch.cuda.mem_get_info(device)[0]
-    if m * n * itemsize > free:
-        raise TooLargeError(
-            expected(
-                f"{human(m * n * itemsize)} on {device} for a plan of {m:,} cells x {n:,} spots",
-                f"{human(free)} free",
-                "Use device='cpu', or map fewer cells at a time.",
-            )
-        )

@@ -1,0 +1,102 @@
+"""A training that can be left and gone on with: one file, of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import InputError, expected
+
+__all__ = ["Checkpoint", "fingerprint"]
+
+_SECONDS = 60.0  # between two writings
+
+
+def fingerprint(tensors: Mapping[str, torch.Tensor | None], settings: Mapping[str, Any]) -> str:
+    """Return a digest of all that a run depends on."""
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode())
+    for name, tensor in tensors.items():
+        digest.update(name.encode())
+        if tensor is not None:
+            digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Checkpoint:
+    """The file of a run; it appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; read if it is there.
+    run
+        `fingerprint` of the run.
+
+    Raises
+    ------
+    InputError
+        If the file is of another run, or no checkpoint, or cannot be written.
+    """
+
+    def __init__(self, path: str, run: str) -> None:
+        self._path, self._run = Path(path), run
+        self._written = time.monotonic()
+        self._check_writable()
+
+    def _check_writable(self) -> None:
+        folder = self._path.parent
+        if self._path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(
+                expected(
+                    "checkpoint to name a file in a folder that can be written to",
+                    repr(str(self._path)),
+                    "Make the folder, or name another.",
+                )
+            )
+
+    def read(self, device: str) -> dict[str, Any] | None:
+        """Return the state in the file; None if there is no file yet."""
+        if not self._path.exists():
+            return None
+        try:
+            stored = torch.load(self._path, map_location=device, weights_only=True)
+            run, state = stored["run"], stored["state"]
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            raise InputError(
+                expected("a checkpoint", f"{str(self._path)!r}, which is none", "Name another file.")
+            ) from error
+        if run != self._run:
+            raise InputError(
+                expected(
+                    "a checkpoint of the same data, settings and seed",
+                    f"one of another run in {str(self._path)!r}",
+                    "Name another file, or remove this one to start anew.",
+                )
+            )
+        loaded: dict[str, Any] = state
+        return loaded
+
+    def maybe(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Write the state if the last writing is a minute ago."""
+        if time.monotonic() - self._written >= _SECONDS:
+            self.write(state())
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Write the state."""
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                torch.save({"run": self._run, "state": state}, file)
+            Path(name).replace(self._path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        self._written = time.monotonic()

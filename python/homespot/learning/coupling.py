@@ -1,0 +1,168 @@
+"""The mapping matrix as something to train: P = softmax of the rows of C, made anew block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+__all__ = ["Coupling", "Optimiser", "Product"]
+
+Latent = Literal["P", "C"]
+Optimiser = Literal["mirror", "adam"]
+_BLOCK = {"cpu": 2**20, "cuda": 2**27}  # elements of a temporary block
+_BETA1, _BETA2 = 0.9, 0.999  # Adam's
+_EPSILON = {"adam": 1e-8, "mirror": 1e-30}
+
+
+@dataclass(frozen=True)
+class Product:
+    """What the coupling makes of the cells' values at every spot, and what it says of the cells.
+
+    ``values`` is N x (d + G): the d latent columns and the G others, summed over the cells; ``mass`` the
+    column sums of P (N,); ``home`` the most probable spot of every cell (M,); ``entropy`` the mean entropy of
+    the rows of P over log N; ``squares`` the sum of the squares of C, where it counts.
+    """
+
+    values: torch.Tensor
+    mass: torch.Tensor
+    home: torch.Tensor
+    entropy: float
+    squares: float
+
+
+class Coupling:
+    """Coefficients C (M x N), P = softmax of each row of C (equation 5), and the state of their optimiser.
+
+    C and the moments of the optimiser are the only M x N tensors: both passes over them work in blocks of
+    rows, make P anew in each, and the second changes C as soon as the gradient of a block is known.
+
+    Parameters
+    ----------
+    coefficients
+        C, shape (M, N); changed in place.
+    latent
+        What sums the latent columns over the cells: ``"P"``, or ``"C"`` as in equations 1 and 4 (Adam only).
+    optimiser
+        ``"adam"``: Adam on C. ``"mirror"``: the gradient with respect to log P, dL/dP_ij - sum_k P_ik
+        dL/dP_ik, that is mirror descent on the rows' simplices, with Adam's first moment, and a second moment
+        for each row, the mean under P of the squares. One M x N tensor less, and no entry moves further than
+        its evidence carries it.
+    learning_rate
+        Size of a step.
+    shrinkage
+        Weight of the sum of the squares of C (Adam only).
+    sharpness
+        Weight of the mean row entropy (over log N) of P.
+    """
+
+    def __init__(
+        self,
+        coefficients: torch.Tensor,
+        *,
+        latent: Latent,
+        optimiser: Optimiser,
+        learning_rate: float,
+        shrinkage: float,
+        sharpness: float,
+    ) -> None:
+        self.coefficients = coefficients
+        self.first = torch.zeros_like(coefficients)
+        by_row = optimiser == "mirror"
+        self.second = torch.zeros_like(coefficients[:, :1] if by_row else coefficients)
+        self.steps = 0
+        self._latent, self._optimiser = latent, optimiser
+        self._learning_rate, self._shrinkage, self._sharpness = learning_rate, shrinkage, sharpness
+
+    def _blocks(self) -> Iterator[slice]:
+        m, n = self.coefficients.shape
+        step = max(_BLOCK[self.coefficients.device.type] // n, 1)
+        return (slice(i, min(i + step, m)) for i in range(0, m, step))
+
+    def _row_softmax(self, rows: slice) -> torch.Tensor:
+        return torch.softmax(self.coefficients[rows], 1)
+
+    def product(self, values: torch.Tensor, n_latent: int) -> Product:
+        """Sum the `values` of the cells (M x (d + G)) at every spot: P' values, or C' for the first d."""
+        m, n = self.coefficients.shape
+        out = values.new_zeros(n, values.shape[1])
+        mass = values.new_zeros(n)
+        home = torch.empty(m, dtype=torch.long, device=values.device)
+        entropy, squares = torch.zeros((2,), dtype=torch.float64, device=values.device)
+        for rows in self._blocks():
+            p = self._row_softmax(rows)
+            if self._latent == "C":
+                out[:, :n_latent].addmm_(self.coefficients[rows].T, values[rows, :n_latent])
+                out[:, n_latent:].addmm_(p.T, values[rows, n_latent:])
+            else:
+                out.addmm_(p.T, values[rows])
+            mass += p.sum(0)
+            top, home[rows] = p.max(1)
+            # -sum P log P, log P = C - log sum exp C, and that sum from the largest entry: no logarithm of P.
+            c = self.coefficients[rows]
+            entropy += (c.gather(1, home[rows, None])[:, 0] - top.log()).sum(dtype=torch.float64)
+            entropy -= torch.dot(p.flatten(), c.flatten())
+            if self._shrinkage:
+                squares += self.coefficients[rows].square().sum(dtype=torch.float64)
+        return Product(out, mass, home, float(entropy) / (m * math.log(n)), float(squares))
+
+    def step(
+        self, values: torch.Tensor, n_latent: int, gradient: torch.Tensor, mass_gradient: torch.Tensor
+    ) -> torch.Tensor:
+        """Change C by one step; return the gradient of the latent `values` (M x d).
+
+        `gradient` (N x (d + G)) and `mass_gradient` (N,) are the loss's, for what `product` returned.
+        """
+        self.steps += 1
+        m, n = self.coefficients.shape
+        back = values.new_empty(m, n_latent)
+        through = n_latent if self._latent == "C" else 0
+        sharpness = self._sharpness / (m * math.log(n))
+        for rows in self._blocks():
+            c, p = self.coefficients[rows], self._row_softmax(rows)
+            g = torch.addmm(mass_gradient, values[rows, through:], gradient[:, through:].T)
+            if sharpness:
+                g.sub_(p.log().clamp_(min=-80), alpha=sharpness)
+            torch.mm(c if through else p, gradient[:, :n_latent], out=back[rows])
+            g -= (g * p).sum(1, keepdim=True)
+            if self._optimiser == "mirror":
+                squares = (g * g).mul_(p).sum(1, keepdim=True)
+            else:
+                g.mul_(p)
+                if through:
+                    g.addmm_(values[rows, :n_latent], gradient[:, :n_latent].T)
+                if self._shrinkage:
+                    g.add_(c, alpha=2 * self._shrinkage)
+                squares = g * g
+            self._move(c, rows, g, squares)
+        return back
+
+    def _move(self, c: torch.Tensor, rows: slice, g: torch.Tensor, squares: torch.Tensor) -> None:
+        """Adam's update of some rows of C."""
+        correction1, correction2 = 1 - _BETA1**self.steps, 1 - _BETA2**self.steps
+        first, second = self.first[rows].lerp_(g, 1 - _BETA1), self.second[rows].lerp_(squares, 1 - _BETA2)
+        scale = torch.div(second, correction2, out=squares).sqrt_().add_(_EPSILON[self._optimiser])
+        c.addcdiv_(first, scale, value=-self._learning_rate / correction1)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that changes in training."""
+        return {
+            "coefficients": self.coefficients,
+            "first": self.first,
+            "second": self.second,
+            "steps": self.steps,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state that `state` returned."""
+        self.coefficients.copy_(state["coefficients"])
+        self.first, self.second, self.steps = state["first"], state["second"], state["steps"]
+
+    def probabilities(self) -> torch.Tensor:
+        """Turn C into P, in place; the coupling cannot be trained any more."""
+        for rows in self._blocks():
+            self.coefficients[rows] = self._row_softmax(rows)
+        return self.coefficients

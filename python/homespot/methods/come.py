@@ -1,0 +1,392 @@
+"""COME: contrastive mapping learning (Wei et al. 2025, section 2)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .. import memory
+from ..checks import name, one_of, whole, within
+from ..device import torch_threads
+from ..errors import ConvergenceWarning, InputError, expected
+from ..learning import Autoencoder, Checkpoint, Held, Tables, Training, Weights, fingerprint, pretrain
+from ..learning.coupling import Optimiser
+from ..learning.training import Summed
+from ..preprocess import Expression, Floats, Side, log_normalised, min_max, unit_rows, z_scores
+from ..progress import reporting
+from ._tables import Rows, log_tables, selected_genes
+from .registry import Outcome, Run, register
+from .ssa import ssa
+
+__all__ = ["come"]
+
+Technology = Literal["auto", "imaging", "sequencing"]
+Start = Literal["correlation", "ssa", "uniform"]
+Names = npt.NDArray[np.str_]
+
+_SEQUENCED_FROM = 2000  # genes measured: panels of probes are smaller
+_WHOLE = {
+    "n_genes": 2,
+    "hidden": 1,
+    "latent": 1,
+    "pretrain_epochs": 1,
+    "pretrain_patience": 1,
+    "pretrain_batch": 1,
+    "epochs": 1,
+}
+_RATES = ("pretrain_rate", "rate", "map_rate")
+_OPTIONS = {
+    "technology": ("auto", "imaging", "sequencing"),
+    "start": ("correlation", "ssa", "uniform"),
+    "summed": ("mean", "sum", "coefficients"),
+    "map_optimiser": ("mirror", "adam"),
+}
+_TERMS = ("reconstruction", "mapping", "shrinkage", "similarity", "contrast", "entropy")
+
+
+def check(**settings: Any) -> None:
+    """Refuse parameters out of range."""
+    for parameter in ("labels", "st_labels", "checkpoint"):
+        if settings[parameter] is not None:
+            name(parameter, settings[parameter])
+    for parameter, low in _WHOLE.items():
+        whole(parameter, settings[parameter], low)
+    for parameter in _RATES:
+        within(parameter, settings[parameter], 0, open_low=True)
+    for parameter, options in _OPTIONS.items():
+        one_of(parameter, settings[parameter], options)
+    within("start_temperature", settings["start_temperature"], 0.01)
+    within("tau", settings["tau"], 0.02)  # below, exp(1 / tau) leaves what float32 can hold
+    for term in _TERMS:
+        within(f"weight_{term}", settings[f"weight_{term}"], 0)
+    if not any(settings[f"weight_{term}"] for term in _TERMS if term not in ("shrinkage", "entropy")):
+        raise InputError(
+            expected("a term of the data to count", "all of their weights 0", "Raise one of weight_*.")
+        )
+    within("validation_genes", settings["validation_genes"], 0, 0.5)
+
+
+def _technology(st: Expression, stated: Technology) -> tuple[str, str]:
+    """Say whether the spatial data is of imaging or of sequencing, and why."""
+    if stated != "auto":
+        return stated, "as stated"
+    n_genes = st.shape[1]
+    if n_genes < _SEQUENCED_FROM:
+        return "imaging", f"{n_genes} genes in the spatial data, fewer than {_SEQUENCED_FROM}"
+    return "sequencing", f"{n_genes} genes in the spatial data"
+
+
+def _unit_range(x_sc: Floats, x_st: Floats, technology: str) -> tuple[Floats, Floats]:
+    """Bring both tables to [0, 1], which the decoder's sigmoid can reach.
+
+    Imaging: every gene by itself in each table; sequencing: both tables by their common maximum, so that
+    genes and tables keep their proportions.
+    """
+    if technology == "imaging":
+        return min_max(x_sc.copy()), min_max(x_st.copy())
+    largest = max(x_sc.max(), x_st.max())
+    return x_sc / largest, x_st / largest
+
+
+def _types(table: Expression, rows: Rows) -> npt.NDArray[np.intp] | None:
+    """Return the type of each of these rows as a whole number."""
+    if table.labels is None:
+        return None
+    codes = np.unique(table.labels[rows], return_inverse=True)[1]
+    if codes.max() == 0:
+        raise InputError(
+            expected(
+                f"cells or spots of two types or more with expression in {table.side}",
+                f"only {table.labels[rows][0]!r}",
+                "Leave the labels out, or use more genes (n_genes).",
+            )
+        )
+    return codes
+
+
+def _start(
+    start: Start,
+    temperature: float,
+    x: tuple[Floats, Floats],
+    names: tuple[Names, Names, list[str]],
+    run: Run,
+) -> torch.Tensor:
+    """Return C at the start (cells x spots) from log values; `names` are of cells, spots and genes."""
+    m, n = len(x[0]), len(x[1])
+    if start == "uniform":
+        return torch.full((m, n), 1 / (m * n), dtype=getattr(torch, x[0].dtype.name), device=run.device)
+    if start == "ssa":
+        sides: tuple[Side, Side] = ("sc", "st")
+        tables = [
+            Expression(values, rows, np.asarray(names[2]), side, "log", values.dtype)
+            for values, rows, side in zip(x, names[:2], sides, strict=True)
+        ]
+        plan = ssa(tables[0], tables[1], Run(run.device, run.seed, progress=False), n_genes=len(names[2]))
+        return torch.as_tensor(plan.matrix, device=run.device).clamp_(min=1e-12).log_()
+    cells, spots = (torch.as_tensor(unit_rows(z_scores(v.copy())), device=run.device) for v in x)
+    return torch.mm(cells, spots.T).mul_(1 / temperature)
+
+
+def _require(sc: Expression, st: Expression, width: int, held: bool, device: str) -> None:
+    m, n = sc.shape[0], st.shape[0]
+    memory.require(
+        np.dtype(sc.dtype).itemsize * ((4 if held else 3) * m * n + 6 * (m + n) * width),
+        f"training a map of {m:,} cells x {n:,} spots",
+        "Map fewer cells at a time, or use fewer genes (n_genes).",
+        device,
+    )
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[torch.Generator]:
+    """Draw from a generator of this seed, and leave the process's own as they were."""
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)
+
+
+def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
+    """Divide the genes at random into those to train on and those held out."""
+    n_held = round(share * len(genes))
+    if share > 0 and min(n_held, len(genes) - n_held) < 2:
+        raise InputError(
+            expected(
+                "at least 2 genes to train on and 2 to hold out",
+                f"{len(genes)} genes, of which validation_genes={share:g} holds out {n_held}",
+                "Raise n_genes, or set validation_genes=0.",
+            )
+        )
+    held = set(np.random.default_rng(seed).permutation(len(genes))[:n_held].tolist())
+    return [g for i, g in enumerate(genes) if i not in held], [g for i, g in enumerate(genes) if i in held]
+
+
+_PAPER: dict[str, Any] = {
+    "hidden": 256,
+    "latent": 128,
+    "pretrain_epochs": 500,
+    "pretrain_patience": 10,
+    "pretrain_batch": 256,
+    "pretrain_rate": 1e-3,
+    "epochs": 100,
+    "rate": 1e-3,
+    "map_rate": 1e-3,
+    "map_optimiser": "adam",
+    "start": "uniform",
+    "summed": "coefficients",
+    "tau": 0.8,
+    "weight_reconstruction": 1.0,
+    "weight_mapping": 1.0,
+    "weight_shrinkage": 1e-3,
+    "weight_similarity": 1.0,
+    "weight_contrast": 1.0,
+    "weight_entropy": 0.0,
+    "validation_genes": 0.0,
+}
+_WIDE = {"hidden": 512, "latent": 256}
+
+
+@register(
+    "come",
+    "contrastive mapping learning (Wei et al.)",
+    presets={
+        "paper": _PAPER,
+        "paper:drosophila": _PAPER | {"epochs": 70},
+        "paper:merfish": _PAPER | _WIDE | {"pretrain_rate": 1e-2, "pretrain_batch": 128, "epochs": 200},
+        "paper:smfish": _PAPER | {"weight_mapping": 10.0, "weight_shrinkage": 1e-2},
+        "paper:starmap": _PAPER | _WIDE | {"epochs": 150},
+        "paper:pdac": _PAPER
+        | {"hidden": 2048, "latent": 256, "pretrain_batch": 128, "epochs": 1000, "weight_contrast": 10.0},
+    },
+    check=check,
+)
+def come(
+    sc: Expression,
+    st: Expression,
+    run: Run,
+    *,
+    labels: str | None = None,
+    st_labels: str | None = None,
+    n_genes: int = 3000,
+    technology: Technology = "auto",
+    hidden: int = 256,
+    latent: int = 128,
+    pretrain_epochs: int = 100,
+    pretrain_patience: int = 10,
+    pretrain_batch: int = 256,
+    pretrain_rate: float = 1e-3,
+    epochs: int = 20,
+    rate: float = 1e-3,
+    map_rate: float = 0.05,
+    map_optimiser: Optimiser = "mirror",
+    start: Start = "correlation",
+    start_temperature: float = 0.2,
+    summed: Summed = "mean",
+    tau: float = 0.8,
+    weight_reconstruction: float = 1.0,
+    weight_mapping: float = 0.03,
+    weight_shrinkage: float = 0.0,
+    weight_similarity: float = 0.03,
+    weight_contrast: float = 0.1,
+    weight_entropy: float = 0.0,
+    validation_genes: float = 0.0,
+    checkpoint: str | None = None,
+) -> Outcome:
+    """Learn the map together with an autoencoder that cells and spots share.
+
+    With E and D the encoder and decoder, H = E(X) and P the softmax of each row of the coefficients C
+    (equation 5), the loss is
+
+        weight_reconstruction (mse(X_st, D(H')) + mse(X_sc, D(H_sc)))              equations 1 to 3
+        + weight_mapping mse(H_st, H') + weight_shrinkage sum C^2                  equation 4
+        + weight_similarity (1 - Sim(X_st, X'))                                    equations 6 and 7
+        + weight_contrast (L_icl + L_ctcl)                                         equations 8 to 10
+        + weight_entropy (mean entropy of the rows of P) / log N,
+
+    H' and X' the cells' H and X summed at every spot as `summed` says.
+
+    Parameters
+    ----------
+    sc
+        Cells x genes, with the types of the cells where `labels` names them.
+    st
+        Spots x genes, with types where `st_labels` names them.
+    run
+        Device, seed (of the autoencoder's start and its batches) and progress.
+    labels
+        Column of the single-cell annotation with the cell types, for equation 8 ("COME+"). None leaves that
+        term out, and the record says so.
+    st_labels
+        Column of the spatial annotation with types of the spots, used in the same way.
+    n_genes
+        How many of the most variable genes of the single-cell data may be used.
+    technology
+        ``"imaging"``: every gene is brought to [0, 1] in each table; ``"sequencing"``: both tables are
+        divided by their largest value; ``"auto"``: imaging if the spatial data has fewer than 2,000 genes.
+    hidden, latent
+        Width of the autoencoder's hidden layer and of the latent rows.
+    pretrain_epochs, pretrain_patience, pretrain_batch, pretrain_rate
+        Most epochs of the autoencoder alone, epochs without a smaller error on held-out rows after which it
+        stops, rows in a batch, learning rate.
+    epochs
+        Steps of the whole model. More is not better: the map over-fits while the loss still falls.
+    rate, map_rate
+        Learning rates (Adam) of the autoencoder, and of C.
+    map_optimiser
+        ``"mirror"``: mirror descent on P; ``"adam"``: Adam on C, as published.
+    start
+        C at the start: ``"correlation"``, rho / start_temperature with rho the correlation of SSA;
+        ``"ssa"``, log P of SSA with its defaults; ``"uniform"``, 1 / (M N) (the paper).
+    start_temperature
+        Softness of the start from the correlation.
+    summed
+        ``"mean"``: by P over its column sums; ``"sum"``: by P; ``"coefficients"``: H by C and X by P, as
+        printed in equations 1, 4 and 6.
+    tau
+        Temperature of the contrastive terms.
+    weight_reconstruction, weight_mapping, weight_shrinkage, weight_similarity
+        What the terms above count; 0 leaves one out.
+    weight_contrast, weight_entropy
+        The same.
+    validation_genes
+        Share of the genes kept from the training; the state kept is the one that predicts them best. 0 trains
+        on all genes and keeps the last state.
+    checkpoint
+        A file to write the state to, every minute and at the end, also after an interruption. If it is
+        there, the training goes on from it, to the result of an uninterrupted one. None writes nothing.
+
+    Returns
+    -------
+    P (cells x spots), the curve of every term, and whether the training was finished.
+    """
+    settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
+    kind, evidence = _technology(st, technology)
+    genes, held_out = _split(selected_genes(sc, st, n_genes), validation_genes, run.seed)
+    _require(sc, st, len(genes) + hidden + latent, bool(held_out), run.device)
+    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    names = (sc.names[cells], st.names[spots], genes)
+    types = _types(sc, cells), _types(st, spots)
+
+    def on_device(values: npt.NDArray[Any]) -> torch.Tensor:
+        return torch.as_tensor(values, device=run.device)
+
+    with torch_threads(), _seeded(run.seed, run.device) as generator:
+        coefficients = _start(start, start_temperature, (x_sc, x_st), names, run)
+        unit_sc, unit_st = _unit_range(x_sc, x_st, kind)
+        tables = Tables(
+            on_device(unit_sc),
+            on_device(unit_st),
+            *(None if t is None else on_device(t) for t in types),
+        )
+        held = None
+        if held_out:
+            held_sc, held_st = log_normalised(sc, held_out)[cells], log_normalised(st, held_out)[spots]
+            held = Held(on_device(held_sc), on_device(held_st))
+        model = Autoencoder(len(genes), hidden, latent).to(run.device, tables.cells.dtype)
+        training = Training(
+            tables,
+            model,
+            coefficients,
+            Weights(**{term: settings[f"weight_{term}"] for term in _TERMS}),
+            summed=summed,
+            optimiser=map_optimiser,
+            rate=rate,
+            map_rate=map_rate,
+            tau=tau,
+            held=held,
+        )
+        file, saved = None, None
+        if checkpoint is not None:
+            run_of = {"seed": run.seed, **settings}
+            del run_of["epochs"], run_of["checkpoint"], run_of["labels"], run_of["st_labels"]
+            inputs = {"start": coefficients, **vars(tables), **(vars(held) if held else {})}
+            file = Checkpoint(checkpoint, fingerprint(inputs, run_of))
+            saved = file.read(run.device)
+        pretraining: list[float] = []
+        finished = False
+        try:
+            if saved is not None:
+                training.restore(saved)
+            else:
+                with reporting("Pretraining", run.progress) as report:
+                    pretraining = pretrain(
+                        model,
+                        torch.cat([tables.cells, tables.spots]),
+                        epochs=pretrain_epochs,
+                        patience=pretrain_patience,
+                        batch=pretrain_batch,
+                        learning_rate=pretrain_rate,
+                        generator=generator,
+                        after_epoch=lambda n, error: report(n, pretrain_epochs, f"error {error:.4g}"),
+                    )
+                training.curves["pretraining"] = pretraining
+            with reporting("Training", run.progress) as report:
+                finished = training.run(epochs, file, report)
+        except KeyboardInterrupt:
+            pass
+        matrix = training.finish().cpu().numpy()
+    if not finished:
+        warnings.warn(
+            f"Training was interrupted after {training.epochs} of {epochs} epochs; the map is that of the "
+            "state so far. With checkpoint= a later call goes on from it.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    ending: dict[str, Any] = {
+        "finished": finished,
+        "epochs": training.epochs,
+        "best_epoch": training.best_epoch,
+        "entropy": training.curves["entropy"][training.best_epoch] if "entropy" in training.curves else 1.0,
+        "losses": {name: np.asarray(values) for name, values in training.curves.items()},
+        "technology": kind,
+        "technology_evidence": evidence,
+        "cell_types": 0 if types[0] is None else int(types[0].max()) + 1,
+        "spot_types": 0 if types[1] is None else int(types[1].max()) + 1,
+        "genes_held_out": np.asarray(held_out, dtype=object),
+    }
+    return Outcome(matrix, cells, spots, genes, ending)
