@@ -16,6 +16,7 @@ Optimiser = Literal["mirror", "adam"]
 _BLOCK = {"cpu": 2**20, "cuda": 2**27}  # elements of a temporary block
 _BETA1, _BETA2 = 0.9, 0.999  # Adam's
 _EPSILON = {"adam": 1e-8, "mirror": 1e-30}
+_FURTHEST = 100.0  # learning rates that an entry of C moves in one step of mirror descent
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Coupling:
         ``"adam"``: Adam on C. ``"mirror"``: the gradient with respect to log P, dL/dP_ij - sum_k P_ik
         dL/dP_ik, that is mirror descent on the rows' simplices, with Adam's first moment, and a second moment
         for each row, the mean under P of the squares. One M x N tensor less, and no entry moves further than
-        its evidence carries it.
+        its evidence carries it, at most 100 learning rates a step.
     learning_rate
         Size of a step.
     shrinkage
@@ -107,7 +108,8 @@ class Coupling:
             entropy -= torch.dot(p.flatten(), c.flatten())
             if self._shrinkage:
                 squares += self.coefficients[rows].square().sum(dtype=torch.float64)
-        return Product(out, mass, home, float(entropy) / (m * math.log(n)), float(squares))
+        # Rounding can leave a sharp map a little below 0.
+        return Product(out, mass, home, max(float(entropy), 0.0) / (m * math.log(n)), float(squares))
 
     def step(
         self, values: torch.Tensor, n_latent: int, gradient: torch.Tensor, mass_gradient: torch.Tensor
@@ -145,7 +147,12 @@ class Coupling:
         correction1, correction2 = 1 - _BETA1**self.steps, 1 - _BETA2**self.steps
         first, second = self.first[rows].lerp_(g, 1 - _BETA1), self.second[rows].lerp_(squares, 1 - _BETA2)
         scale = torch.div(second, correction2, out=squares).sqrt_().add_(_EPSILON[self._optimiser])
-        c.addcdiv_(first, scale, value=-self._learning_rate / correction1)
+        if self._optimiser == "adam":
+            c.addcdiv_(first, scale, value=-self._learning_rate / correction1)
+            return
+        # In a row with all of P at one spot the mean under P of the squares says nothing of the other spots.
+        move = torch.div(first, scale.mul_(correction1), out=g).clamp_(-_FURTHEST, _FURTHEST)
+        c.sub_(move, alpha=self._learning_rate)
 
     def state(self) -> dict[str, Any]:
         """Return all that changes in training."""
