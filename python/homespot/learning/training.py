@@ -88,8 +88,9 @@ class Training:
     def _at_spots(self, product: Product) -> torch.Tensor:
         if self._summed != "mean":
             return product.values
-        # A spot that no cell goes to has sums of 0, whatever they are divided by.
-        return product.values / product.mass.clamp_min(torch.finfo(product.mass.dtype).tiny)[:, None]
+        # A spot that no cell goes to has sums of 0, whatever they are divided by; the gradient is divided
+        # too, and its squares have to stay finite.
+        return product.values / product.mass.clamp_min(torch.finfo(product.mass.dtype).eps)[:, None]
 
     def look(self) -> None:
         """Compute what the next epoch starts from, and score the state on the genes held out."""
@@ -101,6 +102,8 @@ class Training:
         values = torch.cat(known, 1)
         product = self._coupling.product(values, cells.shape[1])
         self._ahead = cells, spots, values, product
+        if len(self.curves.get("entropy", [])) > self.epochs:
+            return  # a restored state: it was noted before it was left
         self._note("entropy", product.entropy)
         if self._held is not None:
             self._validate(self._at_spots(product)[:, -self._held.cells.shape[1] :])
@@ -143,7 +146,7 @@ class Training:
         torch.autograd.backward([cells, spots], [gradients[0] + back, gradients[1]])
         self._optimiser.step()
         for name, (_, value) in found.items():
-            self._note(name, float(value))
+            self._note(name, float(value.detach()))
         if self._weights.shrinkage:
             self._note("shrinkage", product.squares)
         self.epochs += 1
@@ -191,6 +194,8 @@ class Training:
 
     def finish(self) -> torch.Tensor:
         """Return P: of the best state on the genes held out, or else of the last."""
+        if not self.curves.get("entropy"):
+            self.look()  # interrupted before the first epoch
         if self._best is None:
             self.best_epoch = self.epochs
         else:
