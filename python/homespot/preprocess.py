@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
 from .checks import one_of
@@ -88,7 +89,7 @@ def _checked_labels(labels: Any, names: npt.NDArray[np.str_], side: Side) -> npt
         raise InputError(
             expected(f"one label for each of the {len(names)} {row}s", str(given.size), "Label every one.")
         )
-    missing = np.array([label is None or label != label for label in given.tolist()])
+    missing = pd.isna(given)
     if missing.any():
         raise InputError(
             expected(
