@@ -7,6 +7,7 @@ import os
 import pickle
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,18 @@ class Checkpoint:
         if not self._path.exists():
             return None
         try:
-            stored = torch.load(self._path, map_location=device, weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # of pickles by others, refused below
+                stored = torch.load(self._path, map_location=device, weights_only=True)
             run, state = stored["run"], stored["state"]
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except (
+            OSError,
+            RuntimeError,
+            LookupError,
+            ValueError,
+            TypeError,
+            EOFError,
+            pickle.PickleError,
+        ) as error:
             raise InputError(
                 expected("a checkpoint", f"{str(self._path)!r}, which is none", "Name another file.")
             ) from error
