@@ -70,6 +70,15 @@ def check(**settings: Any) -> None:
             expected("a term of the data to count", "all of their weights 0", "Raise one of weight_*.")
         )
     within("validation_genes", settings["validation_genes"], 0, 0.5)
+    wants_adam = settings["summed"] == "coefficients" or settings["weight_shrinkage"] > 0
+    if wants_adam and settings["map_optimiser"] != "adam":
+        raise InputError(
+            expected(
+                "map_optimiser to be 'adam' where summed is 'coefficients' or weight_shrinkage is above 0",
+                repr(settings["map_optimiser"]),
+                "Use map_optimiser='adam'.",
+            )
+        )
 
 
 def _technology(st: Expression, stated: Technology) -> tuple[str, str]:
@@ -144,10 +153,14 @@ def _require(sc: Expression, st: Expression, width: int, held: bool, device: str
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[torch.Generator]:
-    """Draw from a generator of this seed, and leave the process's own as they were."""
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(seed)
+def _seeded(seed: int) -> Iterator[torch.Generator]:
+    """Draw from a generator of this seed, and leave the process's own as they were.
+
+    All is drawn on the CPU; torch.manual_seed would seed every GPU too.
+    """
+    seed %= 2**64
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
 
 
@@ -315,7 +328,7 @@ def come(
     def on_device(values: npt.NDArray[Any]) -> torch.Tensor:
         return torch.as_tensor(values, device=run.device)
 
-    with torch_threads(), _seeded(run.seed, run.device) as generator:
+    with torch_threads(), torch.enable_grad(), _seeded(run.seed) as generator:
         coefficients = _start(start, start_temperature, (x_sc, x_st), names, run)
         unit_sc, unit_st = _unit_range(x_sc, x_st, kind)
         tables = Tables(
@@ -344,9 +357,23 @@ def come(
         if checkpoint is not None:
             run_of = {"seed": run.seed, **settings}
             del run_of["epochs"], run_of["checkpoint"], run_of["labels"], run_of["st_labels"]
-            inputs = {"start": coefficients, **vars(tables), **(vars(held) if held else {})}
+            # The logarithms stand for the start, too: it is made of them, and is M x N.
+            logs = {"log_cells": torch.as_tensor(x_sc), "log_spots": torch.as_tensor(x_st)}
+            inputs = {
+                **logs,
+                **vars(tables),
+                **{f"held_{k}": v for k, v in (vars(held) if held else {}).items()},
+            }
             file = Checkpoint(checkpoint, fingerprint(inputs, run_of))
             saved = file.read(run.device)
+            if saved is not None and saved["epochs"] > epochs:
+                raise InputError(
+                    expected(
+                        f"a checkpoint of {epochs} epochs at most",
+                        f"one of {saved['epochs']} in {checkpoint!r}",
+                        "Raise epochs, or name another file.",
+                    )
+                )
         pretraining: list[float] = []
         finished = False
         try:
