@@ -98,24 +98,41 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
   }))
 }
 
+# How the solver ended, in words: of a method that iterates to a tolerance, of
+# one that trains for a number of epochs, or of one that does neither.
+.ending <- function(solver) {
+  if (isTRUE(solver$converged)) {
+    ", converged"
+  } else if (isFALSE(solver$converged)) {
+    ", NOT converged"
+  } else if (is.null(solver$finished)) {
+    ""
+  } else if (!solver$finished) {
+    sprintf(", INTERRUPTED after %s", .epochs(solver$epochs))
+  } else if (solver$best_epoch < solver$epochs) {
+    sprintf(
+      ", trained for %s, best after %d", .epochs(solver$epochs),
+      solver$best_epoch
+    )
+  } else {
+    sprintf(", trained for %s", .epochs(solver$epochs))
+  }
+}
+
+.epochs <- function(n) {
+  sprintf(ngettext(n, "%d epoch", "%d epochs"), n)
+}
+
 setMethod("show", "CellMapping", function(object) {
   callNextMethod()
   info <- mappingInfo(object)
   method <- if (is.null(info$method)) "unknown" else info$method
-  solver <- info$solver
-  ended <- if (isTRUE(solver$converged)) {
-    ", converged"
-  } else if (isFALSE(solver$converged)) {
-    ", NOT converged"
-  } else {
-    ""
-  }
   left <- rowData(object)[[.keys$LEFT_OVER]]
   cat(sprintf(
     "mapping: %d cells (rows) x %d spots (columns), %s\n",
     nrow(object), ncol(object), class(.mapping(object))[1L]
   ))
-  cat(sprintf("method: %s%s\n", method, ended))
+  cat(sprintf("method: %s%s\n", method, .ending(info$solver)))
   if (length(left)) {
     cat(sprintf(
       "left over: %.4g on average, %.4g at most\n", mean(left), max(left)

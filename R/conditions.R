@@ -54,16 +54,6 @@
   }
 }
 
-.checkFlag <- function(x, name) {
-  if (!isTRUEorFALSE(x)) {
-    .refuse(
-      sprintf("`%s` to be TRUE or FALSE", name), .describe(x),
-      "Give one of these."
-    )
-  }
-  x
-}
-
 .checkString <- function(x, name) {
   if (!is.character(x) || length(x) != 1L || is.na(x)) {
     .refuse(

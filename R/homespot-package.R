@@ -15,6 +15,7 @@
 #' @importFrom BiocGenerics cbind rbind t unlist
 #' @importFrom Matrix colSums rowSums
 #' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
+#' @importFrom rlang .data
 #' @importFrom S4Vectors DataFrame isTRUEorFALSE make_zero_col_DFrame metadata
 #'   metadata<- setValidity2
 #' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-

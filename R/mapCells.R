@@ -17,15 +17,25 @@
 #' @param method Name of the method: `"ssa"` (entropic optimal transport on
 #'   the correlation of expression: D = 1 - rho,
 #'   K = exp(-D / (regularisation max D)), T = diag(a) K diag(b) with given row
-#'   and column sums, P = T with every row divided by its sum) or
-#'   `"correlation"`, the row softmax of the correlation, which is the
-#'   yardstick.
+#'   and column sums, P = T with every row divided by its sum), `"come"`
+#'   (contrastive mapping learning: P is the softmax of every row of the
+#'   coefficients that are learned together with an autoencoder of cells and
+#'   spots), or `"correlation"`, the row softmax of the correlation, which is
+#'   the yardstick.
 #' @param ... Parameters of the method, with dots where Python has
 #'   underscores: `regularisation = 0.05`, `n.genes = 2000`,
-#'   `relax.spots = 0.5`; see [methodParameters()].
+#'   `relax.spots = 0.5`; for `"come"` also `labels` and `st.labels`, the
+#'   columns of `colData(sc)` and `colData(st)` with the types of the cells and
+#'   of the spots.
+#'   `NULL` leaves out what may be left out.
+#'   [methodParameters()] has all of them with their defaults and says what
+#'   they are.
 #' @param preset Name of a set of the method's parameters, for example
 #'   `"paper"`; parameters given by name go over it.
 #'   `NULL`: none.
+#'   `"come"` has one for each data set of its paper as well:
+#'   `"paper:drosophila"`, `"paper:merfish"`, `"paper:smfish"`,
+#'   `"paper:starmap"` and `"paper:pdac"`.
 #' @param sc.assay.type,st.assay.type Name of the assay with the expression.
 #'   `NULL`: `"counts"` if there, else the first.
 #' @param sc.scale,st.scale What the numbers are: `"counts"` (are then
@@ -45,7 +55,10 @@
 #'   R's own generator is neither used nor changed.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"cuda:<index>"`.
 #' @param progress `TRUE` for a bar, `FALSE` for none, `NULL` for a bar in
-#'   interactive sessions, or a function of (done, total, note).
+#'   interactive sessions, `"log"` for a line of JSON for every step to stderr
+#'   (`step`, `done`, `total` and `note`), for machines, or a function of
+#'   (done, total, note).
+#'   Work of several stages, as that of `"come"`, counts each by itself.
 #'
 #' @return A [CellMapping-class] of M cells by N spots, less those that were
 #'   dropped with a warning: P, the cells' and the spots' annotation, and the
@@ -62,19 +75,34 @@
 #' Warnings have the class `homespot_data_warning` (something was dropped) or
 #' `homespot_convergence_warning`.
 #'
+#' @section Interruption:
+#' Ctrl-C (Esc in RStudio) while `"come"` is in training ends it after the epoch
+#' under way.
+#' The result is a map all the same, that of the state so far, with a
+#' warning of class `homespot_convergence_warning`, and
+#' `mappingInfo(map)$solver$finished` is `FALSE`.
+#' With `checkpoint`, a later call goes on from there.
+#'
 #' @references
 #' Wei X et al. (2025). COME: contrastive mapping learning for spatial
 #' reconstruction of single-cell RNA sequencing data. Bioinformatics, btaf083.
 #'
 #' Tran et al. SSA: single-cell and spatial transcriptomics alignment.
 #'
-#' @seealso [placeCells()] and [addMapping()] for what follows.
+#' @seealso [placeCells()] and [addMapping()] for what follows,
+#'   [plotLosses()] for a map by `"come"`.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
 #' map <- mapCells(demo$sc, demo$st, method = "ssa")
 #' map
 #' head(homeSpot(map))
+#'
+#' # Few genes, narrow layers and few epochs, to be quick.
+#' mapCells(demo$sc, demo$st,
+#'   method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
+#'   latent = 16, epochs = 2
+#' )
 #'
 #' @name mapCells
 #' @aliases mapCells
@@ -121,16 +149,23 @@ setGeneric(
   # Before anything is converted: reticulate would start a Python of its own
   # choice.
   .core()
-  parameters <- .methodArguments(method, list(...))
+  given <- .methodArguments(method, list(...))
+  scLabels <- .labels(sc, scSide$data, "sc", given)
+  stLabels <- .labels(st, stSide$data, "st", given)
   value <- .call(
     "map_cells",
-    .table(scSide, "sc", sc.scale, dtype),
-    .table(stSide, "st", st.scale, dtype),
+    .table(scSide, "sc", sc.scale, dtype, scLabels),
+    .table(stSide, "st", st.scale, dtype, stLabels),
     method,
-    preset = preset, k_best = k.best, seed = seed,
-    device = device, parameters = parameters,
+    preset = preset, k_best = k.best, seed = seed, device = device,
+    parameters = do.call(reticulate::dict, c(given, list(convert = FALSE))),
     progress = .progress(progress, "Mapping")
   )
+  .mapOf(value, scSide, stSide, coords)
+}
+
+# What the core found, as a map with the annotation of both sides.
+.mapOf <- function(value, scSide, stSide, coords) {
   cells <- .toR(value$get("cells")) + 1L
   spots <- .toR(value$get("spots")) + 1L
   cellData <- scSide$data[cells, , drop = FALSE]
@@ -218,17 +253,17 @@ setMethod("mapCells", "ANY", .mapCells)
 }
 
 # A checked table of the core: Python object.
-.table <- function(side, which, scale, dtype) {
+.table <- function(side, which, scale, dtype, labels) {
   .call(
     "table", .toPython(side$values), side$names, side$genes, which, scale,
-    dtype
+    dtype, labels
   )
 }
 
 # The method's own parameters, by their Python names and types.
 .methodArguments <- function(method, given) {
   if (length(given) == 0L) {
-    return(reticulate::dict(convert = FALSE))
+    return(given)
   }
   known <- .toR(.call("method_parameters", method))
   named <- names(given)
@@ -258,7 +293,7 @@ setMethod("mapCells", "ANY", .mapCells)
     }
     if (is.integer(default)) .whole(value) else value
   }, given, known[names(given)], names(given))
-  do.call(reticulate::dict, c(given, list(convert = FALSE)))
+  given
 }
 
 #' The parameters of a method
@@ -267,6 +302,78 @@ setMethod("mapCells", "ANY", .mapCells)
 #'
 #' @return The method's own parameters with their defaults, a named list, as
 #'   [mapCells()] takes them; for `NULL` a list of such, named by method.
+#'   A parameter that is left out unless given is `NULL`.
+#'
+#' @section Parameters of COME:
+#' With E and D the encoder and decoder, H = E(X), and P the softmax of each row
+#' of the coefficients C (equation 5 of the paper), `method = "come"` minimises
+#'
+#' ```
+#'   weight.reconstruction (mse(X_st, D(H')) + mse(X_sc, D(H_sc)))   eq. 1 to 3
+#' + weight.mapping mse(H_st, H') + weight.shrinkage sum C^2         eq. 4
+#' + weight.similarity (1 - Sim(X_st, X'))                           eq. 6, 7
+#' + weight.contrast (L_icl + L_ctcl)                                eq. 8 to 10
+#' + weight.entropy (mean entropy of the rows of P) / log N,
+#' ```
+#'
+#' H' and X' the cells' H and X summed at every spot as `summed` says.
+#'
+#' \describe{
+#'   \item{\code{labels}}{
+#'     Column of \code{colData(sc)} with the cell types, for equation 8
+#'     ("COME+").
+#'     \code{NULL} leaves that term out, and the record says so.}
+#'   \item{\code{st.labels}}{
+#'     Column of \code{colData(st)} with types of the spots, used in the same
+#'     way.}
+#'   \item{\code{n.genes}}{
+#'     How many of the most variable genes of the single-cell data may be used.}
+#'   \item{\code{technology}}{
+#'     \code{"imaging"}: every gene is brought to \[0, 1\] in each table;
+#'     \code{"sequencing"}: both tables are divided by their largest value;
+#'     \code{"auto"}: imaging if the spatial data has fewer than 2,000 genes.}
+#'   \item{\code{hidden}, \code{latent}}{
+#'     Width of the autoencoder's hidden layer and of the latent rows.}
+#'   \item{\code{pretrain.epochs}, \code{pretrain.patience},
+#'   \code{pretrain.batch}, \code{pretrain.rate}}{
+#'     Most epochs of the autoencoder alone, epochs without a smaller error on
+#'     held-out rows after which it stops, rows in a batch, learning rate.}
+#'   \item{\code{epochs}}{
+#'     Steps of the whole model.
+#'     More is not better: the map over-fits while the loss still falls.}
+#'   \item{\code{rate}, \code{map.rate}}{
+#'     Learning rates (Adam) of the autoencoder, and of C.}
+#'   \item{\code{map.optimiser}}{
+#'     \code{"mirror"}: mirror descent on P; \code{"adam"}: Adam on C, as
+#'     published.}
+#'   \item{\code{start}}{
+#'     C at the start: \code{"correlation"}, rho / \code{start.temperature}
+#'     with rho the correlation of SSA; \code{"ssa"}, log P of SSA with its
+#'     defaults; \code{"uniform"}, 1 / (M N) (the paper).}
+#'   \item{\code{start.temperature}}{
+#'     Softness of the start from the correlation.}
+#'   \item{\code{summed}}{
+#'     \code{"mean"}: by P over its column sums; \code{"sum"}: by P;
+#'     \code{"coefficients"}: H by C and X by P, as printed in equations 1, 4
+#'     and 6.}
+#'   \item{\code{tau}}{
+#'     Temperature of the contrastive terms.}
+#'   \item{\code{weight.reconstruction}, \code{weight.mapping},
+#'   \code{weight.shrinkage}, \code{weight.similarity}, \code{weight.contrast},
+#'   \code{weight.entropy}}{
+#'     What the terms above count; 0 leaves one out.}
+#'   \item{\code{validation.genes}}{
+#'     Share of the genes kept from the training; the state kept is the one
+#'     that predicts them best.
+#'     0 trains on all genes and keeps the last state.}
+#'   \item{\code{checkpoint}}{
+#'     A file to write the state to, every minute and at the end, also after an
+#'     interruption.
+#'     If it is there, the training goes on from it, to the result of an
+#'     uninterrupted one.
+#'     \code{NULL} writes nothing.
+#'     Python reads what R wrote, and R what Python wrote.}
+#' }
 #'
 #' @examplesIf homespot::hasPython()
 #' str(methodParameters("ssa"))

@@ -1,5 +1,6 @@
 # The progress of long work: a bar of cli where someone is looking, else
-# nothing; or a function of the user's.
+# nothing; "log", which the core writes itself, since it knows the name of each
+# step; or a function of the user's.
 .progress <- function(progress, what, envir = parent.frame()) {
   if (is.function(progress)) {
     return(reticulate::r_to_py(progress, convert = TRUE))
@@ -7,7 +8,16 @@
   if (is.null(progress)) {
     progress <- interactive()
   }
-  if (!.checkFlag(progress, "progress")) {
+  if (identical(progress, "log")) {
+    return(progress)
+  }
+  if (!isTRUEorFALSE(progress)) {
+    .refuse(
+      "`progress` to be TRUE, FALSE, NULL, 'log' or a function",
+      .describe(progress), "Use one of these."
+    )
+  }
+  if (!progress) {
     return(FALSE)
   }
   bar <- cli::cli_progress_bar(
@@ -15,7 +25,10 @@
     total = NA, format = paste(
       "{cli::pb_name}{cli::pb_spin} {cli::pb_current}/{cli::pb_total}",
       "{cli::pb_status}"
-    ), .envir = envir, clear = TRUE
+    ), .envir = envir, clear = TRUE,
+    # A method may have several stages, each with a total of its own: the bar
+    # is not over where the first one is.
+    auto_terminate = FALSE
   )
   reticulate::r_to_py(function(done, total, note) {
     cli::cli_progress_update(

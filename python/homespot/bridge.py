@@ -173,10 +173,15 @@ def table(
     side: Side,
     scale: Scale | Literal["auto"] = "auto",
     dtype: str = "float32",
+    labels: dict[str, Any] | None = None,
 ) -> Expression:
-    """Check an expression table; `matrix` is cells x genes or spots x genes, dense or CSR."""
+    """Check an expression table; `matrix` is cells x genes or spots x genes, dense or CSR.
+
+    `labels` is a column with the type of every row, as columns cross (below), or None.
+    """
     one_of("dtype", dtype, ("float32", "float64"))
-    return Expression(matrix, _strings(names), _strings(genes), side, scale, np.dtype(dtype))
+    types = None if labels is None else _plain_column(labels)
+    return Expression(matrix, _strings(names), _strings(genes), side, scale, np.dtype(dtype), types)
 
 
 def _plain_matrix(matrix: Any) -> dict[str, Any]:
@@ -310,6 +315,12 @@ def _read_column(column: dict[str, Any]) -> Any:
         whole = np.where(missing, 0, values).astype(np.int64)
         return pd.arrays.IntegerArray(whole, missing) if missing.any() else whole
     return values
+
+
+def _plain_column(column: dict[str, Any]) -> npt.NDArray[np.object_]:
+    """Read a column as plain values, None where one is missing."""
+    values = pd.Series(_read_column(column))
+    return values.astype(object).where(values.notna(), None).to_numpy()
 
 
 def _write_column(column: pd.Series[Any]) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+#' The losses of a training
+#'
+#' One panel for each term of the loss, in the order of its work: the
+#' autoencoder's error before the training, the terms that were trained on,
+#' and what only describes the map (the entropy of its rows, and where genes
+#' were held out how well it predicts them).
+#'
+#' @param map A [CellMapping-class] made by a method that trains, such as
+#'   `"come"`.
+#'
+#' @return A ggplot of `epoch` against `value`, with one panel for each
+#'   `term`; these are the columns of its data.
+#'   Every panel has its own scales, since the terms differ by orders of
+#'   magnitude and the autoencoder has epochs of its own.
+#'   Values are as they were measured, before they are weighted.
+#'   Where genes were held out, a dashed line marks the epoch that was kept.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the map has no losses, and
+#' `homespot_dependency_error` if ggplot2 is not installed.
+#'
+#' @seealso [mapCells()]; `mappingInfo(map)$solver$losses` has the numbers.
+#'
+#' @examplesIf homespot::hasPython() && rlang::is_installed("ggplot2")
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st,
+#'   method = "come", n.genes = 100, hidden = 32, latent = 16, epochs = 5
+#' )
+#' plotLosses(map)
+#'
+#' @export
+plotLosses <- function(map) {
+  .requireMapping(map)
+  solver <- mappingInfo(map)$solver
+  if (!length(solver$losses)) {
+    .refuse(
+      "a map with the losses of a training",
+      sprintf("a map by method '%s' without", .methodOf(map)),
+      "Use a map by mapCells(method = \"come\")."
+    )
+  }
+  .requirePackage("ggplot2", "plots")
+  data <- .lossTable(solver$losses)
+  plot <- ggplot2::ggplot(data, ggplot2::aes(.data$epoch, .data$value)) +
+    ggplot2::geom_line(colour = "grey60") +
+    ggplot2::geom_point(size = 1) +
+    ggplot2::facet_wrap("term", scales = "free") +
+    ggplot2::scale_x_continuous(breaks = .wholeBreaks) +
+    ggplot2::labs(x = "epoch", y = NULL) +
+    ggplot2::theme_bw()
+  if ("validation" %in% names(solver$losses)) {
+    kept <- data[data$term != "pretraining" & data$epoch == solver$best_epoch, ]
+    plot <- plot + ggplot2::geom_vline(
+      ggplot2::aes(xintercept = .data$epoch), kept,
+      linetype = "dashed"
+    )
+  }
+  plot
+}
+
+# Of states: the first is that before the first epoch.
+.stateTerms <- c("entropy", "validation")
+
+.lossTable <- function(losses) {
+  terms <- names(losses)
+  order <- c(
+    intersect("pretraining", terms),
+    sort(setdiff(terms, c("pretraining", .stateTerms)), method = "radix"),
+    intersect(.stateTerms, terms)
+  )
+  lengths <- lengths(losses[order])
+  first <- ifelse(order %in% .stateTerms, 0L, 1L)
+  data.frame(
+    term = factor(
+      rep(.spaced(order), lengths), levels = .spaced(order)
+    ),
+    epoch = unlist(Map(
+      function(from, n) from + seq_len(n) - 1L, first, lengths
+    ), use.names = FALSE),
+    value = unlist(lapply(losses[order], as.vector), use.names = FALSE)
+  )
+}
+
+.spaced <- function(names) {
+  gsub("_", " ", names, fixed = TRUE)
+}
+
+.wholeBreaks <- function(limits) {
+  breaks <- pretty(limits, n = 4L)
+  breaks[breaks == round(breaks)]
+}
+
+.methodOf <- function(map) {
+  method <- mappingInfo(map)$method
+  if (is.null(method)) "unknown" else method
+}
+
+.requirePackage <- function(package, purpose) {
+  if (!requireNamespace(package, quietly = TRUE)) {
+    .refuse(
+      sprintf("the R package %s, for %s", package, purpose),
+      "that it is not installed",
+      sprintf("Install it: install.packages(\"%s\").", package),
+      "homespot_dependency_error"
+    )
+  }
+}
