@@ -1,4 +1,4 @@
-"""COME's losses written out with autograd, the peer in `training.py`: one statement an equation, nothing saved.
+"""COME's losses written out with autograd, the peer in `training.py`: one statement an equation.
 
 ``joint=True`` takes the contrastive terms from one (M + N) x (M + N) similarity with masks, which is how the
 published implementation is built; ``joint=False`` from an M x M and an M x N one.

@@ -1,0 +1,156 @@
+"""COME beside SSA and the correlation: genes in space, places, types per spot, on all data sets that fit.
+
+Genes: Drosophila (the given folds, five random partitions of the genes; COME with three seeds each), and in
+three folds seqfish_cortex_tasic, pdac_moncada and the semi-simulated tissues. Differences are paired over the
+partitions, each the median over the genes, with their 95 % interval. Every map is read as the weighted mean
+of the cells at a spot. Places: as in `placement.py`, read by the default, the median. Types: as in
+`deconvolution.py`.
+
+    python benchmarks/accuracy.py [genes] [tissues] [places]      all of them, or those named
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from _common import print_table, write_csv
+from genes import cross_validate, other_tissues, random_folds
+from placement import SETS, error, interval
+
+import homespot as hs
+
+Run = tuple[str, dict[str, Any]]
+
+# "Switched off": COME's run with every loss left out is its start, the softmax of the correlation.
+OFF = {"map_rate": 1e-12, "epochs": 1, "pretrain_epochs": 1}
+RUNS: dict[str, Run] = {
+    "correlation": ("correlation", {}),
+    "ssa, defaults": ("ssa", {}),
+    "ssa, preset genes": ("ssa", {"preset": "genes"}),
+    "come, every loss switched off": ("come", OFF),
+    "come, defaults": ("come", {}),
+}
+PLACED: dict[str, Run] = {
+    "correlation": ("correlation", {}),
+    "ssa, defaults": ("ssa", {}),
+    "come, preset places": ("come", {"preset": "places"}),
+    "come, defaults": ("come", {}),
+}
+SCORES = {"mean PCC": "pcc", "SSIM": "ssim", "RMSE": "rmse", "JSD": "jsd"}
+SEEDS = (0, 1, 2)
+
+
+def summary(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the median PCC over the genes, and the means of all scores."""
+    means = scores.mean()
+    return {
+        "median PCC": float(scores["pcc"].median()),
+        **{name: float(means[column]) for name, column in SCORES.items()},
+    }
+
+
+def drosophila() -> list[dict[str, object]]:
+    """Score every run on every partition of Drosophila's genes."""
+    data = hs.datasets.load("drosophila")
+    sc, st = data["sc"], data["st"]
+    given = pd.read_csv(hs.datasets.folder("drosophila") / "folds_kfold10_sorted.csv", keep_default_na=False)
+    partitions = {"given": [fold["gene"].tolist() for _, fold in given.groupby("fold")]}
+    partitions |= {f"seed {seed}": random_folds(st.var_names.tolist(), 10, seed) for seed in range(1, 6)}
+    rows: list[dict[str, object]] = []
+    for seed in SEEDS:
+        for name, folds in partitions.items():
+            for run, (method, settings) in RUNS.items():
+                if seed > 0 and run != "come, defaults":  # the others draw nothing
+                    continue
+                tables, seconds = cross_validate(sc, st, folds, method, {**settings, "seed": seed})
+                row = {"folds": name, "run": run, "seed": seed, **summary(tables["mean"])}
+                rows.append({**row, "seconds a fold": seconds})
+                print(row, flush=True)
+    return rows
+
+
+def genes() -> None:
+    """Drosophila: the scores of every partition, their spread, and the paired differences."""
+    rows = drosophila()
+    print(f"Written to {write_csv('accuracy_drosophila', rows)}")
+    frame = pd.DataFrame(rows)
+    names = ["median PCC", *SCORES]
+    by_partition = frame.groupby(["run", "folds"], sort=False)[names].mean()
+    lines: list[dict[str, object]] = []
+    for run in RUNS:
+        found = by_partition.loc[run]
+        line: dict[str, object] = {"run": run}
+        for score in names:
+            mine = frame.loc[frame["run"] == run, score]
+            line[score] = f"{mine.median():.3f} ({mine.min():.3f} to {mine.max():.3f})"
+        for other in ("correlation", "ssa, defaults"):
+            differences = (found - by_partition.loc[other])["median PCC"].tolist()
+            mean, half = interval(differences) if run != other else (0.0, 0.0)
+            line[f"median PCC minus {other}"] = f"{mean:+.3f} ± {half:.3f}"
+        lines.append(line)
+    print_table(lines)
+    print(f"Written to {write_csv('accuracy_genes', lines)}")
+
+
+def tissues() -> None:
+    """Score genes in space on the other tissues, in three folds."""
+    rows: list[dict[str, object]] = []
+    for name, sc, st, scale in other_tissues():
+        shared = [gene for gene in st.var_names if gene in set(sc.var_names)]
+        folds = random_folds(shared, 3, 0)
+        for run, (method, settings) in RUNS.items():
+            tables, seconds = cross_validate(sc, st[:, shared], folds, method, settings, scale)
+            row = {"data": name, "run": run, **summary(tables["mean"]), "seconds a fold": seconds}
+            rows.append(row)
+            print(row, flush=True)
+    print_table(rows)
+    print(f"Written to {write_csv('accuracy_tissues', rows)}")
+
+
+def places() -> None:
+    """Score places: mean error in pitches on ten parts of each tissue, less the correlation's."""
+    errors: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for name in SETS:
+        cells = hs.datasets.load(name)["st"]
+        for condition in ("clean", "leak"):
+            for part in range(10):
+                sc, st = hs.simulate_spots(cells, part=part, leave_out=condition == "clean", seed=2)
+                pitch = st.uns["homespot"]["pitch"]
+                for run, (method, settings) in PLACED.items():
+                    mapping = hs.map_cells(sc, st, method, progress=False, **settings)
+                    errors[name, condition, run].append(error(mapping, sc, pitch, "median")[0])
+                    if run == "correlation":
+                        argmax = error(mapping, sc, pitch, "argmax")[0]
+                        errors[name, condition, "correlation, argmax"].append(argmax)
+    rows: list[dict[str, object]] = []
+    for (name, condition, run), values in errors.items():
+        row: dict[str, object] = {"tissue": name, "condition": condition, "run": run}
+        row["mean error"] = float(np.mean(values))
+        for yardstick in ("correlation, argmax", "correlation"):
+            pairs = zip(values, errors[name, condition, yardstick], strict=True)
+            mean, half = interval([a - b for a, b in pairs]) if run != yardstick else (0.0, 0.0)
+            row[f"minus {yardstick}"] = f"{mean:+.3f} ± {half:.3f}"
+        rows.append(row)
+    print_table(rows)
+    print(f"Written to {write_csv('accuracy_places', rows)}")
+
+
+PARTS = {"genes": genes, "tissues": tissues, "places": places}
+
+
+def main() -> None:
+    """Run the parts named, or all."""
+    if "HOMESPOT_DATA" not in os.environ:
+        print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
+        return
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
+
+
+if __name__ == "__main__":
+    main()
