@@ -102,7 +102,7 @@ def _checked_labels(labels: Any, names: npt.NDArray[np.str_], side: Side) -> npt
     n_types = len(np.unique(text))
     if n_types < 2:
         raise InputError(
-            expected(f"{row}s of two types or more", f"only {text[0]!r}", "Leave the labels out.")
+            expected(f"{row}s of two types or more", f"only {str(text[0])!r}", "Leave the labels out.")
         )
     if n_types == len(text):
         raise InputError(
