@@ -148,7 +148,7 @@ class Expression:
     side: Side = "sc"
     scale: Scale | Literal["auto"] = "auto"
     dtype: npt.DTypeLike = np.float32
-    labels: npt.NDArray[np.str_] | None = None
+    labels: npt.NDArray[Any] | None = None
     evidence: str = field(default="as stated", init=False)
 
     def __post_init__(self) -> None:

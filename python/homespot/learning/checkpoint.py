@@ -49,28 +49,28 @@ class Checkpoint:
     """
 
     def __init__(self, path: str, run: str) -> None:
-        self._path, self._run = Path(path), run
+        self.path, self._run = Path(path), run
         self._written = time.monotonic()
         self._check_writable()
 
     def _check_writable(self) -> None:
-        folder = self._path.parent
-        if self._path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        folder = self.path.parent
+        if self.path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(
                 expected(
                     "checkpoint to name a file in a folder that can be written to",
-                    repr(str(self._path)),
+                    repr(str(self.path)),
                     "Make the folder, or name another.",
                 )
             )
 
     def read(self, device: str) -> dict[str, Any] | None:
         """Return the state in the file; None if there is no file yet."""
-        if not self._path.exists():
+        if not self.path.exists():
             return None
         try:
             with warnings.catch_warnings(action="ignore"):  # of pickles by others, refused below
-                stored = torch.load(self._path, map_location=device, weights_only=True)
+                stored = torch.load(self.path, map_location=device, weights_only=True)
             run, state = stored["run"], stored["state"]
         except (
             OSError,
@@ -82,13 +82,13 @@ class Checkpoint:
             pickle.PickleError,
         ) as error:
             raise InputError(
-                expected("a checkpoint", f"{str(self._path)!r}, which is none", "Name another file.")
+                expected("a checkpoint", f"{str(self.path)!r}, which is none", "Name another file.")
             ) from error
         if run != self._run:
             raise InputError(
                 expected(
                     "a checkpoint of the same data, settings and seed",
-                    f"one of another run in {str(self._path)!r}",
+                    f"one of another run in {str(self.path)!r}",
                     "Name another file, or remove this one to start anew.",
                 )
             )
@@ -102,11 +102,11 @@ class Checkpoint:
 
     def write(self, state: dict[str, Any]) -> None:
         """Write the state."""
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}-")
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
         try:
             with os.fdopen(handle, "wb") as file:
                 torch.save({"run": self._run, "state": state}, file)
-            Path(name).replace(self._path)
+            Path(name).replace(self.path)
         finally:
             Path(name).unlink(missing_ok=True)
         self._written = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -112,44 +113,110 @@ def _types(table: Expression, rows: Rows) -> npt.NDArray[np.intp] | None:
         raise InputError(
             expected(
                 f"cells or spots of two types or more with expression in {table.side}",
-                f"only {table.labels[rows][0]!r}",
+                f"only {str(table.labels[rows][0])!r}",
                 "Leave the labels out, or use more genes (n_genes).",
             )
         )
     return codes
 
 
-def _start(
-    start: Start,
-    temperature: float,
-    x: tuple[Floats, Floats],
-    names: tuple[Names, Names, list[str]],
-    run: Run,
-) -> torch.Tensor:
-    """Return C at the start (cells x spots) from log values; `names` are of cells, spots and genes."""
-    m, n = len(x[0]), len(x[1])
+@dataclass(frozen=True)
+class _Data:
+    """What is trained on: rows and genes used, log values of both tables, what the record says of them."""
+
+    cells: Rows
+    spots: Rows
+    names: tuple[Names, Names]
+    genes: list[str]
+    logs: tuple[Floats, Floats]
+    tables: Tables
+    held: Held | None
+    described: dict[str, Any]
+
+
+def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> _Data:
+    """Select genes, rows and types, and bring the tables to what the model takes."""
+
+    def on_device(values: npt.NDArray[Any] | None) -> torch.Tensor | None:
+        return None if values is None else torch.as_tensor(values, device=run.device)
+
+    kind, evidence = _technology(st, settings["technology"])
+    genes = selected_genes(sc, st, settings["n_genes"])
+    genes, held_out = _split(genes, settings["validation_genes"], run.seed)
+    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    types = _types(sc, cells), _types(st, spots)
+    units = (torch.as_tensor(x, device=run.device) for x in _unit_range(x_sc, x_st, kind))
+    held = None
+    if held_out:
+        sides = (log_normalised(sc, held_out)[cells], log_normalised(st, held_out)[spots])
+        held = Held(*(torch.as_tensor(x, device=run.device) for x in sides))
+    described = {
+        "technology": kind,
+        "technology_evidence": evidence,
+        "cell_types": 0 if types[0] is None else int(types[0].max()) + 1,
+        "spot_types": 0 if types[1] is None else int(types[1].max()) + 1,
+        "genes_held_out": np.asarray(held_out, dtype=object),
+    }
+    tables = Tables(*units, *map(on_device, types))
+    return _Data(
+        cells, spots, (sc.names[cells], st.names[spots]), genes, (x_sc, x_st), tables, held, described
+    )
+
+
+def _start(start: Start, temperature: float, data: _Data, run: Run) -> torch.Tensor:
+    """Return C at the start (cells x spots)."""
+    m, n = len(data.cells), len(data.spots)
     if start == "uniform":
-        return torch.full((m, n), 1 / (m * n), dtype=getattr(torch, x[0].dtype.name), device=run.device)
+        return torch.full((m, n), 1 / (m * n), dtype=data.tables.cells.dtype, device=run.device)
     if start == "ssa":
         sides: tuple[Side, Side] = ("sc", "st")
-        tables = [
-            Expression(values, rows, np.asarray(names[2]), side, "log", values.dtype)
-            for values, rows, side in zip(x, names[:2], sides, strict=True)
-        ]
-        plan = ssa(tables[0], tables[1], Run(run.device, run.seed, progress=False), n_genes=len(names[2]))
+        sc, st = (
+            Expression(values, names, np.asarray(data.genes), side, "log", values.dtype)
+            for values, names, side in zip(data.logs, data.names, sides, strict=True)
+        )
+        plan = ssa(sc, st, Run(run.device, run.seed, progress=False), n_genes=len(data.genes))
         return torch.as_tensor(plan.matrix, device=run.device).clamp_(min=1e-12).log_()
-    cells, spots = (torch.as_tensor(unit_rows(z_scores(v.copy())), device=run.device) for v in x)
+    cells, spots = (torch.as_tensor(unit_rows(z_scores(x.copy())), device=run.device) for x in data.logs)
     return torch.mm(cells, spots.T).mul_(1 / temperature)
 
 
-def _require(sc: Expression, st: Expression, width: int, held: bool, device: str) -> None:
+def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> Checkpoint:
+    """Return the file of this run. The log values stand for the start, which is made of them."""
+    free = ("epochs", "checkpoint", "labels", "st_labels")
+    inputs = {
+        "log_cells": torch.as_tensor(data.logs[0]),
+        "log_spots": torch.as_tensor(data.logs[1]),
+        **vars(data.tables),
+        **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
+    }
+    kept = {name: value for name, value in settings.items() if name not in free}
+    return Checkpoint(path, fingerprint(inputs, {"seed": seed, **kept}))
+
+
+def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
+    saved = file.read(device)
+    if saved is not None and saved["epochs"] > epochs:
+        raise InputError(
+            expected(
+                f"a checkpoint of {epochs} epochs at most",
+                f"one of {saved['epochs']} in {str(file.path)!r}",
+                "Raise epochs, or name another file.",
+            )
+        )
+    return saved
+
+
+def _require(sc: Expression, st: Expression, width: int, held: bool, device: str) -> int:
+    """Refuse what does not fit; return the bytes of C, the optimiser's state, and the tables."""
     m, n = sc.shape[0], st.shape[0]
+    n_bytes = np.dtype(sc.dtype).itemsize * ((4 if held else 3) * m * n + 6 * (m + n) * width)
     memory.require(
-        np.dtype(sc.dtype).itemsize * ((4 if held else 3) * m * n + 6 * (m + n) * width),
+        n_bytes,
         f"training a map of {m:,} cells x {n:,} spots",
         "Map fewer cells at a time, or use fewer genes (n_genes).",
         device,
     )
+    return n_bytes
 
 
 @contextmanager
@@ -320,72 +387,34 @@ def come(
     P (cells x spots), the curve of every term, and whether the training was finished.
     """
     settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
-    kind, evidence = _technology(st, technology)
-    genes, held_out = _split(selected_genes(sc, st, n_genes), validation_genes, run.seed)
-    _require(sc, st, len(genes) + hidden + latent, bool(held_out), run.device)
-    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
-    names = (sc.names[cells], st.names[spots], genes)
-    types = _types(sc, cells), _types(st, spots)
-
-    def on_device(values: npt.NDArray[Any]) -> torch.Tensor:
-        return torch.as_tensor(values, device=run.device)
-
+    n_bytes = _require(sc, st, min(n_genes, st.shape[1]) + hidden + latent, validation_genes > 0, run.device)
     with torch_threads(), torch.enable_grad(), _seeded(run.seed) as generator:
-        coefficients = _start(start, start_temperature, (x_sc, x_st), names, run)
-        unit_sc, unit_st = _unit_range(x_sc, x_st, kind)
-        tables = Tables(
-            on_device(unit_sc),
-            on_device(unit_st),
-            *(None if t is None else on_device(t) for t in types),
-        )
-        held = None
-        if held_out:
-            held_sc, held_st = log_normalised(sc, held_out)[cells], log_normalised(st, held_out)[spots]
-            held = Held(on_device(held_sc), on_device(held_st))
-        model = Autoencoder(len(genes), hidden, latent).to(run.device, tables.cells.dtype)
+        data = _data(sc, st, run, settings)
+        model = Autoencoder(len(data.genes), hidden, latent).to(run.device, data.tables.cells.dtype)
         training = Training(
-            tables,
+            data.tables,
             model,
-            coefficients,
+            _start(start, start_temperature, data, run),
             Weights(**{term: settings[f"weight_{term}"] for term in _TERMS}),
             summed=summed,
             optimiser=map_optimiser,
             rate=rate,
             map_rate=map_rate,
             tau=tau,
-            held=held,
+            held=data.held,
         )
-        file, saved = None, None
-        if checkpoint is not None:
-            run_of = {"seed": run.seed, **settings}
-            del run_of["epochs"], run_of["checkpoint"], run_of["labels"], run_of["st_labels"]
-            # The logarithms stand for the start, too: it is made of them, and is M x N.
-            logs = {"log_cells": torch.as_tensor(x_sc), "log_spots": torch.as_tensor(x_st)}
-            inputs = {
-                **logs,
-                **vars(tables),
-                **{f"held_{k}": v for k, v in (vars(held) if held else {}).items()},
-            }
-            file = Checkpoint(checkpoint, fingerprint(inputs, run_of))
-            saved = file.read(run.device)
-            if saved is not None and saved["epochs"] > epochs:
-                raise InputError(
-                    expected(
-                        f"a checkpoint of {epochs} epochs at most",
-                        f"one of {saved['epochs']} in {checkpoint!r}",
-                        "Raise epochs, or name another file.",
-                    )
-                )
-        pretraining: list[float] = []
+        file = None if checkpoint is None else _checkpoint(checkpoint, data, run.seed, settings)
+        saved = None if file is None else _saved(file, run.device, epochs)
         finished = False
         try:
             if saved is not None:
                 training.restore(saved)
             else:
                 with reporting("Pretraining", run.progress) as report:
-                    pretraining = pretrain(
+                    report(0, pretrain_epochs, f"about {memory.human(n_bytes)} of memory")
+                    training.curves["pretraining"] = pretrain(
                         model,
-                        torch.cat([tables.cells, tables.spots]),
+                        torch.cat([data.tables.cells, data.tables.spots]),
                         epochs=pretrain_epochs,
                         patience=pretrain_patience,
                         batch=pretrain_batch,
@@ -393,7 +422,6 @@ def come(
                         generator=generator,
                         after_epoch=lambda n, error: report(n, pretrain_epochs, f"error {error:.4g}"),
                     )
-                training.curves["pretraining"] = pretraining
             with reporting("Training", run.progress) as report:
                 finished = training.run(epochs, file, report)
         except KeyboardInterrupt:
@@ -412,10 +440,6 @@ def come(
         "best_epoch": training.best_epoch,
         "entropy": training.curves["entropy"][training.best_epoch] if "entropy" in training.curves else 1.0,
         "losses": {name: np.asarray(values) for name, values in training.curves.items()},
-        "technology": kind,
-        "technology_evidence": evidence,
-        "cell_types": 0 if types[0] is None else int(types[0].max()) + 1,
-        "spot_types": 0 if types[1] is None else int(types[1].max()) + 1,
-        "genes_held_out": np.asarray(held_out, dtype=object),
+        **data.described,
     }
-    return Outcome(matrix, cells, spots, genes, ending)
+    return Outcome(matrix, data.cells, data.spots, data.genes, ending)
