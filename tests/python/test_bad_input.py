@@ -13,6 +13,7 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -66,6 +67,14 @@ def holed(st: ad.AnnData) -> ad.AnnData:
 
 def ensembl(adata: ad.AnnData, version: str = "") -> ad.AnnData:
     return named(adata, genes=lambda g: f"ENSMUSG{int(g[1:]):011d}{version}")
+
+
+def labelled(adata: ad.AnnData, labels: Any) -> ad.AnnData:
+    """The data with a column of labels: these again and again."""
+    column = pd.Series(labels)
+    column = pd.concat([column] * (adata.n_obs // len(column)), ignore_index=True)
+    column.index = adata.obs.index
+    return ad.AnnData(adata.X, obs=adata.obs.assign(kind=column), var=adata.var, obsm=dict(adata.obsm))
 
 
 def mapped(sc: ad.AnnData, st: ad.AnnData, **options: Any) -> ad.AnnData:
@@ -288,18 +297,66 @@ DATA: list[Case] = [
         "Expected at least 2 shared genes among the 2 most variable of the single-cell data, found 1."
         " Raise n_genes.",
     ),
+    # labels, and what else come asks of the data
+    (
+        "a column of labels that is not there",
+        lambda sc, st: hs.map_cells(sc, st, "come", labels="cell_type"),
+        "Expected a column 'cell_type' in sc.obs, found 'type', 'home'. Name one that is there as labels.",
+    ),
+    (
+        "a column of st_labels that is not there",
+        lambda sc, st: hs.map_cells(sc, st, "come", st_labels="type"),
+        "Expected a column 'type' in st.obs, found 'region'. Name one that is there as st_labels.",
+    ),
+    (
+        "missing labels",
+        lambda sc, st: hs.map_cells(labelled(sc, ["a", "b", None, np.nan]), st, "come", labels="kind"),
+        "Expected a label of every cell, found 20 cell(s) without ('c2', 'c3', 'c6', ...). Label "
+        "them, or drop these cells.",
+    ),
+    (
+        "missing labels of a nullable type",
+        lambda sc, st: hs.map_cells(
+            labelled(sc, pd.array(["a", "b", None, "c"], "string")), st, "come", labels="kind"
+        ),
+        "Expected a label of every cell, found 10 cell(s) without ('c2', 'c6', 'c10', ...). Label "
+        "them, or drop these cells.",
+    ),
+    (
+        "missing st_labels",
+        lambda sc, st: hs.map_cells(sc, labelled(st, [1.0, np.nan, 2.0, 1.0, 1.0]), "come", st_labels="kind"),
+        "Expected a label of every spot, found 5 spot(s) without ('s1', 's6', 's11', ...). Label "
+        "them, or drop these spots.",
+    ),
+    (
+        "one type",
+        lambda sc, st: hs.map_cells(labelled(sc, ["a"]), st, "come", labels="kind"),
+        "Expected cells of two types or more, found only 'a'. Leave the labels out.",
+    ),
+    (
+        "as many types as cells",
+        lambda sc, st: hs.map_cells(labelled(sc, list(sc.obs_names)), st, "come", labels="kind"),
+        "Expected fewer types than cells, found 40 types of 40 cells. Name the column with the "
+        "types, or leave the labels out.",
+    ),
+    (
+        "too few genes to hold out",
+        lambda sc, st: hs.map_cells(sc, st, "come", validation_genes=0.02),
+        "Expected at least 2 genes to train on and 2 to hold out, found 31 genes, of which "
+        "validation_genes=0.02 holds out 1. Raise n_genes, or set validation_genes=0.",
+    ),
 ]
 
 PARAMETERS: list[Case] = [
     (
         "method",
         lambda sc, st: hs.map_cells(sc, st, "tangram"),
-        "Expected method to be one of 'correlation', 'ssa', found 'tangram'. Use one of these.",
+        "Expected method to be one of 'come', 'correlation', 'ssa', found 'tangram'. Use one of these.",
     ),
     (
         "method as a list",
         lambda sc, st: hs.map_cells(sc, st, ["ssa"]),
-        "Expected method to be one of 'correlation', 'ssa', found ['ssa']. Use one of these.",
+        "Expected method to be one of 'come', 'correlation', 'ssa', found ['ssa']. Use one of these.",
     ),
     (
         "preset as a list",
@@ -440,6 +497,124 @@ PARAMETERS: list[Case] = [
         "max_iter",
         lambda sc, st: hs.map_cells(sc, st, max_iter=0),
         "Expected max_iter to be a whole number of at least 1, found 0. Choose such a number.",
+    ),
+    # of come
+    (
+        "epochs 0",
+        lambda sc, st: hs.map_cells(sc, st, "come", epochs=0),
+        "Expected epochs to be a whole number of at least 1, found 0. Choose such a number.",
+    ),
+    (
+        "epochs that are a fraction",
+        lambda sc, st: hs.map_cells(sc, st, "come", epochs=1.5),
+        "Expected epochs to be a whole number of at least 1, found 1.5. Choose such a number.",
+    ),
+    (
+        "hidden",
+        lambda sc, st: hs.map_cells(sc, st, "come", hidden=0),
+        "Expected hidden to be a whole number of at least 1, found 0. Choose such a number.",
+    ),
+    (
+        "pretrain_batch",
+        lambda sc, st: hs.map_cells(sc, st, "come", pretrain_batch=0),
+        "Expected pretrain_batch to be a whole number of at least 1, found 0. Choose such a number.",
+    ),
+    (
+        "rate 0",
+        lambda sc, st: hs.map_cells(sc, st, "come", rate=0),
+        "Expected rate to be a finite number above 0, found 0. Choose such a number.",
+    ),
+    (
+        "map_rate NaN",
+        lambda sc, st: hs.map_cells(sc, st, "come", map_rate=np.nan),
+        "Expected map_rate to be a finite number above 0, found nan. Choose such a number.",
+    ),
+    (
+        "negative weight",
+        lambda sc, st: hs.map_cells(sc, st, "come", weight_contrast=-1),
+        "Expected weight_contrast to be a finite number of at least 0, found -1. Choose such a number.",
+    ),
+    (
+        "no weight of the data",
+        lambda sc, st: hs.map_cells(
+            sc,
+            st,
+            "come",
+            weight_reconstruction=0,
+            weight_mapping=0,
+            weight_similarity=0,
+            weight_contrast=0,
+            weight_entropy=1,
+        ),
+        "Expected a term of the data to count, found all of their weights 0. Raise one of weight_*.",
+    ),
+    (
+        "tau",
+        lambda sc, st: hs.map_cells(sc, st, "come", tau=0.001),
+        "Expected tau to be a finite number of at least 0.02, found 0.001. Choose such a number.",
+    ),
+    (
+        "start_temperature",
+        lambda sc, st: hs.map_cells(sc, st, "come", start_temperature=0),
+        "Expected start_temperature to be a finite number of at least 0.01, found 0. Choose such a number.",
+    ),
+    (
+        "start",
+        lambda sc, st: hs.map_cells(sc, st, "come", start="random"),
+        "Expected start to be one of 'correlation', 'ssa', 'uniform', found 'random'. Use one of these.",
+    ),
+    (
+        "summed",
+        lambda sc, st: hs.map_cells(sc, st, "come", summed="median"),
+        "Expected summed to be one of 'mean', 'sum', 'coefficients', found 'median'. Use one of these.",
+    ),
+    (
+        "map_optimiser",
+        lambda sc, st: hs.map_cells(sc, st, "come", map_optimiser="sgd"),
+        "Expected map_optimiser to be one of 'mirror', 'adam', found 'sgd'. Use one of these.",
+    ),
+    (
+        "technology",
+        lambda sc, st: hs.map_cells(sc, st, "come", technology="visium"),
+        "Expected technology to be one of 'auto', 'imaging', 'sequencing', found 'visium'. Use one of these.",
+    ),
+    (
+        "validation_genes",
+        lambda sc, st: hs.map_cells(sc, st, "come", validation_genes=0.9),
+        "Expected validation_genes to be a number from 0 to 0.5, found 0.9. Choose such a number.",
+    ),
+    (
+        "mirror descent on coefficients",
+        lambda sc, st: hs.map_cells(sc, st, "come", summed="coefficients", map_optimiser="mirror"),
+        "Expected map_optimiser to be 'adam' where summed is 'coefficients' or weight_shrinkage is "
+        "above 0, found 'mirror'. Use map_optimiser='adam'.",
+    ),
+    (
+        "mirror descent with shrinkage",
+        lambda sc, st: hs.map_cells(sc, st, "come", weight_shrinkage=0.1, map_optimiser="mirror"),
+        "Expected map_optimiser to be 'adam' where summed is 'coefficients' or weight_shrinkage is "
+        "above 0, found 'mirror'. Use map_optimiser='adam'.",
+    ),
+    (
+        "labels as a list",
+        lambda sc, st: hs.map_cells(sc, st, "come", labels=["a", "b"]),
+        "Expected labels to be a name, found ['a', 'b']. Name one, or leave it out.",
+    ),
+    (
+        "labels of no name",
+        lambda sc, st: hs.map_cells(sc, st, "come", labels=""),
+        "Expected labels to be a name, found ''. Name one, or leave it out.",
+    ),
+    (
+        "checkpoint as a switch",
+        lambda sc, st: hs.map_cells(sc, st, "come", checkpoint=True),
+        "Expected checkpoint to be a name, found True. Name one, or leave it out.",
+    ),
+    (
+        "labels for a method without",
+        lambda sc, st: hs.map_cells(sc, st, labels="type"),
+        "Expected parameters of method 'ssa' (n_genes, correlation, regularisation, marginals, "
+        "relax_cells, relax_spots, tolerance, max_iter), found 'labels'. Check the spelling.",
     ),
 ]
 
@@ -762,7 +937,7 @@ def test_the_message(pair, case: Case, tmp_path, monkeypatch) -> None:
 
 @cases(DATA)
 def test_bad_data_is_refused_before_the_correlation_is_computed(pair, case: Case, monkeypatch) -> None:
-    monkeypatch.setattr("homespot.methods.ssa.log_normalised", None)
+    monkeypatch.setattr("homespot.methods._tables.log_normalised", None)
     assert refusal(case, pair) == case[2]
 
 
@@ -770,6 +945,17 @@ def test_bad_data_is_refused_before_the_correlation_is_computed(pair, case: Case
 def test_bad_parameters_are_refused_before_the_data_is_looked_at(pair, case: Case, monkeypatch) -> None:
     monkeypatch.setattr("homespot.map.Expression", None)
     assert refusal(case, pair) == case[2]
+
+
+@pytest.mark.parametrize("method", ["ssa", "come"])
+@pytest.mark.parametrize("progress", ["loud", 1])
+def test_progress_of_no_known_kind(pair, method: str, progress: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        hs.map_cells(*pair, method, progress=progress)
+    assert str(caught.value) == (
+        f"Expected progress to be True, False, None, 'log' or a function, found {progress!r}. "
+        "Use one of these."
+    )
 
 
 def test_a_device_that_is_not_there(pair, monkeypatch) -> None:
