@@ -1,4 +1,4 @@
-"""Pictures, in matplotlib; every function draws into an Axes and returns it."""
+"""Pictures, in matplotlib; what fits into one Axes is drawn into it and returns it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DependencyError, InputError, expected
-from .keys import SPATIAL
+from .keys import HOMESPOT, SPATIAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["PALETTE", "cells", "spots"]
+__all__ = ["PALETTE", "cells", "losses", "spots"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 """Okabe and Ito's colours, which colour-blind readers can tell apart."""
 
 _RASTERISE_FROM = 20_000
+_STATES = ("entropy", "validation")  # curves of states: the first is that before the first epoch
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise DependencyError(
             expected("matplotlib", "that it is not installed", "pip install 'homespot[plot]'")
         ) from error
-    return plt.gca() if ax is None else ax
+    return plt
+
+
+def _axes(ax: Axes | None) -> Axes:
+    axes: Axes = _pyplot().gca() if ax is None else ax
+    return axes
 
 
 def _tissue(ax: Axes, xy: npt.NDArray[np.float64], unit: str | None) -> None:
@@ -150,3 +157,46 @@ def spots(
     ax.figure.colorbar(drawn, ax=ax, label=name, shrink=0.6, orientation="horizontal", pad=0.08)
     _tissue(ax, xy, unit)
     return ax
+
+
+def losses(mapping: ad.AnnData) -> Figure:
+    """Draw the curve of every term of a trained map, one panel a term.
+
+    Values are those before the weights. A dashed line marks the epoch that was kept, where genes held out
+    decided it; the pretraining has epochs of its own.
+
+    Parameters
+    ----------
+    mapping
+        A map by a method that trains, such as ``"come"``.
+    """
+    record = mapping.uns.get(HOMESPOT, {})
+    ending = record.get("solver", {})
+    curves = ending.get("losses", {})
+    if not curves:
+        raise InputError(
+            expected(
+                "a map with the losses of a training",
+                f"one by method {record.get('method')!r} without",
+                'Use a map by map_cells(method="come").',
+            )
+        )
+    width = min(len(curves), 3)
+    height = -(-len(curves) // width)
+    figure, grid = _pyplot().subplots(
+        height, width, figsize=(3.2 * width, 2.4 * height), squeeze=False, layout="constrained"
+    )
+    axes = grid.ravel()
+    order = sorted(curves, key=lambda name: (name != "pretraining", name in _STATES, name))
+    for ax, name in zip(axes, order, strict=False):
+        first = 0 if name in _STATES else 1
+        ax.plot(np.arange(first, first + len(curves[name])), curves[name], color=PALETTE[0])
+        ax.set_title(name.replace("_", " "), fontsize="medium")
+        ax.set_xlabel("epoch of pretraining" if name == "pretraining" else "epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if "validation" in curves and name != "pretraining":
+            ax.axvline(ending["best_epoch"], color="grey", linestyle="--", linewidth=1)
+    for ax in axes[len(curves) :]:
+        ax.set_visible(False)
+    drawn: Figure = figure
+    return drawn
