@@ -76,6 +76,63 @@ def test_map_says_what_it_found(run) -> None:
     assert last == "Wrote m.h5ad"
 
 
+COME = ["--method", "come", "--device", "cpu", "--set", "hidden=8", "--set", "latent=4"]
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_come_says_how_it_was_trained(run, folder, typed: bool) -> None:
+    options = [*COME, "--set", "epochs=3", *(["--set", "labels=type"] if typed else [])]
+    code, out, err = run("map", "sc.h5ad", "st.h5ad", *options)
+    assert (code, err) == (0, "")
+    sentence = out.splitlines()[2]
+    assert re.fullmatch(
+        r"Trained for 3 epochs as imaging data \(35 genes in the spatial data, fewer than 2000\); "
+        r"row entropy of the map 0\.\d\d of log N; "
+        + (r"2 cell types\." if typed else r"no cell types: that term is off\."),
+        sentence,
+    )
+    parameters = load(folder / "map.h5ad").uns["homespot"]["parameters"]
+    assert parameters["epochs"] == 3
+    assert parameters.get("labels") == ("type" if typed else None)
+
+
+def test_come_as_json(run) -> None:
+    options = ["--set", "epochs=3", "--set", "validation_genes=0.2", "--set", "st_labels=region"]
+    code, out, err = run("map", "sc.h5ad", "st.h5ad", *COME, *options, "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    found = {k: answer[k] for k in ("method", "finished", "epochs", "technology", "cell_types", "spot_types")}
+    assert found == {
+        "method": "come",
+        "finished": True,
+        "epochs": 3,
+        "technology": "imaging",
+        "cell_types": 0,
+        "spot_types": 3,
+    }
+    assert answer["best_epoch"] in range(4)
+    assert 0 < answer["entropy"] < 1
+    assert not {"losses", "genes_held_out"} & set(answer)  # they are in the file
+
+
+@pytest.mark.filterwarnings("ignore::homespot.errors.ConvergenceWarning")
+def test_an_interrupted_training_is_written_and_says_so(run, folder, monkeypatch) -> None:
+    whole = cli.map_cells
+
+    def interrupted(*arguments: object, **options: object) -> ad.AnnData:
+        def progress(done: int, total: int, _: str) -> None:
+            if (done, total) == (2, 7):
+                raise KeyboardInterrupt
+
+        return whole(*arguments, **options | {"progress": progress})
+
+    monkeypatch.setattr(cli, "map_cells", interrupted)
+    code, out, _ = run("map", "sc.h5ad", "st.h5ad", *COME, "--set", "epochs=7")
+    assert code == 0
+    assert out.splitlines()[2].startswith("Interrupted: trained for 2 epochs as imaging data")
+    assert load(folder / "map.h5ad").uns["homespot"]["solver"]["epochs"] == 2
+
+
 def test_simulate_writes_both_sides(run, folder) -> None:
     cells = ad.read_h5ad(folder / "st.h5ad")
     options = ["--cells-per-spot", 3, "--n-parts", 4, "--part", 1, "--seed", 3]
@@ -117,6 +174,8 @@ def test_methods_are_listed_with_defaults_and_presets(run) -> None:
     assert "  preset paper: " in text
     listed = json.loads(run("methods", "--json")[1])
     assert listed["ssa"]["presets"]["paper"]["correlation"] == "absolute"
+    assert listed["come"]["presets"]["paper:merfish"]["epochs"] == 200
+    assert listed["come"]["parameters"]["labels"] is None
 
 
 def test_help_mentions_every_command(run) -> None:
@@ -146,7 +205,7 @@ REFUSED = {
     "not an h5ad": (["map", "text.h5ad", "st.h5ad"], None),
     "method": (
         ["map", "sc.h5ad", "st.h5ad", "--method", "magic"],
-        "Expected method to be one of 'correlation', 'ssa', found 'magic'. Use one of these.",
+        "Expected method to be one of 'come', 'correlation', 'ssa', found 'magic'. Use one of these.",
     ),
     "no equals sign": (
         ["map", "sc.h5ad", "st.h5ad", "--set", "n_genes"],

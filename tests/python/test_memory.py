@@ -42,7 +42,7 @@ def test_refusal_says_how_much_for_what_and_what_to_do(monkeypatch) -> None:
 
 def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1000)
-    monkeypatch.setattr("homespot.methods.ssa.log_normalised", None)
+    monkeypatch.setattr("homespot.methods.ssa.log_tables", None)
     with pytest.raises(TooLargeError) as caught:
         map_cells(*pair)
     n_genes = len(set(pair[0].var_names) & set(pair[1].var_names))
@@ -52,6 +52,26 @@ def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -
         "found 1000 bytes free. "
         "Map fewer cells at a time, or use fewer genes (n_genes)."
     )
+
+
+def test_memory_of_a_gpu_is_that_of_the_gpu(monkeypatch) -> None:
+    import torch
+
+    asked = []
+
+    def mem_get_info(device: str) -> tuple[int, int]:
+        asked.append(device)
+        return 2**30, 2**34
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", mem_get_info)
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    memory.require(2**30, "a map", "Take less.", "cuda:1")
+    with pytest.raises(TooLargeError) as caught:
+        memory.require(3 * 2**30, "a map", "Take less.", "cuda:1")
+    assert (
+        str(caught.value) == "Expected 3.0 GiB of memory on cuda:1 for a map, found 1.0 GiB free. Take less."
+    )
+    assert asked == ["cuda:1"] * 2
 
 
 class Cgroup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as hs
@@ -384,6 +385,39 @@ def test_empty_rows_are_dropped_with_their_number_and_the_evidence_stays() -> No
     assert kept.names.tolist() == ["r0", "r2", "r3", "r5"]
     assert kept.evidence == "all values are whole numbers"
     assert table(counts(6, 5)).without_empty_rows().shape == (6, 5)
+
+
+def labelled(labels: object) -> Expression:
+    return Expression(np.eye(4) + 1, list("abcd"), list("wxyz"), labels=labels)
+
+
+@pytest.mark.parametrize("labels", [["T", "B", "T", "T"], np.array(["T", "B", "T", "T"])])
+def test_labels_follow_the_rows(labels: object) -> None:
+    table = labelled(labels)
+    assert table.labels.tolist() == ["T", "B", "T", "T"]
+    assert table.take(np.array([3, 1])).labels.tolist() == ["T", "B"]
+    # Of what is left, all may be of one type: the methods that need two say so.
+    assert table.take(np.array([3, 2])).labels.tolist() == ["T", "T"]
+    empty = Expression(np.diag([0, 1, 1, 1]), list("abcd"), list("wxyz"), labels=labels)
+    with pytest.warns(DataWarning):
+        assert empty.without_empty_rows().labels.tolist() == ["B", "T", "T"]
+    assert labelled([3, 1, 3, 3]).labels.tolist() == ["3", "1", "3", "3"]
+    assert labelled(None).take(np.array([0, 1])).labels is None
+
+
+def test_labels_of_another_number() -> None:
+    with pytest.raises(InputError) as caught:
+        labelled(["T", "B", "T"])
+    assert str(caught.value) == "Expected one label for each of the 4 cells, found 3. Label every one."
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_label_is_refused(missing: object) -> None:
+    with pytest.raises(InputError) as caught:
+        labelled(["T", "B", missing, "T"])
+    assert str(caught.value) == (
+        "Expected a label of every cell, found 1 cell(s) without ('c'). Label them, or drop these cells."
+    )
 
 
 def test_shared_genes_come_in_the_order_of_the_spatial_data() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -32,6 +33,19 @@ def test_a_bar_on_request_goes_to_stderr_and_away_again(capsys) -> None:
     assert out == ""
     assert "work" in err
     assert err.endswith("\r")
+
+
+def test_a_log_is_a_line_of_json_a_step_to_stderr(capsys) -> None:
+    with reporting("work", "log") as report:
+        report(1, 10, 'error "x"')
+        report(2, 10, "")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 2
+    assert [json.loads(line) for line in err.splitlines()] == [
+        {"step": "work", "done": 1, "total": 10, "note": 'error "x"'},
+        {"step": "work", "done": 2, "total": 10, "note": ""},
+    ]
 
 
 def test_a_bar_at_a_terminal(capsys, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from homespot.methods import registry
 
 
 def test_methods_are_listed_and_found() -> None:
-    assert {"ssa", "correlation"} <= set(methods.names())
+    assert {"come", "correlation", "ssa"} <= set(methods.names())
     assert methods.names() == sorted(methods.names())
     assert methods.get("ssa").name == "ssa"
 
@@ -36,7 +36,7 @@ def test_the_paper_preset_is_the_papers() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["ssa", "correlation"])
+@pytest.mark.parametrize("name", methods.names())
 def test_every_default_and_preset_passes_its_own_check(name: str) -> None:
     method = methods.get(name)
     for preset in (None, *method.presets):
