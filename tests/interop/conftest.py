@@ -261,6 +261,17 @@ def rscript(environment):
     return run
 
 
+@pytest.fixture(scope="session")
+def sourced(environment):
+    """Run one of the R scripts of this folder, which finds its folders in environment variables."""
+
+    def run(script, variables, *, hosted):
+        command = [sys.executable, "-c", HOST] if hosted else ["Rscript", "--vanilla"]
+        return finished([*command, HERE / script], environment | variables)
+
+    return run
+
+
 # --- the problem -------------------------------------------------------------
 
 

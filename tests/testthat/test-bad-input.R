@@ -18,6 +18,33 @@ row <- function(what, spoil, arguments, class, text) {
 
 same <- function(p) p
 
+# COME's arguments, for a quick run.
+come <- function(...) {
+  given <- list(...)
+  quick <- list(
+    method = "come", epochs = 1, pretrain.epochs = 1, hidden = 4, latent = 2
+  )
+  c(quick[setdiff(names(quick), names(given))], given)
+}
+
+# The problem with types of cells, or of spots.
+typed <- function(types, side = "sc") {
+  function(p) {
+    columns <- S4Vectors::DataFrame(row.names = colnames(p[[side]]))
+    columns$type <- if (length(types) == 1L) {
+      rep(types, nrow(columns))
+    } else {
+      types
+    }
+    p[[side]] <- SummarizedExperiment::SummarizedExperiment(
+      list(counts = p[[side]]), colData = columns
+    )
+    p
+  }
+}
+
+checkpoint <- tempfile("come_", fileext = ".pt")
+
 cases <- list(
   row("duplicated genes", function(p) {
     rownames(p$sc)[2] <- rownames(p$sc)[1]
@@ -352,7 +379,101 @@ cases <- list(
     "torch and the NVIDIA driver."
   )),
   row("progress that is none", same, list(progress = "yes"), input, c(
-    "Expected `progress` to be TRUE or FALSE, found 'yes'. Give one of these."
+    "Expected `progress` to be TRUE, FALSE, NULL, 'log' or a function, found",
+    "'yes'. Use one of these."
+  )),
+  row("labels that are not there", typed("a"), come(labels = "x"), input, c(
+    "Expected a column 'x' in colData(sc), found 'type'. Name one that is",
+    "there as labels."
+  )),
+  row("labels of spots that are not there", typed("a", "st"), come(
+    st.labels = "x"
+  ), input, c(
+    "Expected a column 'x' in colData(st), found 'type'. Name one that is",
+    "there as st.labels."
+  )),
+  row("labels of an object without columns", function(p) {
+    p$sc <- SummarizedExperiment::SummarizedExperiment(list(counts = p$sc))
+    p
+  }, come(labels = "x"), input, c(
+    "Expected a column 'x' in colData(sc), found no columns. Name one that is",
+    "there as labels."
+  )),
+  row("labels of a matrix", same, come(st.labels = "x"), input, c(
+    "Expected a column 'x' in colData(st), found a matrix of 30 x 8, which",
+    "has no colData. Put it into a SingleCellExperiment with that column, or",
+    "leave st.labels out."
+  )),
+  row("labels that are no name", typed("a"), come(labels = 1), input, c(
+    "Expected labels to be a name, found 1.0. Name one, or leave it out."
+  )),
+  row("two columns of labels", same, come(labels = c("a", "b")), input, c(
+    "Expected labels to be one value, found 2 values (character). Choose one."
+  )),
+  row("labels that are no plain values", typed(I(as.list(1:12))), come(
+    labels = "type"
+  ), input, c(
+    "Expected plain values in column 'type' of colData(sc), found an object",
+    "of class AsIs. Make it a factor or text first."
+  )),
+  row("cells of one type", typed(factor("a")), come(labels = "type"), input, c(
+    "Expected cells of two types or more, found only 'a'. Leave the labels",
+    "out."
+  )),
+  row("spots of one type", typed("a", "st"), come(st.labels = "type"), input, c(
+    "Expected spots of two types or more, found only 'a'. Leave the labels",
+    "out."
+  )),
+  row("missing labels", typed(
+    factor(c("a", NA, NA, rep("b", 9)))
+  ), come(labels = "type"), input, c(
+    "Expected a label of every cell, found 2 cell(s) without ('cell-2',",
+    "'cell-3'). Label them, or drop these cells."
+  )),
+  row("missing labels that are numbers", typed(
+    c(1L, NA, rep(2L, 10))
+  ), come(labels = "type"), input, c(
+    "Expected a label of every cell, found 1 cell(s) without ('cell-2').",
+    "Label them, or drop these cells."
+  )),
+  row("as many types as cells", typed(letters[1:12]), come(
+    labels = "type"
+  ), input, c(
+    "Expected fewer types than cells, found 12 types of 12 cells. Name the",
+    "column with the types, or leave the labels out."
+  )),
+  row("labels for a method without", typed("a"), list(labels = "type"), input, c(
+    "Expected parameters of method 'ssa' (n.genes, correlation,",
+    "regularisation, marginals, relax.cells, relax.spots, tolerance,",
+    "max.iter), found 'labels'. Check the spelling."
+  )),
+  row("no epochs", same, come(epochs = 0), input, c(
+    "Expected epochs to be a whole number of at least 1, found 0. Choose such",
+    "a number."
+  )),
+  row("a checkpoint of other data", function(p) {
+    other <- smallProblem(seed = 2L)
+    do.call(mapCells, c(
+      list(other$sc, other$st), come(checkpoint = checkpoint)
+    ))
+    p
+  }, come(checkpoint = checkpoint), input, c(
+    "Expected a checkpoint of the same data, settings and seed, found one of",
+    sprintf("another run in '%s'. Name another file, or remove", checkpoint),
+    "this one to start anew."
+  )),
+  row("a checkpoint that is none", function(p) {
+    writeLines("none", checkpoint)
+    p
+  }, come(checkpoint = checkpoint), input, c(
+    sprintf("Expected a checkpoint, found '%s', which is none.", checkpoint),
+    "Name another file."
+  )),
+  row("a checkpoint in no folder", same, come(
+    checkpoint = "/no_where/at_all/come.pt"
+  ), input, c(
+    "Expected checkpoint to name a file in a folder that can be written to,",
+    "found '/no_where/at_all/come.pt'. Make the folder, or name another."
   ))
 )
 

@@ -1,0 +1,38 @@
+# COME as R runs it: every case of Python's, from the same files. Run by a
+# fresh R and by one that Python hosts, so the folders come by environment
+# variables.
+
+source(Sys.getenv("HOMESPOT_EXCHANGE"))
+folder <- Sys.getenv("HOMESPOT_PROBLEM")
+out <- Sys.getenv("HOMESPOT_OUT")
+
+withLabels <- function(x, side) {
+  labels <- read.csv(
+    file.path(folder, sprintf("%s_labels.csv", side)),
+    stringsAsFactors = FALSE
+  )
+  for (name in names(labels)) {
+    SummarizedExperiment::colData(x)[[name]] <- labels[[name]]
+  }
+  x
+}
+
+problem <- readProblem(folder)
+sc <- withLabels(problem$sc, "sc")
+st <- withLabels(problem$st, "st")
+cases <- jsonlite::fromJSON(
+  file.path(folder, "come.json"),
+  simplifyVector = FALSE
+)
+for (name in names(cases)) {
+  arguments <- cases[[name]]
+  if (!is.null(arguments$checkpoint)) {
+    # A copy of its own: the file goes on with the run.
+    own <- file.path(out, basename(arguments$checkpoint))
+    file.copy(arguments$checkpoint, own)
+    arguments$checkpoint <- own
+  }
+  map <- mapCase(sc, st, c(list(method = "come"), arguments))
+  writeMap(map, file.path(out, name))
+  saveMapping(map, file.path(out, paste0(name, ".h5ad")))
+}

@@ -1,0 +1,35 @@
+# A training that would not end by itself, on the demo data; whoever starts
+# this process interrupts it. Argument: how progress is told.
+
+suppressPackageStartupMessages(library(homespot))
+
+way <- commandArgs(trailingOnly = TRUE)[1L]
+# R code between Python's steps, for an interruption that arrives in it.
+busy <- function(done, total, note) {
+  cat(sprintf("{\"step\": \"R\", \"total\": %d}\n", total), file = stderr())
+  start <- Sys.time()
+  while (Sys.time() - start < 2) {}
+}
+warned <- character()
+demo <- demoData()
+map <- withCallingHandlers(
+  mapCells(demo$sc, demo$st,
+    method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
+    latent = 16, pretrain.epochs = 2, epochs = 100000,
+    progress = if (way == "function") busy else "log"
+  ),
+  homespot_convergence_warning = function(w) {
+    warned <<- c(warned, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  }
+)
+solver <- mappingInfo(map)$solver
+cat("finished:", solver$finished, "\n")
+cat("epochs:", solver$epochs, "\n")
+cat("valid:", validObject(map), dim(map), "\n")
+cat("warned:", warned, "\n")
+cat(grep("^method:", capture.output(show(map)), value = TRUE), "\n")
+
+# And this process still computes.
+again <- mapCells(demo$sc, demo$st, method = "correlation")
+cat("again:", validObject(again), "\n")

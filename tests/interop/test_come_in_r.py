@@ -1,0 +1,159 @@
+"""COME: the same numbers from both languages, checkpoints across them, and an interruption from R."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+import homespot
+
+HERE = Path(__file__).parent
+
+QUICK = {"epochs": 4, "pretrain_epochs": 5, "hidden": 16, "latent": 8}
+LABELS = {"labels": "type", "st_labels": "layer"}
+CASES = {
+    "typed": QUICK | LABELS,
+    "bare": QUICK,
+    "numbers": QUICK | {"labels": "cluster", "seed": 3},
+    "preset": {"preset": "paper:drosophila", "epochs": 3, "pretrain_epochs": 3, "labels": "type"},
+    "held": QUICK | LABELS | {"validation_genes": 0.25, "k_best": 6},
+    "continued": QUICK | LABELS,
+}
+DIFFERENT = {"typed", "bare", "numbers", "preset", "held"}
+
+
+@pytest.fixture(scope="module")
+def typed(problem):
+    """The problem with types: text and numbers of the cells, text of the spots."""
+    sc, st = (table.copy() for table in problem)
+    sc.obs["type"] = [["beta'COP", "nan", "µ 3"][i % 3] for i in range(sc.n_obs)]
+    sc.obs["cluster"] = [[1.5, 10.0, 2.0][i // 5 % 3] for i in range(sc.n_obs)]
+    st.obs["layer"] = ["in" if i % 4 else "out" for i in range(st.n_obs)]
+    return sc, st
+
+
+@pytest.fixture(scope="module")
+def own_come(typed):
+    """What Python makes of every case."""
+    return {name: homespot.map_cells(*typed, "come", **arguments) for name, arguments in CASES.items()}
+
+
+@pytest.fixture(scope="module")
+def files(folder, typed, tmp_path_factory):
+    """The problem in files, with a checkpoint that Python left half-way."""
+    problem = tmp_path_factory.mktemp("come")
+    shutil.copytree(folder, problem, dirs_exist_ok=True)
+    for table, side in zip(typed, ("sc", "st"), strict=True):
+        table.obs.to_csv(problem / f"{side}_labels.csv", index=False)
+    path = str(problem / "half.pt")
+    homespot.map_cells(*typed, "come", **CASES["continued"] | {"epochs": 2, "checkpoint": path})
+    cases = CASES | {"continued": CASES["continued"] | {"checkpoint": path}}
+    (problem / "come.json").write_text(json.dumps(cases))
+    return problem
+
+
+@pytest.fixture(scope="module", params=["fresh", "hosted"])
+def r_come(request, files, sourced, tmp_path_factory):
+    """Folder of what an R process made of every case: one of its own, and one that Python hosts."""
+    out = tmp_path_factory.mktemp(request.param)
+    variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
+    named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
+    sourced("come.R", named, hosted=request.param == "hosted")
+    return out
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_r_trains_as_python_does(case, r_come, own_come, same):
+    """P, home spots and the whole record, every loss of every epoch included."""
+    found, expected = same.from_r(r_come / case), own_come[case]
+    same.numbers(found, expected)
+    assert found.home.tolist() == homespot.cell_positions(expected)["homespot_spot"].tolist()
+    record = found.record
+    if case == "continued":
+        assert record["parameters"].pop("checkpoint") == str(r_come / "half.pt")
+    same.record(record, expected.uns["homespot"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_file_of_r_has_the_losses(case, r_come, own_come, same):
+    found, expected = (
+        mapping.uns["homespot"]["solver"]
+        for mapping in (homespot.load(r_come / f"{case}.h5ad"), own_come[case])
+    )
+    same.record(found, expected)
+    assert found["genes_held_out"].shape == expected["genes_held_out"].shape
+
+
+def test_python_goes_on_from_a_checkpoint_of_r(r_come, typed):
+    """R wrote it at the end of a longer run than the file began with."""
+    path = str(r_come / "half.pt")
+    longer = CASES["continued"] | {"epochs": 6}
+    whole = homespot.map_cells(*typed, "come", **longer)
+    rest = homespot.map_cells(*typed, "come", **longer | {"checkpoint": path})
+    assert rest.X.tobytes() == whole.X.tobytes()
+
+
+def test_the_cases_are_not_all_the_same(own_come):
+    maps = {own_come[name].X.astype("f8").sum(0).tobytes() for name in DIFFERENT}
+    assert len(maps) == len(DIFFERENT)
+
+
+COMMANDS = {
+    "Rscript": ["Rscript", "--vanilla"],
+    # As at a console: an interruption goes back to the prompt and ends nothing.
+    "interactive": ["R", "--vanilla", "--interactive", "--no-echo", "--no-readline", "-f"],
+}
+
+
+def _interrupted(command, way, environment):
+    """Start R, send it Ctrl-C's signal in its training, and return what it says."""
+    script = [HERE / "interrupt.R", way] if command[0] == "Rscript" else [HERE / "interrupt.R", "--args", way]
+    process = subprocess.Popen(
+        [str(part) for part in [*command, *script]],
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    limit = threading.Timer(240, process.kill)
+    limit.start()
+    said = []
+    try:
+        for line in process.stderr:
+            said.append(line)
+            if '"total": 100000' in line:
+                process.send_signal(signal.SIGINT)
+                break
+        output, rest = process.communicate()
+    finally:
+        limit.cancel()
+        process.kill()
+    assert process.returncode == 0, "".join([*said, rest, output])
+    return output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("way", ["log", "function"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_interruption_in_r_gives_the_map_so_far(command, way, environment):
+    output = _interrupted(COMMANDS[command], way, environment)
+    said = dict(line.split(":", 1) for line in output.splitlines() if ":" in line)
+    assert said["finished"].strip() == "FALSE"
+    epochs = int(said["epochs"])
+    assert 1 <= epochs < 1000
+    assert said["valid"].split() == ["TRUE", "1500", "405"]
+    assert (
+        said["warned"].split()
+        == (
+            f"Training was interrupted after {epochs} of 100000 epochs; the map is that of the state so far. "
+            "With checkpoint= a later call goes on from it."
+        ).split()
+    )
+    assert said["method"].strip().startswith(f"come, INTERRUPTED after {epochs} epoch")
+    assert said["again"].strip() == "TRUE"
