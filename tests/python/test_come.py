@@ -231,7 +231,7 @@ def test_labels_of_every_kind_of_column(pair, kind: str) -> None:
 
 @pytest.mark.parametrize("start", [10, 40])
 def test_technology_is_told_by_the_number_of_genes(pair, monkeypatch, start: int) -> None:
-    monkeypatch.setattr("homespot.methods.come._SEQUENCED_FROM", start)
+    monkeypatch.setattr("homespot.methods._come._SEQUENCED_FROM", start)
     found = record(come(pair))
     assert found["technology"] == ("sequencing" if start == 10 else "imaging")
     assert found["technology_evidence"] == (
@@ -397,7 +397,7 @@ def test_progress_as_a_log_is_a_line_of_json_a_step(pair, capsys) -> None:
 
 def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1000)
-    monkeypatch.setattr("homespot.methods.come.log_tables", None)
+    monkeypatch.setattr("homespot.methods._come.log_tables", None)
     with pytest.raises(TooLargeError, match=r"for training a map of 40 cells x 25 spots, found 1000 bytes"):
         come(pair)
 
@@ -558,7 +558,7 @@ def written(pair, tmp_path) -> Path:
 )
 def test_a_checkpoint_of_other_settings_is_refused(pair, written, monkeypatch, options) -> None:
     before = written.read_bytes()
-    monkeypatch.setattr("homespot.methods.come.pretrain", None)
+    monkeypatch.setattr("homespot.methods._come.pretrain", None)
     with pytest.raises(InputError) as caught:
         come(pair, **OPTIONS | options, checkpoint=str(written))
     assert str(caught.value) == OTHER_RUN.format(path=str(written))
@@ -643,7 +643,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_training(
     monkeypatch.setattr(
         checkpoint.os, "access", lambda path, mode: Path(path).name != "locked" and access(path, mode)
     )
-    monkeypatch.setattr("homespot.methods.come.pretrain", None)
+    monkeypatch.setattr("homespot.methods._come.pretrain", None)
     path = str(tmp_path / where)
     with pytest.raises(InputError) as caught:
         come(pair, checkpoint=path)
