@@ -128,8 +128,9 @@ def test_every_epoch_runs_with_the_threads_asked_for(pair, monkeypatch) -> None:
     assert seen == [device.threads()] * 4
 
 
-def test_gradients_switched_off_by_the_caller_do_not_matter(pair) -> None:
-    with torch.no_grad():
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_gradients_switched_off_by_the_caller_do_not_matter(pair, off) -> None:
+    with off():
         found = come(pair)
         assert not torch.is_grad_enabled()
     same(found, come(pair))

@@ -200,7 +200,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     chosen = SimpleNamespace(**settings)
     width = min(chosen.n_genes, st.shape[1]) + chosen.hidden + chosen.latent
     n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)
-    with torch_threads(), torch.enable_grad(), _seeded(run.seed) as generator:
+    with torch_threads(), torch.inference_mode(False), _seeded(run.seed) as generator:
         data = _data(sc, st, run, settings)
         model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(
             run.device, data.tables.cells.dtype
