@@ -437,29 +437,10 @@ print.homespotPython <- function(x, ...) {
     return(reticulate::import("homespot.bridge", convert = FALSE))
   }
   path <- system.file("python", package = "homespot", mustWork = TRUE)
-  system <- reticulate::import("sys", convert = FALSE)
   # Nothing is compiled into the installed package.
+  system <- reticulate::import("sys", convert = FALSE)
   old <- reticulate::py_to_r(system$dont_write_bytecode)
   reticulate::py_set_attr(system, "dont_write_bytecode", TRUE)
   on.exit(reticulate::py_set_attr(system, "dont_write_bytecode", old))
-  .importTorch(system)
   reticulate::import_from_path("homespot.bridge", path, convert = FALSE)
-}
-
-# R's BLAS is in the global scope of its process, where torch's calls of sgemm_
-# would find it before torch's own: slower, and with other last digits than
-# Python gets. So torch's libraries look for symbols in themselves first, where
-# the system (Linux) lets them; elsewhere they always do.
-.importTorch <- function(system) {
-  os <- reticulate::import("os", convert = FALSE)
-  if (!reticulate::py_has_attr(os, "RTLD_DEEPBIND")) {
-    return(invisible())
-  }
-  flags <- bitwOr(
-    reticulate::py_to_r(os$RTLD_NOW), reticulate::py_to_r(os$RTLD_DEEPBIND)
-  )
-  old <- system$getdlopenflags()
-  system$setdlopenflags(flags)
-  on.exit(system$setdlopenflags(old))
-  reticulate::import("torch", convert = FALSE)
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +65,26 @@ def about() -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _own_libraries() -> Iterator[None]:
+    """Let libraries that are loaded meanwhile look for symbols in themselves first.
+
+    R's BLAS is in the global scope of its process, where torch's calls of ``sgemm_`` would find it before
+    torch's own: slower, and with other last digits than Python gets. Elsewhere than on Linux libraries always
+    look so.
+    """
+    deep = getattr(os, "RTLD_DEEPBIND", None)
+    if deep is None:
+        yield
+        return
+    before = sys.getdlopenflags()
+    sys.setdlopenflags(os.RTLD_NOW | deep)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(before)
+
+
 def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
     """Call a function of this module, with its errors and warnings as plain values.
 
@@ -72,7 +94,7 @@ def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
     classes and messages of homespot's own warnings. Other errors are faults of the program and pass.
     """
     answer: dict[str, Any] = {"value": None, "error": None}
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _own_libraries():
         warnings.simplefilter("always")
         try:
             answer["value"] = _DOOR[verb](*arguments, **named)

@@ -104,20 +104,19 @@ def test_the_cases_are_not_all_the_same(own_come):
 
 
 COMMANDS = {
-    "Rscript": ["Rscript", "--vanilla"],
-    # As at a console: an interruption goes back to the prompt and ends nothing.
-    "interactive": ["R", "--vanilla", "--interactive", "--no-echo", "--no-readline", "-f"],
+    "Rscript": ["Rscript", "--vanilla", "-"],
+    # As at a console: an interruption goes back to the prompt, and does not end R.
+    "interactive": ["R", "--vanilla", "--interactive", "--no-echo", "--no-readline", "--args"],
 }
 
 
 def _interrupted(command, way, environment):
     """Start R, send it Ctrl-C's signal in its training, and return what it says."""
-    script = [HERE / "interrupt.R", way] if command[0] == "Rscript" else [HERE / "interrupt.R", "--args", way]
     process = subprocess.Popen(
-        [str(part) for part in [*command, *script]],
+        [*command, way],
         env=environment,
         text=True,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -125,12 +124,15 @@ def _interrupted(command, way, environment):
     limit.start()
     said = []
     try:
+        process.stdin.write(f"source('{HERE / 'interrupt.R'}')\n")
+        process.stdin.close()
         for line in process.stderr:
             said.append(line)
             if '"total": 100000' in line:
                 process.send_signal(signal.SIGINT)
                 break
-        output, rest = process.communicate()
+        output, rest = process.stdout.read(), process.stderr.read()
+        process.wait()
     finally:
         limit.cancel()
         process.kill()
