@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, expected
+from ..errors import DataWarning, InputError, expected
 
 __all__ = ["Checkpoint", "fingerprint"]
 
@@ -101,12 +101,20 @@ class Checkpoint:
             self.write(state())
 
     def write(self, state: dict[str, Any]) -> None:
-        """Write the state."""
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
+        """Write the state; if that fails a warning says so, as the training is worth more than the file."""
+        self._written = time.monotonic()
+        name = None
         try:
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
             with os.fdopen(handle, "wb") as file:
                 torch.save({"run": self._run, "state": state}, file)
             Path(name).replace(self.path)
+        except (OSError, RuntimeError) as error:  # torch raises the latter where a disk is full
+            warnings.warn(
+                f"The checkpoint {str(self.path)!r} could not be written ({error}); the training goes on.",
+                DataWarning,
+                stacklevel=2,
+            )
         finally:
-            Path(name).unlink(missing_ok=True)
-        self._written = time.monotonic()
+            if name is not None:
+                Path(name).unlink(missing_ok=True)

@@ -223,6 +223,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
         try:
             if saved is not None:
                 training.restore(saved)
+                saved = None
             else:
                 with reporting("Pretraining", run.progress) as report:
                     report(0, chosen.pretrain_epochs, f"about {memory.human(n_bytes)} of memory")
