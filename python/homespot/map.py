@@ -22,6 +22,7 @@ from .keys import FORMAT_VERSION, SPATIAL
 from .mapping import check_adata, keep_best, new_mapping, spot_coordinates
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
+from .progress import check as check_progress
 
 __all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
 
@@ -56,12 +57,19 @@ def versions() -> dict[str, str]:
 
 
 def _checked(
-    method: str, preset: str | None, k_best: int | None, seed: int, device: str, parameters: dict[str, Any]
+    method: str,
+    preset: str | None,
+    k_best: int | None,
+    seed: int,
+    device: str,
+    progress: Progress,
+    parameters: dict[str, Any],
 ) -> tuple[methods.Method, dict[str, Any], str]:
     """Check what can be checked without the data; return the method, its settings and the device."""
     chosen = methods.get(method)
     settings = chosen.settings(preset, parameters)
     whole("seed", seed, 0)
+    check_progress(progress)
     if k_best is not None:
         whole("k_best", k_best, 1)
     return chosen, settings, resolve_device(device)
@@ -80,11 +88,11 @@ def solve(
     parameters: dict[str, Any] | None = None,
 ) -> Solution:
     """Map one checked table to the other; `map_cells` says what the parameters are."""
-    chosen, settings, where = _checked(method, preset, k_best, seed, device, parameters or {})
+    chosen, settings, where = _checked(method, preset, k_best, seed, device, progress, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
     with limited_threads() as n_threads:
-        outcome = chosen(sc, st, methods.Run(where, seed, progress), **settings)
+        outcome = chosen(sc, st, methods.Run(where, int(seed), progress), **settings)
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix = outcome.matrix
     left_over = np.zeros(matrix.shape[0])
     if k_best is not None:
@@ -218,7 +226,7 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
-    _, settings, _ = _checked(method, preset, k_best, seed, device, parameters)
+    _, settings, _ = _checked(method, preset, k_best, seed, device, progress, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from .errors import InputError, expected
 
-__all__ = ["Progress", "Report", "reporting"]
+__all__ = ["Progress", "Report", "check", "reporting"]
 
 Report = Callable[[int, int, str], None]
 """Called with the steps done, the most steps there will be, and a short note."""
@@ -26,9 +26,19 @@ def _silent(done: int, total: int, note: str) -> None:
     """Report nothing."""
 
 
+def check(progress: object) -> None:
+    """Refuse what is not a `Progress`."""
+    if progress is None or isinstance(progress, bool) or progress == "log" or callable(progress):
+        return
+    raise InputError(
+        expected("progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these.")
+    )
+
+
 @contextmanager
 def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
     """Yield the function that a loop calls to report how far it is."""
+    check(progress)
     if callable(progress):
         yield progress
         return
@@ -37,12 +47,6 @@ def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
             json.dumps({"step": description, "done": done, "total": total, "note": note}), file=sys.stderr
         )
         return
-    if progress is not None and not isinstance(progress, bool):
-        raise InputError(
-            expected(
-                "progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these."
-            )
-        )
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield _silent
         return

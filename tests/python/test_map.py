@@ -48,7 +48,8 @@ def test_record_is_complete_and_plain(pair, method: str, options: dict) -> None:
         "solver",
     }
     assert record["method"] == method
-    assert record["parameters"] == methods.get(method).parameters
+    defaults = methods.get(method).parameters
+    assert record["parameters"] == {name: v for name, v in defaults.items() if v is not None}
     assert record["seed"] == options.get("seed", 0)
     assert record.get("k_best") == options.get("k_best")
     assert record["dtype"] == options.get("dtype", "float32")

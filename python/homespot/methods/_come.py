@@ -174,7 +174,7 @@ def _seeded(seed: int) -> Iterator[torch.Generator]:
 
     All is drawn on the CPU; torch.manual_seed would seed every GPU too.
     """
-    seed %= 2**64
+    seed %= 2**64  # as many as torch takes
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
