@@ -442,7 +442,7 @@ cases <- list(
     "Expected fewer types than cells, found 12 types of 12 cells. Name the",
     "column with the types, or leave the labels out."
   )),
-  row("labels for a method without", typed("a"), list(labels = "type"), input, c(
+  row("labels without a use", typed("a"), list(labels = "type"), input, c(
     "Expected parameters of method 'ssa' (n.genes, correlation,",
     "regularisation, marginals, relax.cells, relax.spots, tolerance,",
     "max.iter), found 'labels'. Check the spelling."
