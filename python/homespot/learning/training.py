@@ -171,7 +171,9 @@ class Training:
         return self.epochs >= epochs
 
     def _latest(self) -> str:
-        return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.curves.items())
+        return ", ".join(
+            f"{name} {values[-1]:.4g}" for name, values in self.curves.items() if name != "pretraining"
+        )
 
     def state(self) -> dict[str, Any]:
         """Return all that the next epoch depends on."""
