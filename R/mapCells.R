@@ -33,7 +33,8 @@
 #' @param preset Name of a set of the method's parameters, for example
 #'   `"paper"`; parameters given by name go over it.
 #'   `NULL`: none.
-#'   `"come"` has one for each data set of its paper as well:
+#'   `"come"` has `"places"`, which stays close to SSA's plan, for where single
+#'   cells sit, and one for each data set of its paper as well:
 #'   `"paper:drosophila"`, `"paper:merfish"`, `"paper:smfish"`,
 #'   `"paper:starmap"` and `"paper:pdac"`.
 #' @param sc.assay.type,st.assay.type Name of the assay with the expression.
