@@ -16,10 +16,12 @@ import typer
 
 from . import add_mapping, load, make_demo, map_cells, methods, metrics, place_cells, save, simulate_spots
 from ._version import __version__
+from .checks import one_of
 from .errors import DataWarning, HomespotError, InputError, expected
 from .keys import HOMESPOT, POSITIONS, SPATIAL, SPREAD
 from .mapping import check_target, read_whole, write_whole
 from .place import cell_positions
+from .progress import Progress
 
 __all__ = ["main"]
 
@@ -38,6 +40,8 @@ app = typer.Typer(
     homespot place map.h5ad cells.h5ad -o placed.h5ad
     """,
 )
+
+_PROGRESS: dict[str, Progress] = {"auto": None, "bar": True, "none": False, "log": "log"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it appears whole or not at all.")]
@@ -59,11 +63,7 @@ def _ended(summary: dict[str, Any]) -> str:
     return (
         f"{how} for {summary['epochs']} epochs as {summary['technology']} data "
         f"({summary['technology_evidence']}); row entropy of the map {summary['entropy']:.2f} of log N; "
-        + (
-            f"{summary['cell_types']} cell types."
-            if summary["cell_types"]
-            else "no cell types: that term is off."
-        )
+        f"the term of types is {'on' if summary['type_contrast'] else 'off'}."
     )
 
 
@@ -108,6 +108,7 @@ def map_command(
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
+    progress: Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Learn the map from cells to spots and write it as .h5ad (cells x spots).
@@ -115,6 +116,7 @@ def map_command(
     Counts or log values are recognised; genes are matched by name.
     """
     check_target(output)
+    one_of("progress", progress, tuple(_PROGRESS))
     parameters = _parameters(setting or [])
     methods.get(method).settings(preset, parameters)
     mapping = map_cells(
@@ -130,7 +132,7 @@ def map_command(
         dtype=dtype,  # type: ignore[arg-type]
         seed=seed,
         device=device,
-        progress=False if as_json else None,
+        progress=_PROGRESS[progress] if progress != "auto" or not as_json else False,
         **parameters,
     )
     save(mapping, output)

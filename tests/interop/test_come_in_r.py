@@ -155,7 +155,7 @@ def test_an_interruption_in_r_gives_the_map_so_far(command, way, environment):
         said["warned"].split()
         == (
             f"Training was interrupted after {epochs} of 100000 epochs; the map is that of the state so far. "
-            "With checkpoint= a later call goes on from it."
+            "Name a checkpoint to be able to go on from an interruption."
         ).split()
     )
     assert said["method"].strip().startswith(f"come, INTERRUPTED after {epochs} epoch")

@@ -87,8 +87,7 @@ def test_come_says_how_it_was_trained(run, folder, typed: bool) -> None:
     sentence = out.splitlines()[2]
     assert re.fullmatch(
         r"Trained for 3 epochs as imaging data \(35 genes in the spatial data, fewer than 2000\); "
-        r"row entropy of the map 0\.\d\d of log N; "
-        + (r"2 cell types\." if typed else r"no cell types: that term is off\."),
+        r"row entropy of the map 0\.\d\d of log N; " + rf"the term of types is {'on' if typed else 'off'}\.",
         sentence,
     )
     parameters = load(folder / "map.h5ad").uns["homespot"]["parameters"]

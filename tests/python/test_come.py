@@ -317,6 +317,7 @@ def test_the_record_says_how_the_training_went(pair) -> None:
         "technology_evidence",
         "cell_types",
         "spot_types",
+        "type_contrast",
         "genes_held_out",
     }
     assert (ending["finished"], ending["epochs"], ending["best_epoch"]) == (True, 4, 4)
@@ -440,7 +441,7 @@ def test_an_interrupted_training_gives_its_map_and_can_be_gone_on_with(pair, str
         found = come(pair, **options, progress=interrupting(3))
     assert [str(w.message) for w in caught] == [
         "Training was interrupted after 3 of 6 epochs; the map is that of the state so far. "
-        "With checkpoint= a later call goes on from it."
+        "The same call goes on from its checkpoint."
     ]
     assert (record(found)["finished"], record(found)["epochs"]) == (False, 3)
     np.testing.assert_allclose(found.X.sum(axis=1), 1, atol=1e-6)

@@ -49,7 +49,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str, run: str) -> None:
-        self.path, self._run = Path(path), run
+        self.path, self._run = Path(path).expanduser(), run
         self._written = time.monotonic()
         self._check_writable()
 

@@ -48,10 +48,10 @@ class Coupling:
     latent
         What sums the latent columns over the cells: ``"P"``, or ``"C"`` as in equations 1 and 4 (Adam only).
     optimiser
-        ``"adam"``: Adam on C. ``"mirror"``: the gradient with respect to log P, dL/dP_ij - sum_k P_ik
-        dL/dP_ik, that is mirror descent on the rows' simplices, with Adam's first moment, and a second moment
-        for each row, the mean under P of the squares. One M x N tensor less, and no entry moves further than
-        its evidence carries it, at most 100 learning rates a step.
+        ``"adam"``: Adam on C. ``"mirror"``: mirror descent on the rows' simplices, that is, C moves along the
+        gradient with respect to P less its mean under P, dL/dP_ij - sum_k P_ik dL/dP_ik, with Adam's first
+        moment, and a second moment for each row, the mean under P of the squares. One M x N tensor less, and
+        no entry moves further than its evidence carries it.
     learning_rate
         Size of a step.
     shrinkage

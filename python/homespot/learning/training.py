@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
+from ..errors import InputError, expected
 from ..progress import Report
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
@@ -25,6 +27,21 @@ class Held:
 
     cells: torch.Tensor
     spots: torch.Tensor
+
+
+def _undisturbed(worker: ThreadPoolExecutor, task: Callable[[], None]) -> bool:
+    """Let the worker do the task to its end; return whether Ctrl-C came in the meantime.
+
+    An interruption reaches only the main thread; however often it comes, what is under way ends as it should.
+    """
+    future, interrupted = worker.submit(task), False
+    while not future.done():
+        try:
+            future.exception()
+        except KeyboardInterrupt:
+            interrupted = True
+    future.result()
+    return interrupted
 
 
 class Training:
@@ -134,7 +151,16 @@ class Training:
         state = State(latent[0], latent[1], sums[:, :n_latent], sums[:, genes], product.home)
         found = terms(self._model, self._tables, state, self._weights, tau=self._tau)
         self._optimiser.zero_grad(set_to_none=False)
-        torch.stack([weight * value for weight, value in found.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        total = torch.stack([weight * value for weight, value in found.values()]).sum()
+        if not torch.isfinite(total):
+            raise InputError(
+                expected(
+                    "losses that stay finite",
+                    f"{float(total.detach())} in epoch {self.epochs + 1}",
+                    "Lower rate or map_rate.",
+                )
+            )
+        total.backward()  # type: ignore[no-untyped-call]
         zero = torch.zeros_like
         back = self._coupling.step(
             values,
@@ -156,18 +182,18 @@ class Training:
         """Train up to this many epochs; return whether it got there, or was interrupted (Ctrl-C)."""
         if self._ahead is None:
             self.look()
-        # An interruption reaches only the main thread, so the epoch under way ends as it should.
         with ThreadPoolExecutor(1) as worker:
-            try:
-                while self.epochs < epochs:
-                    worker.submit(self.epoch).result()
+            interrupted = False
+            while self.epochs < epochs and not interrupted:
+                interrupted = _undisturbed(worker, self.epoch)
+                try:
                     report(self.epochs, epochs, self._latest())
                     if checkpoint is not None:
                         checkpoint.maybe(self.state)
-            except KeyboardInterrupt:
-                worker.shutdown(wait=True)
-        if checkpoint is not None:
-            checkpoint.write(self.state())
+                except KeyboardInterrupt:
+                    interrupted = True
+            if checkpoint is not None:
+                _undisturbed(worker, lambda: checkpoint.write(self.state()))
         return self.epochs >= epochs
 
     def _latest(self) -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from .. import memory
+from .._version import __version__
 from ..device import torch_threads
 from ..errors import ConvergenceWarning, InputError, expected
 from ..learning import Autoencoder, Checkpoint, Held, Tables, Training, Weights, fingerprint, pretrain
@@ -139,7 +140,7 @@ def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> 
         **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
     }
     kept = {name: value for name, value in settings.items() if name not in free}
-    return Checkpoint(path, fingerprint(inputs, {"seed": seed, **kept}))
+    return Checkpoint(path, fingerprint(inputs, {"version": __version__, "seed": seed, **kept}))
 
 
 def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
@@ -195,6 +196,14 @@ def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[s
     return [g for i, g in enumerate(genes) if i not in held], [g for i, g in enumerate(genes) if i in held]
 
 
+def _way_on(file: Checkpoint | None, epochs: int) -> str:
+    if file is None:
+        return "Name a checkpoint to be able to go on from an interruption."
+    if epochs == 0:
+        return "There is no checkpoint yet: the same call starts anew."
+    return "The same call goes on from its checkpoint."
+
+
 def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> Outcome:
     """Train, and return the map; `settings` are the parameters of `come`."""
     chosen = SimpleNamespace(**settings)
@@ -202,13 +211,19 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)
     with torch_threads(), torch.inference_mode(False), _seeded(run.seed) as generator:
         data = _data(sc, st, run, settings)
+        file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
+        saved = None if file is None else _saved(file, run.device, chosen.epochs)
+        if saved is None:
+            coefficients = _start(chosen.start, chosen.start_temperature, data, run)
+        else:
+            coefficients = saved["coupling"]["coefficients"]
         model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(
             run.device, data.tables.cells.dtype
         )
         training = Training(
             data.tables,
             model,
-            _start(chosen.start, chosen.start_temperature, data, run),
+            coefficients,
             Weights(**{term: settings[f"weight_{term}"] for term in _TERMS}),
             summed=chosen.summed,
             optimiser=chosen.map_optimiser,
@@ -217,8 +232,6 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
             tau=chosen.tau,
             held=data.held,
         )
-        file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
-        saved = None if file is None else _saved(file, run.device, chosen.epochs)
         finished = False
         try:
             if saved is not None:
@@ -238,6 +251,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
                         after_epoch=lambda n, error: report(n, chosen.pretrain_epochs, f"error {error:.4g}"),
                     )
             with reporting("Training", run.progress) as report:
+                report(training.epochs, chosen.epochs, f"about {memory.human(n_bytes)} of memory")
                 finished = training.run(chosen.epochs, file, report)
         except KeyboardInterrupt:
             pass
@@ -245,7 +259,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     if not finished:
         warnings.warn(
             f"Training was interrupted after {training.epochs} of {chosen.epochs} epochs; the map is that of "
-            "the state so far. With checkpoint= a later call goes on from it.",
+            f"the state so far. {_way_on(file, training.epochs)}",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -253,7 +267,8 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
         "finished": finished,
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
-        "entropy": training.curves["entropy"][training.best_epoch] if "entropy" in training.curves else 1.0,
+        "entropy": training.curves["entropy"][training.best_epoch],
+        "type_contrast": "type_contrast" in training.curves,
         "losses": {name: np.asarray(values) for name, values in training.curves.items()},
         **data.described,
     }

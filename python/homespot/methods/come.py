@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 from ..checks import name, one_of, whole, within
@@ -38,8 +39,9 @@ _TERMS = ("reconstruction", "mapping", "shrinkage", "similarity", "contrast", "e
 def check(**settings: Any) -> None:
     """Refuse parameters out of range."""
     for parameter in ("labels", "st_labels", "checkpoint"):
-        if settings[parameter] is not None:
-            name(parameter, settings[parameter])
+        value = settings[parameter]
+        if value is not None and not (parameter == "checkpoint" and isinstance(value, os.PathLike)):
+            name(parameter, value)
     for parameter, low in _WHOLE.items():
         whole(parameter, settings[parameter], low)
     for parameter in _RATES:
@@ -137,7 +139,7 @@ def come(
     weight_contrast: float = 0.03,
     weight_entropy: float = 0.0,
     validation_genes: float = 0.0,
-    checkpoint: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Outcome:
     """Learn the map together with an autoencoder that cells and spots share.
 
@@ -159,7 +161,7 @@ def come(
     st
         Spots x genes, with types where `st_labels` names them.
     run
-        Device, seed (of the autoencoder's start and its batches) and progress.
+        Device, seed (of the autoencoder's start, its batches, and the genes held out) and progress.
     labels
         Column of the single-cell annotation with the cell types, for equation 8 ("COME+"). None leaves that
         term out, and the record says so.
@@ -178,12 +180,12 @@ def come(
     epochs
         Steps of the whole model. More is not better: the map over-fits while the loss still falls.
     rate, map_rate
-        Learning rates (Adam) of the autoencoder, and of C.
+        Learning rates of the autoencoder (by Adam), and of C.
     map_optimiser
         ``"mirror"``: mirror descent on P; ``"adam"``: Adam on C, as published.
     start
         C at the start: ``"correlation"``, rho / start_temperature with rho the correlation of SSA;
-        ``"ssa"``, log P of SSA with its defaults; ``"uniform"``, 1 / (M N) (the paper).
+        ``"ssa"``, log P of SSA with its defaults on the same genes; ``"uniform"``, 1 / (M N) (the paper).
     start_temperature
         Softness of the start from the correlation.
     summed
@@ -199,8 +201,9 @@ def come(
         Share of the genes kept from the training; the state kept is the one that predicts them best. 0 trains
         on all genes and keeps the last state.
     checkpoint
-        A file to write the state to, every minute and at the end, also after an interruption. If it is
-        there, the training goes on from it, to the result of an uninterrupted one. None writes nothing.
+        A file to write the state to, every minute and at the end, also after an interruption of the training.
+        If it is there, the training goes on from it, to the result of an uninterrupted one (on the same
+        device, with as many threads). None writes nothing.
 
     Returns
     -------

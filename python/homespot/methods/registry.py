@@ -7,6 +7,7 @@ arguments, and their defaults are the defaults of `map_cells` in both languages.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,14 @@ class Outcome:
     ending: dict[str, Any]
 
 
+def _plain(value: Any, default: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 @dataclass(frozen=True)
 class Method:
     """A registered method: its function, parameters with defaults, presets, and the check of parameters."""
@@ -74,7 +83,8 @@ class Method:
     def settings(self, preset: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, checked: the defaults, over them the preset's, over them the chosen ones.
 
-        Whole numbers and such from NumPy become plain ones, which every file and R can take.
+        Numbers from NumPy and paths become plain values, which every file and R can take, and whole numbers
+        become floats where the default is one.
         """
         if preset is not None and (not isinstance(preset, str) or preset not in self.presets):
             known = f"one of {some(self.presets, 20)}" if self.presets else "None, as there is none"
@@ -93,7 +103,7 @@ class Method:
         settings = {**self.parameters, **(self.presets[preset] if preset else {}), **chosen}
         if self.check is not None:
             self.check(**settings)
-        return {name: v.item() if isinstance(v, np.generic) else v for name, v in settings.items()}
+        return {name: _plain(value, self.parameters[name]) for name, value in settings.items()}
 
     def __call__(self, sc: Expression, st: Expression, run: Run, **settings: Any) -> Outcome:
         """Map the cells of `sc` to the spots of `st`."""
