@@ -78,7 +78,11 @@ def genes() -> None:
     """Drosophila: the scores of every partition, their spread, and the paired differences."""
     rows = drosophila()
     print(f"Written to {write_csv('accuracy_drosophila', rows)}")
-    frame = pd.DataFrame(rows)
+    compare(pd.DataFrame(rows))
+
+
+def compare(frame: pd.DataFrame) -> None:
+    """Print and write the spread of every run's scores, and the paired differences over the partitions."""
     names = ["median PCC", *SCORES]
     by_partition = frame.groupby(["run", "folds"], sort=False)[names].mean()
     lines: list[dict[str, object]] = []
