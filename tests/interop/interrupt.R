@@ -6,7 +6,8 @@ suppressPackageStartupMessages(library(homespot))
 way <- commandArgs(trailingOnly = TRUE)[1L]
 # R code between Python's steps, for an interruption that arrives in it.
 busy <- function(done, total, note) {
-  cat(sprintf("{\"step\": \"R\", \"total\": %d}\n", total), file = stderr())
+  line <- sprintf("{\"done\": %d, \"total\": %d}\n", done, total)
+  cat(line, file = stderr())
   start <- Sys.time()
   while (Sys.time() - start < 2) {}
 }

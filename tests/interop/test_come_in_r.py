@@ -128,7 +128,7 @@ def _interrupted(command, way, environment):
         process.stdin.close()
         for line in process.stderr:
             said.append(line)
-            if '"total": 100000' in line:
+            if '"total": 100000' in line and '"done": 0,' not in line:
                 process.send_signal(signal.SIGINT)
                 break
         output, rest = process.stdout.read(), process.stderr.read()
@@ -136,6 +136,9 @@ def _interrupted(command, way, environment):
     finally:
         limit.cancel()
         process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            pipe.close()
     assert process.returncode == 0, "".join([*said, rest, output])
     return output
 
