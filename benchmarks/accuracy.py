@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
-from genes import cross_validate, other_tissues, random_folds
+from genes import cross_validate, other_tissues, partitions, random_folds
 from placement import SETS, error, interval
 
 import homespot as hs
@@ -58,12 +58,9 @@ def drosophila() -> list[dict[str, object]]:
     """Score every run on every partition of Drosophila's genes."""
     data = hs.datasets.load("drosophila")
     sc, st = data["sc"], data["st"]
-    given = pd.read_csv(hs.datasets.folder("drosophila") / "folds_kfold10_sorted.csv", keep_default_na=False)
-    partitions = {"given": [fold["gene"].tolist() for _, fold in given.groupby("fold")]}
-    partitions |= {f"seed {seed}": random_folds(st.var_names.tolist(), 10, seed) for seed in range(1, 6)}
     rows: list[dict[str, object]] = []
     for seed in SEEDS:
-        for name, folds in partitions.items():
+        for name, folds in partitions(st).items():
             for run, (method, settings) in RUNS.items():
                 if seed > 0 and run != "come, defaults":  # the others draw nothing
                     continue

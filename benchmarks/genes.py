@@ -72,15 +72,19 @@ def cross_validate(
     return {name: pd.concat(tables) for name, tables in scores.items()}, float(np.median(seconds))
 
 
+def partitions(st: ad.AnnData) -> dict[str, Folds]:
+    """Return the given folds of Drosophila's genes, and five random partitions into ten."""
+    table = pd.read_csv(hs.datasets.folder("drosophila") / "folds_kfold10_sorted.csv", keep_default_na=False)
+    found = {"given": [fold["gene"].tolist() for _, fold in table.groupby("fold")]}
+    return found | {f"seed {seed}": random_folds(st.var_names.tolist(), 10, seed) for seed in range(1, 6)}
+
+
 def drosophila() -> list[dict[str, object]]:
     """Measure `RUNS` on the given folds and on five random partitions."""
     data = hs.datasets.load("drosophila")
     sc, st = data["sc"], data["st"]
-    table = pd.read_csv(hs.datasets.folder("drosophila") / "folds_kfold10_sorted.csv", keep_default_na=False)
-    partitions = {"given": [fold["gene"].tolist() for _, fold in table.groupby("fold")]}
-    partitions |= {f"seed {seed}": random_folds(st.var_names.tolist(), 10, seed) for seed in range(1, 6)}
     rows: list[dict[str, object]] = []
-    for name, folds in partitions.items():
+    for name, folds in partitions(st).items():
         for run, (method, settings) in RUNS.items():
             tables, seconds = cross_validate(sc, st, folds, method, settings)
             for read_out, scores in tables.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +29,6 @@ __all__ = ["fit"]
 Names = npt.NDArray[np.str_]
 
 _SEQUENCED_FROM = 2000  # genes measured: panels of probes are smaller
-_TERMS = ("reconstruction", "mapping", "shrinkage", "similarity", "contrast", "entropy")
 
 
 def _technology(st: Expression, stated: str) -> tuple[str, str]:
@@ -224,7 +223,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
             data.tables,
             model,
             coefficients,
-            Weights(**{term: settings[f"weight_{term}"] for term in _TERMS}),
+            Weights(**{term.name: settings[f"weight_{term.name}"] for term in fields(Weights)}),
             summed=chosen.summed,
             optimiser=chosen.map_optimiser,
             rate=chosen.rate,
