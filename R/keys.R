@@ -9,7 +9,16 @@
   POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
   SPREAD = "homespot_spread",
   LEFT_OVER = "homespot_left_over",
-  SPOT_CELLS = "homespot_cells"
+  SPOT_CELLS = "homespot_cells",
+  ENTROPY = "homespot_entropy",
+  RADIUS = "homespot_radius",
+  CONFIDENT = "homespot_confident",
+  ASSIGNED = "homespot_assigned",
+  TYPE = "homespot_type",
+  TYPE_PROB = "homespot_type_prob",
+  CONFIDENT_SHARE = "homespot_confident_share",
+  LABEL = "homespot_label",
+  LABEL_PROB = "homespot_label_prob"
 )
 
 # Name of the assay of a CellMapping that holds the probabilities.

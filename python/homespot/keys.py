@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 __all__ = [
+    "ASSIGNED",
+    "CONFIDENT",
+    "CONFIDENT_SHARE",
     "COORDINATES",
+    "ENTROPY",
     "FORMAT_VERSION",
     "HOMESPOT",
+    "LABEL",
+    "LABEL_PROB",
     "LEFT_OVER",
     "POSITIONS",
     "PROB",
+    "RADIUS",
     "SPATIAL",
     "SPOT",
     "SPOT_CELLS",
     "SPREAD",
+    "TYPE",
+    "TYPE_PROB",
 ]
 
 FORMAT_VERSION = 1
@@ -44,3 +53,30 @@ LEFT_OVER = "homespot_left_over"
 
 SPOT_CELLS = "homespot_cells"
 """Expected number of cells at a spot: the column sum of P."""
+
+ENTROPY = "homespot_entropy"
+"""Entropy of a cell's row of P over the logarithm of the number of spots: 0 is certain, 1 knows nothing."""
+
+RADIUS = "homespot_radius"
+"""Distance from a cell's position within which its true place is expected, in the unit of the coordinates."""
+
+CONFIDENT = "homespot_confident"
+"""Whether a cell's position is to be relied on."""
+
+ASSIGNED = "homespot_assigned"
+"""Name of the spot that a cell is assigned to, within the spots' capacities."""
+
+TYPE = "homespot_type"
+"""Most abundant cell type of a spot."""
+
+TYPE_PROB = "homespot_type_prob"
+"""Share of the most abundant cell type of a spot."""
+
+CONFIDENT_SHARE = "homespot_confident_share"
+"""Share of a spot's mass that rests on confident cells."""
+
+LABEL = "homespot_label"
+"""Most probable spatial label of a cell."""
+
+LABEL_PROB = "homespot_label_prob"
+"""Probability of the most probable spatial label of a cell."""
