@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import root_mean_squared_error
 
-from homespot.evaluate.metrics import distances, gene_scores, kde_divergence
+from homespot.errors import InputError
+from homespot.evaluate import metrics
+from homespot.evaluate.metrics import (
+    accuracy_score,
+    distances,
+    gene_scores,
+    kde_divergence,
+    proportion_scores,
+)
 
 GENES = [f"g{i}" for i in range(20)]
 
@@ -118,3 +128,169 @@ def test_types_that_span_no_area_have_no_divergence() -> None:
     found[12:22] = 1.0
     scores = kde_divergence(true, found, labels)
     assert scores.isna().to_dict() == {"few": True, "fine": False, "line": True, "point": True}
+
+
+@pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_storage_and_blocks_do_not_matter(stored, dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    true, found = (np.round(patterns(seed)).astype(dtype) for seed in (0, 1))
+    expected = gene_scores(true.astype(np.float64), found.astype(np.float64), GENES)
+    monkeypatch.setattr(metrics, "_BLOCK_VALUES", 1)
+    monkeypatch.setattr(metrics, "_BLOCK_LEAST", 3)
+    for a, b in ((stored(true), found), (true, stored(found)), (stored(true), stored(found))):
+        pd.testing.assert_frame_equal(gene_scores(a, b, GENES), expected, check_exact=True)
+    as_fortran = gene_scores(np.asfortranarray(true), np.asfortranarray(found), GENES)
+    pd.testing.assert_frame_equal(as_fortran, expected, check_exact=True)
+
+
+def test_whole_numbers_are_numbers() -> None:
+    true, found = (np.round(patterns(seed)).astype(int) for seed in (0, 1))
+    floats = gene_scores(true.astype(float), found.astype(float), GENES)
+    pd.testing.assert_frame_equal(gene_scores(true, found, GENES), floats)
+
+
+def test_nothing_is_changed_in_place() -> None:
+    true, found = patterns(0), patterns(1)
+    before = true.copy(), found.copy()
+    gene_scores(true, found, GENES)
+    proportion_scores(true / 100, found / 100)
+    np.testing.assert_array_equal(true, before[0])
+    np.testing.assert_array_equal(found, before[1])
+
+
+@pytest.mark.parametrize(
+    ("true", "found", "genes", "message"),
+    [
+        (np.ones((3, 2)), np.ones((2, 3)), ["a", "b"], "two tables of one shape, not empty"),
+        (np.ones((3, 0)), np.ones((3, 0)), [], "two tables of one shape, not empty"),
+        (np.ones(3), np.ones(3), ["a"], "two tables of one shape, not empty"),
+        (np.ones((3, 2)), np.ones((3, 2)), ["a"], "Expected 2 gene names, found 1"),
+        (np.ones((3, 2)), np.ones((3, 2)), "ab", "Expected 2 gene names"),
+        (np.ones((3, 1)), np.full((3, 1), np.nan), ["a"], "Expected finite expression"),
+        (sparse.csr_matrix([[np.inf], [1]]), np.ones((2, 1)), ["a"], "Expected finite expression"),
+        (np.array([["x"], ["y"]]), np.ones((2, 1)), ["a"], "Expected numbers as expression"),
+    ],
+)
+def test_bad_expression_is_refused(true, found, genes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        gene_scores(true, found, genes)
+
+
+def proportions(seed: int, n: int = 30) -> pd.DataFrame:
+    values = np.random.default_rng(seed).dirichlet(np.full(5, 0.5), n)
+    return pd.DataFrame(values, index=[f"s{i}" for i in range(n)], columns=list("abcde"))
+
+
+@pytest.mark.parametrize(("by", "axis"), [("spot", 1), ("type", 0)])
+def test_proportion_scores_are_scipys(by, axis: int) -> None:
+    true, found = proportions(0), proportions(1)
+    scores = proportion_scores(true, found, by=by)
+    assert scores.index.tolist() == (true.index if by == "spot" else true.columns).tolist()
+    a, b = (x.to_numpy() if axis == 1 else x.to_numpy().T for x in (true, found))
+    np.testing.assert_allclose(
+        scores["pcc"], [stats.pearsonr(x, y).statistic for x, y in zip(a, b, strict=True)], atol=1e-12
+    )
+    np.testing.assert_allclose(scores["rmse"], root_mean_squared_error(a.T, b.T, multioutput="raw_values"))
+    np.testing.assert_allclose(scores["jsd"], jensenshannon(a, b, axis=1) ** 2, atol=1e-12)
+    assert scores["ssim"].tolist() == gene_scores(a.T, b.T, list(scores.index))["ssim"].tolist()
+
+
+def test_proportions_are_matched_by_name() -> None:
+    true, found = proportions(0), proportions(1)
+    expected = proportion_scores(true, found)
+    shuffled = found.sample(frac=1, random_state=0)[list("edcba")]
+    pd.testing.assert_frame_equal(proportion_scores(true, shuffled), expected)
+    pd.testing.assert_frame_equal(proportion_scores(ad.AnnData(true), ad.AnnData(shuffled)), expected)
+    arrays = proportion_scores(true.to_numpy(), found.to_numpy())
+    np.testing.assert_array_equal(arrays, expected)
+
+
+def test_proportions_with_defined_answers() -> None:
+    true, found = proportions(0), proportions(1)
+    true.iloc[0], found.iloc[0] = 0.0, 0.0  # a spot without cells in both
+    true.iloc[1], found.iloc[1] = 0.2, [1, 0, 0, 0, 0]  # all types alike, against one
+    scores = proportion_scores(true, found)
+    assert scores.iloc[0].tolist() == [0, 1, 0, 0]
+    assert scores["pcc"].iloc[1] == 0
+    assert scores["rmse"].iloc[1] == pytest.approx(np.sqrt((0.8**2 + 4 * 0.2**2) / 5))
+    assert scores.notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("true", "found", "options", "message"),
+    [
+        (proportions(0), proportions(1)[list("abcd")], {}, "same types in both tables .* found 'e'"),
+        (proportions(0), proportions(1, 29), {}, "same spots in both tables .* found 's29'"),
+        (proportions(0), pd.concat([proportions(1)] * 2), {}, "same spots .* found some twice"),
+        (proportions(0).to_numpy(), proportions(1, 20), {}, "tables of one shape"),
+        (proportions(0) * 10, proportions(1), {}, "true proportions from 0 to 1"),
+        (proportions(0), -proportions(1), {}, "found proportions from 0 to 1"),
+        (proportions(0), proportions(1) * np.nan, {}, "Expected finite proportions"),
+        (proportions(0).iloc[:0], proportions(1).iloc[:0], {}, "not empty"),
+        (proportions(0), proportions(1), {"by": "gene"}, "Expected by to be one of 'spot', 'type'"),
+    ],
+)
+def test_bad_proportions_are_refused(true, found, options, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        proportion_scores(true, found, **options)
+
+
+def scored(pcc: list[float], ssim: list[float], rmse: list[float], jsd: list[float]) -> pd.DataFrame:
+    genes = pd.Index([f"g{i}" for i in range(len(pcc))], name="gene")
+    return pd.DataFrame({"pcc": pcc, "ssim": ssim, "rmse": rmse, "jsd": jsd}, index=genes)
+
+
+def test_accuracy_score_by_hand() -> None:
+    table = accuracy_score(
+        {
+            "good": scored([0.9, 0.7], [0.8, 0.8], [0.2, 0.2], [0.1, 0.3]),
+            "fair": scored([0.5, 0.5], [0.8, 0.8], [0.5, 0.5], [0.0, 0.1]),
+            "poor": scored([0.1, 0.1], [0.1, 0.1], [0.9, 0.9], [0.5, 0.5]),
+        }
+    )
+    assert table.index.tolist() == ["good", "fair", "poor"]
+    assert table["rank_pcc"].tolist() == [3, 2, 1]
+    assert table["rank_ssim"].tolist() == [2.5, 2.5, 1]
+    assert table["rank_rmse"].tolist() == [3, 2, 1]
+    assert table["rank_jsd"].tolist() == [2, 3, 1]
+    assert table["accuracy"].tolist() == pytest.approx([10.5 / 12, 9.5 / 12, 4 / 12])
+    assert table["pcc"].tolist() == pytest.approx([0.8, 0.5, 0.1])
+
+
+def test_accuracy_score_of_a_tidy_table_in_any_order_of_genes() -> None:
+    tables = {name: scored(*np.random.default_rng(i).random((4, 6))) for i, name in enumerate("xyz")}
+    tidy = pd.concat([table.reset_index().assign(method=name) for name, table in tables.items()])
+    shuffled = {name: table.sample(frac=1, random_state=1) for name, table in tables.items()}
+    pd.testing.assert_frame_equal(accuracy_score(tidy), accuracy_score(tables))
+    pd.testing.assert_frame_equal(accuracy_score(shuffled), accuracy_score(tables))
+
+
+def test_missing_scores_rank_last() -> None:
+    nan = np.nan
+    table = accuracy_score(
+        {
+            "none": scored([0.9, 0.9], [0.9, 0.9], [0.1, 0.1], [nan, nan]),
+            "some": scored([0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [nan, 0.4]),
+            "all": scored([0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.0, 0.5]),
+        }
+    )
+    assert table["jsd"].tolist() == pytest.approx([nan, 0.4, 0.5], nan_ok=True)
+    assert table["rank_jsd"].tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"one": scored([1.0], [1.0], [0.0], [0.0])}, "scores of 2 methods or more"),
+        ({}, "scores of 2 methods or more"),
+        (pd.DataFrame({"gene": ["a"], "pcc": [1.0]}), "columns method, gene, .* without 'method', 'ssim'"),
+        ({"a": pd.DataFrame({"pcc": [1]}), "b": 3}, "a table of gene_scores"),
+        (
+            {"a": scored([1.0], [1.0], [0.0], [0.0]), "b": scored([1.0, 1], [1.0, 1], [0.0, 0], [0.0, 0])},
+            "the same genes for all methods, found others for 'b' \\('g1'\\)",
+        ),
+    ],
+)
+def test_scores_that_cannot_be_compared_are_refused(scores, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        accuracy_score(scores)

@@ -1,21 +1,34 @@
-"""Scores of places and of genes, usable on anybody's results."""
+"""Scores of places, of genes and of proportions, usable on anybody's results."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
+import anndata as ad
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 from scipy.stats import gaussian_kde
 
+from ..checks import one_of
 from ..errors import InputError, expected, some
+from ..matrices import is_sparse
 
-__all__ = ["distances", "gene_scores", "kde_divergence"]
+__all__ = ["SCORES", "accuracy_score", "distances", "gene_scores", "kde_divergence", "proportion_scores"]
 
 Floats = npt.NDArray[np.floating[Any]]
+Doubles = npt.NDArray[np.float64]
+Matrix = npt.NDArray[Any] | sparse.csr_matrix
 
+SCORES = ("pcc", "ssim", "rmse", "jsd")
+"""The columns of a table of scores."""
+
+_HIGHER_IS_BETTER = {"pcc": True, "ssim": True, "rmse": False, "jsd": False}
 _GRID = 50
+_BLOCK_VALUES = 2**16  # of a block, which so stays in the processor's cache while it is gone through
+_BLOCK_LEAST = 16  # a line of the cache holds as many neighbouring float32
 
 
 def _same_shape(
@@ -95,13 +108,15 @@ def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Ser
     return pd.Series(divergence, name="kl", dtype=np.float64)
 
 
-def gene_scores(true: Floats, found: Floats, genes: list[str]) -> pd.DataFrame:
+def gene_scores(true: Matrix, found: Matrix, genes: Sequence[str]) -> pd.DataFrame:
     """PCC, SSIM, RMSE and JSD of every gene's pattern in space (Li et al. 2022, as in the COME paper).
+
+    It goes through the genes in blocks: no copy of the tables is made but of sparse ones that are not CSC.
 
     Parameters
     ----------
     true, found
-        Expression, spots x genes.
+        Expression, spots x genes; each dense or sparse, of any numeric type.
     genes
         Names of the columns.
 
@@ -113,55 +128,266 @@ def gene_scores(true: Floats, found: Floats, genes: list[str]) -> pd.DataFrame:
     sum to 1, NaN where one has negative values. The z-scores of a constant pattern are 0, and so is its pcc;
     a pattern of sum 0 counts as uniform.
     """
-    true, found = _same_shape(true, found, "expression")
-    if len(genes) != true.shape[1]:
+    a, b = _as_matrix(true), _as_matrix(found)
+    n_spots, n_genes = _check_tables(a, b, "expression")
+    if isinstance(genes, str) or len(genes) != n_genes:
         raise InputError(
-            expected(f"{true.shape[1]} gene names", f"{len(genes)} ({some(genes)})", "Name every column.")
+            expected(f"{n_genes} gene names", f"{len(genes)} ({some(genes)})", "Name every column.")
         )
-    z_true, z_found = _standardised(true), _standardised(found)
-    return pd.DataFrame(
-        {
-            "pcc": (z_true * z_found).mean(axis=0),
-            "ssim": _ssim(true, found),
-            "rmse": np.sqrt(np.square(z_true - z_found).mean(axis=0)),
-            "jsd": _jsd(true, found),
-        },
-        index=pd.Index(genes, name="gene"),
+    blocks = _patterns(a), _patterns(b)
+    step = max(_BLOCK_LEAST, _BLOCK_VALUES // n_spots)
+    scores = np.empty((n_genes, len(SCORES)))
+    for start in range(0, n_genes, step):
+        block = slice(start, min(start + step, n_genes))
+        x, y = (take(block) for take in blocks)
+        _check_finite(x, y, "expression")
+        scores[block] = _pattern_scores(x, y)
+    return pd.DataFrame(scores, index=pd.Index(list(genes), name="gene"), columns=list(SCORES))
+
+
+def proportion_scores(
+    true: pd.DataFrame | ad.AnnData | Floats,
+    found: pd.DataFrame | ad.AnnData | Floats,
+    *,
+    by: Literal["spot", "type"] = "spot",
+) -> pd.DataFrame:
+    """PCC, SSIM, RMSE and JSD of the proportions of cell types, for every spot or for every type.
+
+    The four scores of Li et al. 2022 for spot deconvolution, which the COME paper takes over (section 3.6):
+    those of `gene_scores`, but for the RMSE, which is of the proportions as they are.
+
+    Parameters
+    ----------
+    true, found
+        Proportions in [0, 1], spots x types. Data frames, and AnnData as `deconvolve_spots` returns them,
+        are matched by the names of spots and types, in any order; arrays are compared as they are.
+    by
+        ``"spot"``: over the types of every spot; ``"type"``: over the spots of every type.
+
+    Returns
+    -------
+    One row a spot or type, in the order of `true`; columns as of `gene_scores`, with its answers for
+    constant proportions and for such of sum 0. ``jsd`` is the divergence in nats (Li et al.'s scripts take
+    its square root, the distance).
+    """
+    one_of("by", by, ("spot", "type"))
+    a, b = _matched(true, found)
+    names = a.index if by == "spot" else a.columns
+    x, y = a.to_numpy(dtype=np.float64), b.to_numpy(dtype=np.float64)
+    _check_tables(x, y, "proportions")
+    _check_finite(x, y, "proportions")
+    for name, values in (("true", x), ("found", y)):
+        if values.min() < 0 or values.max() > 1 + 1e-6:
+            raise InputError(
+                expected(
+                    f"{name} proportions from 0 to 1",
+                    f"values from {values.min():.4g} to {values.max():.4g}",
+                    "Divide every spot by its sum.",
+                )
+            )
+    if by == "type":
+        x, y = x.T, y.T
+    scores = _pattern_scores(np.ascontiguousarray(x), np.ascontiguousarray(y), plain=True)
+    return pd.DataFrame(scores, index=pd.Index(names, name=by), columns=list(SCORES))
+
+
+def accuracy_score(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Accuracy score (AS) of Li et al. 2022: the mean rank of every method over the four scores.
+
+    For each score the N methods are ranked by their mean over the genes: by PCC and SSIM the highest has rank
+    N, by RMSE and JSD the lowest; methods that tie share the mean of their ranks. AS is the mean of the four
+    ranks over N, from 1 / N (worst in all) to 1 (best in all). It depends on which methods are compared.
+
+    Parameters
+    ----------
+    scores
+        Tables of `gene_scores` by the name of the method, or one table with the columns ``method`` and
+        ``gene``, as `cross_validate` returns it. All methods have the same genes.
+
+    Returns
+    -------
+    One row a method, in the order given: the mean of each score, ``rank_pcc`` to ``rank_jsd``, and
+    ``accuracy``. A mean is over the genes for which all methods have that score (a JSD can be NaN); a method
+    that has it for no gene is left out of that and ranks last.
+    """
+    tables = _by_method(scores)
+    ranks, means = {}, {}
+    for score in SCORES:
+        wide = pd.DataFrame({name: table[score] for name, table in tables.items()}).astype(np.float64)
+        some_score = wide.loc[:, wide.notna().any()]
+        means[score] = some_score[some_score.notna().all(axis=1)].mean().reindex(wide.columns)
+        ranks[f"rank_{score}"] = means[score].rank(
+            ascending=_HIGHER_IS_BETTER[score], na_option="top", method="average"
+        )
+    out = pd.DataFrame({**means, **ranks}).rename_axis(index="method")
+    out["accuracy"] = pd.DataFrame(ranks).mean(axis=1) / len(out)
+    return out
+
+
+def _by_method(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables of scores of every method, indexed by gene, if they can be compared."""
+    if isinstance(scores, pd.DataFrame):
+        missing = [name for name in ("method", "gene", *SCORES) if name not in scores]
+        if missing:
+            raise InputError(
+                expected(
+                    "a table with the columns method, gene, " + ", ".join(SCORES),
+                    f"one without {some(missing, 6)}",
+                    "Pass what cross_validate() returned, or tables by method.",
+                )
+            )
+        tables = {str(name): part.set_index("gene") for name, part in scores.groupby("method", sort=False)}
+    else:
+        tables = {str(name): table for name, table in scores.items()}
+        for name, table in tables.items():
+            if not set(SCORES).issubset(getattr(table, "columns", ())):
+                raise InputError(
+                    expected(
+                        "a table of gene_scores() for every method",
+                        f"something else for {name!r}",
+                        "Columns are " + ", ".join(SCORES) + ".",
+                    )
+                )
+    if len(tables) < 2:
+        raise InputError(
+            expected("scores of 2 methods or more, to rank them", str(len(tables)), "Add another method.")
+        )
+    first = next(iter(tables.values())).index
+    for name, table in tables.items():
+        if not table.index.is_unique or set(table.index) != set(first):
+            differing = list(table.index[table.index.duplicated()]) or sorted(
+                map(str, set(table.index) ^ set(first))
+            )
+            raise InputError(
+                expected(
+                    "each gene once, and the same genes for all methods",
+                    f"others for {name!r} ({some(differing)})",
+                    "Score all methods on the same genes.",
+                )
+            )
+    return tables
+
+
+def _matched(true: Any, found: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables of proportions, the second in the order of the first where both have names."""
+    a, b = (x.to_df() if isinstance(x, ad.AnnData) else x for x in (true, found))
+    if not (isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame)):
+        a, b = (np.asarray(x) for x in (a, b))
+        _check_tables(a, b, "proportions")
+        return pd.DataFrame(a), pd.DataFrame(b)
+    for axis, kind in ((0, "spots"), (1, "types")):
+        names, others = a.axes[axis], b.axes[axis]
+        differing = [*names.difference(others), *others.difference(names)]
+        if differing or not (names.is_unique and others.is_unique):
+            raise InputError(
+                expected(
+                    f"the same {kind} in both tables of proportions, each once",
+                    f"{some(differing)} in one of them only" if differing else "some twice",
+                    f"Take the {kind} that both have; a type without cells is a column of zeros.",
+                )
+            )
+    return a, b.loc[a.index, a.columns]
+
+
+def _as_matrix(matrix: Any) -> Matrix:
+    """Return sparse data by columns, and else an array."""
+    stored: Any = matrix.tocsc() if is_sparse(matrix) else np.asarray(matrix)
+    return stored  # type: ignore[no-any-return]
+
+
+def _check_tables(a: Matrix, b: Matrix, what: str) -> tuple[int, int]:
+    """Return the shape that both tables have."""
+    if a.shape != b.shape or a.ndim != 2 or 0 in a.shape:
+        raise InputError(
+            expected(
+                f"true and found {what} as two tables of one shape, not empty",
+                f"{a.shape} and {b.shape}",
+                "Pass the same rows of both.",
+            )
+        )
+    for matrix in (a, b):
+        if matrix.dtype.kind not in "biuf":
+            raise InputError(
+                expected(f"numbers as {what}", f"values of type {matrix.dtype}", "Convert them to numbers.")
+            )
+    return int(a.shape[0]), int(a.shape[1])
+
+
+def _check_finite(a: Doubles, b: Doubles, what: str) -> None:
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise InputError(expected(f"finite {what}", "NaN or infinite ones", "Drop these rows first."))
+
+
+def _patterns(matrix: Matrix) -> Callable[[slice], Doubles]:
+    """Return what takes a block of columns out of a matrix, as float64 patterns x spots in C order."""
+
+    def take(columns: slice) -> Doubles:
+        block = matrix[:, columns]
+        # Copied first and turned then: reading across the rows of the whole table is several times slower.
+        dense = block.toarray() if is_sparse(block) else np.ascontiguousarray(block)
+        return np.asarray(dense.T.astype(np.float64, order="C"), dtype=np.float64)
+
+    return take
+
+
+def _pattern_scores(true: Doubles, found: Doubles, *, plain: bool = False) -> Doubles:
+    """Return the scores of patterns (one a row): patterns x `SCORES`; `plain` is RMSE without z-scores."""
+    n = true.shape[1]
+    sums = [x.sum(axis=1) for x in (true, found)]
+    tops = [x.max(axis=1) for x in (true, found)]
+    lows = [x.min(axis=1) for x in (true, found)]
+    jsd = _jsd(true, found, sums)
+    jsd[np.minimum(*lows) < 0] = np.nan
+    rmse = np.sqrt(np.square(true - found).mean(axis=1)) if plain else None
+
+    means = [total / n for total in sums]
+    centred = [x - mean[:, None] for x, mean in zip((true, found), means, strict=True)]
+    variances = [np.einsum("gs,gs->g", x, x) / n for x in centred]
+    covariance = np.einsum("gs,gs->g", *centred) / n
+    shrink = [np.divide(1, top, out=np.zeros(len(top)), where=top > 0) for top in tops]
+    ssim = _ssim(
+        [mean * s for mean, s in zip(means, shrink, strict=True)],
+        [variance * s**2 for variance, s in zip(variances, shrink, strict=True)],
+        covariance * shrink[0] * shrink[1],
     )
 
+    z = centred
+    for x, variance, low, top in zip(z, variances, lows, tops, strict=True):
+        deviation = np.sqrt(variance)
+        varies = deviation > 1e-12 * np.maximum(np.abs(low), np.abs(top))
+        x *= np.divide(1, deviation, out=np.zeros(len(deviation)), where=varies)[:, None]
+    pcc = np.einsum("gs,gs->g", *z) / n
+    if rmse is None:
+        difference = z[0] - z[1]
+        rmse = np.sqrt(np.einsum("gs,gs->g", difference, difference) / n)
+    return np.stack([pcc, ssim, rmse, jsd], axis=1)
 
-def _standardised(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    deviation = x.std(axis=0)
-    scale = np.divide(
-        1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-12 * np.abs(x).max(axis=0)
-    )
-    return np.asarray((x - x.mean(axis=0)) * scale)
 
-
-def _ssim(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    def scaled(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        top = x.max(axis=0)
-        return np.asarray(x * np.divide(1, top, out=np.zeros_like(top), where=top > 0))
-
-    a, b = scaled(true), scaled(found)
-    # Scaled by their maxima, both have the dynamic range 1.
+def _ssim(means: list[Doubles], variances: list[Doubles], covariance: Doubles) -> Doubles:
+    # Scaled by their maxima, both patterns have the dynamic range 1.
     c1, c2 = 0.01**2, 0.03**2
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    var_a, var_b = a.var(axis=0), b.var(axis=0)
-    covariance = ((a - mean_a) * (b - mean_b)).mean(axis=0)
+    (mean_a, mean_b), (var_a, var_b) = means, variances
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     # contrast x structure with C3 = C2 / 2 is this one fraction
     return np.asarray(luminance * (2 * covariance + c2) / (var_a + var_b + c2))
 
 
-def _jsd(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    def scaled(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        total = x.sum(axis=0)
-        return np.where(total > 0, x / np.where(total > 0, total, 1), 1 / len(x))
+def _jsd(true: Doubles, found: Doubles, sums: list[Doubles]) -> Doubles:
+    tiny = np.finfo(np.float64).tiny
 
-    def entropy(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return -np.asarray((p * np.log(np.where(p > 0, p, 1))).sum(axis=0))
+    def scaled(x: Doubles, total: Doubles) -> Doubles:
+        positive = total > 0
+        p = x * np.divide(1, total, out=np.zeros(len(total)), where=positive)[:, None]
+        p[~positive] = 1 / x.shape[1]
+        return np.asarray(p)
 
-    p, q = scaled(true), scaled(found)
-    divergence = np.maximum(entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2, 0)
-    return np.asarray(np.where(np.minimum(true, found).min(axis=0) < 0, np.nan, divergence))
+    def divergence(p: Doubles, ratio: Doubles) -> Doubles:
+        logs = np.maximum(ratio, tiny)  # 0 log 0 is 0
+        np.log(logs, out=logs)
+        return np.asarray(np.einsum("gs,gs->g", p, logs))
+
+    # With m the mean of p and q and d = (p - q) / (p + q), p / m is 1 + d and q / m is 1 - d.
+    p, q = (scaled(x, total) for x, total in zip((true, found), sums, strict=True))
+    d = p - q
+    d /= p + q + tiny
+    return np.maximum(divergence(p, 1 + d) + divergence(q, 1 - d), 0) / 2
