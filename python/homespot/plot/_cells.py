@@ -1,0 +1,175 @@
+"""Placed cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..checks import within
+from ..errors import InputError, expected
+from ..keys import CONFIDENT, RADIUS
+from ._base import (
+    F64,
+    GREY,
+    Image,
+    colour_bar,
+    column,
+    diameter,
+    draw_points,
+    find_image,
+    frame,
+    positions,
+    tissue_axes,
+)
+from ._palette import legend_entries, type_colours
+
+__all__ = ["cells", "confidence", "draw_legend"]
+
+
+def draw_legend(ax: Axes, entries: Sequence[tuple[str, str]], *, legend: bool = True) -> None:
+    """Name the colours, beside the tissue; `legend` False only leaves handles for a legend elsewhere."""
+    for text, colour in entries:
+        ax.scatter([], [], color=colour, s=30, label=text)
+    if legend:
+        ax.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.0, 1.0),
+            frameon=False,
+            fontsize="small" if len(entries) > 10 else None,
+            handletextpad=0.1,
+            borderaxespad=0.2,
+        )
+
+
+def _jittered(xy: F64, radius: float) -> F64:
+    """Move every point within a disc, the same way in every call."""
+    within("jitter", radius, 0)
+    rng = np.random.default_rng(0)
+    distance = radius * np.sqrt(rng.uniform(size=len(xy)))
+    angle = rng.uniform(0, 2 * np.pi, len(xy))
+    return np.asarray(xy + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
+
+
+def _shuffled(n: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return one order for all calls: a point drawn late hides others, so none is drawn type by type."""
+    return np.random.default_rng(0).permutation(n)
+
+
+def cells(
+    placed: ad.AnnData,
+    label: str,
+    *,
+    unit: str | None = None,
+    jitter: float = 0.0,
+    size: float | None = None,
+    image: Image = True,
+    colours: Mapping[str, str] | None = None,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw placed cells, coloured by a label.
+
+    Parameters
+    ----------
+    placed
+        Cells with ``obsm["spatial"]``, as `place_cells` returns them.
+    label
+        Column of obs with the label, e.g. the cell type. Cells without one are grey.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    jitter
+        Radius within which each cell is moved at random, the same way in every call, so that cells at one
+        place are all seen: e.g. half the distance between spots where ``position="argmax"`` placed them.
+    size
+        Diameter of a point, in the unit of the coordinates; None: a little less than points lie apart.
+    image
+        Tissue image underneath, from ``uns["spatial"]`` as scanpy and squidpy have it, with y downwards.
+        True: that of the object, where it has one; an AnnData, e.g. the spatial data: that one's; False:
+        none.
+    colours
+        Colour of every label. None: 16 that colour-blind readers can tell apart; of more labels the most
+        frequent get them, the others are grey, and the legend says how many.
+    legend
+        Whether to draw a legend beside the tissue. Without, the Axes still has the handles for one.
+    ax
+        Where to draw; None makes a figure.
+    """
+    xy = _jittered(positions(placed), jitter)
+    given = column(placed, label)
+    text = given.astype(object).where(given.notna(), None)
+    labelled = given.notna().to_numpy()
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        present = set(given[labelled].astype(str))
+        names = [str(name) for name in given.cat.categories if str(name) in present]
+    else:
+        names = sorted(set(given[labelled].astype(str)))
+    codes = pd.Index(names).get_indexer(pd.Index(text.astype(str)))
+    codes[~labelled] = len(names)
+    counts = np.bincount(codes, minlength=len(names) + 1)
+    chosen = type_colours(names, counts[:-1], colours)
+    entries = legend_entries(chosen)
+    if counts[-1]:
+        entries.append((f"no label ({counts[-1]})", GREY))
+    longest = max((len(name) for name, _ in entries), default=0)
+    [ax] = tissue_axes(ax, 1, xy, beside=0.4 + 0.08 * longest if legend else 0.0)
+    size = diameter(size, xy, find_image(image, placed))
+    order = _shuffled(len(xy))
+    table = np.array([*chosen.values(), GREY])
+    draw_points(ax, xy[order], size, facecolors=table[codes[order]])
+    frame(ax, xy, size, unit=unit, image=image, own=placed)
+    draw_legend(ax, entries, legend=legend)
+    return ax
+
+
+def confidence(
+    placed: ad.AnnData,
+    by: str = RADIUS,
+    *,
+    unit: str | None = None,
+    jitter: float = 0.0,
+    size: float | None = None,
+    image: Image = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw placed cells by how far each can be trusted; those that are confident stand out.
+
+    Confident cells are drawn at full size on top, the others at half the diameter.
+
+    Parameters
+    ----------
+    placed
+        Cells as `place_cells` returns them, with ``homespot_confident`` in obs.
+    by
+        Column of obs that colours them: ``"homespot_radius"``, the distance within which the true place is
+        expected, ``"homespot_prob"``, the probability of the home spot, or another with numbers.
+    unit, jitter, size, image, ax
+        As for `cells`.
+    """
+    remedy = "Place the cells with place_cells() of this version."
+    values = column(placed, by, remedy)
+    if values.dtype.kind not in "fiu":
+        raise InputError(
+            expected(f"numbers in the column {by!r}", f"values of type {values.dtype}", "Name another.")
+        )
+    confident = column(placed, CONFIDENT, remedy).to_numpy(dtype=bool)
+    xy = _jittered(positions(placed), jitter)
+    [ax] = tissue_axes(ax, 1, xy)
+    size = diameter(size, xy, find_image(image, placed))
+    number = values.to_numpy(dtype=np.float64)
+    # A large radius is little known, a large probability well known: bright is always well known.
+    cmap = "viridis_r" if by == RADIUS else "viridis"
+    finite = number[np.isfinite(number)]
+    limits = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+    drawn = None
+    for which, width, zorder in ((~confident, 0.5 * size, 1.0), (confident, size, 1.1)):
+        rows = _shuffled(len(xy))[which[_shuffled(len(xy))]]
+        drawn = draw_points(ax, xy[rows], width, array=number[rows], cmap=cmap, clim=limits, zorder=zorder)
+    frame(ax, xy, size, unit=unit, image=image, own=placed)
+    name = {RADIUS: "radius within which the true place is expected"}.get(by, by.removeprefix("homespot_"))
+    colour_bar(ax, drawn, name + (f" ({unit})" if by == RADIUS and unit else ""))
+    ax.set_title(f"{confident.sum():,} of {len(xy):,} cells are confident (large points)", fontsize="medium")
+    return ax

@@ -1,0 +1,171 @@
+"""Scores of methods, gene by gene."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from scipy.stats import wilcoxon
+
+from ..checks import one_of
+from ..errors import InputError, expected, some
+from ._base import RASTERISE_FROM, figure_axes
+from ._palette import PALETTE
+
+__all__ = ["compare", "scores"]
+
+_HIGHER_IS_BETTER = {"pcc": True, "ssim": True, "rmse": False, "jsd": False}
+
+
+def _by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the scores, genes x methods, methods in the order in which they come."""
+    one_of("metric", metric, tuple(_HIGHER_IS_BETTER))
+    missing = [name for name in ("gene", "method", metric) if name not in table]
+    if missing or len(table) == 0:
+        raise InputError(
+            expected(
+                f"a table with the columns gene, method and {metric}",
+                f"one without {some(missing)}" if missing else "one without rows",
+                "Pass what cross_validate() returned, or several such tables below one another.",
+            )
+        )
+    twice = table.duplicated(["gene", "method"])
+    if twice.any():
+        raise InputError(
+            expected(
+                "one row a gene and method",
+                f"{twice.sum()} more (e.g. of {table.loc[twice, 'gene'].iloc[0]!r})",
+                "Average repeated scores first.",
+            )
+        )
+    text = table.assign(method=table["method"].astype(str), gene=table["gene"].astype(str))
+    wide = text.pivot(index="gene", columns="method", values=metric)
+    return wide[list(dict.fromkeys(text["method"]))].astype(np.float64)
+
+
+def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = None) -> pd.DataFrame:
+    """Test whether a method scores better than each other one, gene by gene.
+
+    Wilcoxon's signed-rank test, paired by gene and one-sided, as in the COME paper. P-values are not
+    corrected for the number of methods.
+
+    Parameters
+    ----------
+    table
+        Table of `cross_validate`: columns gene, method and the metric, one row a gene and method.
+    metric
+        ``"pcc"`` or ``"ssim"``, where the reference is better if higher, ``"rmse"`` or ``"jsd"``, where it is
+        better if lower.
+    reference
+        The method held against the others; None: the first in the table.
+
+    Returns
+    -------
+    One row for every other method: ``genes``, the number of genes that both have a score of, ``difference``,
+    the median of reference - other over them, and ``p``, NaN where no gene differs.
+    """
+    wide = _by_method(table, metric)
+    reference = str(wide.columns[0]) if reference is None else reference
+    one_of("reference", reference, list(wide.columns))
+    rows = {}
+    for method in wide.columns.drop(reference):
+        difference = (wide[reference] - wide[method]).dropna().to_numpy()
+        p = np.nan
+        if (difference != 0).any():
+            side: Literal["greater", "less"] = "greater" if _HIGHER_IS_BETTER[metric] else "less"
+            p = float(wilcoxon(difference, alternative=side).pvalue)
+        rows[method] = (len(difference), float(np.median(difference)) if len(difference) else np.nan, p)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["genes", "difference", "p"])
+
+
+def scores(
+    table: pd.DataFrame,
+    metric: str = "pcc",
+    *,
+    reference: str | None = None,
+    kind: Literal["box", "violin"] = "box",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the scores of the genes, methods side by side, each gene a point.
+
+    Above the other methods stands the p-value of `compare`: how surprising it would be, if they were as good,
+    that the reference scores so much better gene by gene.
+
+    Parameters
+    ----------
+    table, metric, reference
+        As for `compare`.
+    kind
+        Boxes (quartiles, whiskers to 1.5 times their distance) or violins (Gaussian kernel density).
+    ax
+        Where to draw; None makes a figure.
+    """
+    one_of("kind", kind, ("box", "violin"))
+    wide = _by_method(table, metric)
+    methods = list(wide.columns)
+    reference = methods[0] if reference is None else reference
+    tested = compare(table, metric, reference)
+    columns = [wide[method].dropna().to_numpy() for method in methods]
+    empty = [method for method, values in zip(methods, columns, strict=True) if len(values) == 0]
+    if empty:
+        raise InputError(
+            expected(f"scores of every method in {metric}", f"none of {some(empty)}", "Leave it out.")
+        )
+    [ax] = figure_axes(ax, 1, max(3.2, 1.2 * len(methods) + 1), 4.2)
+    at = np.arange(len(methods))
+    colours = [PALETTE[i % len(PALETTE)] for i in at]
+    if kind == "box":
+        drawn = ax.boxplot(
+            columns,
+            positions=at,
+            widths=0.6,
+            showfliers=False,
+            patch_artist=True,
+            medianprops={"color": "black", "linewidth": 1.5},
+        )
+        bodies = drawn["boxes"]
+    else:
+        bodies = ax.violinplot(columns, at, widths=0.8, showextrema=False)["bodies"]
+        medians = [np.median(values) for values in columns]
+        ax.hlines(medians, at - 0.2, at + 0.2, color="black", linewidth=1.5, zorder=3)
+    rng = np.random.default_rng(0)
+    for i, (body, colour, values) in enumerate(zip(bodies, colours, columns, strict=True)):
+        body.set(facecolor=colour, alpha=0.35, edgecolor=colour)
+        ax.scatter(
+            i + rng.uniform(-0.18, 0.18, len(values)),
+            values,
+            s=float(np.clip(2000 / len(values), 1, 9)),
+            color=colour,
+            alpha=0.7,
+            linewidths=0,
+            zorder=2.5,
+            rasterized=len(values) * len(methods) >= RASTERISE_FROM,
+        )
+    ax.set_xticks(at, methods)
+    if max(map(len, methods)) > 12:
+        plt.setp(ax.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_ylabel(f"{metric.upper()} ({'higher' if _HIGHER_IS_BETTER[metric] else 'lower'} is better)")
+    ax.set_xlim(-0.6, len(methods) - 0.4)
+    if len(methods) > 1:
+        _annotate(ax, methods, reference, tested)
+    return ax
+
+
+def _annotate(ax: Axes, methods: list[str], reference: str, tested: pd.DataFrame) -> None:
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.1 * (high - low))
+    for i, method in enumerate(methods):
+        text = "reference" if method == reference else _p_text(float(tested["p"][method]))
+        ax.text(i, 0.98, text, transform=ax.get_xaxis_transform(), ha="center", va="top", fontsize="small")
+    ax.set_xlabel(
+        f"p: {reference} is better, gene by gene\n(one-sided paired Wilcoxon test)", fontsize="small"
+    )
+
+
+def _p_text(p: float) -> str:
+    if np.isnan(p):
+        return "no difference"
+    return f"p = {p:.2g}" if p >= 1e-300 else "p < 1e-300"

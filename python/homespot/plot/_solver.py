@@ -1,0 +1,115 @@
+"""How the solver ended: losses of a training, errors of the marginals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..errors import InputError, expected
+from ..keys import HOMESPOT
+from ._base import figure_axes
+from ._palette import PALETTE
+
+__all__ = ["losses", "marginals"]
+
+_STATES = ("entropy", "validation")  # curves of states: the first is that before the first epoch
+
+
+def losses(mapping: ad.AnnData) -> Figure:
+    """Draw the curve of every term of a trained map, one panel a term.
+
+    Values are those before the weights. A dashed line marks the epoch that was kept, where genes held out
+    decided it; the pretraining has epochs of its own.
+
+    Parameters
+    ----------
+    mapping
+        A map by a method that trains, such as ``"come"``.
+    """
+    record = mapping.uns.get(HOMESPOT, {})
+    ending = record.get("solver", {})
+    curves = ending.get("losses", {})
+    if not curves:
+        raise InputError(
+            expected(
+                "a map with the losses of a training",
+                f"one by method {record.get('method')!r} without",
+                'Use a map by map_cells(method="come").',
+            )
+        )
+    width = min(len(curves), 3)
+    height = -(-len(curves) // width)
+    figure, grid = plt.subplots(
+        height, width, figsize=(3.2 * width, 2.4 * height), squeeze=False, layout="constrained"
+    )
+    axes = grid.ravel()
+    order = sorted(curves, key=lambda name: (name != "pretraining", name in _STATES, name))
+    for ax, name in zip(axes, order, strict=False):
+        first = 0 if name in _STATES else 1
+        ax.plot(np.arange(first, first + len(curves[name])), curves[name], color=PALETTE[0])
+        ax.set_title(name.replace("_", " "), fontsize="medium")
+        ax.set_xlabel("epoch of pretraining" if name == "pretraining" else "epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if "validation" in curves and name != "pretraining":
+            ax.axvline(ending["best_epoch"], color="grey", linestyle="--", linewidth=1)
+    for ax in axes[len(curves) :]:
+        ax.set_visible(False)
+    drawn: Figure = figure
+    return drawn
+
+
+def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
+    """Draw how the error of the marginals fell, check by check, on a logarithmic scale.
+
+    The error is the L1 distance between the mass at the spots and what they should have; a dashed line marks
+    the tolerance. The title says how the solver ended, with the errors of both marginals measured on the plan
+    (on a relaxed side: how far the plan moved away from the marginal).
+
+    Parameters
+    ----------
+    mapping
+        A map by a method that transports, such as ``"ssa"``.
+    ax
+        Where to draw; None makes a figure.
+    """
+    record = mapping.uns.get(HOMESPOT, {})
+    ending: dict[str, Any] = record.get("solver", {})
+    errors = np.asarray(ending.get("errors", ()), dtype=np.float64)
+    if errors.ndim != 2 or errors.shape[1] != 2 or len(errors) == 0:
+        raise InputError(
+            expected(
+                "a map with the errors of a solver",
+                f"one by method {record.get('method')!r} without",
+                'Use a map by map_cells(method="ssa").',
+            )
+        )
+    [ax] = figure_axes(ax, 1, 5.0, 3.6)
+    iteration, error = errors.T
+    ax.plot(
+        iteration,
+        np.where(error > 0, error, np.nan),
+        color=PALETTE[0],
+        marker="o" if len(error) <= 50 else None,
+        markersize=3,
+    )
+    ax.set_yscale("log")
+    tolerance = record.get("parameters", {}).get("tolerance")
+    if tolerance is not None:
+        ax.axhline(float(tolerance), color="grey", linestyle="--", linewidth=1, label="tolerance")
+        ax.legend(frameon=False)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("pass over the kernel")
+    ax.set_ylabel("L1 error of the spots' mass")
+    ended = "converged" if ending.get("converged") else "stopped without converging"
+    ax.set_title(
+        f"{ended} after {int(iteration[-1])} passes\n"
+        f"error of the plan: cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e}",
+        fontsize="medium",
+    )
+    return ax
