@@ -16,6 +16,7 @@ __all__ = [
     "POSITIONS",
     "PROB",
     "RADIUS",
+    "SCORES",
     "SPATIAL",
     "SPOT",
     "SPOT_CELLS",
@@ -80,3 +81,6 @@ LABEL = "homespot_label"
 
 LABEL_PROB = "homespot_label_prob"
 """Probability of the most probable spatial label of a cell."""
+
+SCORES = ("homespot_pcc", "homespot_ssim", "homespot_rmse", "homespot_jsd")
+"""Held-out scores of an imputed gene that the atlas has measured."""

@@ -8,10 +8,13 @@ left-over is 1.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from . import memory
 from .checks import whole
-from .errors import DataWarning, InputError, expected, some
+from .errors import DataWarning, HomespotError, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 
@@ -33,9 +37,11 @@ __all__ = [
     "combine_cells",
     "combine_sections",
     "coordinates",
+    "file_size",
     "has_coordinates",
     "keep_best",
     "load",
+    "mapped_cells",
     "new_mapping",
     "read_whole",
     "refuse_duplicates",
@@ -44,6 +50,7 @@ __all__ = [
     "save",
     "spot_coordinates",
     "subset",
+    "whole_file",
     "write_whole",
 ]
 
@@ -271,6 +278,29 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     return values
 
 
+def mapped_cells(mapping: ad.AnnData, sc: ad.AnnData) -> npt.NDArray[np.intp]:
+    """Return the row of `sc` for every cell of the mapping, by name.
+
+    Raises
+    ------
+    InputError
+        If `sc` lacks some of them, or has a name twice.
+    """
+    check_adata(sc, "sc")
+    refuse_duplicates(sc.obs_names, "cells")
+    rows = sc.obs_names.get_indexer(mapping.obs_names)
+    missing = mapping.obs_names[rows < 0]
+    if len(missing):
+        raise InputError(
+            expected(
+                "the single-cell data that was mapped",
+                f"data without {len(missing)} of its cells ({some(missing)})",
+                "Pass that one, or take the part of the mapping with subset().",
+            )
+        )
+    return np.asarray(rows, dtype=np.intp)
+
+
 def subset(
     mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
 ) -> ad.AnnData:
@@ -439,27 +469,73 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
-    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
+def _reserve(name: str, n_bytes: int) -> None:
+    """Raise OSError where the disk, a quota or a limit has no room for a file of this size.
+
+    HDF5 does not survive a write that fails: the process ends with it, later if not at once. So the room is
+    looked for before HDF5 has the file.
+    """
+    if hasattr(os, "posix_fallocate"):
+        handle = os.open(name, os.O_WRONLY)
+        try:
+            os.posix_fallocate(handle, 0, n_bytes)
+        finally:
+            os.ftruncate(handle, 0)
+            os.close(handle)
+    elif shutil.disk_usage(Path(name).parent).free < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
+    """Yield a name to write to, which takes the place of `path` at the end; on an error nothing is left.
+
+    `n_bytes` is as large as the file can become.
+    """
     target = check_target(path)
-    adata = adata.copy() if adata.is_view else adata
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
     os.close(handle)
-    obs, var = adata.obs.copy(), adata.var.copy()
     try:
-        with warnings.catch_warnings():
-            # It works in the versions of anndata that are allowed.
-            warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
-            adata.write_h5ad(name, compression="gzip")
+        try:
+            _reserve(name, n_bytes)
+        except OSError as error:
+            raise InputError(
+                expected(
+                    f"room for {memory.human(n_bytes)} where {str(target)!r} is to be written",
+                    error.strerror or str(error),
+                    "Make room, or write elsewhere.",
+                )
+            ) from error
+        yield name
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)
         Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def file_size(adata: ad.AnnData) -> int:
+    """Return a size in bytes that the .h5ad file of this object does not exceed."""
+    tables = sum(int(frame.memory_usage(deep=True).sum()) for frame in (adata.obs, adata.var))
+    return int(adata.__sizeof__()) + tables + 2**20
+
+
+def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
+    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
+    adata = adata.copy() if adata.is_view else adata
+    obs, var = adata.obs.copy(), adata.var.copy()
+    try:
+        with whole_file(path, file_size(adata)) as name, warnings.catch_warnings():
+            # It works in the versions of anndata that are allowed.
+            warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
+            adata.write_h5ad(name, compression="gzip")
+    except HomespotError:
+        raise
     except Exception as error:  # anndata raises many kinds
         reason = " ".join([str(error), *getattr(error, "__notes__", [])])
         raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
     finally:
-        Path(name).unlink(missing_ok=True)
         adata.obs, adata.var = obs, var  # writing turns text into categories in place
 
 

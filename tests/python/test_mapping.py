@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import anndata as ad
 import h5py
@@ -392,3 +395,28 @@ def test_the_record_of_a_combination_has_the_type_and_never_a_none() -> None:
     assert record["dtype"] == "float64"
     assert record["method"] == "by hand, unknown"
     assert record["parts"]["part1"] == {"format_version": 1, "method": "by hand", "parameters": {"n": 1}}
+
+
+FULL = """
+import resource, signal, sys
+import homespot as hs
+from homespot.errors import InputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sc, st = hs.make_demo()
+mapping = hs.map_cells(sc, st, progress=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    hs.save(mapping, sys.argv[1])
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of files are POSIX's")
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "map.h5ad"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert f"where {str(path)!r} is to be written, found File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []

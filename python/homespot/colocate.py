@@ -1,0 +1,134 @@
+"""Which cell types share spots, and how far cells are from one another under the map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial.distance import cdist
+
+from . import memory
+from .deconvolve import masses, proportions
+from .labels import resolve
+from .mapping import check_mapping, coordinates, subset
+from .matrices import is_sparse, row_sums
+
+__all__ = ["cell_distances", "colocate_types", "correlations", "expected_distances", "type_distances"]
+
+F64 = npt.NDArray[np.float64]
+
+_BLOCK = 512  # spots
+
+
+def correlations(shares: F64) -> F64:
+    """Return the correlation of the columns over the rows without NaN; a constant column has 0."""
+    x = shares[np.isfinite(shares).all(axis=1)]
+    x = x - x.mean(axis=0)
+    norm = np.sqrt(np.square(x).sum(axis=0))
+    constant = norm <= 1e-12 * np.sqrt(len(x))
+    x = x * np.divide(1, norm, out=np.zeros_like(norm), where=~constant)
+    found = np.clip(x.T @ x, -1, 1)
+    np.fill_diagonal(found, 1)
+    return np.asarray(found)
+
+
+def expected_distances(matrix: Any, spots: F64) -> F64:
+    """Return Q D Q' (rows x rows), Q the rows over their sums and D the distances of the spots.
+
+    Rows without any mass have NaN.
+    """
+    sums = row_sums(matrix)
+    scale = np.divide(1, sums, out=np.full_like(sums, np.nan), where=sums > 0)
+    out = np.zeros((matrix.shape[0], matrix.shape[0]))
+    columns = matrix.tocsc() if is_sparse(matrix) else matrix
+    for first in range(0, len(spots), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        to_block = matrix @ cdist(spots, spots[block])
+        held = columns[:, block]
+        out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))
+    return np.asarray(out * scale[:, None] * scale)
+
+
+def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
+    """Return how far cell types share spots: the correlation of their proportions over the spots.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    labels
+        Type of every cell, as for `deconvolve_spots`.
+
+    Returns
+    -------
+    Types x types, symmetric, in [-1, 1]: Pearson correlation over all spots with any mass. A type with the
+    same proportion everywhere has 0 with every other. Proportions sum to 1, so with few types even those that
+    ignore one another are correlated negatively.
+    """
+    check_mapping(mapping)
+    types = resolve(labels, mapping.obs, "cell")
+    shares, _ = proportions(mapping.X, types)
+    return pd.DataFrame(correlations(shares), index=types.names, columns=types.names)
+
+
+def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
+    """Return the expected distance of two cells by their types.
+
+    With Q[t, j] the share of type t's mass that sits at spot j, E[s, t] = sum over j, k of Q[s, j] d(j, k)
+    Q[t, k]: the cells are drawn from the map one independently of the other.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    labels
+        Type of every cell, as for `deconvolve_spots`.
+
+    Returns
+    -------
+    Types x types, symmetric, in the unit of the coordinates. The diagonal is the distance of two cells of one
+    type: how far it is spread.
+    """
+    check_mapping(mapping)
+    types = resolve(labels, mapping.obs, "cell")
+    where = coordinates(mapping)
+    found = expected_distances(masses(mapping.X, types.membership()), where)
+    return pd.DataFrame(found, index=types.names, columns=types.names)
+
+
+def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the expected distances between cells under the map.
+
+    E[i, l] = sum over j, k of P[i, j] d(j, k) P[l, k], the rows of P divided by their sums.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    cells
+        Names of the cells; None is all.
+
+    Returns
+    -------
+    Cells x cells, symmetric, in the unit of the coordinates. The diagonal is the distance of two draws from a
+    cell's own row: 0 for a cell whose spot is certain.
+
+    Raises
+    ------
+    TooLargeError
+        If the table would not fit into memory.
+    """
+    check_mapping(mapping)
+    where = coordinates(mapping)
+    part = mapping if cells is None else subset(mapping, cells=cells)
+    n, n_spots = part.shape
+    memory.require(
+        8 * (2 * n * n + 2 * n * _BLOCK + n_spots * _BLOCK),
+        f"the distances of {n:,} cells",
+        "Name fewer cells, or use type_distances().",
+    )
+    return pd.DataFrame(expected_distances(part.X, where), index=part.obs_names, columns=part.obs_names)

@@ -1,0 +1,148 @@
+"""deconvolve_spots: the cell types in every spot."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from .errors import DataWarning, InputError, expected, some
+from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
+from .labels import Labels, in_order, resolve
+from .mapping import check_mapping, coordinates, has_coordinates, row_blocks
+from .place import cell_positions
+
+__all__ = ["deconvolve_spots", "masses", "proportions"]
+
+F64 = npt.NDArray[np.float64]
+
+
+def masses(matrix: Any, weights: Any) -> F64:
+    """Return W P in float64, block by block, for W groups x cells (CSR) and P cells x spots."""
+    total = np.zeros((weights.shape[0], matrix.shape[1]))
+    for rows in row_blocks(matrix):
+        block = weights[:, rows] @ matrix[rows].astype(np.float64)
+        total += block if isinstance(block, np.ndarray) else block.toarray()
+    return total
+
+
+def proportions(matrix: Any, labels: Labels) -> tuple[F64, F64]:
+    """Return the shares of the types in every spot and the mass of each, both spots x types.
+
+    Rows of the shares sum to 1; those of spots without any mass are NaN, and a warning counts them.
+    """
+    mass = masses(matrix, labels.membership()).T
+    total = mass.sum(axis=1, keepdims=True)
+    empty = total[:, 0] <= 0
+    if empty.any():
+        warnings.warn(
+            f"{empty.sum()} spot(s) hold no cell: their proportions are missing (NaN). "
+            "A map with a larger k_best, or a dense one, reaches them.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0), mass
+
+
+def _confident(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_] | None:
+    if confident is None:
+        if not has_coordinates(mapping):
+            return None
+        confident = cell_positions(mapping)[CONFIDENT]
+    values = in_order(confident, mapping.obs, "flags of confidence", "cell").to_numpy()
+    if values.dtype.kind != "b":
+        raise InputError(
+            expected(
+                "True or False for every cell as confident",
+                f"values like {some(values)}",
+                f"Pass the column {CONFIDENT!r} of place_cells().",
+            )
+        )
+    return np.asarray(values, dtype=bool)
+
+
+def _density(mapping: ad.AnnData, density: Any) -> F64:
+    values = in_order(density, mapping.var, "cell densities", "spot")
+    try:
+        numbers = values.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.full(len(values), np.nan)
+    bad = ~(np.isfinite(numbers) & (numbers >= 0))
+    if bad.any():
+        raise InputError(
+            expected(
+                "a number of cells of at least 0 for every spot as density",
+                f"{bad.sum()} spot(s) without ({some(mapping.var_names[bad])})",
+                "Give every spot one.",
+            )
+        )
+    return numbers
+
+
+def deconvolve_spots(
+    mapping: ad.AnnData, labels: Any, *, density: Any = None, confident: Any = None
+) -> ad.AnnData:
+    """Return the cell types in every spot.
+
+    The mass of type t in spot j is A[j, t], the sum of P[i, j] over the cells i of this type.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    labels
+        Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
+        index (in any order), or one label a cell in the mapping's order.
+    density
+        How many cells every spot holds, where that is known from elsewhere, e.g. from counted nuclei: name of
+        a column of the mapping's var, a Series by name of the spot, or one number a spot. None: the column
+        sums of P.
+    confident
+        Whether a cell's place is to be relied on, True or False a cell, in the same forms. None: as
+        `place_cells` finds it; without coordinates nothing is said of it.
+
+    Returns
+    -------
+    Spots x types. ``X``: proportions, A over its row sums; every row sums to 1, but that of a spot without
+    any mass, which is NaN. ``layers["cells"]``: expected number of cells of each type, A, or the proportions
+    times `density`. obs: the spots, with ``homespot_cells`` (row sum of the expected numbers),
+    ``homespot_type`` and ``homespot_type_prob`` (the most abundant type and its proportion) and
+    ``homespot_confident_share`` (share of the spot's mass from confident cells). var: the types, with
+    ``n_cells``, the number of mapped cells.
+
+    Raises
+    ------
+    InputError
+        If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some.
+    """
+    check_mapping(mapping)
+    types = resolve(labels, mapping.obs, "cell")
+    numbers = None if density is None else _density(mapping, density)
+    relied_on = _confident(mapping, confident)
+    shares, mass = proportions(mapping.X, types)
+    cells = mass if numbers is None else np.nan_to_num(shares) * numbers[:, None]
+    filled = np.isfinite(shares).all(axis=1)
+    best = np.nan_to_num(shares).argmax(axis=1)
+    obs = mapping.var.copy()
+    obs[SPOT_CELLS] = cells.sum(axis=1)
+    obs[TYPE] = np.where(filled, np.asarray(types.names, dtype=object)[best], None)
+    obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
+    if relied_on is not None:
+        total = mass.sum(axis=1)
+        held = masses(mapping.X, sparse.csr_matrix(relied_on[None, :].astype(np.float64)))[0]
+        obs[CONFIDENT_SHARE] = np.divide(held, total, out=np.full_like(total, np.nan), where=total > 0)
+    out = ad.AnnData(
+        X=shares,
+        obs=obs,
+        var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
+        layers={"cells": cells},
+        uns={HOMESPOT: dict(mapping.uns[HOMESPOT])},
+    )
+    out.var_names = types.names
+    if has_coordinates(mapping):
+        out.obsm[SPATIAL] = coordinates(mapping)
+    return out

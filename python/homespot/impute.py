@@ -1,0 +1,282 @@
+"""impute_genes: the single cells' genes in space."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Literal, get_args
+
+import anndata as ad
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from . import memory
+from ._product import transposed_product
+from .checks import one_of, whole
+from .device import threads
+from .errors import DataWarning, InputError, expected, some
+from .keys import HOMESPOT, SCORES, SPATIAL
+from .map import expression
+from .mapping import (
+    check_mapping,
+    check_target,
+    coordinates,
+    file_size,
+    has_coordinates,
+    mapped_cells,
+    whole_file,
+)
+from .matrices import column_sums, is_sparse
+from .preprocess import SCALES, Expression, Scale
+
+__all__ = ["ReadOut", "gene_blocks", "impute_genes", "imputed", "selected", "write_imputed"]
+
+ReadOut = Literal["mean", "sum"]
+
+Block = tuple[slice, npt.NDArray[np.float32]]
+
+
+def gene_blocks(
+    matrix: Any,
+    table: Expression,
+    cells: npt.NDArray[np.intp],
+    genes: npt.NDArray[np.intp],
+    read_out: ReadOut = "mean",
+    block_size: int = 256,
+) -> Iterator[Block]:
+    """Yield the expression of genes at the spots, a block of genes at a time.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    table
+        Single-cell expression.
+    cells
+        The row of `table` for every row of P.
+    genes
+        Columns of `table`.
+    read_out, block_size
+        As for `impute_genes`.
+
+    Yields
+    ------
+    Which of `genes` (a slice), and spots x these genes.
+    """
+    p = matrix.T.tocsr() if is_sparse(matrix) else np.ascontiguousarray(matrix)
+    mass = column_sums(matrix)
+    scale = np.ones_like(mass)
+    if read_out == "mean":
+        nothing = mass <= 0
+        if nothing.any():
+            warnings.warn(
+                f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
+                "A map with a larger k_best, or a dense one, reaches them, and read_out='sum' gives 0.",
+                DataWarning,
+                stacklevel=2,
+            )
+        scale = np.divide(1, mass, out=np.full_like(mass, np.nan), where=~nothing)
+    # By columns, so that a block of genes is a slice.
+    x = sparse.vstack([sparse.csr_matrix(block) for _, block in table.log_blocks(genes)]).tocsc()
+    same_cells = len(cells) == x.shape[0] and (cells == np.arange(len(cells))).all()
+
+    def block(start: int) -> Block:
+        columns = slice(start, min(start + block_size, len(genes)))
+        of_cells = x[:, columns].tocsr()
+        total = transposed_product(p, of_cells if same_cells else of_cells[cells])
+        return columns, (total * scale[:, None]).astype(np.float32)
+
+    # One block is one thread's from start to end, so their number changes no sum.
+    with ThreadPoolExecutor(n_threads := threads()) as pool:
+        ahead: deque[Future[Block]] = deque()
+        for start in range(0, len(genes), block_size):
+            ahead.append(pool.submit(block, start))
+            if len(ahead) > n_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.intp]:
+    """Return the columns of these genes of a table; None is all."""
+    if genes is None:
+        return np.arange(table.shape[1])
+    if isinstance(genes, str):
+        raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
+    names = pd.Index(np.asarray(genes, dtype=str))
+    at = pd.Index(table.genes).get_indexer(names)
+    if len(names) == 0 or (at < 0).any() or not names.is_unique:
+        if len(names) == 0:
+            found = "none"
+        elif (at < 0).any():
+            found = f"{(at < 0).sum()} that are not there ({some(names[at < 0])})"
+        else:
+            found = f"{some(names[names.duplicated()])} more than once"
+        raise InputError(
+            expected(
+                f"genes of the single-cell data, such as {some(table.genes)}, each once",
+                found,
+                "Check the spelling, and whether these are symbols or Ensembl ids.",
+            )
+        )
+    return np.asarray(at, dtype=np.intp)
+
+
+def imputed(
+    matrix: Any,
+    table: Expression,
+    cells: npt.NDArray[np.intp],
+    genes: npt.NDArray[np.intp],
+    read_out: ReadOut = "mean",
+    block_size: int = 256,
+) -> npt.NDArray[np.float32]:
+    """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
+    n_spots = matrix.shape[1]
+    memory.require(
+        4 * n_spots * len(genes) + 8 * table.shape[0] * block_size,
+        f"{len(genes):,} genes at {n_spots:,} spots",
+        "Ask for fewer genes, or name an output file, which is written a block at a time.",
+    )
+    out = np.empty((n_spots, len(genes)), dtype=np.float32)
+    for columns, block in gene_blocks(matrix, table, cells, genes, read_out, block_size):
+        out[:, columns] = block
+    return out
+
+
+def write_imputed(
+    blocks: Iterator[Block], empty: ad.AnnData, output: str | os.PathLike[str], block_size: int
+) -> None:
+    """Write the blocks as X of the .h5ad file `output`, whose other parts are those of `empty`."""
+    size = 4 * empty.n_obs * empty.n_vars
+    with whole_file(output, file_size(empty) + size) as name:
+        empty.write_h5ad(name)
+        with h5py.File(name, "r+") as file:
+            if "X" in file:
+                del file["X"]
+            x = file.create_dataset(
+                "X",
+                shape=empty.shape,
+                dtype=np.float32,
+                chunks=(min(empty.n_obs, 1024), min(empty.n_vars, block_size)),
+            )
+            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+            for columns, block in blocks:
+                x[:, columns] = block
+
+
+def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> pd.DataFrame:
+    """Give genes the scores that cross-validation found for them, NaN where it could not."""
+    if scores is None:
+        return var
+    columns = [name.removeprefix("homespot_") for name in SCORES]
+    if not isinstance(scores, pd.DataFrame) or not {"gene", *columns} <= set(scores.columns):
+        raise InputError(
+            expected(
+                f"scores as a table with the columns gene, {', '.join(columns)}",
+                f"a {type(scores).__name__}"
+                + (f" with {some(scores.columns, 10)}" if isinstance(scores, pd.DataFrame) else ""),
+                "Pass what cross_validate() returned.",
+            )
+        )
+    if "method" in scores and scores["method"].nunique() > 1:
+        scores = scores[scores["method"] == method]
+        if scores.empty:
+            raise InputError(
+                expected(
+                    f"scores of the map's method, {method!r}", "others only", "Cross-validate it as well."
+                )
+            )
+    known = scores.groupby("gene", sort=False)[columns].mean()
+    if not known.index.isin(var.index).any():
+        raise InputError(
+            expected("scores of genes that are imputed", f"those of {some(known.index)}", "Pass others.")
+        )
+    return var.assign(
+        **{key: known[name].reindex(var.index) for key, name in zip(SCORES, columns, strict=True)}
+    )
+
+
+def impute_genes(
+    mapping: ad.AnnData,
+    sc: ad.AnnData,
+    genes: Sequence[str] | None = None,
+    *,
+    read_out: ReadOut = "mean",
+    layer: str | None = None,
+    scale: Scale | Literal["auto"] = "auto",
+    scores: pd.DataFrame | None = None,
+    output: str | os.PathLike[str] | None = None,
+    block_size: int = 256,
+) -> ad.AnnData:
+    """Return genes of the single cells in space, whether or not the atlas has measured them.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    sc
+        The single-cell data that was mapped, with any genes.
+    genes
+        Which genes; None is all.
+    read_out
+        ``"mean"``: P' X over the column sums of P, the mean of the cells that sit at a spot; in the unit of a
+        cell. To be taken for the pattern of a gene, and for maps by COME. ``"sum"``: P' X, the expression
+        that the cells bring to a spot; it grows with their number, and so shows the density of cells as
+        well. To be compared with an atlas in which fuller spots have higher values, as SSA's marginals of
+        total expression assume.
+    layer, scale
+        Where the expression is, and what the numbers are: as ``sc_layer`` and ``sc_scale`` of `map_cells`.
+        Counts become log(1 + 10,000 x / total).
+    scores
+        What `cross_validate` returned for these data. A gene that the atlas has measured gets its held-out
+        scores as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var,
+        which say how far its pattern can be trusted; others get NaN.
+    output
+        An .h5ad file to write a block at a time, for what does not fit into memory; it appears whole or not
+        at all. None keeps the result in memory.
+    block_size
+        How many genes are computed at once. Beside the result, the computation takes the expression once
+        more and, for each thread, 8 bytes x spots x `block_size`.
+
+    Returns
+    -------
+    Spots x genes: X is float32, on the log scale; obs are the spots, ``obsm["spatial"]`` their coordinates.
+    With `output` it is backed by the file. Spots without any mass have NaN where `read_out` is ``"mean"``.
+
+    Raises
+    ------
+    InputError
+        If cells of the mapping are not in `sc`, a gene is not, or a parameter is not as described.
+    TooLargeError
+        If the result would not fit into memory.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    one_of("scale", scale, SCALES)
+    whole("block_size", block_size, 1)
+    check_mapping(mapping)
+    if output is not None:
+        check_target(output)
+    cells = mapped_cells(mapping, sc)
+    table = expression(sc, "sc", layer, scale, "float32")
+    columns = selected(genes, table)
+    record = {**mapping.uns[HOMESPOT], "read_out": read_out}
+    empty = ad.AnnData(
+        obs=mapping.var.copy(),
+        var=_annotated(sc.var.iloc[columns].copy(), scores, str(record.get("method"))),
+        uns={HOMESPOT: record},
+    )
+    if has_coordinates(mapping):
+        empty.obsm[SPATIAL] = coordinates(mapping)
+    if output is None:
+        empty.X = imputed(mapping.X, table, cells, columns, read_out, block_size)
+        return empty
+    write_imputed(
+        gene_blocks(mapping.X, table, cells, columns, read_out, block_size), empty, output, block_size
+    )
+    return ad.read_h5ad(output, backed="r")

@@ -1,0 +1,122 @@
+"""Labels of cells or of spots, in whatever form they are given."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from .errors import DataWarning, InputError, expected, some
+
+__all__ = ["Labels", "in_order", "resolve"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One label a row: ``codes`` (rows) into ``names``."""
+
+    codes: npt.NDArray[np.intp]
+    names: list[str]
+
+    def membership(self) -> sparse.csr_matrix:
+        """Return the labels x rows matrix of 0 and 1."""
+        n = len(self.codes)
+        return sparse.csr_matrix((np.ones(n), (self.codes, np.arange(n))), shape=(len(self.names), n))
+
+
+def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series:
+    """Return one value for every row of `frame`.
+
+    Parameters
+    ----------
+    values
+        Name of a column of `frame`; a Series with the names of the rows as index, in any order, which may
+        have more; or one value a row.
+    frame
+        Annotation of the mapping's cells or spots, indexed by name.
+    what, row
+        What the values are and what a row is, for messages: ``"labels"``, ``"cell"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, a row has no value or two, or there are not as many values as rows.
+    """
+    if isinstance(values, str):
+        if values not in frame:
+            raise InputError(
+                expected(
+                    f"a column {values!r} with the {what} of the mapping's {row}s",
+                    some(frame.columns, 10) or "no columns",
+                    f"Name one that is there, or pass one value a {row}.",
+                )
+            )
+        return frame[values]
+    if isinstance(values, pd.Series):
+        if not values.index.is_unique:
+            raise InputError(
+                expected(
+                    f"one of the {what} for every {row}",
+                    f"several for {some(values.index[values.index.duplicated()].unique())}",
+                    "Drop the others.",
+                )
+            )
+        unknown = ~frame.index.isin(values.index)
+        if unknown.any():
+            raise InputError(
+                expected(
+                    f"{what} of the mapping's {row}s, by name",
+                    f"{unknown.sum()} {row}(s) without ({some(frame.index[unknown])}); "
+                    f"the {what} have names like {some(values.index)}",
+                    f"Pass the {what} of the data that was mapped.",
+                )
+            )
+        return values.reindex(frame.index)
+    listed = values if isinstance(values, pd.Categorical) else np.asarray(values)
+    if listed.shape != (len(frame),):
+        raise InputError(
+            expected(
+                f"{what} of the mapping's {len(frame)} {row}s",
+                f"{listed.size} value(s)",
+                f"Pass one a {row} in the mapping's order, a Series with their names, or a column's name.",
+            )
+        )
+    return pd.Series(listed, index=frame.index)
+
+
+def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
+    """Return the labels of the rows of `frame`, in a form as `in_order` takes them.
+
+    Names stand in the order of a categorical's levels, else sorted. Levels that no row has are left out, with
+    a warning that names them.
+
+    Raises
+    ------
+    InputError
+        As `in_order`, or if a label is missing or empty.
+    """
+    column = in_order(labels, frame, "labels", row)
+    missing = (column.isna() | (column.astype(str) == "")).to_numpy()
+    if missing.any():
+        raise InputError(
+            expected(
+                f"a label of every {row}",
+                f"{missing.sum()} {row}(s) without ({some(frame.index[missing])})",
+                f"Label them, or leave these {row}s out with subset().",
+            )
+        )
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = [str(name) for name in column.cat.categories]
+    else:
+        levels = sorted(column.astype(str).unique())
+    text = column.astype(str).to_numpy()
+    empty = [name for name in levels if name not in set(text)]
+    if empty:
+        warnings.warn(f"Left out label(s) that no {row} has: {some(empty)}.", DataWarning, stacklevel=3)
+    names = [name for name in levels if name not in empty]
+    return Labels(pd.Index(names).get_indexer(pd.Index(text)), names)

@@ -1,0 +1,163 @@
+"""impute_genes against the written-out product, in memory and on disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import homespot as hs
+from homespot.errors import DataWarning, InputError
+
+Pair = tuple[ad.AnnData, ad.AnnData]
+
+
+def log_normalised(sc: ad.AnnData) -> np.ndarray:
+    counts = np.asarray(sc.X.todense() if sparse.issparse(sc.X) else sc.X, dtype=np.float64)
+    return np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("k_best", [None, 5])
+@pytest.mark.parametrize("stored", ["csr", "dense"])
+def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: int | None) -> None:
+    sc, st = make_pair(stored=stored)
+    mapping = hs.map_cells(sc, st, k_best=k_best)
+    p = mapping.to_df().to_numpy(dtype=np.float64)
+    total = p.T @ log_normalised(sc)
+    found = hs.impute_genes(mapping, sc, read_out="sum", block_size=7)
+    assert found.var_names.equals(sc.var_names)
+    assert found.obs_names.equals(mapping.var_names)
+    np.testing.assert_array_equal(found.obsm["spatial"], mapping.varm["spatial"])
+    np.testing.assert_allclose(found.X, total, rtol=1e-5, atol=1e-6)
+    mass = p.sum(axis=0)
+    if (mass == 0).any():
+        with pytest.warns(DataWarning, match=f"{(mass == 0).sum()} spot.s. hold no cell"):
+            mean = hs.impute_genes(mapping, sc)
+        assert np.isnan(mean.X[mass == 0]).all()
+    else:
+        mean = hs.impute_genes(mapping, sc)
+    there = mass > 0
+    np.testing.assert_allclose(mean.X[there], total[there] / mass[there, None], rtol=1e-5, atol=1e-6)
+
+
+def test_blocks_and_storage_change_no_byte(
+    make_pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sc, st), (dense, _) = make_pair(stored="csr"), make_pair(stored="dense")
+    mapping = hs.map_cells(sc, st)
+    whole = hs.impute_genes(mapping, sc).X
+    np.testing.assert_array_equal(whole, hs.impute_genes(mapping, sc, block_size=1).X)
+    np.testing.assert_array_equal(whole, hs.impute_genes(mapping, dense, block_size=9).X)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    np.testing.assert_array_equal(whole, hs.impute_genes(mapping, sc, block_size=4).X)
+
+
+def test_cells_are_found_by_name_in_any_order(pair: Pair) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    order = np.random.default_rng(0).permutation(sc.n_obs)
+    found = hs.impute_genes(mapping, sc[order], ["g8", "g9"])
+    assert found.var_names.tolist() == ["g8", "g9"]
+    np.testing.assert_array_equal(found.X, hs.impute_genes(mapping, sc, ["g8", "g9"]).X)
+    some_cells = hs.subset(mapping, cells=list(mapping.obs_names[5:20]))
+    p = some_cells.X.astype(np.float64)
+    at = sc.obs_names.get_indexer(some_cells.obs_names)
+    expected = p.T @ log_normalised(sc)[at] / p.sum(axis=0)[:, None]
+    np.testing.assert_allclose(hs.impute_genes(some_cells, sc).X, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_file_holds_the_same(pair: Pair, tmp_path: Path) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    in_memory = hs.impute_genes(mapping, sc)
+    path = tmp_path / "imputed.h5ad"
+    backed = hs.impute_genes(mapping, sc, output=path, block_size=8)
+    assert backed.isbacked
+    backed.file.close()
+    read = ad.read_h5ad(path)
+    np.testing.assert_array_equal(read.X, in_memory.X)
+    pd.testing.assert_frame_equal(read.obs, in_memory.obs, check_dtype=False, check_categorical=False)
+    assert read.var_names.equals(in_memory.var_names)
+    assert read.uns["homespot"]["read_out"] == "mean"
+    np.testing.assert_array_equal(read.obsm["spatial"], in_memory.obsm["spatial"])
+    assert [p.name for p in tmp_path.iterdir()] == ["imputed.h5ad"]
+
+
+FULL = """
+import resource, signal, sys
+import homespot as hs
+from homespot.errors import InputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sc, st = hs.make_demo()
+mapping = hs.map_cells(sc, st, progress=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    hs.impute_genes(mapping, sc, output=sys.argv[1])
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of files are POSIX's")
+def test_nothing_is_left_where_the_disk_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "imputed.h5ad"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert f"where {str(path)!r} is to be written, found File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scores_go_to_the_genes_that_have_some(pair: Pair) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    scores = pd.DataFrame(
+        {
+            "gene": ["g9", "g8"],
+            "method": ["ssa", "ssa"],
+            "pcc": [0.5, 0.25],
+            "ssim": [0.1, 0.2],
+            "rmse": [1, 2],
+            "jsd": [0.3, 0.4],
+        }
+    )
+    var = hs.impute_genes(mapping, sc, ["g8", "g9", "g10"], scores=scores).var
+    assert var["homespot_pcc"].tolist()[:2] == [0.25, 0.5]
+    assert var["homespot_jsd"].tolist()[:2] == [0.4, 0.3]
+    assert var.loc["g10", ["homespot_pcc", "homespot_rmse"]].isna().all()
+
+
+def test_counts_can_be_taken_as_they_are(pair: Pair) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    found = hs.impute_genes(mapping, sc, scale="log", read_out="sum")
+    np.testing.assert_allclose(found.X, mapping.X.astype(np.float64).T @ sc.X.toarray(), rtol=1e-5)
+
+
+def test_what_does_not_fit_is_refused(pair: Pair, tmp_path: Path) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    cases = [
+        ({"genes": ["g1", "nowhere"]}, r"each once, found 1 that are not there \('nowhere'\)"),
+        ({"genes": []}, r"each once, found none"),
+        ({"genes": ["g1", "g1"]}, r"'g1' more than once"),
+        ({"genes": "g1"}, r"a list of genes, found 'g1'\. Pass \['g1'\]"),
+        ({"read_out": "median"}, r"read_out to be one of 'mean', 'sum', found 'median'"),
+        ({"block_size": 0}, r"block_size to be a whole number of at least 1, found 0"),
+        ({"output": tmp_path / "x.csv"}, r"a path that ends in \.h5ad"),
+        ({"layer": "lost"}, r"a layer 'lost' in sc"),
+        ({"scores": pd.DataFrame({"gene": ["g1"]})}, r"scores as a table with the columns gene, pcc"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(InputError, match=message):
+            hs.impute_genes(mapping, sc, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"data without 35 of its cells \('c5', 'c6', 'c7', \.\.\.\)"):
+        hs.impute_genes(mapping, sc[:5])
+    assert list(tmp_path.iterdir()) == []

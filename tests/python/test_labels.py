@@ -1,0 +1,62 @@
+"""Labels in every form that a verb takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from homespot.errors import DataWarning, InputError
+from homespot.labels import resolve
+
+FRAME = pd.DataFrame({"type": ["b", "a", "b"]}, index=["c1", "c2", "c3"])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "type",
+        ["b", "a", "b"],
+        np.array(["b", "a", "b"], dtype=object),
+        pd.Categorical(["b", "a", "b"]),
+        pd.Series(["a", "b", "b", "z"], index=["c2", "c3", "c1", "other"]),
+    ],
+)
+def test_every_form_gives_the_same(labels: object) -> None:
+    found = resolve(labels, FRAME, "cell")
+    assert found.names == ["a", "b"]
+    assert found.codes.tolist() == [1, 0, 1]
+    assert found.membership().toarray().tolist() == [[0, 1, 0], [1, 0, 1]]
+
+
+def test_levels_keep_their_order_and_empty_ones_are_named() -> None:
+    with pytest.warns(DataWarning, match=r"Left out label\(s\) that no cell has: 'lost'\."):
+        found = resolve(pd.Categorical(["b", "a", "b"], ["b", "lost", "a"]), FRAME, "cell")
+    assert found.names == ["b", "a"]
+    assert found.codes.tolist() == [0, 1, 0]
+
+
+def test_numbers_are_labels_too() -> None:
+    assert resolve([2, 10, 2], FRAME, "cell").names == ["10", "2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("kind", r"Expected a column 'kind' with the labels of the mapping's cells, found 'type'"),
+        (["a", "b"], r"Expected labels of the mapping's 3 cells, found 2 value\(s\)\. Pass one a cell"),
+        (["a", None, "b"], r"Expected a label of every cell, found 1 cell\(s\) without \('c2'\)"),
+        (["a", "", "b"], r"Expected a label of every cell, found 1 cell\(s\) without \('c2'\)"),
+        (
+            pd.Series(["a", "b"], index=["c1", "x"]),
+            r"by name, found 2 cell\(s\) without \('c2', 'c3'\); the labels have names like 'c1', 'x'",
+        ),
+        (
+            pd.Series(["a", "b"], index=["c1", "c1"]),
+            r"one of the labels .*, found several for 'c1'",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(labels, FRAME, "cell")
