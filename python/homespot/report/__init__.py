@@ -1,0 +1,246 @@
+"""report: one self-contained HTML page about a map."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from .. import checks
+from ..deconvolve import deconvolve_spots
+from ..errors import DependencyError, InputError, expected
+from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT
+from ..labels import in_order
+from ..mapping import check_mapping, has_coordinates
+from ..matrices import column_sums
+from ..place import cell_positions
+from ._genes import Genes, gene_columns
+from ._pictures import has_image, pictures, place_table
+from ._summary import runs, score_rows
+from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
+
+__all__ = ["report"]
+
+_NEEDED = ("jinja2", "matplotlib", "plotly")
+_HERE = Path(__file__).parent
+
+
+def _check_installed() -> None:
+    for package in _NEEDED:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise DependencyError(
+                expected(
+                    f"{package} for a report", "that it is not installed", "pip install 'homespot[plot]'"
+                )
+            ) from error
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no page can be written."""
+    target = Path(path)
+    if target.suffix not in (".html", ".htm"):
+        raise InputError(expected("a path that ends in .html", repr(str(path)), "Rename it."))
+    if not target.parent.is_dir():
+        raise InputError(
+            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
+        )
+    if not os.access(target.parent, os.W_OK) or target.is_dir():
+        raise InputError(expected("a path that can be written to", repr(str(path)), "Use another."))
+    return target
+
+
+def _write(text: str, target: Path) -> None:
+    """Write a page; it appears whole or not at all, an existing one is replaced."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
+    os.close(handle)
+    try:
+        Path(name).write_text(text, encoding="utf-8", newline="\n")
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(target)
+    except OSError as error:
+        raise InputError(
+            expected(
+                f"a disk that takes {str(target)!r}",
+                str(error),
+                "Make room or write elsewhere; nothing is left of this file.",
+            )
+        ) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _page(**values: Any) -> str:
+    """Fill the template. Whatever comes from the user goes through Jinja's escapes, or stays in JSON."""
+    jinja2, markup = import_module("jinja2"), import_module("markupsafe").Markup
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    scripts = []
+    if values["tissue"] is not None:
+        plotly = import_module("plotly.offline").get_plotlyjs()
+        scripts = [plotly, (_HERE / "tissue.js").read_text(encoding="utf-8")]
+    # Only these scripts may run, and nothing may be fetched, whatever a name in the data says.
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    page: str = environment.get_template("report.html.j2").render(
+        scripts=[markup(script) for script in scripts],
+        script_sources=" ".join(f"'sha256-{value}'" for value in hashes) or "'none'",
+        style=markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        **values,
+    )
+    return page
+
+
+def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], str]:
+    """Return the largest cell types at the spots, and what is left out in words."""
+    if types is None:
+        return [], "Pass labels, a column of the mapping's obs, to see cell types."
+    shares = np.asarray(types.X)
+    largest = np.argsort(-np.asarray(types.layers["cells"]).sum(axis=0), kind="stable")[:limit]
+    columns = [
+        Column(TYPES, str(types.var_names[i]), "share of cells", shares[:, i]) for i in np.sort(largest)
+    ]
+    left_out = types.n_vars - len(columns)
+    note = f"There is room for the {limit} largest types; {left_out} are left out." if left_out else ""
+    return columns, note
+
+
+def _confident(placed: ad.AnnData | None) -> pd.Series | None:
+    return placed.obs[CONFIDENT] if placed is not None and CONFIDENT in placed.obs else None
+
+
+def _of_the_map(mapping: ad.AnnData, types: ad.AnnData | None) -> list[Column]:
+    columns = [Column(MAP, "Expected cells", "per spot", column_sums(mapping.X))]
+    if types is not None and CONFIDENT_SHARE in types.obs:
+        share = types.obs[CONFIDENT_SHARE].to_numpy(dtype=np.float64)
+        columns.append(Column(MAP, "Confident cells", "share of a spot's cells", share))
+    return columns
+
+
+def report(
+    mapping: ad.AnnData,
+    output: str | os.PathLike[str] = "report.html",
+    *,
+    sc: ad.AnnData | None = None,
+    st: ad.AnnData | None = None,
+    labels: Any = None,
+    genes: Sequence[str] | None = None,
+    scores: pd.DataFrame | None = None,
+    unit: str | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write one HTML page that says what was mapped, how it ended, and shows it.
+
+    The page holds all it needs, fetches nothing, and works offline: the run's record, scores, pictures, and a
+    tissue in which every spot tells its name, its cells and its types, coloured by a gene or a type.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned. Without coordinates there is no tissue to see, and the page says so.
+    output
+        File to write; it appears whole or not at all, an existing one is replaced.
+    sc
+        The single-cell data that was mapped; its genes are imputed (`impute_genes`, read-out ``"mean"``).
+    st
+        The spatial data; genes that it has are shown as measured, too.
+    labels
+        Type of every cell: a column of the mapping's obs, or what else `deconvolve_spots` takes. None: those
+        with which the map was made, where there are any.
+    genes
+        Which genes the tissue can be coloured by. None: some tens that vary most in space.
+    scores
+        What `cross_validate` returned for these data.
+    unit
+        Unit of the coordinates, for scale bars, e.g. ``"µm"``; None draws none.
+    title
+        Heading of the page.
+
+    Returns
+    -------
+    The path of the page.
+
+    Raises
+    ------
+    InputError
+        If the data do not belong to the mapping, a gene is nowhere, or the file cannot be written.
+    DependencyError
+        If jinja2, matplotlib or plotly is not installed.
+    """
+    target = _target(output)
+    check_mapping(mapping)
+    for name, value in (("unit", unit), ("title", title)):
+        if value is not None:
+            checks.name(name, value)
+    _check_installed()
+    record = mapping.uns[HOMESPOT]
+    if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
+        labels = record["parameters"]["labels"]
+    scored = None if scores is None else score_rows(scores)
+    placed, types, label = None, None, None
+    if has_coordinates(mapping):
+        placed = place_table(mapping.obs, cell_positions(mapping))
+    if labels is not None:
+        types = deconvolve_spots(mapping, labels, confident=_confident(placed))
+        label = labels if isinstance(labels, str) else "type"
+        if placed is not None:
+            placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").to_numpy()
+    columns: list[Column] = []
+    notes: list[str] = []
+    data, shown = None, Genes([], "")
+    if has_coordinates(mapping):
+        limit = column_limit(mapping.n_vars)
+        columns, note = _type_columns(types, limit // 2)
+        columns += _of_the_map(mapping, types)
+        shown = gene_columns(mapping, sc, st, genes, scores, limit - len(columns))
+        columns += shown.columns
+        data = tissue(mapping, columns, unit, downwards=st is not None and has_image(st))
+        notes = [text for text in (note, shown.said) if text]
+        if mapping.n_vars > CELLS_UP_TO:
+            notes.append(
+                f"Of so many spots the page knows the types and not the most probable cells, "
+                f"which it does up to {CELLS_UP_TO:,}."
+            )
+    page = _page(
+        title=title or f"{mapping.n_obs:,} cells on {mapping.n_vars:,} spots",
+        facts=[
+            ("cells", f"{mapping.n_obs:,}"),
+            ("spots", f"{mapping.n_vars:,}"),
+            ("genes used", f"{len(record['genes']):,}" if "genes" in record else "unknown"),
+            ("method", str(record.get("method", "unknown"))),
+        ],
+        runs=runs(mapping),
+        tissue=data,
+        groups=list(dict.fromkeys(column.group for column in columns)),
+        columns=columns,
+        notes=notes,
+        scores=scored,
+        pictures=pictures(
+            mapping,
+            placed=placed,
+            label=label,
+            types=types,
+            imputed=shown.imputed,
+            st=st,
+            scores=scores,
+            unit=unit,
+        ),
+    )
+    _write(page, target)
+    return target

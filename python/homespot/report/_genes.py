@@ -1,0 +1,217 @@
+"""Which genes the report shows in the tissue, imputed and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from ..errors import InputError, expected, some
+from ..impute import gene_blocks, impute_genes
+from ..keys import HOMESPOT, SCORES
+from ..map import expression
+from ..mapping import check_adata, coordinates, mapped_cells, refuse_duplicates
+from ..preprocess import Expression, log_normalised, most_variable
+from ._tissue import Column
+
+__all__ = ["IMPUTED", "MEASURED", "Genes", "gene_columns", "neighbours", "spatial_covariance"]
+
+IMPUTED, MEASURED = "Genes, imputed", "Genes, measured"
+
+_CANDIDATES = 1000
+_SHOWN, _SHOWN_MEASURED = 30, 10
+_NEIGHBOURS = 6
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Genes at the spots, what was taken and left out in words, and what `impute_genes` returned."""
+
+    columns: list[Column]
+    said: str
+    imputed: ad.AnnData | None = None
+
+
+def neighbours(where: npt.NDArray[np.float64]) -> sparse.csr_matrix:
+    """Return the matrix (spots x spots, rows sum to 1) that takes the mean over a spot's neighbours."""
+    n = len(where)
+    k = min(_NEIGHBOURS, n - 1)
+    if k < 1:
+        return sparse.csr_matrix((n, n))
+    # A spot is among its own nearest: one more is asked for, and of each row one is left out.
+    near = np.asarray(cKDTree(where).query(where, k=k + 1)[1])
+    own = near == np.arange(n)[:, None]
+    own[~own.any(axis=1), -1] = True
+    columns = near[~own].reshape(n, k)
+    return sparse.csr_matrix(
+        (np.full(n * k, 1 / k), columns.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n)
+    )
+
+
+def spatial_covariance(values: Floats, near: sparse.csr_matrix) -> npt.NDArray[np.float64]:
+    """Covariance of every column's value at a spot with the mean of its neighbours.
+
+    It is Moran's I times the variance: large for patterns that are strong and not noise.
+    """
+    x = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    x -= x.mean(axis=0)
+    return np.asarray((x * (near @ x)).mean(axis=0))
+
+
+def spot_expression(mapping: ad.AnnData, st: ad.AnnData) -> Expression:
+    """Return the expression of the mapping's spots, in its order.
+
+    Raises
+    ------
+    InputError
+        If `st` lacks some of them.
+    """
+    check_adata(st, "st")
+    refuse_duplicates(st.obs_names, "spots")
+    rows = st.obs_names.get_indexer(mapping.var_names)
+    missing = mapping.var_names[rows < 0]
+    if len(missing):
+        raise InputError(
+            expected(
+                "the spatial data that was mapped to",
+                f"data without {len(missing)} of its spots ({some(missing)})",
+                "Pass that one, or take the part of the mapping with subset().",
+            )
+        )
+    return expression(st, "st", None, "auto", "float32").take(rows)
+
+
+def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> tuple[list[str], list[str]]:
+    """Return the imputed genes of largest spatial covariance, of all and of those measured."""
+    cells = mapped_cells(mapping, sc)
+    table = expression(sc, "sc", None, "auto", "float32")
+    candidates = most_variable(table, _CANDIDATES)
+    near = neighbours(coordinates(mapping))
+    covariance = np.empty(len(candidates))
+    for block, values in gene_blocks(mapping.X, table, cells, candidates):
+        covariance[block] = spatial_covariance(values, near)
+    ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
+    return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]
+
+
+def _asked(genes: Sequence[str], sc: ad.AnnData | None, st: ad.AnnData | None) -> list[str]:
+    """Return the genes asked for, if each is in the data."""
+    if isinstance(genes, str):
+        raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
+    if sc is None and st is None:
+        raise InputError(
+            expected("sc or st where genes are named", "neither", "Pass the data that was mapped.")
+        )
+    names = list(dict.fromkeys(str(gene) for gene in genes))
+    known = {str(gene) for data in (sc, st) if data is not None for gene in data.var_names}
+    unknown = [gene for gene in names if gene not in known]
+    if unknown:
+        raise InputError(
+            expected(
+                f"genes of the data, such as {some(sorted(known))}",
+                f"{len(unknown)} that are not there ({some(unknown)})",
+                "Check the spelling, and whether these are symbols or Ensembl ids.",
+            )
+        )
+    return names
+
+
+def gene_columns(
+    mapping: ad.AnnData,
+    sc: ad.AnnData | None,
+    st: ad.AnnData | None,
+    genes: Sequence[str] | None,
+    scores: pd.DataFrame | None,
+    limit: int,
+) -> Genes:
+    """Return genes at the spots, imputed where `sc` is given and measured where `st` is.
+
+    Parameters
+    ----------
+    mapping
+        A mapping whose spots have coordinates.
+    sc, st
+        The data that was mapped.
+    genes
+        Which genes; None takes, of the 1,000 most variable of `sc`, the 30 whose imputed expression has the
+        largest spatial covariance, and 10 among those that `st` has; without `sc`, the 30 of largest spatial
+        covariance that were measured.
+    scores
+        The table of `cross_validate`.
+    limit
+        How many columns there is room for.
+    """
+    if sc is None and st is None and genes is None:
+        return Genes([], "Pass sc or st to see genes.")
+    asked = None if genes is None else _asked(genes, sc, st)
+    table = None if st is None else spot_expression(mapping, st)
+    in_st = set() if table is None else {str(gene) for gene in table.genes}
+    if asked is not None:
+        names = asked
+        said = f"{len(names)} genes as asked for."
+    elif sc is not None:
+        first, also = _chosen(mapping, sc, in_st, limit // 2 if in_st else limit)
+        names = list(dict.fromkeys([*first, *also]))
+        said = (
+            f"Shown are the {len(first)} genes whose imputed expression varies most in space "
+            "(covariance of a spot with its neighbours)"
+            + (f", and the {len(also)} first of those that were measured." if also else ".")
+        )
+    else:
+        assert table is not None
+        columns_tried = most_variable(table, min(_CANDIDATES, 10 * limit))
+        candidates = [str(gene) for gene in table.genes[columns_tried]]
+        near = neighbours(coordinates(mapping))
+        order = np.argsort(-spatial_covariance(log_normalised(table, candidates), near), kind="stable")
+        names = [candidates[i] for i in order[: min(_SHOWN, limit)]]
+        said = f"Shown are the {len(names)} measured genes that vary most in space."
+    in_sc = set() if sc is None else {str(gene) for gene in sc.var_names}
+    imputed = [name for name in names if name in in_sc]
+    measured = [name for name in names if name in in_st]
+    if len(imputed) + len(measured) > limit:
+        said += f" There is room for {limit} patterns on this many spots; the others are left out."
+        imputed = imputed[: max(limit - len(measured), limit // 2)]
+        measured = measured[: limit - len(imputed)]
+    columns, found = [], None
+    if imputed and sc is not None:
+        found = impute_genes(mapping, sc, imputed, scores=_own(scores, mapping, imputed))
+        columns += [
+            Column(
+                IMPUTED, name, "imputed, log scale", values, _note(gene, name in in_st, scores is not None)
+            )
+            for (name, gene), values in zip(found.var.iterrows(), np.asarray(found.X).T, strict=True)
+        ]
+    if measured and table is not None:
+        values = log_normalised(table, measured)
+        columns += [
+            Column(MEASURED, name, "measured, log scale", values[:, i], "As measured by the atlas.")
+            for i, name in enumerate(measured)
+        ]
+    return Genes(columns, said, found)
+
+
+def _own(scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str]) -> pd.DataFrame | None:
+    """Return the scores of the mapping's method, if they say something of these genes."""
+    if scores is None:
+        return None
+    own = scores[scores["method"].astype(str) == str(mapping.uns[HOMESPOT].get("method"))]
+    return own if own["gene"].astype(str).isin(genes).any() else None
+
+
+def _note(gene: pd.Series, measured: bool, scored: bool) -> str:
+    """Say how far the pattern of an imputed gene can be trusted."""
+    pcc, ssim = (gene.get(key, np.nan) for key in SCORES[:2])
+    if np.isfinite(pcc):
+        return f"Held out, its pattern came out with PCC {pcc:.2f} and SSIM {ssim:.2f}."
+    if scored:
+        return "The atlas has not measured this gene, so it has no score of its own."
+    return "The atlas has measured this gene as well." if measured else ""

@@ -1,0 +1,148 @@
+"""What a run's record says, in rows of text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError, expected, some
+from ..keys import HOMESPOT
+
+__all__ = ["Run", "ending", "runs", "score_rows"]
+
+Rows = list[tuple[str, str]]
+
+_SCORES = {"pcc": "PCC", "ssim": "SSIM", "rmse": "RMSE", "jsd": "JSD"}
+_GENES_LISTED = 500
+_LEVELS = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, for people: how it ended in a sentence, whether well, and its record as rows of text."""
+
+    name: str
+    ended: str
+    well: bool
+    general: Rows
+    parameters: Rows
+    solver: Rows
+    versions: Rows
+    genes: list[str]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return ", ".join(_text(item) for item in value.ravel().tolist())
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _rows(values: dict[str, Any]) -> Rows:
+    """Return what is one value; curves are drawn instead."""
+    return [
+        (str(name).replace("_", " "), _text(value))
+        for name, value in values.items()
+        if not isinstance(value, dict | list | np.ndarray)
+    ]
+
+
+def ending(record: dict[str, Any]) -> tuple[str, bool]:
+    """Say in a sentence how the solver or the training ended, and whether well."""
+    solver = record.get("solver", {})
+    if "converged" in solver:
+        well = bool(solver["converged"])
+        how = "Converged" if well else "Did not converge"
+        errors = (
+            f": marginal errors {solver['error_cells']:.1e} (cells) and {solver['error_spots']:.1e} (spots)"
+            if "error_cells" in solver
+            else ""
+        )
+        remedy = "" if well else " Raise max_iter or regularisation, and map again."
+        return f"{how} after {solver.get('iterations', '?')} iterations{errors}.{remedy}", well
+    if "finished" in solver:
+        well = bool(solver["finished"])
+        how = "Trained" if well else "Interrupted: trained"
+        losses = ", ".join(
+            f"{name.replace('_', ' ')} {np.ravel(curve)[-1]:.4g}"
+            for name, curve in solver.get("losses", {}).items()
+            if name != "pretraining" and np.size(curve)
+        )
+        return f"{how} for {solver.get('epochs', '?')} epochs" + (
+            f"; at the end {losses}." if losses else "."
+        ), well
+    return "The record does not say how the run ended.", True
+
+
+def _run(name: str, record: dict[str, Any]) -> Run:
+    sentence, well = ending(record)
+    solver = dict(record.get("solver", {}))
+    last = {
+        f"{loss} at the end": float(np.ravel(curve)[-1])
+        for loss, curve in solver.get("losses", {}).items()
+        if np.size(curve)
+    }
+    return Run(
+        name,
+        sentence,
+        well,
+        _rows(record),
+        _rows(record.get("parameters", {})),
+        _rows({**solver, **last}),
+        _rows(record.get("versions", {})),
+        [str(gene) for gene in record.get("genes", [])],
+    )
+
+
+def runs(mapping: ad.AnnData) -> list[Run]:
+    """Return the mapping's run, or those of its parts where it was combined of several."""
+    record = mapping.uns[HOMESPOT]
+    parts = record.get("parts", {})
+    return [_run(f"Part {i + 1}", part) for i, part in enumerate(parts.values())] or [_run("", record)]
+
+
+def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[list[str]], int]:
+    """Return the scores of every method, and of every gene, as text.
+
+    Parameters
+    ----------
+    scores
+        The table of `cross_validate`: a row a gene and method.
+
+    Returns
+    -------
+    The names of the scores; a row a method with the median and the quartiles of each; a row a gene and
+    method, best first; and how many of these were left out.
+
+    Raises
+    ------
+    InputError
+        If columns are missing, or there is no row.
+    """
+    remedy = "Pass what cross_validate() returned."
+    if not isinstance(scores, pd.DataFrame):
+        raise InputError(expected("a table of scores", f"a {type(scores).__name__}", remedy))
+    kinds = [kind for kind in _SCORES if kind in scores]
+    if not {"gene", "method"} <= set(scores.columns) or not kinds or scores.empty:
+        found = f"{len(scores)} rows with the columns {some(scores.columns, 10) or 'none'}"
+        raise InputError(
+            expected("scores with the columns gene, method, pcc, ssim, rmse, jsd", found, remedy)
+        )
+    methods = []
+    for method, table in scores.groupby("method", sort=False, observed=True):
+        quartiles = table[kinds].quantile(list(_LEVELS))
+        methods.append(
+            [str(method), f"{table['gene'].nunique():,}"]
+            + [f"{mid:.3f} ({low:.3f} to {high:.3f})" for low, mid, high in quartiles.to_numpy().T]
+        )
+    ordered = scores.sort_values([kinds[0], "gene"], ascending=[False, True], kind="stable")
+    genes = [
+        [str(row["gene"]), str(row["method"]), *(f"{row[kind]:.3f}" for kind in kinds)]
+        for _, row in ordered.head(_GENES_LISTED).iterrows()
+    ]
+    return [_SCORES[kind] for kind in kinds], methods, genes, len(scores) - len(genes)

@@ -1,0 +1,230 @@
+"""The interactive tissue: what it can be coloured by, and what is said about a spot."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from ..mapping import coordinates, row_blocks
+from ..matrices import column_sums, is_sparse
+
+__all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
+
+TYPES, MAP = "Cell types", "The map"
+"""Headings under which the choices stand."""
+
+CELLS_UP_TO = 20_000
+"""Up to how many spots the page knows the most probable cells of each, and a label shows all there is."""
+
+_BYTES = 8_000_000  # of colours; a byte a spot and choice
+_WEBGL_FROM = 5_000  # below, SVG is quick enough, and needs no graphics driver
+_CELLS = 5
+_MISSING = 255
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the tissue can be coloured by: `values`, one a spot, NaN where there is none.
+
+    ``group`` is the heading under which it is chosen, ``unit`` stands with its name beside the colour bar,
+    ``note`` below the choice.
+    """
+
+    group: str
+    name: str
+    unit: str
+    values: Floats
+    note: str = ""
+
+
+def column_limit(n_spots: int) -> int:
+    """Return how many columns the page has room for."""
+    return max(_BYTES // max(n_spots, 1), 8)
+
+
+def likeliest_cells(matrix: Any, k: int = _CELLS) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the `k` cells of largest P of every spot and their P: spots x k, the largest first.
+
+    Entries of 0 come last; of equals, the first cell is taken.
+    """
+    n_spots = matrix.shape[1]
+    best = np.zeros((n_spots, 0), dtype=np.intp)
+    value = np.zeros((n_spots, 0), dtype=np.float32)
+    for rows in row_blocks(matrix):
+        block = matrix[rows]
+        # Sparse columns hold few of the block's cells, but which differs: as a dense block all go at once.
+        block = np.ascontiguousarray((block.toarray() if is_sparse(block) else np.asarray(block)).T)
+        top = min(k, block.shape[1])
+        here = np.argpartition(-block, top - 1, axis=1)[:, :top]
+        value = np.hstack([value, np.take_along_axis(block, here, axis=1).astype(np.float32)])
+        best = np.hstack([best, here + rows.start])
+        order = np.lexsort((best, -value))[:, :k]
+        best, value = np.take_along_axis(best, order, axis=1), np.take_along_axis(value, order, axis=1)
+    return best, value
+
+
+def _packed(values: npt.NDArray[Any], dtype: str) -> str:
+    """Return numbers as base64 of their little-endian bytes."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
+
+
+def _quantised(column: Column) -> dict[str, Any]:
+    """Return a column in 255 steps from its lowest to its highest value: a byte a spot, 255 where missing."""
+    values = np.asarray(column.values, dtype=np.float64)
+    known = np.isfinite(values)
+    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
+    steps = np.full(len(values), _MISSING, dtype=np.uint8)
+    steps[known] = np.rint((values[known] - low) / (high - low or 1.0) * (_MISSING - 1))
+    return {
+        "group": column.group,
+        "name": column.name,
+        "unit": column.unit,
+        "note": column.note,
+        "low": low,
+        "high": high,
+        "values": _packed(steps, "u1"),
+    }
+
+
+def _pitch(where: npt.NDArray[np.float64]) -> float:
+    """Return the typical distance between neighbouring spots, 0 where all are in one place."""
+    places = np.unique(where, axis=0)
+    if len(places) < 2:
+        return 0.0
+    return float(np.median(np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]))
+
+
+def _ratio(where: npt.NDArray[np.float64]) -> float:
+    """Return the height of the tissue over its width, within what a page can show."""
+    if where.shape[1] == 3:
+        return 0.8
+    width, height = np.ptp(where, axis=0)
+    return float(np.clip(height / width, 0.3, 1.2)) if width > 0 else 1.2
+
+
+def _figure(where: npt.NDArray[np.float64], unit: str | None, downwards: bool) -> dict[str, Any]:
+    """Return plotly's description of the plot, without the numbers."""
+    go = import_module("plotly.graph_objects")
+    marker = {
+        "colorscale": "Viridis",
+        "line": {"width": 0},
+        "colorbar": {
+            "orientation": "h",
+            "y": 0,
+            "yanchor": "top",
+            "thickness": 12,
+            "len": 0.9,
+            "outlinewidth": 0,
+            "title": {"side": "bottom"},
+        },
+    }
+    layout: dict[str, Any] = {
+        "showlegend": False,
+        "margin": {"l": 8, "r": 8, "t": 32, "b": 72},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#1a1a1a"},
+        "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"size": 12, "color": "#1a1a1a"}},
+        "dragmode": "pan",
+    }
+    if where.shape[1] == 3:
+        kind, ring = go.Scatter3d, go.Scatter3d
+        title = {"title": {"text": unit or ""}, "showbackground": False}
+        layout["scene"] = {"aspectmode": "data", "xaxis": title, "yaxis": title, "zaxis": title}
+        layout["dragmode"] = "orbit"
+        ring_marker: dict[str, Any] = {"symbol": "circle-open", "color": "#d55e00", "line": {"width": 3}}
+    else:
+        many = len(where) > _WEBGL_FROM
+        kind, ring = (go.Scattergl, go.Scatter) if many else (go.Scatter, go.Scatter)
+        hidden = {"visible": False, "zeroline": False}
+        layout["xaxis"] = {**hidden, "constrain": "domain"}
+        layout["yaxis"] = {**hidden, "constrain": "domain", "scaleanchor": "x", "scaleratio": 1}
+        if downwards:
+            layout["yaxis"]["autorange"] = "reversed"
+        if unit is not None:
+            layout |= _scale_bar(where, unit, downwards)
+        ring_marker = {"symbol": "circle-open", "color": "#d55e00", "line": {"width": 3}}
+    figure = go.Figure(
+        [
+            kind(mode="markers", marker=marker),
+            ring(mode="markers", marker=ring_marker, hoverinfo="skip"),
+        ],
+        go.Layout(**layout, template="none"),
+    )
+    described: dict[str, Any] = json.loads(figure.to_json())
+    return described
+
+
+def _scale_bar(where: npt.NDArray[np.float64], unit: str, downwards: bool) -> dict[str, Any]:
+    """Return a bar of a round length, at most a third of the tissue's width, below it on the right."""
+    (left, low), (right, high) = where.min(axis=0)[:2], where.max(axis=0)[:2]
+    third = (right - left) / 3
+    if third <= 0:
+        return {}
+    magnitude = 10 ** np.floor(np.log10(third))
+    length = float(max(step * magnitude for step in (1, 2, 5) if step * magnitude <= third))
+    gap = 0.06 * (high - low or right - left)
+    y = float(high + gap if downwards else low - gap)
+    ends = {"x0": float(right - length), "x1": float(right), "y0": y, "y1": y}
+    return {
+        "shapes": [{"type": "line", **ends, "line": {"color": "#1a1a1a", "width": 3}}],
+        "annotations": [
+            {
+                "x": float(right - length / 2),
+                "y": y,
+                "yshift": -12,
+                "text": f"{length:g} {unit}".replace("&", "&amp;").replace("<", "&lt;"),
+                "showarrow": False,
+            }
+        ],
+    }
+
+
+def tissue(
+    mapping: ad.AnnData, columns: Sequence[Column], unit: str | None, *, downwards: bool = False
+) -> dict[str, Any]:
+    """Return all that the page's script knows of the tissue.
+
+    Parameters
+    ----------
+    mapping
+        A mapping whose spots have coordinates.
+    columns
+        What the tissue can be coloured by; those of the group `TYPES` are shares of cell types.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    downwards
+        Whether y grows downwards, as in images.
+    """
+    where = coordinates(mapping)
+    out: dict[str, Any] = {
+        "figure": _figure(where, unit, downwards),
+        "ratio": _ratio(where),
+        "axes": {axis: _packed(values, "<f4") for axis, values in zip("xyz", where.T, strict=False)},
+        "pitch": _pitch(where),
+        "spots": mapping.var_names.astype(str).tolist(),
+        "expected": _packed(column_sums(mapping.X), "<f4"),
+        "columns": [_quantised(column) for column in columns],
+        "types": [i for i, column in enumerate(columns) if column.group == TYPES],
+    }
+    if mapping.n_vars <= CELLS_UP_TO:
+        best, value = likeliest_cells(mapping.X)
+        used, index = np.unique(best, return_inverse=True)
+        out["cells"] = {
+            "names": mapping.obs_names.astype(str).to_numpy()[used].tolist(),
+            "each": best.shape[1],
+            "index": _packed(index, "<u4"),
+            "probability": _packed(value, "<f4"),
+        }
+    return out
