@@ -1,0 +1,411 @@
+"""Folds of genes: hold genes out, map with the others, predict them, score; one fold, or many at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from .. import methods
+from ..checks import one_of
+from ..device import limited_threads, threads
+from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected, some
+from ..impute import ReadOut
+from ..keys import LEFT_OVER, SPATIAL
+from ..map import LABELS, solve
+from ..mapping import check_mapping, row_blocks
+from ..matrices import column_sums, is_sparse, row_sums
+from ..preprocess import Expression, Side, log_normalised
+from .metrics import gene_scores
+
+__all__ = ["Data", "MapFunction", "Plan", "Scores", "Task", "run", "score_fold", "score_map", "without_genes"]
+
+MapFunction = Callable[[ad.AnnData, ad.AnnData], Any]
+"""A method of the user: of the cells and the spots to a P, cells x spots."""
+
+Indices = npt.NDArray[np.intp]
+
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A method with its settings: a registered one by name, or a function."""
+
+    method: str | MapFunction
+    preset: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All parameters of a registered method, checked; none of a function."""
+        if not isinstance(self.method, str):
+            return {}
+        return methods.get(self.method).settings(self.preset, self.parameters)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What every fold needs: both tables, and for functions their annotation and the spots' coordinates."""
+
+    sc: Expression
+    st: Expression
+    cells: pd.DataFrame
+    spots: pd.DataFrame
+    positions: npt.NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fold to be scored: which genes are predicted, and which are not even seen."""
+
+    key: tuple[Any, ...]
+    plan: Plan
+    held_out: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    read_outs: tuple[ReadOut, ...] = ("mean",)
+    seed: int = 0
+    device: str = "auto"
+
+
+Scores = dict[str, pd.DataFrame]
+"""Tables of scores by read-out."""
+
+
+def without_genes(table: Expression, genes: Sequence[str]) -> Expression:
+    """Return the table without these genes.
+
+    The totals by which counts are normalised stay those over all genes, so that what is held out changes no
+    other gene.
+    """
+    kept = np.flatnonzero(~np.isin(table.genes, np.asarray(list(genes), dtype=str)))
+    less = replace(table, matrix=table.matrix[:, kept], genes=table.genes[kept], labels=None)
+    if table.labels is not None:
+        object.__setattr__(less, "labels", table.labels)
+    object.__setattr__(less, "evidence", table.evidence)
+    vars(less)["totals"] = table.totals  # what the cached property would hold
+    return less
+
+
+def _predicted(matrix: Any, x: npt.NDArray[np.float64], read_out: ReadOut) -> npt.NDArray[np.float64]:
+    """Return spots x genes: P' X, or by the weighted mean of the cells of every spot."""
+    total = np.zeros((matrix.shape[1], x.shape[1]))
+    for rows in row_blocks(matrix):
+        total += matrix[rows].astype(np.float64).T @ x[rows]
+    if read_out == "sum":
+        return total
+    mass = column_sums(matrix)[:, None]
+    # A spot that no cell goes to is like any other.
+    return np.asarray(np.where(mass > 0, total / np.where(mass > 0, mass, 1), x.mean(axis=0)))
+
+
+def score_map(
+    matrix: Any,
+    cells: Indices,
+    spots: Indices,
+    sc: Expression,
+    st: Expression,
+    genes: Sequence[str],
+    read_out: ReadOut = "mean",
+) -> pd.DataFrame:
+    """Score what a map predicts of genes that it has not seen.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    cells, spots
+        The row of `sc` for every row of P, and of `st` for every column.
+    sc, st
+        Both tables, with these genes; compared are values on the log scale.
+    genes
+        Genes that both tables have.
+    read_out
+        ``"sum"``: P'X; ``"mean"``: the same over the column sums of P. A spot to which no cell goes is
+        predicted as the mean over the cells.
+
+    Returns
+    -------
+    `gene_scores` over the mapped spots.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    x = log_normalised(sc, genes)[cells].astype(np.float64)
+    true = log_normalised(st, genes)[spots]
+    with limited_threads():
+        found = _predicted(matrix, x, read_out)
+    return gene_scores(true, found, list(genes))
+
+
+def score_fold(
+    sc: Expression,
+    st: Expression,
+    held_out: Sequence[str],
+    method: str,
+    *,
+    read_out: ReadOut = "mean",
+    preset: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    parameters: dict[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Map with the other genes, and score the prediction of those held out: one fold of `cross_validate`.
+
+    Parameters
+    ----------
+    sc, st
+        Single-cell and spatial expression, with the labels that the method wants.
+    held_out
+        Genes of both tables. The method sees the spatial data without them; its totals are still those over
+        all genes.
+    method, preset, seed, device, parameters
+        As for `map.solve`.
+    read_out
+        As for `score_map`.
+
+    Returns
+    -------
+    One row a gene held out: ``gene``, ``pcc``, ``ssim``, ``rmse``, ``jsd``, and ``seconds``, the time the map
+    took.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    for table in (sc, st):
+        unknown = [gene for gene in held_out if gene not in set(table.genes.tolist())]
+        if unknown or len(held_out) == 0:
+            raise InputError(
+                expected(
+                    "genes to hold out that both data sets have",
+                    some(unknown) if unknown else "none",
+                    "Check the names.",
+                )
+            )
+    sc, st = sc.without_empty_rows(), st.without_empty_rows()
+    plan = Plan(method, preset, parameters or {})
+    scores = _scores(plan, sc, st, held_out, (), (read_out,), seed, device, None)[read_out]
+    return scores.reset_index()
+
+
+def _scores(
+    plan: Plan,
+    sc: Expression,
+    st: Expression,
+    held_out: Sequence[str],
+    excluded: Sequence[str],
+    read_outs: Sequence[ReadOut],
+    seed: int,
+    device: str,
+    data: Data | None,
+) -> Scores:
+    """Run one fold; `data` has what functions are given beside the tables."""
+    seen = without_genes(st, (*held_out, *excluded))
+    start = time.perf_counter()
+    if isinstance(plan.method, str):
+        solution = solve(
+            sc,
+            seen,
+            plan.method,
+            preset=plan.preset,
+            seed=seed,
+            device=device,
+            progress=False,
+            parameters=plan.parameters,
+        )
+        if solution.record["solver"].get("finished") is False:
+            raise KeyboardInterrupt  # which the training took for the wish to end early
+        matrix, cells, spots = solution.matrix, solution.cells, solution.spots
+    elif data is not None:
+        matrix, cells, spots = _called(plan.method, sc, seen, data)
+    seconds = time.perf_counter() - start
+    return {
+        read_out: score_map(matrix, cells, spots, sc, st, held_out, read_out).assign(seconds=seconds)
+        for read_out in read_outs
+    }
+
+
+def _annotated(table: Expression, frame: pd.DataFrame) -> ad.AnnData:
+    """Return a table as an AnnData of log values, with the counts as a layer where there are counts."""
+    blocks: list[Any] = [block for _, block in table.log_blocks()]
+    values: Any = sparse.vstack(blocks, format="csr") if is_sparse(table.matrix) else np.concatenate(blocks)
+    adata = ad.AnnData(values, frame.copy(), pd.DataFrame(index=table.genes))
+    if table.scale == "counts":
+        adata.layers["counts"] = table.matrix.copy()
+    return adata
+
+
+def _called(
+    function: MapFunction, sc: Expression, st: Expression, data: Data
+) -> tuple[Any, Indices, Indices]:
+    """Let a function map, and check what it returns."""
+    cells, spots = _annotated(sc, data.cells), _annotated(st, data.spots)
+    if data.positions is not None:
+        spots.obsm[SPATIAL] = data.positions.copy()
+    with limited_threads():
+        result = function(cells, spots)
+    rows, columns = np.arange(len(sc.names)), np.arange(len(st.names))
+    matrix, partial = result, False
+    if isinstance(result, ad.AnnData):
+        if partial := LEFT_OVER in result.obs:
+            check_mapping(result)
+        rows = _named(result.obs_names, sc.names, "cells")
+        columns = _named(result.var_names, st.names, "spots")
+        matrix = result.X
+    if is_sparse(matrix):
+        matrix, partial = matrix.tocsr(), True
+    else:
+        try:
+            matrix = np.asarray(matrix, dtype=None if hasattr(matrix, "dtype") else np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+    _check_map(matrix, (len(rows), len(columns)), complete=not partial)
+    return matrix, rows, columns
+
+
+def _named(names: pd.Index, known: npt.NDArray[np.str_], kind: str) -> Indices:
+    found = pd.Index(known).get_indexer(names.astype(str))
+    if (found < 0).any() or not names.is_unique or len(names) == 0:
+        raise InputError(
+            expected(
+                f"a map of the {kind} that the method was given",
+                some(names[found < 0]) if (found < 0).any() else f"{len(names)}, not each once",
+                "Keep their names.",
+            )
+        )
+    return np.asarray(found, dtype=np.intp)
+
+
+def _check_map(matrix: Any, shape: tuple[int, int], *, complete: bool) -> None:
+    """Refuse what is no P; rows of one that is not `complete` may sum to less than 1."""
+    remedy = "Return probabilities, cells x spots, every row summing to 1."
+    if matrix.shape != shape or matrix.dtype.kind not in "biuf":
+        found = " x ".join(map(str, matrix.shape)) if matrix.dtype.kind in "biuf" else "no numbers"
+        raise InputError(
+            expected(f"a map of {shape[0]} cells x {shape[1]} spots from the method", found, remedy)
+        )
+    values = matrix.data if is_sparse(matrix) else matrix
+    if not np.isfinite(values).all():
+        raise InputError(expected("finite probabilities from the method", "NaN or infinite ones", remedy))
+    sums = row_sums(matrix)
+    low = 1 - _TOLERANCE if complete else 0
+    wrong = ~((sums > 0) & (sums >= low) & (sums <= 1 + _TOLERANCE))
+    if values.size and values.min() < 0:
+        found = f"values down to {values.min():.4g}"
+    elif wrong.any():
+        found = f"{wrong.sum()} row(s) with another sum, e.g. {sums[wrong][0]:.4g}"
+    else:
+        return
+    raise InputError(expected("rows of probabilities that sum to 1 from the method", found, remedy))
+
+
+def _labelled(table: Expression, frame: pd.DataFrame, column: str | None) -> Expression:
+    """Give a table the labels that a method wants."""
+    if column is None:
+        return table
+    labelled = replace(table, labels=frame[column].to_numpy(dtype=object))
+    vars(labelled)["totals"] = table.totals
+    return labelled
+
+
+def _work(data: Data, task: Task) -> Scores:
+    sides: tuple[tuple[Side, Expression, pd.DataFrame], ...] = (
+        ("sc", data.sc, data.cells),
+        ("st", data.st, data.spots),
+    )
+    settings = task.plan.settings
+    sc, st = (_labelled(table, frame, settings.get(LABELS[side])) for side, table, frame in sides)
+    return _scores(
+        task.plan, sc, st, task.held_out, task.excluded, task.read_outs, task.seed, task.device, data
+    )
+
+
+# What a process of the pool holds, from its start on.
+_DATA: Data | None = None
+
+
+def _start(data: Data, n_threads: int) -> None:
+    """Prepare a fresh process: its data and its share of the threads. The parent ends it."""
+    global _DATA
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = str(n_threads)
+    threadpool_limits(n_threads)
+    _DATA = data
+
+
+def _remote(task: Task) -> tuple[Scores, list[tuple[type[Warning], str]]]:
+    assert _DATA is not None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scores = _work(_DATA, task)
+    ours = [w for w in caught if issubclass(w.category, DataWarning | ConvergenceWarning)]
+    return scores, [(w.category, str(w.message)) for w in ours]
+
+
+def _check_sendable(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        try:
+            pickle.dumps(task.plan)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InputError(
+                expected(
+                    "a method that can be sent to fresh processes, where n_jobs is above 1",
+                    f"one that cannot ({error})",
+                    "Define it in a module of its own, or set n_jobs=1.",
+                )
+            ) from error
+
+
+def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task, Scores]]:
+    """Yield the scores of every task, as they are finished.
+
+    With `n_jobs` above 1 the work is done in as many fresh processes, which share the threads there are; none
+    is left when the iterator is closed, whatever ended it.
+    """
+    if n_jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield task, _work(data, task)
+        return
+    _check_sendable(tasks)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(n_jobs, len(tasks)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(data, max(1, threads() // n_jobs)),
+    )
+    finished = False
+    try:
+        waiting = {pool.submit(_remote, task): task for task in tasks}
+        for future in as_completed(waiting):
+            scores, caught = future.result()
+            for category, message in caught:
+                warnings.warn(message, category, stacklevel=3)
+            yield waiting.pop(future), scores
+        finished = True
+    except BrokenProcessPool as error:
+        raise HomespotError(
+            expected(
+                f"{n_jobs} processes to do the work",
+                "that one of them ended",
+                "In a script, call this below `if __name__ == '__main__':`, with methods that a module "
+                "defines; if memory ran out, lower n_jobs.",
+            )
+        ) from error
+    finally:
+        if not finished:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+        pool.shutdown(wait=True)

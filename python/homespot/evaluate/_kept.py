@@ -1,0 +1,146 @@
+"""Finished folds in a file, so that an interrupted cross-validation goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError, expected
+from ..matrices import is_sparse
+from ..preprocess import Expression
+from .metrics import SCORES
+
+__all__ = ["COLUMNS", "described", "digest", "finished_folds", "keep", "target"]
+
+COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
+"""The columns of a table of cross-validation."""
+
+
+def digest(*tables: Expression) -> str:
+    """Return a digest of expression tables: values, names, genes and scale."""
+    state = hashlib.sha256()
+    for table in tables:
+        matrix = table.matrix
+        parts = [matrix.data, matrix.indices, matrix.indptr] if is_sparse(matrix) else [matrix]
+        state.update(repr((table.shape, str(table.scale), [str(part.dtype) for part in parts])).encode())
+        for part in parts:
+            state.update(np.ascontiguousarray(part).data)
+        state.update("\n".join([*table.names.tolist(), *table.genes.tolist()]).encode())
+    return state.hexdigest()
+
+
+def described(value: Any) -> Any:
+    """Describe a method or a parameter so that equal ones are described alike: functions by their name."""
+    if isinstance(value, partial):
+        return [described(value.func), described(list(value.args)), described(value.keywords)]
+    if isinstance(value, Mapping):
+        return {str(name): described(item) for name, item in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    if callable(value):
+        kind = value if hasattr(value, "__qualname__") else type(value)
+        return f"{kind.__module__}.{kind.__qualname__}"
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+
+
+def target(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no .csv file can be written."""
+    file = Path(path).expanduser()
+    if file.suffix != ".csv":
+        raise InputError(expected("output that ends in .csv", repr(str(path)), "Rename it."))
+    if not file.parent.is_dir() or file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise InputError(
+            expected(
+                "output to name a file in a folder that can be written to",
+                repr(str(path)),
+                "Make the folder, or name another.",
+            )
+        )
+    return file
+
+
+def _side(file: Path) -> Path:
+    return file.with_name(file.name + ".json")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a text; the file appears whole or not at all."""
+    name = None
+    try:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
+            opened.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(file)
+    except OSError as error:
+        raise InputError(
+            expected(f"to be able to write {str(file)!r}", str(error), "Make room, or name another file.")
+        ) from error
+    finally:
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
+
+
+def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
+    """Return the folds that the file holds, if it is of this run; a file that is not there is begun.
+
+    Parameters
+    ----------
+    file
+        What `target` returned.
+    run
+        All that the scores depend on, as plain values. It is kept beside the table, in a file of its name
+        and ``.json``.
+    """
+    empty = pd.DataFrame(columns=COLUMNS)
+    if not file.exists():
+        _write(_side(file), json.dumps(run, indent=1))
+        return empty
+    remedy = "Name another file, or remove this one to start anew."
+    try:
+        known = json.loads(_side(file).read_text(encoding="utf-8"))
+        table = pd.read_csv(
+            file,
+            dtype={"gene": str, "fold": str, "method": str},
+            keep_default_na=False,  # a gene may be called nan
+            na_values={name: [""] for name in (*SCORES, "seconds")},
+            float_precision="round_trip",
+        )
+        whole = isinstance(known, dict) and list(table.columns) == COLUMNS
+    except (OSError, ValueError):
+        known, whole = {}, False
+    if not whole:
+        raise InputError(
+            expected(
+                f"scores that cross_validate() wrote, and {_side(file).name!r} beside them",
+                f"something else in {str(file)!r}",
+                remedy,
+            )
+        )
+    run = json.loads(json.dumps(run))
+    other = [name for name in {**run, **known} if run.get(name) != known.get(name)]
+    if other:
+        raise InputError(
+            expected(
+                "scores of the same data and settings",
+                f"those of a run with other {', '.join(other)} in {str(file)!r}",
+                remedy,
+            )
+        )
+    return table
+
+
+def keep(file: Path, table: pd.DataFrame) -> None:
+    """Write the table of the folds finished so far."""
+    _write(file, table.to_csv(index=False, lineterminator="\n"))

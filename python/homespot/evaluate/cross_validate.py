@@ -1,0 +1,350 @@
+"""cross_validate: how well a method predicts genes in space that it has not seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
+from typing import Any, Literal, cast, get_args
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from .._version import __version__
+from ..checks import one_of, whole
+from ..device import resolve_device
+from ..errors import InputError, expected, some
+from ..impute import ReadOut
+from ..keys import SPATIAL
+from ..map import LABELS, expression
+from ..mapping import check_adata, spot_coordinates
+from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
+from ..progress import Progress, reporting
+from ..progress import check as check_progress
+from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map, without_genes
+from ._kept import COLUMNS, described, digest, finished_folds, keep, target
+
+__all__ = ["cross_validate", "gene_folds", "score_fold", "score_map", "without_genes"]
+
+Methods = str | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
+Folds = int | Literal["loo"] | Mapping[str, Any] | pd.Series
+
+_LEAST = 2  # genes that a method needs
+
+
+def gene_folds(genes: list[str], folds: Folds, seed: int = 0) -> dict[Any, list[str]]:
+    """Divide genes into folds.
+
+    Parameters
+    ----------
+    genes
+        Names.
+    folds
+        How many: the genes, sorted by name, are divided at random into so many parts of nearly equal size,
+        numbered from 1; ``"loo"``, as many as genes. Or the fold of every gene by name; genes without are
+        never held out.
+    seed
+        Seed of the division.
+
+    Returns
+    -------
+    The genes of every fold, sorted by name.
+
+    Raises
+    ------
+    InputError
+        If there are not 2 to as many folds as genes, a gene is not known, or a fold leaves less than 2.
+    """
+    if isinstance(folds, pd.Series | Mapping):
+        parts = _given(genes, folds)
+    else:
+        n = len(genes) if folds == "loo" else folds
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 2 <= n <= len(genes):
+            raise InputError(
+                expected(
+                    f"folds to be a whole number from 2 to the {len(genes)} shared genes, 'loo', "
+                    "or the fold of every gene",
+                    repr(folds),
+                    "Choose one of these.",
+                )
+            )
+        order = np.random.default_rng(seed).permutation(sorted(genes))
+        parts = {i + 1: sorted(part.tolist()) for i, part in enumerate(np.array_split(order, n))}
+    for fold, part in parts.items():
+        if len(genes) - len(part) < _LEAST:
+            raise InputError(
+                expected(
+                    f"at least {_LEAST} genes to map with in every fold",
+                    f"{len(genes) - len(part)} without the {len(part)} of fold {fold!r}",
+                    "Use more folds, or data that share more genes.",
+                )
+            )
+    return parts
+
+
+def _given(genes: list[str], folds: Mapping[str, Any] | pd.Series) -> dict[Any, list[str]]:
+    given = pd.Series(folds, dtype=object)
+    given.index = given.index.astype(str)
+    unknown = [gene for gene in given.index if gene not in set(genes)]
+    missing = given.isna()
+    if unknown or missing.any() or given.empty or not given.index.is_unique:
+        if unknown:
+            found = f"{len(unknown)} that are not ({some(unknown)})"
+        elif missing.any():
+            found = f"{missing.sum()} without a fold ({some(given.index[missing])})"
+        else:
+            found = "none" if given.empty else "some twice"
+        raise InputError(
+            expected("the fold of genes that both data sets have, each once", found, "Drop or correct them.")
+        )
+    try:
+        labels = sorted(given.unique())
+    except TypeError:
+        labels = sorted(given.unique(), key=str)
+    return {label: sorted(given.index[given == label].tolist()) for label in labels}
+
+
+def _plans(method: Methods, preset: str | None, parameters: dict[str, Any]) -> dict[str, Plan]:
+    """Return the methods by the name that the table gives them, checked."""
+    if isinstance(method, str):
+        plans = {method: Plan(method, preset, parameters)}
+    elif preset is not None or parameters:
+        raise InputError(
+            expected(
+                "a preset and parameters with one method by name only",
+                some([*([] if preset is None else ["preset"]), *parameters]),
+                "Pass pairs {name: (method, {parameter: value})}, or functools.partial of a function.",
+            )
+        )
+    elif isinstance(method, Mapping):
+        plans = {str(name): _plan(value) for name, value in method.items()}
+    else:
+        plans = {_name(method): _plan(method)}
+    if not plans:
+        raise InputError(expected("at least one method", "none", "Name one."))
+    for plan in plans.values():
+        if plan.settings.get("checkpoint") is not None:
+            raise InputError(
+                expected("no checkpoint, which is of one training", "one", "Name an output file instead.")
+            )
+    return plans
+
+
+def _plan(value: Any) -> Plan:
+    if isinstance(value, str) or callable(value):
+        return Plan(value)
+    if isinstance(value, tuple) and tuple(map(type, value))[:1] == (str,) and isinstance(value[-1], Mapping):
+        settings = dict(value[1])
+        return Plan(value[0], settings.pop("preset", None), settings)
+    raise InputError(
+        expected(
+            "a method: its name, a pair of its name and parameters, or a function of cells and spots",
+            f"a {type(value).__name__}",
+            "Use one of these.",
+        )
+    )
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _data(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    plans: list[Plan],
+    layers: dict[Side, str | None],
+    scales: dict[Side, Any],
+) -> Data:
+    """Take the tables out of both objects, without rows that have no expression."""
+    tables: dict[str, Expression] = {}
+    frames: dict[str, pd.DataFrame] = {}
+    positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
+    sides: tuple[tuple[Side, ad.AnnData], ...] = (("sc", sc), ("st", st))
+    for side, adata in sides:
+        for column in {plan.settings.get(LABELS[side]) for plan in plans} - {None}:
+            expression(adata, side, layers[side], scales[side], "float32", column)  # checks the labels
+        full = expression(adata, side, layers[side], scales[side], "float32")
+        tables[side] = full.without_empty_rows()
+        kept = np.isin(full.names, tables[side].names)
+        frames[side] = adata.obs.loc[kept]
+        if side == "st" and positions is not None:
+            positions = positions[kept]
+    return Data(tables["sc"], tables["st"], frames["sc"], frames["st"], positions)
+
+
+def checked_data(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    plans: list[Plan],
+    *,
+    sc_layer: str | None,
+    st_layer: str | None,
+    sc_scale: str,
+    st_scale: str,
+    seed: int,
+    n_jobs: int,
+    device: str,
+    progress: Progress,
+) -> tuple[Data, list[str], str]:
+    """Check what `cross_validate` and `tune` share; return the data, the shared genes and the device."""
+    whole("seed", seed, 0)
+    whole("n_jobs", n_jobs, 1)
+    check_progress(progress)
+    one_of("sc_scale", sc_scale, SCALES)
+    one_of("st_scale", st_scale, SCALES)
+    for adata, side in ((sc, "sc"), (st, "st")):
+        check_adata(adata, side)
+    where = resolve_device(device)
+    data = _data(sc, st, plans, {"sc": sc_layer, "st": st_layer}, {"sc": sc_scale, "st": st_scale})
+    return data, shared_genes(data.sc, data.st), where
+
+
+def tidy(scores: pd.DataFrame, fold: Any, method: str) -> pd.DataFrame:
+    """Return the scores of a fold in the columns of the table."""
+    return scores.reset_index().assign(fold=fold, method=method)[COLUMNS]
+
+
+def cross_validate(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    method: Methods = "ssa",
+    *,
+    folds: Folds = 10,
+    read_out: ReadOut = "mean",
+    n_jobs: int = 1,
+    output: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
+    sc_scale: Scale | Literal["auto"] = "auto",
+    st_scale: Scale | Literal["auto"] = "auto",
+    preset: str | None = None,
+    device: str = "auto",
+    progress: Progress = None,
+    **parameters: Any,
+) -> pd.DataFrame:
+    """Score a method by genes held out: map with the others, predict these, compare with what was measured.
+
+    Counts are normalised once, by the totals over all genes, before any gene is held out; predicted and
+    compared are values on the log scale. The single-cell data keeps all genes, as it does in use.
+
+    Parameters
+    ----------
+    sc, st
+        As for `map_cells`.
+    method
+        The name of a registered method; or a function of the cells and the spots, both AnnData, that returns
+        P (cells x spots, rows sum to 1) as an array, a sparse matrix (whose rows may sum to less) or a
+        mapping; or several by the names that the table shall give them, each a name, a pair of a name and its
+        parameters, or a function. A function is given log values, and counts as ``layers["counts"]`` where
+        there are counts; its parameters are fixed with `functools.partial`.
+    folds
+        How many folds the shared genes are divided into at random, ``"loo"`` for leave-one-out, or the fold
+        of every gene by name; see `gene_folds`.
+    read_out
+        ``"mean"``: a gene at a spot is the mean over the cells, weighted by their probability to be there;
+        ``"sum"``: the sum.
+    n_jobs
+        Processes that work at once; they share the threads there are, and each holds the data and a map of
+        its own. The scores are those of one process with as many threads. A script that uses several calls
+        this below ``if __name__ == "__main__":``.
+    output
+        A .csv file in which finished folds are kept. If it is there, the folds in it are not done again; it
+        has to be of the same data and settings, which stand in a .json file beside it.
+    seed
+        Seed of the division into folds, and of methods that draw random numbers.
+    sc_layer, st_layer, sc_scale, st_scale, preset, device
+        As for `map_cells`.
+    progress
+        As for `map_cells`; steps are folds.
+    **parameters
+        The method's own parameters.
+
+    Returns
+    -------
+    One row a gene and method: ``gene``, ``fold``, ``method``, the scores ``pcc``, ``ssim``, ``rmse``, ``jsd``
+    of `gene_scores` over the mapped spots, and ``seconds``, the time the fold's map took.
+
+    Raises
+    ------
+    InputError
+        If the data, a parameter or the file is not as described, or a function returns no P.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    plans = _plans(method, preset, parameters)
+    file = None if output is None else target(output)
+    data, genes, where = checked_data(
+        sc,
+        st,
+        list(plans.values()),
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,
+        st_scale=st_scale,
+        seed=seed,
+        n_jobs=n_jobs,
+        device=device,
+        progress=progress,
+    )
+    parts = gene_folds(genes, folds, int(seed))
+    tasks = [
+        Task((name, fold), plan, tuple(held_out), (), (read_out,), int(seed), where)
+        for name, plan in plans.items()
+        for fold, held_out in parts.items()
+    ]
+    found: dict[tuple[Any, ...], pd.DataFrame] = {}
+    if file is not None:
+        kept = finished_folds(file, _described(data, plans, parts, read_out, int(seed)))
+        found = _finished(kept, tasks)
+
+    def table() -> pd.DataFrame:
+        return pd.concat([found[task.key] for task in tasks if task.key in found], ignore_index=True)
+
+    left = [task for task in tasks if task.key not in found]
+    with reporting("Cross-validation", progress) as report, closing(run(data, left, int(n_jobs))) as results:
+        report(len(found), len(tasks), "")
+        for task, scores in results:
+            name, fold = task.key
+            found[task.key] = tidy(scores[read_out], fold, name)
+            if file is not None:
+                keep(file, table())
+            median = found[task.key]["pcc"].median()
+            report(len(found), len(tasks), f"{name}, fold {fold}: median PCC {median:.3f}")
+    return table()
+
+
+def _described(
+    data: Data, plans: dict[str, Plan], parts: dict[Any, list[str]], read_out: str, seed: int
+) -> dict[str, Any]:
+    """Return all that the scores depend on, as plain values."""
+    labels = {
+        f"{side} {column}": frame[column].astype(str).tolist()
+        for side, frame in (("sc", data.cells), ("st", data.spots))
+        for column in {plan.settings.get(LABELS[cast(Side, side)]) for plan in plans.values()} - {None}
+    }
+    return {
+        "version": __version__,
+        "data": digest(data.sc, data.st),
+        "labels": described(labels),
+        "methods": {name: [described(plan.method), described(plan.settings)] for name, plan in plans.items()},
+        "folds": {str(fold): part for fold, part in parts.items()},
+        "read_out": read_out,
+        "seed": seed,
+    }
+
+
+def _finished(kept: pd.DataFrame, tasks: list[Task]) -> dict[tuple[Any, ...], pd.DataFrame]:
+    """Return the folds of the file by their task, with the fold's own label."""
+    groups: dict[Any, pd.DataFrame] = dict(list(kept.groupby(["method", "fold"], sort=False)))
+    found = {}
+    for task in tasks:
+        name, fold = task.key
+        part = groups.get((name, str(fold)))
+        if part is not None and part["gene"].tolist() == list(task.held_out):
+            found[task.key] = part.assign(fold=fold).reset_index(drop=True)
+    return found
