@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..checks import within
 from ..errors import InputError, expected
-from ..keys import CONFIDENT, RADIUS
+from ..keys import CONFIDENT, PROB, RADIUS
 from ._base import (
     F64,
     GREY,
@@ -29,8 +29,13 @@ from ._palette import legend_entries, type_colours
 
 __all__ = ["cells", "confidence", "draw_legend"]
 
+_NAMES = {
+    RADIUS: "radius within which the true place is expected",
+    PROB: "probability of the home spot",
+}
 
-def draw_legend(ax: Axes, entries: Sequence[tuple[str, str]], *, legend: bool = True) -> None:
+
+def draw_legend(ax: Axes, entries: Sequence[tuple[str, str]], *, legend: bool) -> None:
     """Name the colours, beside the tissue; `legend` False only leaves handles for a legend elsewhere."""
     for text, colour in entries:
         ax.scatter([], [], color=colour, s=30, label=text)
@@ -39,7 +44,6 @@ def draw_legend(ax: Axes, entries: Sequence[tuple[str, str]], *, legend: bool = 
             loc="upper left",
             bbox_to_anchor=(1.0, 1.0),
             frameon=False,
-            fontsize="small" if len(entries) > 10 else None,
             handletextpad=0.1,
             borderaxespad=0.2,
         )
@@ -68,7 +72,7 @@ def cells(
     size: float | None = None,
     image: Image = True,
     colours: Mapping[str, str] | None = None,
-    legend: bool = True,
+    legend: bool | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw placed cells, coloured by a label.
@@ -94,28 +98,25 @@ def cells(
         Colour of every label. None: 16 that colour-blind readers can tell apart; of more labels the most
         frequent get them, the others are grey, and the legend says how many.
     legend
-        Whether to draw a legend beside the tissue. Without, the Axes still has the handles for one.
+        Whether to draw a legend beside the tissue; None: where a figure is made. Without one the Axes still
+        has the handles for it.
     ax
         Where to draw; None makes a figure.
     """
     xy = _jittered(positions(placed), jitter)
     given = column(placed, label)
-    text = given.astype(object).where(given.notna(), None)
-    labelled = given.notna().to_numpy()
-    if isinstance(given.dtype, pd.CategoricalDtype):
-        present = set(given[labelled].astype(str))
-        names = [str(name) for name in given.cat.categories if str(name) in present]
-    else:
-        names = sorted(set(given[labelled].astype(str)))
-    codes = pd.Index(names).get_indexer(pd.Index(text.astype(str)))
-    codes[~labelled] = len(names)
+    if not isinstance(given.dtype, pd.CategoricalDtype):
+        given = given.astype(str).where(given.notna()).astype("category")
+    given = given.cat.remove_unused_categories()
+    names = [str(name) for name in given.cat.categories]
+    codes = np.where(given.isna(), len(names), given.cat.codes)
     counts = np.bincount(codes, minlength=len(names) + 1)
     chosen = type_colours(names, counts[:-1], colours)
     entries = legend_entries(chosen)
     if counts[-1]:
         entries.append((f"no label ({counts[-1]})", GREY))
-    longest = max((len(name) for name, _ in entries), default=0)
-    [ax] = tissue_axes(ax, 1, xy, beside=0.4 + 0.08 * longest if legend else 0.0)
+    legend = ax is None if legend is None else legend
+    [ax] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
     size = diameter(size, xy, find_image(image, placed))
     order = _shuffled(len(xy))
     table = np.array([*chosen.values(), GREY])
@@ -137,7 +138,8 @@ def confidence(
 ) -> Axes:
     """Draw placed cells by how far each can be trusted; those that are confident stand out.
 
-    Confident cells are drawn at full size on top, the others at half the diameter.
+    Confident cells are drawn at full size on top, the others at half the diameter. Colours run from the first
+    to the 99th percentile.
 
     Parameters
     ----------
@@ -157,19 +159,22 @@ def confidence(
         )
     confident = column(placed, CONFIDENT, remedy).to_numpy(dtype=bool)
     xy = _jittered(positions(placed), jitter)
-    [ax] = tissue_axes(ax, 1, xy)
+    [ax] = tissue_axes(ax, 1, xy, below=0.9)
     size = diameter(size, xy, find_image(image, placed))
     number = values.to_numpy(dtype=np.float64)
     # A large radius is little known, a large probability well known: bright is always well known.
     cmap = "viridis_r" if by == RADIUS else "viridis"
     finite = number[np.isfinite(number)]
-    limits = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+    # A few that are far off would leave one colour to all others.
+    limits = np.percentile(finite, (1, 99)) if len(finite) else np.array([0.0, 1.0])
     drawn = None
     for which, width, zorder in ((~confident, 0.5 * size, 1.0), (confident, size, 1.1)):
         rows = _shuffled(len(xy))[which[_shuffled(len(xy))]]
-        drawn = draw_points(ax, xy[rows], width, array=number[rows], cmap=cmap, clim=limits, zorder=zorder)
+        drawn = draw_points(
+            ax, xy[rows], width, array=number[rows], cmap=cmap, clim=tuple(limits), zorder=zorder
+        )
     frame(ax, xy, size, unit=unit, image=image, own=placed)
-    name = {RADIUS: "radius within which the true place is expected"}.get(by, by.removeprefix("homespot_"))
-    colour_bar(ax, drawn, name + (f" ({unit})" if by == RADIUS and unit else ""))
+    name = _NAMES.get(by, by) + (f" ({unit})" if by == RADIUS and unit else "")
+    colour_bar(ax, drawn, name, extend="both")
     ax.set_title(f"{confident.sum():,} of {len(xy):,} cells are confident (large points)", fontsize="medium")
     return ax

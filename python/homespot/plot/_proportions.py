@@ -46,7 +46,7 @@ def proportions(
     size: float | None = None,
     image: Image = True,
     colours: Mapping[str, str] | None = None,
-    legend: bool = True,
+    legend: bool | None = None,
     ax: AxesLike | None = None,
 ) -> Axes | npt.NDArray[Any]:
     """Draw the proportions of the cell types at every spot.
@@ -86,7 +86,7 @@ def proportions(
         )
     names = [str(name) for name in types.var_names]
     if kind == "panels":
-        axes = tissue_axes(ax, len(names), xy)
+        axes = tissue_axes(ax, len(names), xy, below=0.9)
         for one, name, values in zip(axes, names, shares.T, strict=True):
             draw_values(one, xy, values, "proportion", unit=unit, size=size, image=image, own=types, low=0.0)
             one.set_title(name, fontsize="medium")
@@ -101,8 +101,8 @@ def proportions(
     rest = np.clip(1 - shares[filled].sum(axis=1), 0, 1)
     if (rest > 1e-3).any():
         entries.append(("rest", GREY))
-    longest = max(len(name) for name, _ in entries)
-    [axis] = tissue_axes(ax, 1, xy, beside=0.4 + 0.08 * longest if legend else 0.0)
+    legend = ax is None if legend is None else legend
+    [axis] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
     size = diameter(size, xy, find_image(image, types))
     _draw_pies(axis, xy[filled], np.column_stack([shares[filled], rest]), [*chosen.values(), GREY], size / 2)
     frame(axis, xy, size, unit=unit, image=image, own=types)

@@ -67,9 +67,9 @@ def losses(mapping: ad.AnnData) -> Figure:
 def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     """Draw how the error of the marginals fell, check by check, on a logarithmic scale.
 
-    The error is the L1 distance between the mass at the spots and what they should have; a dashed line marks
-    the tolerance. The title says how the solver ended, with the errors of both marginals measured on the plan
-    (on a relaxed side: how far the plan moved away from the marginal).
+    The error is the L1 distance between the mass at the spots and what the solver would have there, given the
+    relaxation; a dashed line marks the tolerance. The title says how the solver ended, with the L1 distance
+    of the plan from both marginals: on a relaxed side that is how far it moved away, and no error.
 
     Parameters
     ----------
@@ -106,10 +106,12 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("pass over the kernel")
     ax.set_ylabel("L1 error of the spots' mass")
+    relaxed = float(record.get("parameters", {}).get("relax_spots", 0)) > 0
     ended = "converged" if ending.get("converged") else "stopped without converging"
     ax.set_title(
         f"{ended} after {int(iteration[-1])} passes\n"
-        f"error of the plan: cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e}",
+        f"plan to marginals: cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e}"
+        + (" (relaxed)" if relaxed else ""),
         fontsize="medium",
     )
     return ax

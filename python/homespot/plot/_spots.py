@@ -90,7 +90,7 @@ def spots(
         raise InputError(
             expected("a number for every spot", f"values like {some(listed)}", "Convert them to numbers.")
         ) from error
-    [ax] = tissue_axes(ax, 1, xy)
+    [ax] = tissue_axes(ax, 1, xy, below=0.7)
     draw_values(ax, xy, numbers, name, unit=unit, size=size, image=image, own=st)
     return ax
 
@@ -167,7 +167,7 @@ def gene(
     if np.isfinite(held_out):
         title += f" ({held_out:.2f} held out)" if panels else f" (PCC {held_out:.2f} held out)"
     panels.append((title, found))
-    axes = tissue_axes(ax, len(panels), xy)
+    axes = tissue_axes(ax, len(panels), xy, below=0.9)
     for one, (title, values) in zip(axes, panels, strict=True):
         draw_values(one, xy, values, f"{gene}, log scale", unit=unit, size=size, image=image, own=st)
         one.set_title(title, fontsize="medium")
@@ -238,6 +238,6 @@ def probability(
         values = masses(mapping.X, types.membership()[[types.names.index(label)]])[0]
         name = f"expected cells of {label}"
     xy = coordinates(mapping)[:, :2]
-    [ax] = tissue_axes(ax, 1, xy)
+    [ax] = tissue_axes(ax, 1, xy, below=0.7)
     draw_values(ax, xy, values, name, unit=unit, size=size, image=image, own=None, low=0.0)
     return ax

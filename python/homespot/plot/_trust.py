@@ -122,13 +122,15 @@ def colocation(matrix: pd.DataFrame, *, name: str | None = None, ax: Axes | None
 
 def _write_numbers(ax: Axes, drawn: AxesImage, values: npt.NDArray[np.float64], *, signed: bool) -> None:
     """Write each number into its field, white on dark ones."""
+    largest = np.nanmax(np.abs(values), initial=0)
+    decimals = 2 if signed or largest == 0 else int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
     for i, j in np.argwhere(np.isfinite(values)):
         red, green, blue, _ = drawn.cmap(drawn.norm(values[i, j]))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         ax.text(
             j,
             i,
-            f"{values[i, j]:.2f}" if signed else f"{values[i, j]:.3g}",
+            f"{values[i, j]:.{decimals}f}",
             ha="center",
             va="center",
             fontsize="x-small",
