@@ -62,6 +62,10 @@
 .words <- c(
   "map_cells\\(\\)" = "mapCells()",
   "\\bmap_cells\\b" = "mapCells",
+  "\\bplace_cells\\(\\)" = "placeCells()",
+  "\\btype_distances\\(\\)" = "typeDistances()",
+  "\\bcross_validate\\(\\)" = "crossValidateGenes()",
+  "\\ba Series with their names\\b" = "a vector with their names",
   "\\bload\\(\\)" = "loadMapping()",
   "\\bsubset\\(\\)" = "map[cells, spots]",
   "\\bcombine_cells\\(\\)" = "rbind()",

@@ -34,17 +34,10 @@
 saveMapping <- function(map, path) {
   .requireMapping(map)
   path <- path.expand(.checkString(path, "path"))
-  coords <- spatialCoords(map)
   if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
     .warn(sprintf("Left out %d image(s).", nrow(imgData(map))))
   }
-  .call(
-    "save", path, .mapToPython(.mapping(map)), rownames(map), colnames(map),
-    .columnsToPython(rowData(map), "cells"),
-    .columnsToPython(colData(map), "spots"),
-    .recordToPython(mappingInfo(map)),
-    if (ncol(coords) > 0L) unname(coords)
-  )
+  .call("save", path, .mappingToPython(map, .warn))
   invisible(path)
 }
 
@@ -82,13 +75,28 @@ loadMapping <- function(path) {
   out
 }
 
+# The map as Python has it; `warn` is told of columns that cannot go over.
+.mappingToPython <- function(map, warn = identity) {
+  # Before anything is converted: reticulate would start a Python of its own
+  # choice.
+  .core()
+  coords <- spatialCoords(map)
+  .call(
+    "new_mapping", .mapToPython(.mapping(map)), rownames(map), colnames(map),
+    .columnsToPython(rowData(map), "cells", warn),
+    .columnsToPython(colData(map), "spots", warn),
+    .recordToPython(mappingInfo(map)),
+    if (ncol(coords) > 0L) unname(coords)
+  )
+}
+
 # Columns cross as their kind, and values or codes with levels; a missing value
 # is no string "NA" and no whole number.
-.columnsToPython <- function(table, what) {
+.columnsToPython <- function(table, what, warn) {
   columns <- lapply(as.list(table), .columnToPython)
   left <- vapply(columns, is.null, NA)
   if (any(left)) {
-    .warn(sprintf(
+    warn(sprintf(
       "Left out %d column(s) of the %s that are no plain vectors (%s).",
       sum(left), what, .some(names(columns)[left])
     ))

@@ -1,0 +1,57 @@
+#' Cell types in every spot
+#'
+#' @description
+#' The mass of type t in spot j is A\[t, j\], the sum of P\[i, j\] over the
+#' cells i of this type.
+#'
+#' @param map A [CellMapping-class].
+#' @param labels Type of every cell: name of a column of `rowData(map)`, a
+#'   vector or factor named by cell (in any order), or one label a cell in the
+#'   map's order.
+#' @param density How many cells every spot holds, where that is known from
+#'   elsewhere, for example from counted nuclei: name of a column of
+#'   `colData(map)`, a vector named by spot, or one number a spot.
+#'   `NULL`: the column sums of P.
+#' @param confident Whether a cell's place is to be relied on, `TRUE` or `FALSE`
+#'   a cell, in the same forms as `labels`.
+#'   `NULL`: as [placeCells()] finds it; for a map without coordinates nothing
+#'   is said of it.
+#'
+#' @return A SpatialExperiment, types by spots.
+#'   Assay `"proportion"`: A over its column sums; every column sums to 1, but
+#'   that of a spot without any mass, which is `NaN`, with a warning that
+#'   counts them.
+#'   Assay `"cells"`: expected number of cells of each type, A, or the
+#'   proportions times `density`.
+#'   colData has the map's spots and `homespot_cells` (column sum of the
+#'   expected numbers), `homespot_type` and `homespot_type_prob` (the most
+#'   abundant type and its proportion) and `homespot_confident_share` (share of
+#'   the spot's mass from confident cells); rowData has `n_cells`, the number
+#'   of mapped cells of each type.
+#'   It can be kept in the spatial data: `altExp(spe, "types") <- types`.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if labels, densities or flags do not fit the
+#' map's cells or spots, or are missing for some.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' types <- deconvolveSpots(map, "cell_type")
+#' types
+#' SummarizedExperiment::assay(types, "proportion")[, 1:3]
+#'
+#' @export
+deconvolveSpots <- function(map, labels, density = NULL, confident = NULL) {
+  .requireMapping(map)
+  value <- .call(
+    "deconvolve_spots", .mappingToPython(map),
+    .valuesToPython(labels, "labels"),
+    density = .valuesToPython(density, "density"),
+    confident = .valuesToPython(confident, "confident")
+  )
+  .atSpots(map, list(
+    proportion = .fromPython(value$get("x")),
+    cells = .fromPython(value$get("layers")$get("cells"))
+  ), value)
+}

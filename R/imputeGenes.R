@@ -1,0 +1,178 @@
+#' Genes in space
+#'
+#' @description
+#' Brings genes of the single cells to the spots, whether or not the atlas has
+#' measured them.
+#'
+#' @param map A [CellMapping-class].
+#' @param sce The single-cell data that was mapped, genes by cells, with any
+#'   genes: a SummarizedExperiment or any class that extends it, or a matrix,
+#'   sparse matrix or DelayedMatrix with row and column names.
+#'   It is not changed.
+#' @param genes Names of genes; `NULL` is all.
+#' @param read.out `"mean"`: P'X over the column sums of P, the mean of the
+#'   cells that sit at a spot, in the unit of a cell; for the pattern of a
+#'   gene, and for maps by COME.
+#'   `"sum"`: P'X, the expression that the cells bring to a spot; it grows with
+#'   their number, and so shows the density of cells as well; to be compared
+#'   with an atlas in which fuller spots have higher values, as SSA's marginals
+#'   of total expression assume.
+#' @param assay.type Name of the assay with the expression; `NULL` is
+#'   `"counts"` if there, else the first.
+#' @param scale What the numbers are, as `sc.scale` of [mapCells()].
+#'   Counts become log(1 + 10,000 x / total).
+#' @param scores What [crossValidateGenes()] returned for these data.
+#'   A gene that the atlas has measured gets its held-out scores as columns
+#'   `homespot_pcc`, `homespot_ssim`, `homespot_rmse` and `homespot_jsd` of
+#'   rowData, which say how far its pattern can be trusted; others get `NaN`.
+#' @param output Path of an `.h5ad` file to write a block at a time, for what
+#'   does not fit into memory; it appears whole or not at all.
+#'   `NULL` keeps the result in memory.
+#' @param block.size How many genes are computed at once.
+#'   Beside the result, the computation takes the expression once more and, for
+#'   each thread, 8 bytes times spots times `block.size`.
+#' @param ... Not used.
+#'
+#' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on
+#'   the log scale and the map's spots and coordinates.
+#'   With `output` the assay is an HDF5Matrix in that file.
+#'   Spots without any mass have `NaN` where `read.out` is `"mean"`, with a
+#'   warning that counts them.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if cells of the map are not in `sce`, a gene
+#' is not, or a parameter is not as described; `homespot_too_large_error` if
+#' the result would not fit into memory.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' imputeGenes(map, demo$sc, c("Gene001", "Gene120"))
+#'
+#' @name imputeGenes
+#' @export
+setGeneric(
+  "imputeGenes",
+  function(
+      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+    standardGeneric("imputeGenes")
+  },
+  signature = c("map", "sce")
+)
+
+#' @rdname imputeGenes
+#' @export
+setMethod(
+  "imputeGenes", c("CellMapping", "ANY"),
+  function(
+      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+    .checkString(read.out, "read.out")
+    .checkString(scale, "scale")
+    block.size <- .checkWhole(block.size, "block.size", 1L)
+    if (!is.null(output)) {
+      .requirePackage("HDF5Array", "assays on disk")
+      output <- path.expand(.checkString(output, "output"))
+    }
+    .distinctColumns(sce, "cells")
+    side <- .side(sce, assay.type, "sc")
+    value <- .call(
+      "impute_genes", .mappingToPython(map), .cellsToPython(side),
+      if (!is.null(genes)) as.list(as.character(genes)),
+      read_out = read.out, scale = scale,
+      scores = if (!is.null(scores)) .tableToPython(scores),
+      output = output, block_size = block.size
+    )
+    imputed <- if (is.null(output)) {
+      .fromPython(value$get("x"))
+    } else {
+      HDF5Array::HDF5Array(normalizePath(output), "X")
+    }
+    names <- .toR(value$get("rows"))
+    rows <- if (is(sce, "SummarizedExperiment")) rowData(sce)[names, ] else NULL
+    .atSpots(
+      map, list(imputed = imputed), value, rows, list(read.out = read.out)
+    )
+  }
+)
+
+#' @rdname imputeGenes
+#' @export
+setMethod(
+  "imputeGenes", c("ANY", "ANY"),
+  function(
+      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+    .requireMapping(map)
+  }
+)
+
+# --- what verbs after the map share ------------------------------------------
+
+# Expression as Python's verbs take it.
+.cellsToPython <- function(side) {
+  .core()
+  .call("single_cells", .toPython(side$values), side$names, side$genes)
+}
+
+# A table with its columns, as Python's verbs take it.
+.tableToPython <- function(x) {
+  .core()
+  .call(
+    "frame", .columnsToPython(as.list(x), "table", identity),
+    as.list(as.character(seq_len(nrow(x))))
+  )
+}
+
+# What belongs to the cells or the spots: the name of a column as it is, values
+# with their names if they have some, else in the map's order.
+.valuesToPython <- function(x, what) {
+  if (is.null(x) || (is.character(x) && length(x) == 1L && is.null(names(x)))) {
+    return(x)
+  }
+  names <- names(x)
+  column <- .columnToPython(unname(x))
+  if (is.null(column)) {
+    .refuse(
+      sprintf("%s as a vector, a factor or the name of a column", what),
+      .describe(x), "Pass one value for each, with names or in the map's order."
+    )
+  }
+  .core()
+  .call("values", column, if (!is.null(names)) as.list(names))
+}
+
+# A result whose columns are the map's spots.
+.atSpots <- function(map, assays, value, rows = NULL, info = list()) {
+  spots <- colData(map)
+  added <- .columnsFromPython(value$get("columns"))
+  spots[names(added)] <- added
+  names <- .toR(value$get("rows"))
+  assays <- lapply(assays, function(assay) {
+    dimnames(assay) <- list(names, colnames(map))
+    assay
+  })
+  rows <- .withColumns(rows, value, names)
+  out <- SpatialExperiment(
+    assays = assays, rowData = rows, colData = spots,
+    spatialCoords = spatialCoords(map),
+    metadata = stats::setNames(
+      list(c(mappingInfo(map), info)), .keys$HOMESPOT
+    )
+  )
+  if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
+    imgData(out) <- imgData(map)
+  }
+  out
+}
+
+.withColumns <- function(rows, value, names) {
+  if (is.null(rows)) {
+    rows <- make_zero_col_DFrame(length(names))
+  }
+  rownames(rows) <- names
+  added <- .columnsFromPython(value$get("row_columns"))
+  rows[names(added)] <- added
+  rows
+}
