@@ -24,6 +24,7 @@
   // Plotly's labels know some tags, entities and %{variables}: a name must be none of these.
   const plain = (text) => text.replace(/[&<>%]/g, (c) => `&#${c.charCodeAt(0)};`);
   const short = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
+  const { format: number } = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
   const percent = (share) => (share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
 
   const typesOf = (i) =>
@@ -43,7 +44,7 @@
   };
 
   const label = (i) => {
-    const lines = [`${expected[i].toPrecision(3)} cells expected`];
+    const lines = [`${number(expected[i])} cells expected`];
     const list = (entries, n) => entries.slice(0, n).map((e) => `${plain(short(e.name, 28))} ${percent(e.share)}`);
     const types = list(typesOf(i), 5);
     if (types.length) lines.push("<b>Types</b>", ...types);
@@ -77,8 +78,8 @@
     const here = value(column, i);
     panel.replaceChildren();
     element("h3", page.spots[i], panel);
-    element("p", `${expected[i].toPrecision(3)} cells expected`, panel);
-    const shown = Number.isNaN(here) ? "missing" : here.toPrecision(3);
+    element("p", `${number(expected[i])} cells expected`, panel);
+    const shown = Number.isNaN(here) ? "missing" : number(here);
     element("p", `${column.name} (${column.unit}): ${shown}`, panel);
     list("Types, share of the spot", typesOf(i));
     if (cells) list("Cells most likely here, by their probability", cellsOf(i));
@@ -124,7 +125,7 @@
   Object.assign(data[0], axes);
   data[0].text = page.spots.map((name) => plain(short(name, 40)));
   // A label with all there is would cost seconds and much memory where there are many spots.
-  data[0].customdata = cells ? page.spots.map((_, i) => label(i)) : page.spots.map((_, i) => `${expected[i].toPrecision(3)} cells expected`);
+  data[0].customdata = cells ? page.spots.map((_, i) => label(i)) : page.spots.map((_, i) => `${number(expected[i])} cells expected`);
   if (matchMedia("(pointer: coarse)").matches && !solid) layout.dragmode = false;
   Plotly.newPlot(plot, data, layout, {
     displaylogo: false,

@@ -1,0 +1,642 @@
+"""The report: what the page says, and what it does in a browser (Chromium without a window)."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import homespot as hs
+from homespot.deconvolve import deconvolve_spots
+from homespot.errors import DataWarning, DependencyError, InputError
+from homespot.impute import impute_genes
+from homespot.mapping import new_mapping
+from homespot.report import report
+from homespot.report._genes import neighbours, spatial_covariance
+from homespot.report._summary import ending, score_rows
+from homespot.report._tissue import likeliest_cells, tissue
+
+EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "$\\frac{", '%{text} & "it\'s"']
+WIDE, NARROW = (1400, 900), (390, 844)
+
+module = importlib.import_module("homespot.report")
+
+
+def scores(genes: list[str], *methods: str) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    values = {
+        name: rng.uniform(0.1, 0.9, len(genes) * len(methods)) for name in ("pcc", "ssim", "rmse", "jsd")
+    }
+    return pd.DataFrame(
+        {
+            "gene": genes * len(methods),
+            "fold": 0,
+            "method": np.repeat(methods, len(genes)),
+            **values,
+            "seconds": 1.0,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def demo() -> tuple[ad.AnnData, ad.AnnData, ad.AnnData]:
+    sc, st = hs.make_demo()
+    return sc, st, hs.map_cells(sc, st, progress=False)
+
+
+@pytest.fixture(scope="module")
+def full(demo, tmp_path_factory) -> Path:
+    """A page with all there can be."""
+    sc, st, mapping = demo
+    genes = [gene for gene in st.var_names if gene in sc.var_names]
+    return report(
+        mapping,
+        tmp_path_factory.mktemp("full") / "full.html",
+        sc=sc,
+        st=st,
+        labels="cell_type",
+        scores=scores(genes, "ssa", "correlation"),
+        unit="µm",
+    )
+
+
+@pytest.fixture
+def no_pictures(monkeypatch) -> None:
+    """Pictures take the most time, and have tests of their own."""
+    monkeypatch.setattr(module, "pictures", lambda *_, **__: [])
+
+
+class Parsed(HTMLParser):
+    """The tags of a page with their attributes, the text outside of scripts, and the scripts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.scripts, self._open = "", [], ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, _tag: str) -> None:
+        self._open = ""
+        self.text += " "
+
+    def handle_data(self, data: str) -> None:
+        if self._open == "script":
+            self.scripts[-1] += data
+        elif self._open != "style":
+            self.text += data
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_says_what_was_mapped_and_how_it_ended(full, demo) -> None:
+    _, _, mapping = demo
+    record = mapping.uns["homespot"]
+    page = Parsed(full)
+    text = " ".join(page.text.split())
+    assert "1,500 cells 405 spots 210 genes used ssa method" in text
+    assert f"Converged after {record['solver']['iterations']} iterations" in text
+    for name, value in {**record["parameters"], **record["versions"]}.items():
+        shown = f"{value:g}" if isinstance(value, float) else value
+        assert f"{name.replace('_', ' ')} {shown}" in text
+    assert "seed 0" in text
+    assert "device cpu" in text
+    assert ", ".join(record["genes"]) in text
+    assert page.of("html") == [{"lang": "en"}]
+    assert len(page.of("title")) == 1
+    assert all(image["alt"] for image in page.of("img"))
+    assert len(page.of("img")) >= 7
+
+
+def test_fetches_nothing(full) -> None:
+    page = Parsed(full)
+    assert not page.of("link")
+    assert not page.of("iframe")
+    assert all("src" not in script for script in page.of("script"))
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.of("img"))
+    style = re.search("<style>(.*?)</style>", full.read_text(encoding="utf-8"), re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    policy = next(meta["content"] for meta in page.of("meta") if "http-equiv" in meta)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert full.stat().st_size < 9e6
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_same_input_gives_the_same_bytes(demo, tmp_path) -> None:
+    sc, st, mapping = demo
+    a, b = (report(mapping, tmp_path / f"{name}.html", sc=sc, st=st, genes=["Gene001"]) for name in "ab")
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_a_map_alone(pair, tmp_path) -> None:
+    mapping = hs.map_cells(*pair, progress=False)
+    page = Parsed(report(mapping, tmp_path / "alone.html", title="Alone"))
+    assert "Pass labels" in page.text
+    assert "Pass sc or st" in page.text
+    assert [option["value"] for option in page.of("option")] == ["0"]  # the expected number of cells
+
+
+def test_a_map_without_coordinates(pair, tmp_path) -> None:
+    sc, st = pair
+    del st.obsm["spatial"]
+    page = Parsed(
+        report(hs.map_cells(sc, st, progress=False), tmp_path / "r.html", sc=sc, st=st, labels="type")
+    )
+    assert "made without coordinates" in page.text
+    assert page.scripts == []
+    assert "correlation of their proportions" in page.text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_combined_map_tells_of_its_parts(pair, tmp_path) -> None:
+    sc, st = pair
+    halves = [hs.map_cells(sc[rows].copy(), st, progress=False) for rows in (slice(0, 20), slice(20, None))]
+    page = Parsed(report(hs.combine_cells(halves), tmp_path / "r.html"))
+    assert "Part 1: Converged" in page.text
+    assert "Part 2: Converged" in page.text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_labels_of_the_training_are_shown(demo, tmp_path) -> None:
+    mapping = demo[2].copy()
+    mapping.uns["homespot"]["parameters"]["labels"] = "cell_type"
+    page = Parsed(report(mapping, tmp_path / "r.html"))
+    assert [group["label"] for group in page.of("optgroup")] == ["Cell types", "The map"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_genes_that_vary_most_in_space_are_shown(demo, tmp_path) -> None:
+    sc, st, mapping = demo
+    page = Parsed(report(mapping, tmp_path / "r.html", sc=sc, st=st))
+    columns = json.loads(page.scripts[0])["columns"]
+    shown = [column["name"] for column in columns if column["group"] == "Genes, imputed"]
+    found = impute_genes(mapping, sc)
+    near = neighbours(found.obsm["spatial"])
+    order = np.argsort(-spatial_covariance(found.X, near), kind="stable")
+    assert shown[:30] == found.var_names[order[:30]].tolist()
+    measured = [column["name"] for column in columns if column["group"] == "Genes, measured"]
+    assert len(measured) >= 10
+    assert set(measured) <= set(shown) & set(st.var_names)
+
+
+def test_spatial_covariance_is_morans_i_times_the_variance() -> None:
+    rng = np.random.default_rng(0)
+    where, values = rng.uniform(size=(200, 2)), rng.normal(size=(200, 3))
+    values[:, 0] += 5 * where[:, 0]
+    near = neighbours(where)
+    np.testing.assert_allclose(near.sum(axis=1), 1)
+    assert near.diagonal().tolist() == [0] * 200
+    w, z = near.toarray(), values - values.mean(axis=0)
+    moran = np.array([200 / w.sum() * (x @ w @ x) / (x @ x) for x in z.T])
+    np.testing.assert_allclose(spatial_covariance(values, near), moran * values.var(axis=0))
+    assert spatial_covariance(values, near).argmax() == 0
+
+
+def test_neighbours_of_spots_at_one_place() -> None:
+    near = neighbours(np.zeros((20, 2)))
+    assert near.diagonal().tolist() == [0] * 20
+    np.testing.assert_allclose(near.sum(axis=1), 1)
+    assert neighbours(np.zeros((1, 2))).nnz == 0
+
+
+@pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
+def test_likeliest_cells_are_the_largest_of_every_column(stored) -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(30, 0.2), 2500).astype(np.float32)
+    best, value = likeliest_cells(stored(p), 4)
+    np.testing.assert_array_equal(best, np.argsort(-p, axis=0, kind="stable")[:4].T)
+    np.testing.assert_array_equal(value, -np.sort(-p, axis=0)[:4].T)
+
+
+def test_fewer_cells_than_are_named() -> None:
+    best, value = likeliest_cells(np.array([[0.5, 0.5], [1.0, 0.0]]), 5)
+    assert best.tolist() == [[1, 0], [0, 1]]
+    assert value.tolist() == [[1.0, 0.5], [0.5, 0.0]]
+
+
+def test_colours_keep_254_steps(demo) -> None:
+    from homespot.report._tissue import Column
+
+    mapping = demo[2]
+    values = np.random.default_rng(0).normal(size=mapping.n_vars)
+    values[7] = np.nan
+    [stored] = tissue(mapping, [Column("g", "n", "u", values)], None)["columns"]
+    steps = np.frombuffer(base64.b64decode(stored["values"]), dtype=np.uint8)
+    assert steps[7] == 255
+    back = stored["low"] + (stored["high"] - stored["low"]) * np.delete(steps, 7) / 254
+    span = stored["high"] - stored["low"]
+    np.testing.assert_allclose(back, np.delete(values, 7), atol=0.51 * span / 254)
+
+
+@pytest.mark.parametrize(
+    ("solver", "sentence", "well"),
+    [
+        ({"converged": True, "iterations": 4}, "Converged after 4 iterations.", True),
+        (
+            {"converged": False, "iterations": 9, "error_cells": 0.25, "error_spots": 0.5},
+            "Did not converge after 9 iterations: marginal errors 2.5e-01 (cells) and 5.0e-01 (spots). "
+            "Raise max_iter or regularisation, and map again.",
+            False,
+        ),
+        (
+            {"finished": True, "epochs": 5, "losses": {"pretraining": [3.0], "mapping": [2.0, 1.0]}},
+            "Trained for 5 epochs; at the end mapping 1.",
+            True,
+        ),
+        ({"finished": False, "epochs": 2}, "Interrupted: trained for 2 epochs.", False),
+        ({}, "The record does not say how the run ended.", True),
+    ],
+)
+def test_endings(solver: dict[str, Any], sentence: str, well: bool) -> None:
+    assert ending({"solver": solver}) == (sentence, well)
+
+
+def test_scores_are_summed_up_by_method() -> None:
+    table = pd.DataFrame(
+        {"gene": list("abcab"), "method": ["x"] * 3 + ["y"] * 2, "pcc": [0.1, 0.2, 0.3, np.nan, 0.5]}
+    )
+    kinds, methods, genes, left_out = score_rows(table)
+    assert kinds == ["PCC"]
+    assert methods == [["x", "3", "0.200 (0.150 to 0.250)"], ["y", "2", "0.500 (0.500 to 0.500)"]]
+    assert [row[0] for row in genes] == ["b", "c", "b", "a", "a"]
+    assert left_out == 0
+
+
+def test_pictures_have_formulas_only_where_they_are_ours(pair, tmp_path) -> None:
+    sc, st = pair
+    sc.obs["type"] = np.where(np.arange(sc.n_obs) % 2, "$\\frac{", "a$b_{c")
+    page = Parsed(report(hs.map_cells(sc, st, progress=False), tmp_path / "r.html", labels="type"))
+    assert len(page.of("img")) >= 4
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_many_spots_are_said_to_have_less(tmp_path) -> None:
+    n = 20_001
+    cells = pd.DataFrame({"type": ["a", "b", "a"]}, index=["c0", "c1", "c2"])
+    spots = pd.DataFrame(index=[f"s{i}" for i in range(n)])
+    p = sparse.random(3, n, density=0.5, format="csr", random_state=0)
+    p = sparse.csr_matrix(sparse.diags_array(1 / np.ravel(p.sum(axis=1))) @ p)
+    where = np.stack(np.unravel_index(np.arange(n), (150, 150)), axis=1).astype(float)
+    mapping = new_mapping(p, cells, spots, {"method": "ssa"}, positions=where)
+    with pytest.warns(DataWarning, match="hold no cell"):
+        page = Parsed(report(mapping, tmp_path / "r.html", labels="type"))
+    assert "not the most probable cells" in page.text
+    assert "cells" not in json.loads(page.scripts[0])
+    assert json.loads(page.scripts[0])["figure"]["data"][0]["type"] == "scattergl"
+
+
+# What is refused
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_what_does_not_belong_together(demo, tmp_path) -> None:
+    sc, st, mapping = demo
+    output = tmp_path / "r.html"
+    for arguments, message in (
+        ({"genes": ["nowhere"], "sc": sc}, r"genes of the data.*found 1 that are not there \('nowhere'\)"),
+        ({"genes": ["Gene001"]}, "Expected sc or st where genes are named"),
+        ({"genes": "Gene001", "sc": sc}, r"Pass \['Gene001'\]"),
+        ({"sc": sc[5:].copy()}, "data without 5 of its cells"),
+        ({"st": st[:, :][3:].copy()}, "data without 3 of its spots"),
+        ({"st": "st.h5ad"}, "Expected an AnnData as st"),
+        ({"labels": "nothing"}, "Expected a column 'nothing'"),
+        ({"scores": pd.DataFrame({"gene": ["a"]})}, "Expected scores with the columns"),
+        ({"scores": "scores.csv"}, "Expected a table of scores, found a str"),
+        ({"title": ""}, "Expected title to be a name"),
+        ({"unit": 3}, "Expected unit to be a name"),
+    ):
+        with pytest.raises(InputError, match=message):
+            report(mapping, output, **arguments)
+    with pytest.raises(InputError, match="Expected an AnnData as mapping"):
+        report("map.h5ad", output)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_page_can_be_written(demo, tmp_path) -> None:
+    for path, message in (
+        (tmp_path / "r.pdf", "Expected a path that ends in .html"),
+        (tmp_path / "no" / "r.html", "Expected a path in a folder that exists"),
+    ):
+        with pytest.raises(InputError, match=message):
+            report(demo[2], path)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_full_disk_leaves_nothing_and_what_was_there(demo, tmp_path, monkeypatch) -> None:
+    target = tmp_path / "r.html"
+    target.write_text("before")
+
+    def full_disk(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(InputError, match="No space left on device"):
+        report(demo[2], target)
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+    assert target.read_text() == "before"
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "plotly"])
+def test_a_missing_package_is_named(demo, tmp_path, monkeypatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DependencyError) as caught:
+        report(demo[2], tmp_path / "r.html")
+    assert str(caught.value) == (
+        f"Expected {package} for a report, found that it is not installed. pip install 'homespot[plot]'"
+    )
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium and its driver are not installed (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    started.set_script_timeout(30)
+    yield started
+    started.quit()
+
+
+def waited(browser: Any, condition: str) -> Any:
+    """Return what a script's condition comes to, once it is true."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        found = browser.execute_script(f"return {condition}")
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within 30 seconds: {condition}")
+
+
+def visit(browser: Any, path: Path, size: tuple[int, int] = WIDE) -> None:
+    """Open a page, and see that it asked for nothing and complained of nothing."""
+    width, height = size
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
+    browser.get(path.as_uri())
+    waited(browser, "document.getElementById('plot').dataset.ready")
+    quiet(browser, path)
+
+
+def quiet(browser: Any, path: Path) -> None:
+    # Chromium's advice on its own speed ("rendering") is no complaint about the page.
+    assert [entry for entry in browser.get_log("browser") if entry["source"] != "rendering"] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("data:", "blob:", path.as_uri()))] == []
+
+
+def choose(browser: Any, name: str, group: str) -> None:
+    script = """
+    const [name, group] = arguments, select = document.getElementById("colour");
+    const option = [...select.options].find((o) => o.text === name && o.parentNode.label === group);
+    select.value = option.value;
+    select.dispatchEvent(new Event("change"));
+    """
+    browser.execute_script(script, name, group)
+
+
+def drawn(browser: Any) -> dict[str, Any]:
+    """What plotly has drawn: values, their range, the bar's title and the spots' colours as seen."""
+    return dict(
+        browser.execute_script(
+            """
+            const plot = document.getElementById("plot"), marker = plot.data[0].marker;
+            const title = plot.querySelector(".infolayer .cbtitle text, .cbtitle");
+            const points = [...plot.querySelectorAll(".scatterlayer .trace:first-child path.point")];
+            return {
+              values: Array.from(marker.color), low: marker.cmin, high: marker.cmax,
+              title: title && title.textContent, fills: points.map((p) => p.style.fill),
+            };
+            """
+        )
+    )
+
+
+def hover(browser: Any, i: int) -> str:
+    """Point at a spot with the mouse; return the text of the label that appears."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    plot = browser.find_element("id", "plot")
+    at = browser.execute_script(
+        """
+        const plot = arguments[0], i = arguments[1];
+        plot.scrollIntoView({block: "center"});
+        const point = plot.querySelectorAll(".scatterlayer .trace:first-child path.point")[i];
+        const p = point.getBoundingClientRect(), box = plot.getBoundingClientRect();
+        return [p.x + p.width / 2 - box.x - box.width / 2, p.y + p.height / 2 - box.y - box.height / 2];
+        """,
+        plot,
+        i,
+    )
+    ActionChains(browser).move_to_element_with_offset(plot, *map(round, at)).perform()
+    return str(
+        waited(
+            browser, "[...document.querySelectorAll('.hoverlayer .hovertext')].map(l => l.textContent).join()"
+        )
+    )
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_loads_without_a_complaint_and_fits(browser, full, size) -> None:
+    visit(browser, full, size)
+    page, window, plot = browser.execute_script(
+        "return [document.documentElement.scrollWidth, window.innerWidth,"
+        " document.getElementById('plot').getBoundingClientRect().width]"
+    )
+    assert page <= window == size[0]
+    assert 0.5 * window < plot <= window
+    # One unit is as long in x as in y.
+    assert browser.execute_script(
+        "const p = [...document.querySelectorAll('.scatterlayer .trace:first-child path.point')]"
+        ".map(e => e.getBoundingClientRect()), x = p.map(r => r.x), y = p.map(r => r.y);"
+        "return (Math.max(...x) - Math.min(...x)) / (Math.max(...y) - Math.min(...y))"
+    ) == pytest.approx(extent(full), rel=0.01)
+
+
+def extent(path: Path) -> float:
+    axes = json.loads(Parsed(path).scripts[0])["axes"]
+    x, y = (np.ptp(np.frombuffer(base64.b64decode(axes[axis]), dtype="<f4")) for axis in "xy")
+    return float(x / y)
+
+
+def test_a_choice_changes_colours_and_title(browser, full, demo) -> None:
+    sc, _, mapping = demo
+    visit(browser, full)
+    choose(browser, "Deep", "Cell types")
+    kind = drawn(browser)
+    shares = deconvolve_spots(mapping, "cell_type")
+    np.testing.assert_allclose(kind["values"], shares[:, "Deep"].X.ravel(), atol=0.51 / 254)
+    assert kind["title"] == "Deep, share of cells"
+    name = json.loads(Parsed(full).scripts[0])["columns"][-1]["name"]
+    choose(browser, name, "Genes, imputed")
+    gene = drawn(browser)
+    found = impute_genes(mapping, sc, [name]).X.ravel()
+    np.testing.assert_allclose(gene["values"], found, atol=0.51 * np.ptp(found) / 254)
+    assert gene["title"] == f"{name}, imputed, log scale"
+    assert [gene["low"], gene["high"]] == pytest.approx([found.min(), found.max()])
+    assert gene["fills"] != kind["fills"]
+    assert len(set(gene["fills"])) > 50
+    assert "Held out" in browser.find_element("id", "note").text
+    choose(browser, name, "Genes, measured")
+    measured = drawn(browser)
+    assert measured["title"] == f"{name}, measured, log scale"
+    assert measured["fills"] != gene["fills"]
+    quiet(browser, full)
+
+
+def test_a_spot_tells_its_types_and_cells(browser, full, demo) -> None:
+    _, _, mapping = demo
+    visit(browser, full)
+    choose(browser, "Deep", "Cell types")
+    label = hover(browser, 60)
+    name, column = mapping.var_names[60], mapping.X[:, 60]
+    cells = mapping.obs_names[np.argsort(-column)[:3]]
+    shares = deconvolve_spots(mapping, "cell_type").to_df().loc[name]
+    panel = browser.find_element("id", "spot").text
+    for text in (label, panel):
+        assert name in text
+        assert f"{column.sum():.3g} cells expected" in text
+        assert all(cell in text for cell in cells)
+        assert shares.idxmax() in text
+        assert f"{100 * shares.max():.0f} %" in text
+    quiet(browser, full)
+
+
+def test_all_can_be_done_with_the_keyboard(browser, full, demo) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    visit(browser, full)
+    reached = []
+    for _ in range(3):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(browser.switch_to.active_element.get_attribute("id"))
+    assert reached[:2] == ["colour", "find"]
+    before = drawn(browser)["title"]
+    browser.find_element("id", "colour").send_keys(Keys.ARROW_DOWN)
+    assert drawn(browser)["title"] != before
+    spot = demo[2].var_names[33]
+    browser.find_element("id", "find").send_keys(spot, Keys.ENTER)
+    assert browser.find_element("css selector", "#spot h3").text == spot
+    browser.find_element("id", "find").clear()
+    browser.find_element("id", "find").send_keys("nowhere", Keys.ENTER)
+    assert browser.find_element("id", "spot").text == "There is no spot of the name nowhere."
+
+
+def test_nothing_offers_to_send_the_data_away(browser, full) -> None:
+    visit(browser, full)
+    buttons = browser.execute_script(
+        "return [...document.querySelectorAll('.modebar-btn')].map(b => b.getAttribute('data-title'))"
+    )
+    assert buttons
+    assert not [button for button in buttons if "hare" in button or "loud" in button]
+    assert browser.execute_script("return [...document.querySelectorAll('a[href]')].length") == 0
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_names_do_no_harm(browser, make_pair, tmp_path) -> None:
+    sc, st = make_pair()
+    sc.obs["type"] = [EVIL[i % 4] for i in range(sc.n_obs)]
+    sc.obs_names = [f"{EVIL[i % 4]}{i}" for i in range(sc.n_obs)]
+    st.obs_names = [f"{EVIL[i % 4]}{i}" for i in range(st.n_obs)]
+    shared = [gene for gene in st.var_names if gene in sc.var_names]
+    renamed = {gene: f"{EVIL[i]}g" for i, gene in enumerate(shared[:4])}
+    for data in (sc, st):
+        data.var_names = [renamed.get(gene, gene) for gene in data.var_names]
+    mapping = hs.map_cells(sc, st, progress=False)
+    mapping.uns["homespot"]["parameters"][EVIL[0]] = EVIL[1]
+    path = report(
+        mapping,
+        tmp_path / "evil.html",
+        sc=sc,
+        st=st,
+        labels="type",
+        genes=list(renamed.values()),
+        scores=scores(list(renamed.values()), EVIL[0], "ssa"),
+        unit=EVIL[0],
+        title=EVIL[1],
+    )
+    assert len(Parsed(path).of("img")) == 0
+    visit(browser, path)
+    assert browser.title == f"{EVIL[1]} - homespot"
+    assert browser.find_element("css selector", "h1").text == EVIL[1]
+    assert browser.execute_script("return document.scripts.length") == 3
+    for name in EVIL:
+        choose(browser, name, "Cell types")
+        assert drawn(browser)["title"] == f"{name if len(name) < 36 else name[:35] + '…'}, share of cells"
+        choose(browser, f"{name}g", "Genes, imputed")
+    label = hover(browser, 3)
+    assert label.startswith(mapping.var_names[3])
+    panel = browser.find_element("id", "spot").text
+    assert any(cell in panel for cell in mapping.obs_names)
+    assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+    quiet(browser, path)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_tissue_in_three_dimensions(browser, make_pair, tmp_path) -> None:
+    sc, st = make_pair(dims=3)
+    path = report(hs.map_cells(sc, st, progress=False), tmp_path / "r.html", labels="type", unit="µm")
+    visit(browser, path)
+    assert browser.execute_script("return document.getElementById('plot').data[0].type") == "scatter3d"
+    choose(browser, "a", "Cell types")
+    assert drawn(browser)["title"] == "a, share of cells"
+    browser.find_element("id", "find").send_keys("s3\n")
+    assert browser.find_element("css selector", "#spot h3").text == "s3"
+    quiet(browser, path)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_spots_without_a_value_are_grey(browser, make_pair, tmp_path) -> None:
+    sc, st = make_pair()
+    mapping = hs.map_cells(sc, st, progress=False, k_best=1)
+    with pytest.warns(DataWarning, match="hold no cell"):
+        path = report(mapping, tmp_path / "r.html", labels="type")
+    visit(browser, path)
+    choose(browser, "a", "Cell types")
+    empty = np.asarray(mapping.X.sum(axis=0)).ravel() == 0
+    fills = np.array(drawn(browser)["fills"])
+    assert len(set(fills[empty])) == 1
+    assert not set(fills[empty]) & set(fills[~empty])
+    quiet(browser, path)
