@@ -53,7 +53,7 @@ GREY = "#D9D9D9"
 RASTERISE_FROM = 20_000
 """Points from which on a picture in PDF or SVG holds them as pixels."""
 
-_RIM = 0.3  # points (1/72 inch); what is drawn of a point however small the picture
+_RIM, _SEEN = 0.3, 0.6  # points (1/72 inch): line round a circle, and the least diameter
 
 
 def positions(adata: ad.AnnData) -> F64:
@@ -124,23 +124,25 @@ def spacing(xy: F64) -> float:
     return float(max(near[1], 0.7 * near[k] if k == 6 else 0.0))
 
 
-def diameter(size: float | None, xy: F64, picture: ad.AnnData | None = None) -> float:
-    """Return the diameter of a point in the unit of the coordinates; over an image much of it stays seen."""
+def diameter(ax: Axes, size: float | None, xy: F64, *, image: Image, own: ad.AnnData | None) -> float:
+    """Return the diameter of a point in the unit of the coordinates.
+
+    None is a little less than points lie apart, and less over an image, of which much is to be seen; at least
+    what can be seen in the Axes as they are.
+    """
     if size is None:
-        return (0.9 if picture is None else 0.6) * spacing(xy)
+        share = 0.9 if find_image(image, own) is None else 0.6
+        return max(share * spacing(xy), _SEEN * _per_point(ax, xy))
     within("size", size, 0, open_low=True)
     return float(size)
 
 
-def draw_points(ax: Axes, xy: F64, size: float, **colours: Any) -> EllipseCollection:
+def draw_points(ax: Axes, xy: F64, size: float | F64, **colours: Any) -> EllipseCollection:
     """Draw circles of the diameter `size`, in the unit of the coordinates: they grow with the picture.
 
-    Many are drawn as octagons without a rim, which takes a quarter of the time; then the smallest diameter
-    is that which can still be seen in the Axes as they are.
+    Many are drawn as octagons without a rim, which takes a quarter of the time.
     """
     many = len(xy) >= RASTERISE_FROM
-    if many:
-        size = max(size, 2 * _RIM * _per_point(ax, xy))
     points = EllipseCollection(
         size,
         size,

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 
 from ..checks import within
 from ..errors import InputError, expected
@@ -20,7 +23,6 @@ from ._base import (
     column,
     diameter,
     draw_points,
-    find_image,
     frame,
     positions,
     tissue_axes,
@@ -58,7 +60,7 @@ def _jittered(xy: F64, radius: float) -> F64:
     return np.asarray(xy + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
 
 
-def _shuffled(n: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _shuffled(n: int) -> npt.NDArray[np.int64]:
     """Return one order for all calls: a point drawn late hides others, so none is drawn type by type."""
     return np.random.default_rng(0).permutation(n)
 
@@ -117,9 +119,9 @@ def cells(
         entries.append((f"no label ({counts[-1]})", GREY))
     legend = ax is None if legend is None else legend
     [ax] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
-    size = diameter(size, xy, find_image(image, placed))
+    size = diameter(ax, size, xy, image=image, own=placed)
     order = _shuffled(len(xy))
-    table = np.array([*chosen.values(), GREY])
+    table = to_rgba_array([*chosen.values(), GREY])
     draw_points(ax, xy[order], size, facecolors=table[codes[order]])
     frame(ax, xy, size, unit=unit, image=image, own=placed)
     draw_legend(ax, entries, legend=legend)
@@ -160,19 +162,22 @@ def confidence(
     confident = column(placed, CONFIDENT, remedy).to_numpy(dtype=bool)
     xy = _jittered(positions(placed), jitter)
     [ax] = tissue_axes(ax, 1, xy, below=0.9)
-    size = diameter(size, xy, find_image(image, placed))
+    size = diameter(ax, size, xy, image=image, own=placed)
     number = values.to_numpy(dtype=np.float64)
-    # A large radius is little known, a large probability well known: bright is always well known.
-    cmap = "viridis_r" if by == RADIUS else "viridis"
     finite = number[np.isfinite(number)]
     # A few that are far off would leave one colour to all others.
     limits = np.percentile(finite, (1, 99)) if len(finite) else np.array([0.0, 1.0])
-    drawn = None
-    for which, width, zorder in ((~confident, 0.5 * size, 1.0), (confident, size, 1.1)):
-        rows = _shuffled(len(xy))[which[_shuffled(len(xy))]]
-        drawn = draw_points(
-            ax, xy[rows], width, array=number[rows], cmap=cmap, clim=tuple(limits), zorder=zorder
-        )
+    order = _shuffled(len(xy))
+    order = order[np.argsort(confident[order], kind="stable")]
+    # Bright is well known: of a small radius, of a large probability.
+    drawn = draw_points(
+        ax,
+        xy[order],
+        np.where(confident, size, 0.5 * size)[order],
+        array=np.ma.masked_invalid(number[order]),
+        cmap=colormaps["viridis_r" if by == RADIUS else "viridis"].with_extremes(bad=GREY),
+        clim=tuple(limits),
+    )
     frame(ax, xy, size, unit=unit, image=image, own=placed)
     name = _NAMES.get(by, by) + (f" ({unit})" if by == RADIUS and unit else "")
     colour_bar(ax, drawn, name, extend="both")

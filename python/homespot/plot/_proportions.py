@@ -22,7 +22,6 @@ from ._base import (
     AxesLike,
     Image,
     diameter,
-    find_image,
     frame,
     positions,
     tissue_axes,
@@ -103,7 +102,7 @@ def proportions(
         entries.append(("rest", GREY))
     legend = ax is None if legend is None else legend
     [axis] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
-    size = diameter(size, xy, find_image(image, types))
+    size = diameter(axis, size, xy, image=image, own=types)
     _draw_pies(axis, xy[filled], np.column_stack([shares[filled], rest]), [*chosen.values(), GREY], size / 2)
     frame(axis, xy, size, unit=unit, image=image, own=types)
     draw_legend(axis, entries, legend=legend)

@@ -25,7 +25,6 @@ from ._base import (
     colour_bar,
     diameter,
     draw_points,
-    find_image,
     frame,
     positions,
     tissue_axes,
@@ -47,7 +46,7 @@ def draw_values(
     low: float | None = None,
 ) -> None:
     """Draw one number a place, with its colour bar; places without a number are grey."""
-    size = diameter(size, xy, find_image(image, own))
+    size = diameter(ax, size, xy, image=image, own=own)
     drawn = draw_points(
         ax, xy, size, array=np.ma.masked_invalid(values), cmap=colormaps["viridis"].with_extremes(bad=GREY)
     )
