@@ -89,19 +89,3 @@ plotLosses <- function(map) {
   breaks <- pretty(limits, n = 4L)
   breaks[breaks == round(breaks)]
 }
-
-.methodOf <- function(map) {
-  method <- mappingInfo(map)$method
-  if (is.null(method)) "unknown" else method
-}
-
-.requirePackage <- function(package, purpose) {
-  if (!requireNamespace(package, quietly = TRUE)) {
-    .refuse(
-      sprintf("the R package %s, for %s", package, purpose),
-      "that it is not installed",
-      sprintf("Install it: install.packages(\"%s\").", package),
-      "homespot_dependency_error"
-    )
-  }
-}

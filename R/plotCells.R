@@ -1,0 +1,106 @@
+#' Cells placed in the tissue
+#'
+#' @param tissue Cells with places, as [placeCells()] returns them: with the
+#'   columns `homespot_x` and `homespot_y`, or a SpatialExperiment with
+#'   spatialCoords.
+#' @param label Name of a column of colData(tissue) that colours the cells, such
+#'   as their type.
+#' @param jitter How far at most a cell is moved, in the unit of the
+#'   coordinates: the cells of one home spot are spread over a disc of this
+#'   radius, since many of them have the same place, or nearly.
+#'   `NULL`: 0.45 times the distance between home spots, or 0 where the column
+#'   `homespot_spot` is missing; 0 shows the places as they are.
+#' @inheritParams plotSpots
+#'
+#' @return A ggplot; its data has a row for each cell, with the columns `name`,
+#'   `x` and `y` as drawn, `sample_id` and `label`.
+#'   Cells are drawn in a mixed order, which is the same each time, so that no
+#'   label covers the others.
+#'   The colours are Okabe and Ito's eight; from the ninth label on they come
+#'   again in lighter and darker shades, which are harder to tell apart.
+#'
+#' @inheritSection plotSpots Images
+#' @inheritSection plotSpots Many points
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the cells have no places or no such
+#' column, and `homespot_dependency_error` if ggplot2 is not installed.
+#'
+#' @seealso [placeCells()], [plotConfidence()].
+#'
+#' @examplesIf homespot::hasPython() && rlang::is_installed("ggplot2")
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' tissue <- placeCells(map, demo$sc)
+#' plotCells(tissue, "cell_type", unit = "um")
+#'
+#' @export
+plotCells <- function(
+    tissue, label, jitter = NULL, unit = NULL, size = NULL) {
+  data <- .cellPlaces(tissue)
+  .checkString(label, "label")
+  .needColumns(
+    colData(tissue), label, "cells", "Name a column of colData(tissue)."
+  )
+  data$label <- .asLabel(.plainColumn(tissue, label))
+  data <- .jittered(data, tissue, jitter)
+  .requirePackage("ggplot2", "plots")
+  data <- data[.mixed(nrow(data)), ]
+  .tissue(data, list(
+    .points(
+      ggplot2::aes(colour = .data$label), data, size, nlevels(data$sample_id)
+    ),
+    .labelScale(data$label, label)
+  ), tissue, unit)
+}
+
+# Cells that placeCells() placed, in either class.
+.cellPlaces <- function(tissue) {
+  if (!is(tissue, "SummarizedExperiment")) {
+    .refuse(
+      "cells with places", .describe(tissue),
+      "Give what placeCells() returned."
+    )
+  }
+  columns <- .keys$POSITIONS[1:2]
+  if (ncol(tissue) > 0L && all(columns %in% names(colData(tissue)))) {
+    coords <- as.matrix(as.data.frame(colData(tissue)[columns]))
+    return(.placesAt(coords, tissue))
+  }
+  if (!is(tissue, "SpatialExperiment") || ncol(spatialCoords(tissue)) < 2L) {
+    .refuse(
+      sprintf("cells with places (%s)", .columns(columns)), "none",
+      "Use placeCells() first."
+    )
+  }
+  .places(tissue, "tissue")
+}
+
+# The cells of a spot over a disc, by Vogel's spiral: evenly, and without
+# random numbers.
+.jittered <- function(data, tissue, jitter) {
+  home <- colData(tissue)[[.keys$SPOT]]
+  if (is.null(jitter)) {
+    jitter <- if (is.null(home)) {
+      0
+    } else {
+      0.45 * .spacing(data, length(unique(home)))
+    }
+  }
+  if (!is.numeric(jitter) || length(jitter) != 1L || !is.finite(jitter) ||
+        jitter < 0) {
+    .refuse(
+      "`jitter` to be a distance of at least 0", .describe(jitter),
+      "Give one in the unit of the coordinates, or NULL."
+    )
+  }
+  group <- if (is.null(home)) paste(data$x, data$y) else as.character(home)
+  group <- factor(group, unique(group))
+  count <- tabulate(group)[group]
+  turn <- stats::ave(seq_along(group), group, FUN = seq_along)
+  radius <- jitter * sqrt((turn - 0.5) / count) * (count > 1L)
+  angle <- turn * pi * (3 - sqrt(5))
+  data$x <- data$x + radius * cos(angle)
+  data$y <- data$y + radius * sin(angle)
+  data
+}

@@ -1,0 +1,106 @@
+#' Where a map puts a cell, or the cells of a label
+#'
+#' @param map A [CellMapping-class] with coordinates of the spots.
+#' @param cell Name of the cell whose probabilities are drawn.
+#' @param label Label, such as a cell type, whose cells are drawn together:
+#'   the mean of their rows of P, which is the probability that a cell of this
+#'   label sits at the spot.
+#' @param labels The labels of the cells, of which `label` is one: name of a
+#'   column of rowData(map), or a vector with one label for each cell; one with
+#'   names is matched to the cells by name.
+#' @inheritParams plotSpots
+#'
+#' @return A ggplot as that of [plotSpots()], whose `value` is the probability.
+#'   Over all spots it sums to 1, less what was left out of the rows.
+#'
+#' @inheritSection plotSpots Images
+#' @inheritSection plotSpots Many points
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if not exactly one of `cell` and `label` is
+#' given, or the map has no such cell, column or label, or no coordinates; and
+#' `homespot_dependency_error` if ggplot2 is not installed.
+#'
+#' @seealso [mapCells()], [plotCells()].
+#'
+#' @examplesIf homespot::hasPython() && rlang::is_installed("ggplot2")
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' plotMapping(map, cell = "cell0001", unit = "um")
+#' plotMapping(map, label = demo$sc$cell_type[1], labels = "cell_type")
+#'
+#' @export
+plotMapping <- function(
+    map, cell = NULL, label = NULL, labels = NULL, unit = NULL, size = NULL) {
+  .requireMapping(map)
+  if (is.null(cell) == is.null(label)) {
+    .refuse(
+      "one of `cell` and `label`",
+      if (is.null(cell)) "neither" else "both", "Give one of them."
+    )
+  }
+  .requireCoordinates(map)
+  rows <- if (is.null(label)) {
+    .cellRow(map, cell)
+  } else {
+    .labelRows(map, label, labels)
+  }
+  p <- colSums(.mapping(map)[rows, , drop = FALSE]) / length(rows)
+  what <- if (is.null(label)) cell else label
+  plotSpots(
+    map, unname(p), paste0(what, "\nprobability"), unit = unit, size = size
+  )
+}
+
+.cellRow <- function(map, cell) {
+  .checkString(cell, "cell")
+  if (!cell %in% rownames(map)) {
+    .refuse(
+      "the name of a cell of the map", sprintf("'%s'", cell),
+      sprintf("Its cells are %s.", .some(rownames(map)))
+    )
+  }
+  match(cell, rownames(map))
+}
+
+.labelRows <- function(map, label, labels) {
+  .checkString(label, "label")
+  of <- as.character(.cellLabels(map, labels))
+  rows <- which(of == label)
+  if (!length(rows)) {
+    .refuse(
+      "a label of the map's cells", sprintf("'%s'", label),
+      sprintf("There are %s.", .some(sort(unique(of)), 10L))
+    )
+  }
+  rows
+}
+
+.cellLabels <- function(map, labels) {
+  columns <- names(rowData(map))
+  column <- is.character(labels) && length(labels) == 1L && nrow(map) != 1L
+  if (column && labels %in% columns) {
+    return(rowData(map)[[labels]])
+  }
+  if (is.null(labels) || column || length(labels) != nrow(map)) {
+    .refuse(
+      sprintf(
+        "`labels` to be a column of rowData(map) or one label for each of %s",
+        sprintf("%d cells", nrow(map))
+      ), .describe(labels),
+      sprintf("There are the columns %s.", .some(columns, 10L))
+    )
+  }
+  if (is.null(names(labels))) {
+    return(labels)
+  }
+  lost <- setdiff(rownames(map), names(labels))
+  if (length(lost)) {
+    .refuse(
+      "labels named by cell, or without names",
+      sprintf("none for %d cells (%s)", length(lost), .some(lost)),
+      "Name them by rownames(map), or unname() them."
+    )
+  }
+  labels[rownames(map)]
+}

@@ -1,0 +1,177 @@
+#' Scores of genes, methods side by side
+#'
+#' Violins with boxes of the scores of each method, and the paired one-sided
+#' Wilcoxon test of one method against each of the others.
+#'
+#' @param table A data frame with a row for each gene and method: the columns
+#'   `gene`, `method`, and those named by `metric`.
+#' @param metric One or several of `"pcc"`, `"ssim"`, `"rmse"` and `"jsd"`;
+#'   each has a panel of its own.
+#' @param reference Name of the method that is tested against the others.
+#'   `NULL`: the first in the table.
+#'
+#' @return A ggplot; its data has a row for each gene, method and metric, with
+#'   the columns `gene`, `method`, `metric` and `score`, without scores that
+#'   are not finite.
+#'   Its last layer has the tests as its data: `metric`, `method`, `p` and
+#'   `genes`.
+#'
+#' @details
+#' The test asks whether the reference is better than the other method on the
+#' same genes: larger in PCC and SSIM, smaller in RMSE and JSD.
+#' It is that of [stats::wilcox.test()], paired, with the exact distribution
+#' for fewer than 50 genes without ties, and else the normal one without a
+#' correction for continuity, as in SciPy.
+#' Genes with a finite score by both methods take part.
+#' The p-values are not corrected for the number of methods.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if columns are missing, a gene stands there
+#' twice for one method, no score is finite, or there is no such method; and
+#' `homespot_dependency_error` if ggplot2 is not installed.
+#'
+#' @seealso [plotCalibration()].
+#'
+#' @examplesIf rlang::is_installed("ggplot2")
+#' set.seed(1)
+#' table <- data.frame(
+#'   gene = rep(paste0("gene", 1:40), 2),
+#'   method = rep(c("come", "ssa"), each = 40),
+#'   pcc = c(rnorm(40, 0.6, 0.1), rnorm(40, 0.55, 0.1))
+#' )
+#' plotScores(table)
+#'
+#' @export
+plotScores <- function(table, metric = "pcc", reference = NULL) {
+  data <- .scoreTable(table, metric)
+  methods <- levels(data$method)
+  if (is.null(reference)) {
+    reference <- methods[1L]
+  }
+  .checkChoice(reference, methods, "reference")
+  .requirePackage("ggplot2", "plots")
+  ggplot2::ggplot(data, ggplot2::aes(.data$method, .data$score)) +
+    ggplot2::geom_violin(
+      ggplot2::aes(fill = .data$method), colour = NA, alpha = 0.5,
+      scale = "width"
+    ) +
+    ggplot2::geom_boxplot(width = 0.15, outlier.size = 0.5) +
+    ggplot2::geom_text(
+      ggplot2::aes(y = Inf, label = .data$label),
+      .pairedTests(data, reference), vjust = 1.6, size = 3
+    ) +
+    ggplot2::scale_fill_manual(
+      values = .colours(length(methods)), guide = "none", drop = FALSE
+    ) +
+    ggplot2::scale_y_continuous(
+      expand = ggplot2::expansion(mult = c(0.05, 0.12))
+    ) +
+    ggplot2::labs(x = NULL, y = if (length(metric) == 1L) .metricName(metric)) +
+    (if (length(metric) > 1L) {
+      ggplot2::facet_wrap(
+        "metric",
+        scales = "free_y", labeller = ggplot2::as_labeller(.metricName)
+      )
+    }) +
+    ggplot2::theme_bw() +
+    ggplot2::theme(panel.grid.major.x = ggplot2::element_blank())
+}
+
+# Whether more is better.
+.metrics <- c(pcc = TRUE, ssim = TRUE, rmse = FALSE, jsd = FALSE)
+
+.metricName <- function(metric) {
+  sprintf(
+    "%s (%s is better)", toupper(metric),
+    ifelse(.metrics[metric], "more", "less")
+  )
+}
+
+.scoreTable <- function(table, metric) {
+  if (!is.data.frame(table)) {
+    .refuse(
+      "a data frame of scores", .describe(table),
+      "Give a row for each gene and method."
+    )
+  }
+  if (!length(metric) || !all(metric %in% names(.metrics))) {
+    .refuse(
+      sprintf("`metric` among %s", .some(names(.metrics), 4L)),
+      .describe(metric), "Use one or several of these."
+    )
+  }
+  metric <- unique(metric)
+  .needColumns(
+    table, c("gene", "method", metric), "scores", "Add what is missing."
+  )
+  twice <- duplicated(table[c("gene", "method")])
+  if (any(twice)) {
+    .refuse(
+      "one row for each gene and method", sprintf(
+        "%d more (gene %s)", sum(twice), .some(unique(table$gene[twice]))
+      ), "Take the mean of each first."
+    )
+  }
+  method <- as.character(table$method)
+  data <- do.call(rbind, lapply(metric, function(name) {
+    data.frame(
+      gene = as.character(table$gene),
+      method = factor(method, unique(method)),
+      metric = factor(name, metric), score = as.numeric(table[[name]])
+    )
+  }))
+  data <- data[is.finite(data$score), ]
+  if (!nrow(data)) {
+    .refuse("finite scores", "none", "Score genes that are not constant.")
+  }
+  data
+}
+
+# Of every metric and method: whether the reference is better, gene by gene.
+.pairedTests <- function(data, reference) {
+  cases <- expand.grid(
+    metric = levels(data$metric), method = levels(data$method),
+    stringsAsFactors = FALSE
+  )
+  of <- function(metric, method) {
+    part <- data[data$metric == metric & data$method == method, ]
+    stats::setNames(part$score, part$gene)
+  }
+  tests <- Map(function(metric, method) {
+    ours <- of(metric, reference)
+    others <- of(metric, method)
+    genes <- intersect(names(ours), names(others))
+    c(
+      p = if (method == reference) {
+        NA
+      } else {
+        .signedRank(ours[genes], others[genes], .metrics[[metric]])
+      },
+      genes = length(genes)
+    )
+  }, cases$metric, cases$method)
+  cases$p <- vapply(tests, `[[`, 0, "p")
+  cases$genes <- vapply(tests, `[[`, 0, "genes")
+  cases$label <- .pText(cases$p)
+  cases$label[cases$method == reference] <- "reference"
+  cases$metric <- factor(cases$metric, levels(data$metric))
+  cases$method <- factor(cases$method, levels(data$method))
+  cases
+}
+
+.signedRank <- function(ours, others, more) {
+  if (!any(ours != others)) {
+    return(if (length(ours)) 1 else NA_real_)
+  }
+  # Ties are handled, by the normal distribution; no need to say so.
+  suppressWarnings(stats::wilcox.test(
+    ours, others, paired = TRUE, correct = FALSE,
+    alternative = if (more) "greater" else "less"
+  ))$p.value
+}
+
+.pText <- function(p) {
+  ifelse(
+    is.na(p), "", ifelse(p < 1e-300, "p < 1e-300", sprintf("p = %.2g", p))
+  )
+}
