@@ -291,7 +291,8 @@ def _check_map(matrix: Any, shape: tuple[int, int], *, complete: bool) -> None:
     """Refuse what is no P; rows of one that is not `complete` may sum to less than 1."""
     remedy = "Return probabilities, cells x spots, every row summing to 1."
     if matrix.shape != shape or matrix.dtype.kind not in "biuf":
-        found = " x ".join(map(str, matrix.shape)) if matrix.dtype.kind in "biuf" else "no numbers"
+        numbers = matrix.dtype.kind in "biuf" and matrix.ndim == 2
+        found = " x ".join(map(str, matrix.shape)) if numbers else "no matrix of numbers"
         raise InputError(
             expected(f"a map of {shape[0]} cells x {shape[1]} spots from the method", found, remedy)
         )
