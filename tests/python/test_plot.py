@@ -1,8 +1,11 @@
-"""Pictures: what is drawn, not how it looks."""
+"""Pictures of how the solver ended: what is drawn, not how it looks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -11,6 +14,12 @@ from homespot import plot
 from homespot.errors import InputError
 
 mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    plt.close("all")
 
 
 def test_losses_draws_every_curve_over_its_epochs() -> None:
@@ -57,4 +66,32 @@ def test_losses_of_a_map_that_was_not_trained() -> None:
     assert str(caught.value) == (
         "Expected a map with the losses of a training, found one by method 'ssa' without. "
         'Use a map by map_cells(method="come").'
+    )
+
+
+def test_marginals_draws_the_error_of_every_check() -> None:
+    sc, st = hs.make_demo()
+    mapping = hs.map_cells(sc, st, "ssa", tolerance=1e-6, progress=False)
+    ending = mapping.uns["homespot"]["solver"]
+    ax = plot.marginals(mapping)
+    errors, tolerance = ax.lines
+    np.testing.assert_array_equal(errors.get_xydata(), ending["errors"])
+    assert set(tolerance.get_ydata()) == {1e-6}
+    assert ax.get_yscale() == "log"
+    assert ax.get_title() == (
+        f"converged after {ending['iterations']} passes\nplan to marginals: "
+        f"cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e} (relaxed)"
+    )
+
+
+def test_marginals_of_a_map_without_a_solver() -> None:
+    sc, st = hs.make_demo()
+    mapping = hs.map_cells(sc, st, "correlation", progress=False)
+    assert plot.marginals(mapping).get_title().endswith("(relaxed)")
+    del mapping.uns["homespot"]["solver"]
+    with pytest.raises(InputError) as caught:
+        plot.marginals(mapping)
+    assert str(caught.value) == (
+        "Expected a map with the errors of a solver, found one by method 'correlation' without. "
+        'Use a map by map_cells(method="ssa").'
     )

@@ -5,6 +5,15 @@ equal axes and a scale bar where the unit is known; points are as large as they 
 coordinates, and from 20,000 on pixels in a PDF. Colours are ones that colour-blind readers can tell apart.
 """
 
+from ..errors import DependencyError, expected
+
+try:
+    import matplotlib  # noqa: F401
+except ImportError as error:
+    raise DependencyError(
+        expected("matplotlib", "that it is not installed", "pip install 'homespot[plot]'")
+    ) from error
+
 from ._cells import cells, confidence
 from ._palette import PALETTE
 from ._proportions import proportions

@@ -6,26 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import anndata as ad
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.path import Path
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar  # type: ignore[import-untyped]
 from scipy.spatial import cKDTree
 
 from ..checks import within
-from ..errors import DependencyError, InputError, expected
+from ..errors import InputError, expected
 from ..keys import SPATIAL
 from ..mapping import spot_coordinates
-
-try:
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-    from matplotlib.collections import EllipseCollection
-    from matplotlib.path import Path
-    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar  # type: ignore[import-untyped]
-except ImportError as error:
-    raise DependencyError(
-        expected("matplotlib", "that it is not installed", "pip install 'homespot[plot]'")
-    ) from error
 
 __all__ = [
     "GREY",
@@ -62,6 +56,8 @@ def positions(adata: ad.AnnData) -> F64:
         raise InputError(
             expected('data with obsm["spatial"]', "none", "Use place_cells() to give cells coordinates.")
         )
+    if adata.n_obs == 0:
+        raise InputError(expected("data with at least one row", "none", "There is nothing to draw."))
     found = spot_coordinates(adata.obsm[SPATIAL], adata.n_obs, "row")
     return np.asarray(found)[:, :2]
 
@@ -112,16 +108,17 @@ def tissue_axes(
 def spacing(xy: F64) -> float:
     """Return how far points lie apart: the pitch of a grid, or 1 / sqrt(density) of scattered points.
 
-    Grids have their sixth neighbour at 1 to 1.41 times the pitch; scattered points have the nearest at half,
-    the sixth at 1.38 times the mean distance.
+    On a grid all have their nearest neighbour at one distance. Of points scattered at random the sixth lies
+    at 1.4 times the distance that they would have on a grid as dense.
     """
     places = np.unique(xy, axis=0)
     if len(places) < 2:
         return 1.0
     k = min(6, len(places) - 1)
     sample = places[:: max(1, len(places) // 5000)]
-    near = np.median(cKDTree(places).query(sample, k + 1)[0], axis=0)
-    return float(max(near[1], 0.7 * near[k] if k == 6 else 0.0))
+    distances = cKDTree(places).query(sample, k + 1)[0]
+    low, nearest = np.asarray(np.quantile(distances[:, 1], (0.1, 0.5)))
+    return float(nearest if k < 6 or low > 0.8 * nearest else 0.7 * np.median(distances[:, 6]))
 
 
 def diameter(ax: Axes, size: float | None, xy: F64, *, image: Image, own: ad.AnnData | None) -> float:

@@ -106,7 +106,7 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("pass over the kernel")
     ax.set_ylabel("L1 error of the spots' mass")
-    relaxed = float(record.get("parameters", {}).get("relax_spots", 0)) > 0
+    relaxed = float(record.get("parameters", {}).get("relax_spots", 1)) > 0  # correlation: wholly
     ended = "converged" if ending.get("converged") else "stopped without converging"
     ax.set_title(
         f"{ended} after {int(iteration[-1])} passes\n"
