@@ -102,16 +102,19 @@ def without_genes(table: Expression, genes: Sequence[str]) -> Expression:
     return less
 
 
-def _predicted(matrix: Any, x: npt.NDArray[np.float64], read_out: ReadOut) -> npt.NDArray[np.float64]:
+def _predicted(
+    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut]
+) -> dict[ReadOut, npt.NDArray[np.float64]]:
     """Return spots x genes: P' X, or by the weighted mean of the cells of every spot."""
     total = np.zeros((matrix.shape[1], x.shape[1]))
     for rows in row_blocks(matrix):
         total += matrix[rows].astype(np.float64).T @ x[rows]
-    if read_out == "sum":
-        return total
-    mass = column_sums(matrix)[:, None]
-    # A spot that no cell goes to is like any other.
-    return np.asarray(np.where(mass > 0, total / np.where(mass > 0, mass, 1), x.mean(axis=0)))
+    found: dict[ReadOut, npt.NDArray[np.float64]] = {"sum": total}
+    if "mean" in read_outs:
+        mass = column_sums(matrix)[:, None]
+        # A spot that no cell goes to is like any other.
+        found["mean"] = np.where(mass > 0, total / np.where(mass > 0, mass, 1), x.mean(axis=0))
+    return found
 
 
 def score_map(
@@ -144,11 +147,23 @@ def score_map(
     `gene_scores` over the mapped spots.
     """
     one_of("read_out", read_out, get_args(ReadOut))
+    return _score_map(matrix, cells, spots, sc, st, genes, (read_out,))[read_out]
+
+
+def _score_map(
+    matrix: Any,
+    cells: Indices,
+    spots: Indices,
+    sc: Expression,
+    st: Expression,
+    genes: Sequence[str],
+    read_outs: Sequence[ReadOut],
+) -> Scores:
     x = log_normalised(sc, genes)[cells].astype(np.float64)
     true = log_normalised(st, genes)[spots]
     with limited_threads():
-        found = _predicted(matrix, x, read_out)
-    return gene_scores(true, found, list(genes))
+        found = _predicted(matrix, x, read_outs)
+    return {read_out: gene_scores(true, found[read_out], list(genes)) for read_out in read_outs}
 
 
 def score_fold(
@@ -230,10 +245,8 @@ def _scores(
     elif data is not None:
         matrix, cells, spots = _called(plan.method, sc, seen, data)
     seconds = time.perf_counter() - start
-    return {
-        read_out: score_map(matrix, cells, spots, sc, st, held_out, read_out).assign(seconds=seconds)
-        for read_out in read_outs
-    }
+    scores = _score_map(matrix, cells, spots, sc, st, held_out, read_outs)
+    return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
 
 
 def _annotated(table: Expression, frame: pd.DataFrame) -> ad.AnnData:

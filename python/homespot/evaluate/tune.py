@@ -1,0 +1,256 @@
+"""tune: choose a method's few important settings on the user's own data, and say what that brings."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import anndata as ad
+import pandas as pd
+
+from .. import methods
+from ..checks import one_of
+from ..errors import InputError, expected, some
+from ..impute import ReadOut
+from ..preprocess import Scale
+from ..progress import Progress, reporting
+from ._folds import Data, Plan, Scores, Task, run
+from .cross_validate import Folds, checked_data, gene_folds, tidy
+
+__all__ = ["GRIDS", "Tuning", "tune"]
+
+GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "correlation": {"regularisation": (0.03, 0.05, 0.1), "read_out": ("mean", "sum")},
+    "ssa": {
+        "regularisation": (0.03, 0.05, 0.1),
+        "relax_spots": (0.0, 0.75),
+        "read_out": ("mean", "sum"),
+    },
+    "come": {"epochs": (10, 20, 40), "start_temperature": (0.1, 0.15), "read_out": ("mean", "sum")},
+}
+"""What is tried where no grid is given. Both read-outs are read from one map: the second costs nothing."""
+
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What `tune` found.
+
+    ``settings`` are the parameters chosen on all shared genes, for `map_cells`, and ``read_out`` the reading
+    that goes with them, for `impute_genes`. ``tried``, one row a setting and outer fold: ``outer`` (the outer
+    fold, or ``"all"``: the choice on all genes), the setting, ``pcc`` (the median over the genes of the inner
+    folds), ``seconds`` (of its maps) and ``chosen``. ``outer``, the honest scores: the table of
+    `cross_validate` over the outer folds, ``method`` being ``"tuned"`` (chosen inside the other genes) or
+    ``"defaults"``. ``seconds`` is the time that all took.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    read_out: ReadOut
+    tried: pd.DataFrame
+    outer: pd.DataFrame
+    seconds: float
+
+    @property
+    def chosen_from(self) -> int:
+        """How many settings were tried."""
+        return int((self.tried["outer"] == _ALL).sum())
+
+    def __str__(self) -> str:
+        """Say what was chosen, what it brings, and what it cost."""
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        median = self.outer.groupby("method")["pcc"].median()
+        return (
+            f"{self.method}: {chosen or 'defaults'}, read_out={self.read_out!r}. Median PCC of genes that "
+            f"had no part in the choice: {median['tuned']:.3f}, with the defaults {median['defaults']:.3f}. "
+            f"{self.chosen_from} settings were tried, in {self.seconds:.0f} s."
+        )
+
+
+def _candidates(
+    method: str, grid: Mapping[str, Sequence[Any]] | None, preset: str | None, fixed: dict[str, Any]
+) -> tuple[list[dict[str, Any]], tuple[ReadOut, ...]]:
+    """Return all combinations and read-outs, the defaults first: of equals the first is chosen."""
+    chosen = methods.get(method)
+    if grid is None:
+        if method not in GRIDS:
+            raise InputError(
+                expected(f"a grid for method {method!r}", "none", "Name parameters and the values to try.")
+            )
+        grid = {name: values for name, values in GRIDS[method].items() if name not in fixed}
+    for name, values in grid.items():
+        if isinstance(values, str) or not isinstance(values, Sequence) or len(values) == 0:
+            raise InputError(
+                expected(f"a list of values of {name} to try", repr(values), f"Pass {name}=[...] in grid.")
+            )
+        if name in fixed:
+            raise InputError(
+                expected(f"{name} either in grid or fixed", "both", "Take it out of one of them.")
+            )
+    read_outs: Sequence[ReadOut] = grid.get("read_out", ("mean",))
+    for read_out in read_outs:
+        one_of("read_out", read_out, get_args(ReadOut))
+    names = [name for name in grid if name != "read_out"]
+    defaults = chosen.settings(preset, fixed)
+    unknown = [name for name in names if name not in defaults]
+    if unknown:
+        raise InputError(
+            expected(
+                f"parameters of method {method!r} ({', '.join(defaults)}) or read_out in grid",
+                some(unknown),
+                "Check the spelling.",
+            )
+        )
+    combinations = [{name: defaults[name] for name in names}]
+    for values in itertools.product(*(grid[name] for name in names)):
+        combination = dict(zip(names, values, strict=True))
+        chosen.settings(preset, {**fixed, **combination})  # checks them before any work
+        if combination not in combinations:
+            combinations.append(combination)
+    return combinations, tuple(dict.fromkeys(("mean", *read_outs)))
+
+
+def tune(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    method: str = "come",
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    folds: int = 5,
+    outer_folds: Folds = 3,
+    n_jobs: int = 1,
+    seed: int = 0,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
+    sc_scale: Scale | Literal["auto"] = "auto",
+    st_scale: Scale | Literal["auto"] = "auto",
+    preset: str | None = None,
+    device: str = "auto",
+    progress: Progress = None,
+    **parameters: Any,
+) -> Tuning:
+    """Choose settings by cross-validation over genes.
+
+    On the shared genes every combination of the grid is cross-validated, and the one of highest median PCC is
+    chosen. Its own score is optimistic, as it was chosen for it. So the whole choice is also made inside
+    outer folds: on the genes outside an outer fold only, whose genes are then predicted with what was chosen
+    there, and with the defaults. These are the scores to report, and to compare.
+
+    Parameters
+    ----------
+    sc, st
+        As for `map_cells`.
+    method
+        The name of a registered method.
+    grid
+        Values to try by parameter, and by ``"read_out"``. None: `GRIDS`. The defaults (with `preset` and
+        `parameters`), read by the mean, are always tried as well, and kept where nothing is better.
+    folds
+        Inner folds.
+    outer_folds
+        Outer folds, as `folds` of `cross_validate`. The work is (outer folds + 1) x inner folds x
+        combinations maps, and two more for every outer fold.
+    n_jobs, seed, sc_layer, st_layer, sc_scale, st_scale, device
+        As for `cross_validate`.
+    preset
+        The method's preset that everything starts from.
+    progress
+        As for `map_cells`; steps are maps.
+    **parameters
+        Parameters of the method that are fixed.
+
+    Returns
+    -------
+    What was chosen, tried, and found; see `Tuning`.
+    """
+    begun = time.perf_counter()
+    maps, read_outs = _candidates(method, grid, preset, parameters)
+    plans = [Plan(method, preset, {**parameters, **combination}) for combination in maps]
+    data, genes, where = checked_data(
+        sc,
+        st,
+        plans,
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,
+        st_scale=st_scale,
+        seed=seed,
+        n_jobs=n_jobs,
+        device=device,
+        progress=progress,
+    )
+    outer = gene_folds(genes, outer_folds, int(seed))
+    excluded: dict[Any, list[str]] = {**outer, _ALL: []}
+    if len(excluded) == len(outer):
+        raise InputError(expected(f"outer folds not called {_ALL!r}", "one", "Rename it."))
+    inner = [
+        Task((fold, index, part), plan, tuple(held_out), tuple(left_out), read_outs, int(seed), where)
+        for fold, left_out in excluded.items()
+        for part, held_out in gene_folds(
+            [gene for gene in genes if gene not in set(left_out)], folds, int(seed)
+        ).items()
+        for index, plan in enumerate(plans)
+    ]
+    with reporting("Tuning", progress) as report:
+        total = len(inner) + 2 * len(outer)
+        scores = _run(data, inner, int(n_jobs), lambda done: report(done, total, "inner folds"))
+        tried, best = _tried(maps, read_outs, scores, list(excluded))
+        last = [
+            Task((fold, name), plans[index], tuple(outer[fold]), (), (read_out,), int(seed), where)
+            for fold in outer
+            for name, (index, read_out) in (("tuned", best[fold]), ("defaults", (0, "mean")))
+        ]
+        final = _run(data, last, int(n_jobs), lambda done: report(len(inner) + done, total, "outer folds"))
+    table = pd.concat(
+        [
+            tidy(final[task.key][task.read_outs[0]], *task.key)
+            for task in sorted(last, key=lambda task: task.key[1], reverse=True)  # tuned first
+        ],
+        ignore_index=True,
+    )
+    index, read_out = best[_ALL]
+    settings = {**({} if preset is None else {"preset": preset}), **parameters, **maps[index]}
+    return Tuning(method, settings, read_out, tried, table, time.perf_counter() - begun)
+
+
+def _run(data: Data, tasks: list[Task], n_jobs: int, report: Any) -> dict[tuple[Any, ...], Scores]:
+    found = {}
+    with closing(run(data, tasks, n_jobs)) as results:
+        report(0)
+        for task, scores in results:
+            found[task.key] = scores
+            report(len(found))
+    return found
+
+
+def _tried(
+    maps: list[dict[str, Any]],
+    read_outs: tuple[ReadOut, ...],
+    scores: dict[tuple[Any, ...], Scores],
+    outer: list[Any],
+) -> tuple[pd.DataFrame, dict[Any, tuple[int, ReadOut]]]:
+    """Return what was tried, and for every outer fold the best map (by its number) and its read-out."""
+    rows: list[dict[str, Any]] = []
+    best: dict[Any, tuple[int, ReadOut]] = {}
+    for fold in outer:
+        medians: dict[tuple[int, ReadOut], float] = {}
+        mine: list[dict[str, Any]] = []
+        for index, combination in enumerate(maps):
+            for read_out in read_outs:
+                parts = [found[read_out] for key, found in scores.items() if key[:2] == (fold, index)]
+                median = float(pd.concat(parts)["pcc"].median())
+                seconds = float(sum(part["seconds"].iloc[0] for part in parts))
+                medians[index, read_out] = median
+                mine.append(
+                    {"outer": fold, **combination, "read_out": read_out, "pcc": median, "seconds": seconds}
+                )
+        best[fold] = max(medians, key=medians.__getitem__)  # the first of equals
+        for row, key in zip(mine, medians, strict=True):
+            row["chosen"] = key == best[fold]
+        rows += mine
+    return pd.DataFrame(rows), best
