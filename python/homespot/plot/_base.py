@@ -116,8 +116,8 @@ def spacing(xy: F64) -> float:
         return 1.0
     k = min(6, len(places) - 1)
     sample = places[:: max(1, len(places) // 5000)]
-    distances = cKDTree(places).query(sample, k + 1)[0]
-    low, nearest = np.asarray(np.quantile(distances[:, 1], (0.1, 0.5)))
+    distances = np.asarray(cKDTree(places).query(sample, k + 1)[0])
+    low, nearest = (float(np.quantile(distances[:, 1], share)) for share in (0.1, 0.5))
     return float(nearest if k < 6 or low > 0.8 * nearest else 0.7 * np.median(distances[:, 6]))
 
 
@@ -204,12 +204,13 @@ def frame(
     for side in ax.spines.values():
         side.set_visible(False)
     if unit is not None:
-        _scale_bar(ax, span, unit, framed=picture is not None)
+        _scale_bar(ax, float(high[0] - low[0]), span, unit, framed=picture is not None)
 
 
-def _scale_bar(ax: Axes, span: float, unit: str, *, framed: bool) -> None:
-    magnitude = 10.0 ** np.floor(np.log10(span / 4))
-    length = max(step * magnitude for step in (1, 2, 5) if step * magnitude <= span / 4)
+def _scale_bar(ax: Axes, width: float, span: float, unit: str, *, framed: bool) -> None:
+    """Draw a bar of a round length, up to a quarter of the width."""
+    magnitude = 10.0 ** np.floor(np.log10(width / 4))
+    length = max(step * magnitude for step in (1, 2, 5) if step * magnitude <= width / 4)
     bar = AnchoredSizeBar(
         ax.transData,
         length,

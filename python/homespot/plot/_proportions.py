@@ -121,7 +121,7 @@ def _draw_pies(ax: Axes, xy: F64, shares: F64, colours: list[str], radius: float
         corners = np.concatenate([np.zeros((len(arc), 1, 2)), arc], axis=1) * radius + xy[shown][:, None]
         ax.add_collection(
             PolyCollection(
-                list(corners),
+                corners,  # type: ignore[arg-type]  # an array: four times as fast as a list
                 facecolors=colour,
                 edgecolors="face",
                 linewidths=0.1,
