@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,6 +57,29 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
     }
+
+
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], int]]:
+    """Yield what tells the most bytes of main memory taken since, beyond those held at the start (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is held now
+
+    def held(name: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+    before = held("VmRSS")
+    yield lambda: held("VmHWM") - before
+
+
+def in_child(script: str, *arguments: object) -> dict[str, float] | None:
+    """Run ``script --child ...`` in a process of its own, and return the figures that it prints as JSON.
+
+    None if it did not end, as for want of memory.
+    """
+    command = [sys.executable, "-W", "ignore", script, "--child", *map(str, arguments)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return json.loads(answer.stdout) if answer.returncode == 0 else None
 
 
 def write_csv(name: str, rows: Sequence[Row]) -> Path:

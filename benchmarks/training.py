@@ -13,16 +13,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
-import psutil
 import torch
-from _common import print_table, write_csv
+from _common import in_child, peak_memory, print_table, write_csv
 from _dense_come import DenseCome
 
 import homespot as hs
@@ -62,8 +59,7 @@ def _epoch(name: str, m: int, n: int, device: str) -> Callable[[], None]:
 
 def child(name: str, m: int, n: int, device: str) -> None:
     """Measure one implementation, and print the figures as JSON."""
-    before = psutil.Process().memory_info().rss
-    with torch_threads():
+    with peak_memory() as peak, torch_threads():
         epoch = _epoch(name, m, n, device)
         seconds = []
         for _ in range(EPOCHS + 1):
@@ -72,18 +68,8 @@ def child(name: str, m: int, n: int, device: str) -> None:
             if device != "cpu":
                 torch.cuda.synchronize()
             seconds.append(time.perf_counter() - start)
-    if device == "cpu":
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-    else:
-        peak = torch.cuda.max_memory_allocated()
-    print(json.dumps({"seconds": float(np.median(seconds[1:])), "gib": peak / 2**30}))
-
-
-def measure(name: str, m: int, n: int, device: str) -> dict[str, float] | None:
-    """Measure in a process of its own; None if it did not end, as for want of memory."""
-    command = [sys.executable, "-W", "ignore", __file__, "--child", name, str(m), str(n), device]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return json.loads(answer.stdout) if answer.returncode == 0 else None
+        taken = peak() if device == "cpu" else torch.cuda.max_memory_allocated()
+    print(json.dumps({"seconds": float(np.median(seconds[1:])), "gib": taken / 2**30}))
 
 
 def epochs() -> list[dict[str, object]]:
@@ -97,7 +83,7 @@ def epochs() -> list[dict[str, object]]:
             names = IMPLEMENTATIONS if m <= 5000 else IMPLEMENTATIONS[:2]
             for _ in range(ROUNDS if m <= 5000 else 1):
                 for name in names:
-                    best, now = found.get(name), measure(name, m, n, device)
+                    best, now = found.get(name), in_child(__file__, name, m, n, device)
                     found[name] = now if best is None or (now and now["seconds"] < best["seconds"]) else best
             for name, figures in found.items():
                 ours = found["ours"]

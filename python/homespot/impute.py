@@ -82,8 +82,10 @@ def gene_blocks(
                 stacklevel=2,
             )
         scale = np.divide(1, mass, out=np.full_like(mass, np.nan), where=~nothing)
-    # By columns, so that a block of genes is a slice.
-    x = sparse.vstack([sparse.csr_matrix(block) for _, block in table.log_blocks(genes)]).tocsc()
+    every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
+    parts = [sparse.csr_matrix(block) for _, block in table.log_blocks(None if every else genes)]
+    x = sparse.vstack(parts).tocsc()  # by columns, so that a block of genes is a slice
+    del parts
     same_cells = len(cells) == x.shape[0] and (cells == np.arange(len(cells))).all()
 
     def block(start: int) -> Block:
@@ -163,7 +165,7 @@ def write_imputed(
                 "X",
                 shape=empty.shape,
                 dtype=np.float32,
-                chunks=(min(empty.n_obs, 1024), min(empty.n_vars, block_size)),
+                chunks=(-(-empty.n_obs // -(-empty.n_obs // 1024)), min(empty.n_vars, block_size)),
             )
             x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
             for columns, block in blocks:

@@ -13,9 +13,17 @@ import anndata as ad
 import numpy as np
 import pytest
 
-from homespot import cli, load, map_cells, place_cells, simulate_spots
+from homespot import (
+    cli,
+    deconvolve_spots,
+    impute_genes,
+    load,
+    map_cells,
+    place_cells,
+    simulate_spots,
+)
 
-COMMANDS = ("map", "place", "simulate", "methods", "demo")
+COMMANDS = ("map", "place", "impute", "deconvolve", "simulate", "methods", "demo")
 
 
 @pytest.fixture
@@ -61,6 +69,25 @@ def test_map_then_place_are_those_of_the_library(run, folder) -> None:
     placed = place_cells(expected, sc, position="k_best", k=3)
     np.testing.assert_array_equal(ad.read_h5ad(folder / "out.h5ad").obsm["spatial"], placed.obsm["spatial"])
     assert files(folder) == ["map.h5ad", "out.h5ad", "sc.h5ad", "st.h5ad"]
+
+
+def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
+    assert run("map", "sc.h5ad", "st.h5ad")[0] == 0
+    mapping, sc = load(folder / "map.h5ad"), ad.read_h5ad(folder / "sc.h5ad")
+    genes = ["--gene", sc.var_names[3], "--gene", sc.var_names[0]]
+    code, out, err = run("impute", "map.h5ad", "sc.h5ad", *genes, "--read-out", "sum")
+    assert (code, err) == (0, "")
+    assert out == "Imputed 2 gene(s) at 25 spots.\nWrote imputed.h5ad\n"
+    expected = impute_genes(mapping, sc, list(sc.var_names[[3, 0]]), read_out="sum")
+    found = ad.read_h5ad(folder / "imputed.h5ad")
+    np.testing.assert_array_equal(found.X, expected.X)
+    assert found.var_names.tolist() == expected.var_names.tolist()
+    code, out, err = run("deconvolve", "map.h5ad", "type", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"output": "types.h5ad", "spots": 25, "types": ["a", "b"]}
+    types = ad.read_h5ad(folder / "types.h5ad")
+    np.testing.assert_array_equal(types.X, deconvolve_spots(mapping, "type").X)
+    assert files(folder) == ["imputed.h5ad", "map.h5ad", "sc.h5ad", "st.h5ad", "types.h5ad"]
 
 
 def test_map_says_what_it_found(run) -> None:
@@ -116,7 +143,7 @@ def test_come_as_json(run) -> None:
 
 @pytest.mark.filterwarnings("ignore::homespot.errors.ConvergenceWarning")
 def test_an_interrupted_training_is_written_and_says_so(run, folder, monkeypatch) -> None:
-    whole = cli.map_cells
+    whole = map_cells
 
     def interrupted(*arguments: object, **options: object) -> ad.AnnData:
         def progress(done: int, total: int, _: str) -> None:
@@ -125,7 +152,7 @@ def test_an_interrupted_training_is_written_and_says_so(run, folder, monkeypatch
 
         return whole(*arguments, **options | {"progress": progress})
 
-    monkeypatch.setattr(cli, "map_cells", interrupted)
+    monkeypatch.setattr("homespot.cli._map.map_cells", interrupted)
     code, out, _ = run("map", "sc.h5ad", "st.h5ad", *COME, "--set", "epochs=7")
     assert code == 0
     assert out.splitlines()[2].startswith("Interrupted: trained for 2 epochs as imaging data")
@@ -264,7 +291,7 @@ def test_interruption_is_status_130(run, monkeypatch, folder) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "map_cells", interrupt)
+    monkeypatch.setattr("homespot.cli._map.map_cells", interrupt)
     assert run("map", "sc.h5ad", "st.h5ad")[0] == 130
     assert files(folder) == ["sc.h5ad", "st.h5ad"]
 

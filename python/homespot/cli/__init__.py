@@ -1,0 +1,68 @@
+"""The command line: homespot map | place | impute | deconvolve | evaluate | simulate | report | demo."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import DataWarning, HomespotError
+from ._demo import demo
+from ._map import map_, methods_, simulate
+from ._verbs import deconvolve, impute, place
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="homespot",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="""Put dissociated single cells back into tissue.
+
+    **homespot demo** shows the whole way on data of its own. On your data, as .h5ad files (cells x genes, and
+    spots x genes with coordinates in obsm["spatial"]):
+
+    homespot map cells.h5ad spots.h5ad -o map.h5ad
+
+    homespot place map.h5ad cells.h5ad -o placed.h5ad
+    """,
+)
+
+app.command("map")(map_)
+app.command("place")(place)
+app.command("impute")(impute)
+app.command("deconvolve")(deconvolve)
+app.command("simulate")(simulate)
+app.command("methods")(methods_)
+app.command("demo")(demo)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"homespot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; 0: done, 1: homespot refused, 2: wrong usage, 130: interrupted."""
+    warnings.showwarning = lambda message, category, *_, **__: typer.echo(
+        f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {message}", err=True
+    )
+    try:
+        app()
+    except (HomespotError, OSError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)

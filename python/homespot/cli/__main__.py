@@ -1,0 +1,5 @@
+"""python -m homespot.cli."""
+
+from . import main
+
+main()

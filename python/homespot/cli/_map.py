@@ -1,0 +1,165 @@
+"""homespot map | methods | simulate: what comes before a map, and the map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .. import map_cells, methods, save, simulate_spots
+from ..checks import one_of
+from ..keys import HOMESPOT
+from ..mapping import check_target, read_whole, write_whole
+from ._shared import PROGRESS, Json, Out, Setting, check_folder, parameters, say
+
+
+def _ended(summary: dict[str, Any]) -> str:
+    """Say in a sentence how the solver or the training ended."""
+    if "converged" in summary:
+        how = "Converged" if summary["converged"] else "Did not converge"
+        return (
+            f"{how} after {summary['iterations']} iterations; marginal errors "
+            f"{summary['error_cells']:.1e} (cells), {summary['error_spots']:.1e} (spots)."
+        )
+    how = "Trained" if summary["finished"] else "Interrupted: trained"
+    return (
+        f"{how} for {summary['epochs']} epochs as {summary['technology']} data "
+        f"({summary['technology_evidence']}); row entropy of the map {summary['entropy']:.2f} of log N; "
+        f"the term of types is {'on' if summary['type_contrast'] else 'off'}."
+    )
+
+
+def map_(
+    sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
+    st: Annotated[Path, typer.Argument(help="Spatial data, .h5ad, spots x genes.")],
+    output: Out = Path("map.h5ad"),
+    method: Annotated[str, typer.Option(help="Mapping method; `homespot methods` lists them.")] = "ssa",
+    preset: Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")] = None,
+    setting: Setting = None,
+    sc_layer: Annotated[
+        str | None, typer.Option(help="Layer of the single-cell data; X if left out.")
+    ] = None,
+    st_layer: Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")] = None,
+    sc_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    st_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    k_best: Annotated[int | None, typer.Option(help="Keep the k largest entries of a row.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
+    progress: Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Learn the map from cells to spots and write it as .h5ad (cells x spots).
+
+    Counts or log values are recognised; genes are matched by name.
+    """
+    check_target(output)
+    one_of("progress", progress, tuple(PROGRESS))
+    chosen = parameters(setting or [])
+    methods.get(method).settings(preset, chosen)
+    mapping = map_cells(
+        read_whole(sc),
+        read_whole(st),
+        method,
+        preset=preset,
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,  # type: ignore[arg-type]
+        st_scale=st_scale,  # type: ignore[arg-type]
+        k_best=k_best,
+        dtype=dtype,  # type: ignore[arg-type]
+        seed=seed,
+        device=device,
+        progress=PROGRESS[progress] if progress != "auto" or not as_json else False,
+        **chosen,
+    )
+    save(mapping, output)
+    record = mapping.uns[HOMESPOT]
+    ending = record["solver"]
+    summary = {
+        "output": str(output),
+        "cells": mapping.n_obs,
+        "spots": mapping.n_vars,
+        "genes": len(record["genes"]),
+        "method": method,
+        "device": record["device"],
+        "sc_scale": record["sc_scale"],
+        "st_scale": record["st_scale"],
+        # The curves are in the file.
+        **{k: v for k, v in ending.items() if isinstance(v, bool | int | float | str | np.generic)},
+    }
+    summary = {k: v.item() if isinstance(v, np.generic) else v for k, v in summary.items()}
+    say(
+        as_json,
+        summary,
+        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots over {summary['genes']} genes "
+        f"by {method} on {record['device']}.\n"
+        f"Single-cell data: {record['sc_scale']} ({record['sc_scale_evidence']}); "
+        f"spatial data: {record['st_scale']} ({record['st_scale_evidence']}).\n"
+        f"{_ended(summary)}\n"
+        f"Wrote {output}",
+    )
+
+
+def simulate(
+    cells: Annotated[Path, typer.Argument(help="Cells with coordinates in obsm['spatial'], .h5ad.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for sc.h5ad and st.h5ad.")] = Path(
+        "simulated"
+    ),
+    cells_per_spot: Annotated[float, typer.Option(help="Cells an occupied square holds on average.")] = 25.0,
+    n_parts: Annotated[int, typer.Option(help="Into how many parts the cells are divided.")] = 10,
+    part: Annotated[int, typer.Option(help="Which part is mapped, from 0.")] = 0,
+    leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
+    layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""
+    check_folder(output)
+    sc, st = simulate_spots(
+        read_whole(cells),
+        cells_per_spot=cells_per_spot,
+        n_parts=n_parts,
+        part=part,
+        leave_out=leave_out,
+        layer=layer,
+        seed=seed,
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole(sc, output / "sc.h5ad")
+    write_whole(st, output / "st.h5ad")
+    say(
+        as_json,
+        {
+            "output": str(output),
+            "cells": sc.n_obs,
+            "spots": st.n_obs,
+            "pitch": float(st.uns[HOMESPOT]["pitch"]),
+        },
+        f"Made {sc.n_obs} cells to be mapped and {st.n_obs} spots, {st.uns[HOMESPOT]['pitch']:.4g} apart.\n"
+        f"Wrote {output}/sc.h5ad and {output}/st.h5ad",
+    )
+
+
+def methods_(as_json: Json = False) -> None:
+    """List the mapping methods, their parameters with defaults, and their presets."""
+    listed = [methods.get(name) for name in methods.names()]
+    say(
+        as_json,
+        {
+            m.name: {
+                "summary": m.summary,
+                "parameters": m.parameters,
+                "presets": {k: dict(v) for k, v in m.presets.items()},
+            }
+            for m in listed
+        },
+        "\n\n".join(
+            f"{m.name}: {m.summary}\n"
+            + "\n".join(f"  {name} = {value!r}" for name, value in m.parameters.items())
+            + "".join(f"\n  preset {name}: {dict(values)}" for name, values in m.presets.items())
+            for m in listed
+        ),
+    )

@@ -1,0 +1,65 @@
+"""What the commands share: their options, and how they say what they did."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from ..errors import InputError, expected
+from ..progress import Progress
+
+__all__ = ["PROGRESS", "Json", "Out", "Setting", "check_folder", "parameters", "read_table", "say"]
+
+PROGRESS: dict[str, Progress] = {"auto": None, "bar": True, "none": False, "log": "log"}
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it appears whole or not at all.")]
+
+
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02"),
+]
+
+
+def say(as_json: bool, values: dict[str, Any], text: str) -> None:
+    """Print what a command did, for people or for machines."""
+    typer.echo(json.dumps(values) if as_json else text)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a path that is no folder and cannot become one."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(expected("a folder that can be written to", repr(str(path)), "Use another."))
+
+
+def parameters(settings: list[str]) -> dict[str, Any]:
+    """Read name=value."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(expected("--set name=value", repr(setting), "Put an = between them."))
+        try:
+            found[name.replace("-", "_")] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a .csv file, or say what is wrong with it."""
+    try:
+        # A gene may be called nan.
+        return pd.read_csv(path, keep_default_na=False, na_values={})
+    except (OSError, ValueError) as error:
+        raise InputError(
+            expected("a table as .csv", f"{str(path)!r}, which cannot be read ({error})", "Check the path.")
+        ) from error

@@ -1,0 +1,91 @@
+"""homespot place | impute | deconvolve: what follows from a map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import deconvolve_spots, impute_genes, load, place_cells
+from ..keys import SPREAD, TYPE
+from ..mapping import check_target, read_whole, write_whole
+from ._shared import Json, Out, read_table, say
+
+
+def place(
+    mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
+    sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
+    output: Out = Path("placed.h5ad"),
+    position: Annotated[str, typer.Option(help="median, mean, k_best or argmax.")] = "median",
+    k: Annotated[int, typer.Option(help="How many spots median and k_best take.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Give the mapped cells coordinates: obsm["spatial"], and home spot, probability and spread in obs."""
+    check_target(output)
+    placed = place_cells(load(mapping), read_whole(sc), position=position, k=k)  # type: ignore[arg-type]
+    write_whole(placed, output)
+    spread = float(placed.obs[SPREAD].median())
+    say(
+        as_json,
+        {"output": str(output), "cells": placed.n_obs, "median_spread": spread},
+        f"Placed {placed.n_obs} cells; median spread {spread:.4g} in the unit of the coordinates.\n"
+        f"Wrote {output}",
+    )
+
+
+def impute(
+    mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
+    sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
+    output: Out = Path("imputed.h5ad"),
+    gene: Annotated[list[str] | None, typer.Option(help="A gene; all of them if left out.")] = None,
+    read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
+    layer: Annotated[str | None, typer.Option(help="Layer of the single-cell data; X if left out.")] = None,
+    scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    scores: Annotated[
+        Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv: how far to trust a gene.")
+    ] = None,
+    block_size: Annotated[int, typer.Option(help="How many genes are computed at once.")] = 256,
+    as_json: Json = False,
+) -> None:
+    """Bring genes of the single cells to the spots, a block at a time: spots x genes, on the log scale."""
+    found = impute_genes(
+        load(mapping),
+        read_whole(sc),
+        gene,
+        read_out=read_out,  # type: ignore[arg-type]
+        layer=layer,
+        scale=scale,  # type: ignore[arg-type]
+        scores=None if scores is None else read_table(scores),
+        output=output,
+        block_size=block_size,
+    )
+    say(
+        as_json,
+        {"output": str(output), "spots": found.n_obs, "genes": found.n_vars},
+        f"Imputed {found.n_vars} gene(s) at {found.n_obs} spots.\nWrote {output}",
+    )
+    found.file.close()
+
+
+def deconvolve(
+    mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
+    labels: Annotated[str, typer.Argument(help="Column of the mapping's cells with their type.")],
+    output: Out = Path("types.h5ad"),
+    density: Annotated[
+        str | None, typer.Option(help="Column of the mapping's spots with how many cells each holds.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the cell types in every spot: spots x types, proportions and expected numbers of cells."""
+    check_target(output)
+    found = deconvolve_spots(load(mapping), labels, density=density)
+    write_whole(found, output)
+    most = found.obs[TYPE].value_counts()
+    say(
+        as_json,
+        {"output": str(output), "spots": found.n_obs, "types": list(found.var_names)},
+        f"Found {found.n_vars} types in {found.n_obs} spots; most abundant in: "
+        + ", ".join(f"{name} {count}" for name, count in most.items())
+        + f".\nWrote {output}",
+    )
