@@ -8,25 +8,35 @@ from . import datasets, methods
 from ._version import __version__
 from .add import add_mapping
 from .annotate import annotate_cells
+from .assign import assign_cells
 from .colocate import cell_distances, colocate_types, type_distances
 from .deconvolve import deconvolve_spots
 from .demo import make_demo
 from .evaluate import metrics
+from .evaluate.calibrate import calibration
+from .evaluate.cross_validate import cross_validate
 from .evaluate.simulate import simulate_spots
+from .evaluate.tune import tune
 from .impute import impute_genes
 from .map import map_cells
 from .mapping import combine_cells, combine_sections, load, renormalise, save, subset
+from .modes import cell_modes
 from .place import cell_positions, place_cells
+from .report import report
 
 __all__ = [
     "__version__",
     "add_mapping",
     "annotate_cells",
+    "assign_cells",
+    "calibration",
     "cell_distances",
+    "cell_modes",
     "cell_positions",
     "colocate_types",
     "combine_cells",
     "combine_sections",
+    "cross_validate",
     "datasets",
     "deconvolve_spots",
     "impute_genes",
@@ -37,8 +47,10 @@ __all__ = [
     "metrics",
     "place_cells",
     "renormalise",
+    "report",
     "save",
     "simulate_spots",
     "subset",
+    "tune",
     "type_distances",
 ]

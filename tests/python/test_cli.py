@@ -11,10 +11,12 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 from homespot import (
     cli,
+    cross_validate,
     deconvolve_spots,
     impute_genes,
     load,
@@ -23,7 +25,7 @@ from homespot import (
     simulate_spots,
 )
 
-COMMANDS = ("map", "place", "impute", "deconvolve", "simulate", "methods", "demo")
+COMMANDS = ("map", "place", "impute", "deconvolve", "evaluate", "report", "simulate", "methods", "demo")
 
 
 @pytest.fixture
@@ -88,6 +90,37 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
     types = ad.read_h5ad(folder / "types.h5ad")
     np.testing.assert_array_equal(types.X, deconvolve_spots(mapping, "type").X)
     assert files(folder) == ["imputed.h5ad", "map.h5ad", "sc.h5ad", "st.h5ad", "types.h5ad"]
+
+
+def test_evaluate_is_that_of_the_library_and_goes_on(run, folder) -> None:
+    options = ["--method", "ssa", "--method", "correlation", "--folds", 3, "--seed", 4]
+    code, out, err = run("evaluate", "sc.h5ad", "st.h5ad", *options)
+    assert (code, err) == (0, "")
+    sc, st = ad.read_h5ad(folder / "sc.h5ad"), ad.read_h5ad(folder / "st.h5ad")
+    methods = {"ssa": "ssa", "correlation": "correlation"}
+    expected = cross_validate(sc, st, methods, folds=3, seed=4).drop(columns="seconds")
+    found = pd.read_csv(folder / "scores.csv")
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), expected, check_dtype=False)
+    lines = out.splitlines()
+    assert lines[0].startswith("Scores over 31 genes, each predicted from the others")
+    assert [line.split()[0] for line in lines[1:]] == ["median", "ssa", "correlation", "Wrote"]
+    assert f"{expected[expected['method'] == 'ssa']['pcc'].mean():.3f}" in lines[2]
+    written = (folder / "scores.csv").read_text()
+    assert json.loads(run("evaluate", "sc.h5ad", "st.h5ad", *options, "--json")[1])["genes"] == 31
+    assert (folder / "scores.csv").read_text() == written  # the seconds, too: nothing was done again
+    code, _, err = run("evaluate", "sc.h5ad", "st.h5ad", "--folds", "few")
+    assert code == 1
+    assert "folds" in err
+
+
+def test_report_is_a_page(run, folder) -> None:
+    assert run("map", "sc.h5ad", "st.h5ad")[0] == 0
+    code, out, err = run(
+        *("report", "map.h5ad", "--sc", "sc.h5ad", "--st", "st.h5ad", "--labels", "type", "--title", "A & B")
+    )
+    assert (code, out, err) == (0, "Wrote report.html\n", "")
+    page = (folder / "report.html").read_text()
+    assert "<h1>A &amp; B</h1>" in page
 
 
 def test_map_says_what_it_found(run) -> None:
@@ -331,7 +364,7 @@ def test_demo_makes_everything_it_says(run, folder) -> None:
     assert (code, err) == (0, "")
     answer = json.loads(out)
     made = {"cells.h5ad", "spots.h5ad", "map.h5ad", "placed.h5ad"} | (
-        {"demo.png"} if answer["figure"] else set()
+        {"demo.png", "report.html"} if answer["figure"] else set()
     )
     assert set(files(folder / "demo")) == made
     assert load(folder / "demo" / "map.h5ad").n_obs == ad.read_h5ad(folder / "demo" / "placed.h5ad").n_obs

@@ -11,6 +11,7 @@ import typer
 from .._version import __version__
 from ..errors import DataWarning, HomespotError
 from ._demo import demo
+from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate
 from ._verbs import deconvolve, impute, place
 
@@ -36,6 +37,8 @@ app.command("map")(map_)
 app.command("place")(place)
 app.command("impute")(impute)
 app.command("deconvolve")(deconvolve)
+app.command("evaluate")(evaluate)
+app.command("report")(report_)
 app.command("simulate")(simulate)
 app.command("methods")(methods_)
 app.command("demo")(demo)

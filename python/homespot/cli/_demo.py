@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import typer
 
-from .. import add_mapping, make_demo, map_cells, metrics, place_cells, save
+from .. import add_mapping, make_demo, map_cells, metrics, place_cells, report, save
 from ..keys import POSITIONS, SPATIAL
 from ..mapping import write_whole
 from ..place import cell_positions
@@ -24,7 +24,7 @@ def demo(
 ) -> None:
     """Map the package's own data, whose truth is known.
 
-    Writes cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad and demo.png.
+    Writes cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad, demo.png and report.html.
     """
     check_folder(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -46,6 +46,8 @@ def demo(
     save(mapping, output / "map.h5ad")
     write_whole(placed, output / "placed.h5ad")
     figure = _demo_figure(sc, st, placed, output / "demo.png")
+    if figure:
+        report(mapping, output / "report.html", sc=sc, st=st, labels="cell_type", unit="µm", title="The demo")
     say(
         as_json,
         {"output": str(output), "figure": figure, "mean_error_um": error},
@@ -54,9 +56,9 @@ def demo(
         + "\n".join(f"  {name:<24} {value:6.0f} um" for name, value in error.items())
         + f"\nWrote {output}/map.h5ad, placed.h5ad"
         + (
-            " and demo.png"
+            ", demo.png and report.html: open it in a browser"
             if figure
-            else "; no figure, as matplotlib is not installed (pip install 'homespot[plot]')"
+            else "; no figure and no report, as matplotlib is not installed (pip install 'homespot[plot]')"
         ),
     )
 

@@ -1,0 +1,103 @@
+"""homespot evaluate | report: how far a map can be trusted, and a page that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import cross_validate, load, metrics, report
+from ..checks import one_of
+from ..mapping import read_whole
+from ._shared import PROGRESS, Json, Setting, parameters, read_table, say
+
+__all__ = ["evaluate", "report_"]
+
+
+def evaluate(
+    sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
+    st: Annotated[Path, typer.Argument(help="Spatial data, .h5ad, spots x genes.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write, .csv; a run that was cut short goes on.")
+    ] = Path("scores.csv"),
+    method: Annotated[
+        list[str] | None, typer.Option(help="A mapping method; give several to compare. ssa if left out.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")] = None,
+    setting: Setting = None,
+    folds: Annotated[str, typer.Option(help="How many folds of genes, or loo for leave-one-out.")] = "10",
+    read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
+    n_jobs: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
+    sc_layer: Annotated[
+        str | None, typer.Option(help="Layer of the single-cell data; X if left out.")
+    ] = None,
+    st_layer: Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")] = None,
+    sc_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    st_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
+    progress: Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score methods by genes held out: map with the others, predict these, compare with the measured ones."""
+    one_of("progress", progress, tuple(PROGRESS))
+    named = method or ["ssa"]
+    table = cross_validate(
+        read_whole(sc),
+        read_whole(st),
+        named[0] if len(named) == 1 else {name: name for name in named},
+        folds=int(folds) if folds.isdigit() else folds,  # type: ignore[arg-type]
+        read_out=read_out,  # type: ignore[arg-type]
+        n_jobs=n_jobs,
+        output=output,
+        seed=seed,
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,  # type: ignore[arg-type]
+        st_scale=st_scale,  # type: ignore[arg-type]
+        preset=preset,
+        device=device,
+        progress=PROGRESS[progress] if progress != "auto" or not as_json else False,
+        **parameters(setting or []),
+    )
+    scores = ["pcc", "ssim", "rmse", "jsd"]
+    means = table.groupby("method", sort=False)[scores].mean()
+    means.insert(0, "median pcc", table.groupby("method", sort=False)["pcc"].median())
+    if len(named) > 1:
+        means["accuracy"] = metrics.accuracy_score(table)["accuracy"].reindex(means.index)
+    say(
+        as_json,
+        {"output": str(output), "genes": int(table["gene"].nunique()), "methods": means.T.to_dict()},
+        f"Scores over {table['gene'].nunique()} genes, each predicted from the others (means, and the median "
+        f"correlation):\n{means.round(3).to_string(index_names=False)}\nWrote {output}",
+    )
+
+
+def report_(
+    mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Page to write, .html; it appears whole or not at all.")
+    ] = Path("report.html"),
+    sc: Annotated[Path | None, typer.Option(help="The single-cell data that was mapped, .h5ad.")] = None,
+    st: Annotated[Path | None, typer.Option(help="The spatial data, .h5ad.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Column of the mapping's cells with their type.")] = None,
+    gene: Annotated[list[str] | None, typer.Option(help="A gene to colour by; left out: some tens.")] = None,
+    scores: Annotated[Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of the coordinates, for the scale bar.")] = None,
+    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page about a map: what was mapped, how it ended, pictures, and a tissue to explore."""
+    path = report(
+        load(mapping),
+        output,
+        sc=None if sc is None else read_whole(sc),
+        st=None if st is None else read_whole(st),
+        labels=labels,
+        genes=gene,
+        scores=None if scores is None else read_table(scores),
+        unit=unit,
+        title=title,
+    )
+    say(as_json, {"output": str(path)}, f"Wrote {path}")
