@@ -32,7 +32,8 @@
 annotateCells <- function(map, labels) {
   .requireMapping(map)
   value <- .call(
-    "annotate_cells", .mappingToPython(map), .valuesToPython(labels, "labels")
+    "annotate_cells", .mappingToPython(map),
+    .labelsToPython(labels, map, "spot")
   )
   cells <- rowData(map)
   added <- .columnsFromPython(value$get("columns"))

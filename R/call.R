@@ -66,6 +66,7 @@
   "\\btype_distances\\(\\)" = "typeDistances()",
   "\\bcross_validate\\(\\)" = "crossValidateGenes()",
   "\\ba Series with their names\\b" = "a vector with their names",
+  "\\ba DataFrame\\b" = "a table",
   "\\bload\\(\\)" = "loadMapping()",
   "\\bsubset\\(\\)" = "map[cells, spots]",
   "\\bcombine_cells\\(\\)" = "rbind()",

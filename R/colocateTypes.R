@@ -39,19 +39,19 @@
 #'
 #' @export
 colocateTypes <- function(map, labels) {
-  .square("colocate_types", map, .valuesToPython(labels, "labels"))
+  .square("colocate_types", map, .labelsToPython(labels, map, "cell"))
 }
 
 #' @rdname colocateTypes
 #' @export
 typeDistances <- function(map, labels) {
-  .square("type_distances", map, .valuesToPython(labels, "labels"))
+  .square("type_distances", map, .labelsToPython(labels, map, "cell"))
 }
 
 #' @rdname colocateTypes
 #' @export
 cellDistances <- function(map, cells = NULL) {
-  .square("cell_distances", map, if (!is.null(cells)) as.list(cells))
+  .square("cell_distances", map, .namesToPython(cells, "cells"))
 }
 
 .square <- function(verb, map, what) {

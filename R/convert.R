@@ -103,15 +103,19 @@ setGeneric(
 )
 
 .what <- list(
-  sc = c(table = "single-cell data", column = "cell"),
-  st = c(table = "spatial data", column = "spot")
+  sc = c(
+    table = "single-cell data", column = "cell", assay = "sc.assay.type"
+  ),
+  st = c(table = "spatial data", column = "spot", assay = "st.assay.type"),
+  # Of a verb that has but one of them.
+  sce = c(table = "single-cell data", column = "cell", assay = "assay.type")
 )
 
 .bareSide <- function(x, assay.type, side) {
   what <- .what[[side]]
   if (!is.null(assay.type)) {
     .refuse(
-      sprintf("no `%s.assay.type` for a matrix", side),
+      sprintf("no `%s` for a matrix", what[["assay"]]),
       .describe(assay.type),
       "Leave it out, or give an object that has assays."
     )
@@ -204,8 +208,9 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
       sprintf("an assay %s in %s", .describe(assay.type), side),
       sprintf("the assays %s", .some(known, 10L)),
       sprintf(
-        "Name one of these as %s.assay.type, or leave it out to use %s.",
-        side, if ("counts" %in% known) "counts" else "the first"
+        "Name one of these as %s, or leave it out to use %s.",
+        .what[[side]][["assay"]],
+        if ("counts" %in% known) "counts" else "the first"
       )
     )
   }

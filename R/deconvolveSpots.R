@@ -46,9 +46,9 @@ deconvolveSpots <- function(map, labels, density = NULL, confident = NULL) {
   .requireMapping(map)
   value <- .call(
     "deconvolve_spots", .mappingToPython(map),
-    .valuesToPython(labels, "labels"),
-    density = .valuesToPython(density, "density"),
-    confident = .valuesToPython(confident, "confident")
+    .labelsToPython(labels, map, "cell"),
+    density = .valuesToPython(density, "cell densities", map, "spot"),
+    confident = .valuesToPython(confident, "flags of confidence", map, "cell")
   )
   .atSpots(map, list(
     proportion = .fromPython(value$get("x")),

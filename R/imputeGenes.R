@@ -35,7 +35,7 @@
 #'
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on
 #'   the log scale and the map's spots and coordinates.
-#'   With `output` the assay is an HDF5Matrix in that file.
+#'   With `output` the assay is a DelayedMatrix on that file.
 #'   Spots without any mass have `NaN` where `read.out` is `"mean"`, with a
 #'   warning that counts them.
 #'
@@ -75,13 +75,21 @@ setMethod(
       .requirePackage("HDF5Array", "assays on disk")
       output <- path.expand(.checkString(output, "output"))
     }
+    if (missing(sce)) {
+      .refuse(
+        "the single-cell data that was mapped", "none",
+        "Call imputeGenes(map, sce)."
+      )
+    }
     .distinctColumns(sce, "cells")
-    side <- .side(sce, assay.type, "sc")
+    side <- .side(sce, assay.type, "sce")
+    rows <- if (is(sce, "SummarizedExperiment")) rowData(sce)
     value <- .call(
-      "impute_genes", .mappingToPython(map), .cellsToPython(side),
-      if (!is.null(genes)) as.list(as.character(genes)),
+      "impute_genes", .mappingToPython(map),
+      .cellsToPython(side, if (!is.null(output)) rows),
+      .namesToPython(genes, "genes"),
       read_out = read.out, scale = scale,
-      scores = if (!is.null(scores)) .tableToPython(scores),
+      scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
       output = output, block_size = block.size
     )
     imputed <- if (is.null(output)) {
@@ -90,9 +98,11 @@ setMethod(
       HDF5Array::HDF5Array(normalizePath(output), "X")
     }
     names <- .toR(value$get("rows"))
-    rows <- if (is(sce, "SummarizedExperiment")) rowData(sce)[names, ] else NULL
+    if (!is.null(rows)) {
+      rows <- rows[match(names, side$genes), , drop = FALSE]
+    }
     .atSpots(
-      map, list(imputed = imputed), value, rows, list(read.out = read.out)
+      map, list(imputed = imputed), value, rows, list(read_out = read.out)
     )
   }
 )
@@ -110,14 +120,22 @@ setMethod(
 
 # --- what verbs after the map share ------------------------------------------
 
-# Expression as Python's verbs take it.
-.cellsToPython <- function(side) {
+# Expression as Python's verbs take it, with annotation of the genes for a file.
+.cellsToPython <- function(side, genes = NULL) {
   .core()
-  .call("single_cells", .toPython(side$values), side$names, side$genes)
+  .call(
+    "single_cells", .toPython(side$values), side$names, side$genes,
+    if (!is.null(genes)) .columnsToPython(genes, "genes", .warn)
+  )
 }
 
 # A table with its columns, as Python's verbs take it.
-.tableToPython <- function(x) {
+.tableToPython <- function(x, what) {
+  if (!is.data.frame(x) && !is(x, "DataFrame")) {
+    .refuse(
+      sprintf("%s as a table", what), .describe(x), "Pass a data.frame."
+    )
+  }
   .core()
   .call(
     "frame", .columnsToPython(as.list(x), "table", identity),
@@ -125,22 +143,65 @@ setMethod(
   )
 }
 
-# What belongs to the cells or the spots: the name of a column as it is, values
-# with their names if they have some, else in the map's order.
-.valuesToPython <- function(x, what) {
-  if (is.null(x) || (is.character(x) && length(x) == 1L && is.null(names(x)))) {
-    return(x)
+# Names as Python's verbs take a list of them; NULL stays.
+.namesToPython <- function(x, what) {
+  if (is.null(x)) {
+    return(NULL)
   }
-  names <- names(x)
-  column <- .columnToPython(unname(x))
-  if (is.null(column)) {
+  x <- as.character(x)
+  if (anyNA(x)) {
     .refuse(
-      sprintf("%s as a vector, a factor or the name of a column", what),
-      .describe(x), "Pass one value for each, with names or in the map's order."
+      sprintf("names of %s", what), sprintf("%d missing", sum(is.na(x))),
+      "Drop these."
     )
   }
+  as.list(x)
+}
+
+# What the cells or the spots have, one value each: a column of the map, values
+# with names, or values in the map's order.
+.valuesToPython <- function(x, what, map, side) {
+  if (is.null(x)) {
+    return(NULL)
+  }
+  data <- if (side == "cell") rowData(map) else colData(map)
+  where <- if (side == "cell") "rowData(map)" else "colData(map)"
+  if (is.character(x) && length(x) == 1L && is.null(names(x)) &&
+        !is.na(x)) {
+    name <- x
+    if (!name %in% names(data)) {
+      .refuse(
+        sprintf("a column '%s' with the %s in %s", name, what, where),
+        if (length(data)) .some(names(data), 10L) else "no columns",
+        sprintf("Name one that is there, or pass one value a %s.", side)
+      )
+    }
+    x <- unname(data[[name]])
+    column <- .columnToPython(x)
+    what <- sprintf("plain values in column '%s' of %s", name, where)
+    remedy <- "Make it a vector or a factor first."
+  } else {
+    column <- .columnToPython(unname(x))
+    what <- sprintf("%s as a vector, a factor or the name of a column", what)
+    remedy <- sprintf(
+      "Pass one value a %s, with names or in the map's order.", side
+    )
+  }
+  if (is.null(column)) {
+    .refuse(what, .describe(x), remedy)
+  }
   .core()
-  .call("values", column, if (!is.null(names)) as.list(names))
+  .call("values", column, .namesToPython(names(x), paste0(side, "s")))
+}
+
+.labelsToPython <- function(x, map, side) {
+  if (missing(x) || is.null(x)) {
+    .refuse(
+      sprintf("labels of the map's %ss", side), "none",
+      sprintf("Name a column, or pass one label a %s.", side)
+    )
+  }
+  .valuesToPython(x, "labels", map, side)
 }
 
 # A result whose columns are the map's spots.

@@ -274,9 +274,17 @@ def load(path: str) -> dict[str, Any]:
 # --- what follows from a map --------------------------------------------------------------------------
 
 
-def single_cells(matrix: Any, names: str | Sequence[str], genes: str | Sequence[str]) -> ad.AnnData:
-    """Build an AnnData of expression, cells x genes, dense or CSR."""
-    return ad.AnnData(matrix, obs=pd.DataFrame(index=strings(names)), var=pd.DataFrame(index=strings(genes)))
+def single_cells(
+    matrix: Any,
+    names: str | Sequence[str],
+    genes: str | Sequence[str],
+    annotation: dict[str, Any] | None = None,
+) -> ad.AnnData:
+    """Build an AnnData of expression, cells x genes, dense or CSR; `annotation` of the genes, if any."""
+    with warnings.catch_warnings():
+        # The verbs refuse such, and say which.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+        return ad.AnnData(matrix, obs=pd.DataFrame(index=strings(names)), var=frame(annotation or {}, genes))
 
 
 def values(column: dict[str, Any], names: str | Sequence[str] | None = None) -> Any:
@@ -303,8 +311,17 @@ def _square(found: pd.DataFrame) -> dict[str, Any]:
 
 def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> dict[str, Any]:
     """Impute; as `homespot.impute_genes`. The file named by ``output`` is written and closed."""
-    found = impute.impute_genes(of, sc, None if genes is None else list(strings(genes)), **named)
+    chosen = None if genes is None else list(strings(genes))
+    if named.get("output") is None:
+        n_genes = sc.n_vars if chosen is None else len(chosen)
+        memory.require(
+            of.n_vars * n_genes * (4 + _R_DOUBLES * 8),
+            f"{n_genes:,} genes at {of.n_vars:,} spots in Python and, as doubles, in R",
+            "Ask for fewer genes, or name an output file, which is written a block at a time.",
+        )
+    found = impute.impute_genes(of, sc, chosen, **named)
     result = _turned(found)
+    result["row_columns"] = frame_columns(found.var[[name for name in keys.SCORES if name in found.var]])
     if found.isbacked:
         found.file.close()
     return result

@@ -8,6 +8,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
 from .errors import DataWarning, InputError, expected, some
@@ -53,16 +54,19 @@ def _confident(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_] | N
         if not has_coordinates(mapping):
             return None
         confident = cell_positions(mapping)[CONFIDENT]
-    values = in_order(confident, mapping.obs, "flags of confidence", "cell").to_numpy()
-    if values.dtype.kind != "b":
+    values = in_order(confident, mapping.obs, "flags of confidence", "cell")
+    missing = values.isna().to_numpy()
+    if missing.any() or not pd.api.types.is_bool_dtype(values.dtype):
         raise InputError(
             expected(
                 "True or False for every cell as confident",
-                f"values like {some(values)}",
+                f"{missing.sum()} cell(s) without ({some(mapping.obs_names[missing])})"
+                if missing.any()
+                else f"values like {some(values)}",
                 f"Pass the column {CONFIDENT!r} of place_cells().",
             )
         )
-    return np.asarray(values, dtype=bool)
+    return values.to_numpy(dtype=bool)
 
 
 def _density(mapping: ad.AnnData, density: Any) -> F64:

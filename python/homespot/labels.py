@@ -92,8 +92,8 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
 def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
     """Return the labels of the rows of `frame`, in a form as `in_order` takes them.
 
-    Names stand in the order of a categorical's levels, else sorted. Levels that no row has are left out, with
-    a warning that names them.
+    Names stand in the order of a categorical's levels, else sorted. Whole numbers are named without a point,
+    however they are stored. Levels that no row has are left out, with a warning that names them.
 
     Raises
     ------
@@ -110,6 +110,8 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
                 f"Label them, or leave these {row}s out with subset().",
             )
         )
+    if column.dtype.kind == "f" and ((column == column.round()) & (column.abs() < 2**53)).all():
+        column = column.astype(np.int64)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(name) for name in column.cat.categories]
     else:

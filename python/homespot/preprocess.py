@@ -274,7 +274,10 @@ class Expression:
         """Yield blocks of rows on the log scale: counts become log(1 + 10,000 x / row total)."""
         for rows, block in self.blocks(columns):
             if self.scale == "counts":
-                factor = (TARGET_SUM / self.totals[rows]).astype(self.dtype)
+                # A row without any expression stays 0.
+                totals = self.totals[rows]
+                factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
+                factor = factor.astype(self.dtype)
                 if is_sparse(block):
                     block.data *= np.repeat(factor, np.diff(block.indptr))
                     np.log1p(block.data, out=block.data)

@@ -124,6 +124,12 @@ def test_what_does_not_fit_is_refused() -> None:
             lambda: hs.deconvolve_spots(mapping, "type", confident=[0.1, 0.2, 0.3, 0.4]),
             r"True or False for every cell as confident, found values like '0\.1'",
         ),
+        (
+            lambda: hs.deconvolve_spots(
+                mapping, "type", confident=pd.array([True, None, False, True], dtype="boolean")
+            ),
+            r"True or False for every cell as confident, found 1 cell\(s\) without \('c2'\)",
+        ),
     ]
     for call, message in cases:
         with pytest.raises(InputError, match=message):

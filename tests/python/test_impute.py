@@ -134,6 +134,23 @@ def test_scores_go_to_the_genes_that_have_some(pair: Pair) -> None:
     assert var.loc["g10", ["homespot_pcc", "homespot_rmse"]].isna().all()
 
 
+@pytest.mark.parametrize("stored", ["csr", "dense"])
+def test_a_cell_without_expression_brings_none(make_pair: Callable[..., Pair], stored: str) -> None:
+    sc, st = make_pair(stored=stored)
+    mapping = hs.map_cells(sc, st)
+    silent = sc.copy()
+    silent.X = (sc.X.toarray() if sparse.issparse(sc.X) else sc.X.copy()) * (np.arange(sc.n_obs) > 0)[:, None]
+    if stored == "csr":
+        silent.X = sparse.csr_matrix(silent.X)
+    rest = hs.subset(mapping, cells=list(mapping.obs_names[1:]))
+    np.testing.assert_allclose(
+        hs.impute_genes(mapping, silent, read_out="sum").X,
+        hs.impute_genes(rest, sc, read_out="sum").X,
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
 def test_counts_can_be_taken_as_they_are(pair: Pair) -> None:
     sc, st = pair
     mapping = hs.map_cells(sc, st)

@@ -38,6 +38,9 @@ def test_levels_keep_their_order_and_empty_ones_are_named() -> None:
 
 def test_numbers_are_labels_too() -> None:
     assert resolve([2, 10, 2], FRAME, "cell").names == ["10", "2"]
+    assert resolve([2.0, 10.0, 2.0], FRAME, "cell").names == ["10", "2"]
+    assert resolve([2.5, 10.0, 2.5], FRAME, "cell").names == ["10.0", "2.5"]
+    assert resolve([2.0, np.inf, 2.0], FRAME, "cell").names == ["2.0", "inf"]
 
 
 @pytest.mark.parametrize(
