@@ -383,12 +383,13 @@ def test_a_disk_that_fills_up_leaves_what_was_there(pair, tmp_path: Path, monkey
 
 
 SCRIPT = """
-    import sys, time
+    import os, sys, time
     import anndata as ad
     import numpy as np
     from homespot.evaluate.cross_validate import cross_validate
 
     def slow(sc, st):
+        assert os.environ["OMP_NUM_THREADS"] == "2"  # two processes share four threads
         if st.n_vars < 26:
             time.sleep(60)
         return np.full((sc.n_obs, st.n_obs), 1 / st.n_obs)
@@ -422,6 +423,7 @@ def test_an_interruption_ends_all_processes_and_keeps_what_is_finished(pair, tmp
     process = subprocess.Popen(
         [sys.executable, str(script), *(str(tmp_path / x) for x in ("sc.h5ad", "st.h5ad")), str(output)],
         start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "4"},
     )
     try:
         for _ in range(600):

@@ -166,6 +166,7 @@ def test_bad_parameters_are_refused(data, arguments, message: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Dropped:homespot.errors.DataWarning")  # few genes are left inside
 def test_drosophila_is_tuned(real_data: Path) -> None:
     assert real_data.is_dir()
     data = hs.datasets.load("drosophila")

@@ -329,7 +329,8 @@ def _labelled(table: Expression, frame: pd.DataFrame, column: str | None) -> Exp
     if column is None:
         return table
     labelled = replace(table, labels=frame[column].to_numpy(dtype=object))
-    vars(labelled)["totals"] = table.totals
+    known = ("totals", "log_totals", "variances")
+    vars(labelled).update({name: vars(table)[name] for name in known if name in vars(table)})
     return labelled
 
 

@@ -30,7 +30,7 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
         "relax_spots": (0.0, 0.75),
         "read_out": ("mean", "sum"),
     },
-    "come": {"epochs": (10, 20, 40), "start_temperature": (0.1, 0.15), "read_out": ("mean", "sum")},
+    "come": {"epochs": (10, 20), "start_temperature": (0.1, 0.15), "read_out": ("mean", "sum")},
 }
 """What is tried where no grid is given. Both read-outs are read from one map: the second costs nothing."""
 
