@@ -5,9 +5,9 @@
 #'
 #' Where the columns of `x` are the mapped cells: colData gets
 #' `homespot_spot` (name of the home spot), `homespot_prob` (its probability),
-#' `homespot_x`, `homespot_y` (and `homespot_z`) and `homespot_spread`
-#' (position and its spread, in the unit of the spots' coordinates; only for a
-#' map with coordinates) and `homespot_left_over`;
+#' `homespot_entropy`; for a map with coordinates `homespot_x`, `homespot_y`
+#' (and `homespot_z`), `homespot_spread`, `homespot_radius` and
+#' `homespot_confident`, as [placeCells()] has them; and `homespot_left_over`;
 #' `reducedDim(x, "homespot")` is P, cells by spots, each row summing to 1 less
 #' the left-over.
 #'
@@ -114,7 +114,10 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 }
 
 .addToCells <- function(x, map) {
-  table <- .cellTable(map, formals(placeCells)$position, formals(placeCells)$k)
+  default <- formals(placeCells)
+  table <- .cellTable(
+    map, default$position, default$k, default$level, default$max.radius
+  )
   table[[.keys$LEFT_OVER]] <- rowData(map)[[.keys$LEFT_OVER]]
   at <- match(colnames(x), rownames(map))
   for (name in names(table)) {

@@ -17,13 +17,26 @@
 #'   `"k_best"`, the mean of the k most probable spots, weighted by their
 #'   probability; `"argmax"`, the most probable spot.
 #' @param k How many spots `"median"` and `"k_best"` take.
+#' @param level Probability with which a cell's true place lies within
+#'   `homespot_radius` of its position, from 0.05 to 0.99.
+#'   It was calibrated on simulated spots of known truth, with the default
+#'   position.
+#' @param max.radius Largest radius at which a cell is `homespot_confident`, in
+#'   the unit of the coordinates.
+#'   NULL is half the extent of the tissue, the root mean squared distance of
+#'   the spots from their centroid.
 #' @param ... Not used.
 #'
 #' @return The mapped cells of `sce`, in the map's order, with the columns
-#'   `homespot_spot`, `homespot_prob`, `homespot_x`, `homespot_y` (and
-#'   `homespot_z`) and `homespot_spread`, the root mean squared distance of the
-#'   spots under P from the position, in the unit of the coordinates, and the
-#'   run's record in `metadata(x)$homespot`.
+#'   `homespot_spot`, `homespot_prob`, `homespot_entropy` (of the cell's row of
+#'   P, over the logarithm of the number of spots: 0 where one spot has all, 1
+#'   where all have the same; what the row leaves out counts as spread evenly
+#'   over the spots on which it has nothing), `homespot_x`, `homespot_y` (and
+#'   `homespot_z`), `homespot_spread`, the root mean squared distance of the
+#'   spots under P from the position, in the unit of the coordinates,
+#'   `homespot_radius`, within which of the position the true place lies with
+#'   probability `level`, and `homespot_confident`; and the run's record in
+#'   `metadata(x)$homespot`.
 #'   The spread is that of the whole P, whatever `position` reads from it: it
 #'   is no estimate of the position's error, and usually larger than the error
 #'   of the median.
@@ -49,7 +62,7 @@ setGeneric(
   "placeCells",
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, ...) {
+      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
     standardGeneric("placeCells")
   },
   signature = c("map", "sce")
@@ -61,7 +74,7 @@ setMethod(
   "placeCells", c("CellMapping", "SummarizedExperiment"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, ...) {
+      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
     as <- .checkChoice(
       as, c("SingleCellExperiment", "SpatialExperiment"), "as"
     )
@@ -77,13 +90,15 @@ setMethod(
         "Pass that one."
       )
     }
-    table <- .cellTable(map, position, k)
+    table <- .cellTable(map, position, k, level, max.radius)
     out <- .asSingleCell(sce)[, rownames(map)]
     for (name in names(table)) {
       colData(out)[[name]] <- table[[name]]
     }
     metadata(out)[[.keys$HOMESPOT]] <- c(
-      mappingInfo(map), list(position = position, k = k)
+      mappingInfo(map),
+      list(position = position, k = k, level = level),
+      if (!is.null(max.radius)) list(max_radius = max.radius)
     )
     if (as == "SpatialExperiment") .asTissue(out, map, table) else out
   }
@@ -95,7 +110,7 @@ setMethod(
   "placeCells", c("ANY", "ANY"),
   function(
       map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, ...) {
+      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
     .requireMapping(map)
     .refuse(
       "the single-cell data that was mapped, as a SummarizedExperiment",
@@ -116,8 +131,9 @@ setMethod(
   }
 }
 
-# Home spot of every cell, and with coordinates its position, as a DataFrame.
-.cellTable <- function(map, position, k) {
+# Home spot of every cell, and with coordinates its position and how far that
+# can be trusted, as a DataFrame.
+.cellTable <- function(map, position, k, level, max.radius) {
   # Before anything is converted: reticulate would start a Python of its own
   # choice.
   .core()
@@ -126,18 +142,24 @@ setMethod(
   .finite(coords)
   p <- .mapToPython(.mapping(map))
   value <- .toR(if (ncol(coords) > 0L) {
-    .call("cell_positions", p, unname(coords), position, .whole(k))
+    .call(
+      "cell_positions", p, unname(coords), position, .whole(k), level,
+      max.radius
+    )
   } else {
     .call("home_spots", p)
   })
   table <- DataFrame(row.names = rownames(map))
   table[[.keys$SPOT]] <- colnames(map)[value$home + 1L]
   table[[.keys$PROB]] <- value$probability
+  table[[.keys$ENTROPY]] <- value$entropy
   for (axis in seq_len(ncol(coords))) {
     table[[.keys$POSITIONS[axis]]] <- value$position[, axis]
   }
   if (ncol(coords) > 0L) {
     table[[.keys$SPREAD]] <- value$spread
+    table[[.keys$RADIUS]] <- value$radius
+    table[[.keys$CONFIDENT]] <- value$confident
   }
   table
 }

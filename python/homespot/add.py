@@ -10,25 +10,25 @@ import pandas as pd
 from scipy import sparse
 
 from .errors import InputError, expected, some
-from .keys import HOMESPOT, LEFT_OVER, PROB, SPOT, SPOT_CELLS
+from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SPOT_CELLS
 from .mapping import check_adata, check_mapping, has_coordinates, refuse_duplicates
 from .matrices import column_sums, is_sparse
-from .place import cell_positions, home_spots
+from .place import cell_positions, home_table
 
 __all__ = ["add_mapping"]
 
 
 def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
-    if has_coordinates(mapping):
-        table = cell_positions(mapping)
-    else:
-        home, probability = home_spots(mapping.X)
-        table = pd.DataFrame(
-            {SPOT: mapping.var_names.to_numpy(dtype=str)[home], PROB: probability},
-            index=mapping.obs_names.copy(),
-        )
+    table = cell_positions(mapping) if has_coordinates(mapping) else home_table(mapping)
     table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
     return table
+
+
+def _at(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """Bring a table to the rows of `index`; flags stay flags that may be missing, which files can hold."""
+    if CONFIDENT in table and not index.isin(table.index).all():
+        table = table.astype({CONFIDENT: "boolean"})
+    return table.reindex(index)
 
 
 def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
@@ -47,8 +47,8 @@ def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
 def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     """Return a copy of `adata` with the map in it.
 
-    Where the observations of `adata` are the mapped cells: ``obs`` gets ``homespot_spot``, ``homespot_prob``,
-    the position ``homespot_x``, ``homespot_y`` (``homespot_z``), ``homespot_spread`` and
+    Where the observations of `adata` are the mapped cells: ``obs`` gets the columns of `cell_positions`
+    (without coordinates only ``homespot_spot``, ``homespot_prob`` and ``homespot_entropy``) and
     ``homespot_left_over``, and ``obsm["homespot"]`` is P (cells x spots, each row summing to 1 less the
     left-over). Where they are the spots: ``obs`` gets ``homespot_cells``, the expected number of cells, and
     ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is the run's record. Cells or spots that
@@ -94,7 +94,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
         matrix, names = mapping.X.T, mapping.var_names
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
-    out.obs[list(table.columns)] = table.reindex(out.obs_names)
+    out.obs[list(table.columns)] = _at(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
     out.uns[HOMESPOT] = dict(mapping.uns[HOMESPOT])
     return out

@@ -47,6 +47,8 @@ def test_dropped_rows_are_missing_and_empty(pair, k_best) -> None:
     cells, spots = add_mapping(sc, mapping), add_mapping(st, mapping)
     assert cells.obs["homespot_spot"].isna().tolist() == [True] * 5 + [False] * 35
     assert cells.obs["homespot_x"].isna().sum() == 5
+    assert cells.obs["homespot_confident"].dtype == "boolean"
+    assert cells.obs["homespot_confident"].isna().tolist() == [True] * 5 + [False] * 35
     np.testing.assert_array_equal(
         dense(cells.obsm["homespot"]), np.vstack([np.zeros((5, 22)), dense(mapping.X)])
     )
@@ -89,6 +91,7 @@ def test_without_coordinates_home_and_probability_remain(pair) -> None:
     assert [c for c in out.obs if c.startswith("homespot")] == [
         "homespot_spot",
         "homespot_prob",
+        "homespot_entropy",
         "homespot_left_over",
     ]
 

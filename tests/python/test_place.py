@@ -110,7 +110,15 @@ def test_table_of_positions(make_pair, dims: int) -> None:
     mapping = map_cells(sc, st)
     table = cell_positions(mapping, position="mean")
     axes = ["homespot_x", "homespot_y", "homespot_z"][:dims]
-    assert table.columns.tolist() == ["homespot_spot", "homespot_prob", *axes, "homespot_spread"]
+    assert table.columns.tolist() == [
+        "homespot_spot",
+        "homespot_prob",
+        "homespot_entropy",
+        *axes,
+        "homespot_spread",
+        "homespot_radius",
+        "homespot_confident",
+    ]
     assert table.index.equals(sc.obs_names)
     assert table["homespot_spot"].tolist() == st.obs_names[mapping.X.argmax(axis=1)].tolist()
     np.testing.assert_allclose(table["homespot_prob"], mapping.X.max(axis=1))

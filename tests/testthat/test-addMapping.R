@@ -10,8 +10,9 @@ data <- function(names, class = SingleCellExperiment::SingleCellExperiment) {
 }
 
 columns <- c(
-  "homespot_spot", "homespot_prob", "homespot_x", "homespot_y",
-  "homespot_spread", "homespot_left_over"
+  "homespot_spot", "homespot_prob", "homespot_entropy", "homespot_x",
+  "homespot_y", "homespot_spread", "homespot_radius", "homespot_confident",
+  "homespot_left_over"
 )
 
 test_that("cells get columns, a reducedDim and the record", {
@@ -54,6 +55,7 @@ test_that("cells that were not mapped get missing values and zeros", {
       out$homespot_spot, c("spot2", NA, "spot1", "spot1")
     )
     expect_true(is.na(out$homespot_x[2]))
+    expect_identical(is.na(out$homespot_confident), c(FALSE, TRUE, FALSE, FALSE))
     p <- SingleCellExperiment::reducedDim(out, "homespot")
     expect_equal(unname(rowSums(p)), c(1, 0, 1, 1))
     expect_equal(as.matrix(p)["cell1", ], mappingMatrix(dense)["cell1", ])
@@ -65,7 +67,10 @@ test_that("without coordinates there is no position", {
   out <- addMapping(data(rownames(map)), map)
   expect_identical(
     names(SummarizedExperiment::colData(out)),
-    c("homespot_spot", "homespot_prob", "homespot_left_over")
+    c(
+      "homespot_spot", "homespot_prob", "homespot_entropy",
+      "homespot_left_over"
+    )
   )
 })
 

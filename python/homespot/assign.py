@@ -1,0 +1,239 @@
+"""assign_cells: every cell to one spot, no spot with more cells than it has room for."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from . import memory
+from .checks import whole
+from .errors import DataWarning, InputError, expected, some
+from .keys import ASSIGNED, POSITIONS, PROB
+from .labels import in_order
+from .mapping import check_mapping, coordinates, has_coordinates
+from .matrices import column_sums, is_sparse
+from .place import best_spots, dense_blocks
+
+__all__ = ["assign", "assign_cells", "expected_capacity"]
+
+Ints = npt.NDArray[np.int64]
+
+_PAIRS = 25_000_000
+"""So many pairs of a cell and a place are all considered: seconds with both solvers."""
+_CHOSEN = 50
+_DENSE_BYTES, _SPARSE_BYTES = 10, 60  # a pair; measured by benchmarks/assign.py
+
+_MORE_ROOM = "Raise the capacity"
+
+
+def expected_capacity(matrix: Any) -> Ints:
+    """Return the expected number of cells of every spot, as whole numbers that sum to the number of cells.
+
+    The column sums of P, scaled to sum to the number of cells, rounded by the method of the largest
+    remainders (the first of equals).
+    """
+    mass = column_sums(matrix)
+    share = mass * (matrix.shape[0] / mass.sum())
+    room = np.floor(share).astype(np.int64)
+    room[np.argsort(room - share, kind="stable")[: matrix.shape[0] - room.sum()]] += 1
+    return np.asarray(room)
+
+
+def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
+    """Return how many cells each spot can take."""
+    n_cells, n_spots = mapping.shape
+    if capacity is None:
+        return expected_capacity(mapping.X)
+    if isinstance(capacity, Integral) or (np.ndim(capacity) == 0 and not isinstance(capacity, str)):
+        whole("capacity", capacity, 1)
+        room = np.full(n_spots, min(int(capacity), n_cells), dtype=np.int64)
+    else:
+        given = in_order(capacity, mapping.var, "capacities", "spot")
+        numbers = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+        bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.round(numbers)))
+        if bad.any():
+            raise InputError(
+                expected(
+                    "a whole number of at least 0 for every spot as capacity",
+                    f"{bad.sum()} spot(s) with another ({some(mapping.var_names[bad])})",
+                    "Round them.",
+                )
+            )
+        room = np.minimum(numbers, n_cells).astype(np.int64)
+    if room.sum() < n_cells:
+        raise InputError(
+            expected(
+                f"room for all {n_cells} cells",
+                f"a capacity of {room.sum()} in all",
+                f"{_MORE_ROOM}, or leave cells out with subset().",
+            )
+        )
+    return room
+
+
+def _too_many(what: str) -> InputError:
+    return InputError(
+        expected(
+            "a place with some probability for every cell",
+            f"cells that must share too few {what}",
+            f"{_MORE_ROOM} of these, or map with a larger k_best or densely.",
+        )
+    )
+
+
+def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
+    """Solve the dense problem: one column a place."""
+    n_cells, n_places = matrix.shape[0], int(room.sum())
+    memory.require(
+        _DENSE_BYTES * n_cells * n_places,
+        f"the costs of {n_cells:,} cells x {n_places:,} places",
+        "Consider fewer spots for each cell: candidates=50.",
+    )
+    spot = np.repeat(np.arange(len(room)), room)
+    cost = np.empty((n_cells, n_places))
+    for rows, block in dense_blocks(matrix):
+        with np.errstate(divide="ignore"):
+            cost[rows] = -np.log(block.astype(np.float64))[:, spot]
+    try:
+        place = linear_sum_assignment(cost)[1]
+    except ValueError as error:  # every assignment has a probability of 0
+        raise _too_many("spots") from error
+    return np.asarray(spot[place])
+
+
+def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | None:
+    """Solve with the `k` most probable spots of every cell; None if they have no room for all cells."""
+    n_cells = matrix.shape[0]
+    cells, spots, costs = [], [], []
+    for rows, block in dense_blocks(matrix):
+        best, share = best_spots(block, k)
+        row, column = np.nonzero((share > 0) & (room[best] > 0))
+        cells.append(row + rows.start)
+        spots.append(best[row, column])
+        costs.append(1 - np.log(share[row, column]))  # the solver takes a cost of 0 for no edge
+    cell, spot, cost = (np.concatenate(parts) for parts in (cells, spots, costs))
+    room = np.minimum(room, np.bincount(spot, minlength=len(room)))
+    copies = room[spot]
+    n_pairs, n_places = int(copies.sum()), int(room.sum())
+    if n_places < n_cells or len(np.unique(cell)) < n_cells:
+        return None
+    memory.require(
+        _SPARSE_BYTES * n_pairs,
+        f"{n_pairs:,} pairs of a cell and a place",
+        f"Consider fewer spots for each cell: candidates={max(1, k // 2)}.",
+    )
+    first = np.cumsum(room) - room
+    nth = np.arange(n_pairs) - np.repeat(np.cumsum(copies) - copies, copies)
+    pairs = sparse.csr_matrix(
+        (np.repeat(cost, copies), (np.repeat(cell, copies), np.repeat(first[spot], copies) + nth)),
+        shape=(n_cells, n_places),
+    )
+    try:
+        place = min_weight_full_bipartite_matching(pairs)[1]
+    except ValueError:  # there is no full matching
+        return None
+    return np.asarray(np.repeat(np.arange(len(room)), room)[place])
+
+
+def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArray[np.intp]:
+    """Return the spot of every row of P under the most probable assignment; see `assign_cells`.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    room
+        How many cells every spot can take, at least as many in all as there are cells.
+    candidates
+        How many of its most probable spots are considered for every cell, or None.
+    """
+    n_cells, n_spots = matrix.shape
+    if candidates is not None:
+        whole("candidates", candidates, 1)
+    kept = int(np.diff(matrix.indptr).max(initial=1)) if is_sparse(matrix) else n_spots
+    pairs = int(room[matrix.indices].sum()) if is_sparse(matrix) else n_cells * int(room.sum())
+    k = min(kept, candidates if candidates is not None else kept if pairs <= _PAIRS else _CHOSEN)
+    if k == n_spots and not is_sparse(matrix):
+        return _all_pairs(matrix, room)
+    found = _candidate_pairs(matrix, room, k)
+    while found is None and candidates is None and k < kept:
+        k = min(2 * k, kept)
+        found = _candidate_pairs(matrix, room, k)
+    if found is None:
+        if k < kept:
+            raise InputError(
+                expected(
+                    f"room for every cell at one of its {k} most probable spots",
+                    "too little",
+                    f"Raise candidates, e.g. to {min(2 * k, kept)}, or the capacity.",
+                )
+            )
+        raise _too_many("spots" if not is_sparse(matrix) else "spots, as the map keeps no others")
+    if candidates is None and k < kept:
+        warnings.warn(
+            f"Considered the {k} most probable spots of every cell, not all {kept:,}. "
+            "To choose, or to consider all, set candidates.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int | None = None) -> pd.DataFrame:
+    """Assign every cell to one spot, and to no spot more cells than it has room for.
+
+    Of all assignments a with at most c_j cells at spot j, the one of the largest sum_i log P[i, a(i)]: the
+    most probable, were the cells placed independently of one another by P. It is exact, by the solvers of
+    SciPy (Jonker and Volgenant 1987; Crouse 2016), for the spots that are considered; a cell is never
+    assigned to a spot on which its row has nothing.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    capacity
+        How many cells a spot can take: None, the expected number of cells (the column sums of P, rounded by
+        the largest remainders so that they sum to the number of cells); a whole number for every spot (1: one
+        cell a spot); or one whole number a spot, in the map's order, as a Series with the spots' names in any
+        order, or as the name of a column of ``mapping.var``.
+    candidates
+        How many of its most probable spots are considered for every cell. None: all, up to 25 million pairs
+        of a cell and a place (seconds); beyond that 50, more where they have no room for all cells, and a
+        warning says so. Of a truncated map a cell's own entries are all there is.
+
+    Returns
+    -------
+    One row a cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
+    where the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
+
+    Raises
+    ------
+    InputError
+        If there is not room for all cells, in all or at spots on which they have some probability.
+    TooLargeError
+        If the costs do not fit in memory.
+    """
+    check_mapping(mapping)
+    room = _capacity(mapping, capacity)
+    matrix = mapping.X.tocsr() if is_sparse(mapping.X) else mapping.X
+    found = assign(matrix, room, candidates)
+    table = pd.DataFrame(
+        {
+            ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found],
+            PROB: np.asarray(matrix[np.arange(mapping.n_obs), found], dtype=np.float64).ravel(),
+        },
+        index=mapping.obs_names.copy(),
+    )
+    if has_coordinates(mapping):
+        for name, column in zip(POSITIONS, coordinates(mapping)[found].T, strict=False):
+            table[name] = column
+    return table

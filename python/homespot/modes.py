@@ -1,0 +1,114 @@
+"""cell_modes: the several places of a cell whose row of P has more than one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .checks import whole, within
+from .confidence import pitch
+from .keys import COORDINATES
+from .mapping import check_mapping, coordinates, spot_coordinates
+from .place import best_spots, dense_blocks, sharpened
+
+__all__ = ["cell_modes", "modes"]
+
+F64 = npt.NDArray[np.float64]
+
+_AT_ONCE = 2**22  # distances between best spots, over all cells of a block
+
+
+def _block_modes(weights: F64, points: F64, reach: float, n_modes: int, min_share: float) -> tuple[F64, F64]:
+    """Return share (cells x modes, 0 where there is none) and place (cells x modes x 2 or 3) of the modes."""
+    n_cells, _, dims = points.shape
+    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=3)
+    near = (apart <= reach).astype(np.float64)
+    left = weights.copy()
+    share, place = np.zeros((n_cells, n_modes)), np.zeros((n_cells, n_modes, dims))
+    cells = np.arange(n_cells)
+    for mode in range(n_modes):
+        centre = np.einsum("ckl,cl->ck", near, left).argmax(axis=1)
+        taken = near[cells, centre] * left
+        mass = taken.sum(axis=1)
+        found = mass > 0 if mode == 0 else mass >= min_share
+        share[:, mode] = np.where(found, mass, 0)
+        place[found, mode] = np.einsum("ck,ckd->cd", taken[found], points[found]) / mass[found, None]
+        left -= taken
+    return share, place
+
+
+def modes(
+    matrix: Any,
+    spots: F64,
+    n_modes: int = 3,
+    min_share: float = 0.1,
+    reach: float = 3.0,
+    k: int = 20,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], F64, F64]:
+    """Find the modes of every row of P (cells x spots, dense or CSR); see `cell_modes`.
+
+    Returns
+    -------
+    Of every mode, ordered by cell: the row of its cell, its number from 0, its share, and its place.
+    """
+    whole("n_modes", n_modes, 1)
+    within("min_share", min_share, 0, 1, open_low=True)
+    within("reach", reach, 0, open_low=True)
+    whole("k", k, 1)
+    spots = np.ascontiguousarray(spot_coordinates(spots, matrix.shape[1]))
+    centre = spots.mean(axis=0)
+    local, distance = spots - centre, reach * pitch(spots)
+    n_modes = min(n_modes, matrix.shape[1])
+    share = np.empty((matrix.shape[0], n_modes))
+    place = np.empty((matrix.shape[0], n_modes, spots.shape[1]))
+    for rows, block in dense_blocks(matrix):
+        best, weights = best_spots(block, k)
+        step = max(1, _AT_ONCE // best.shape[1] ** 2)
+        for i in range(0, len(best), step):
+            part, at = slice(i, i + step), slice(rows.start + i, min(rows.start + i + step, rows.stop))
+            share[at], place[at] = _block_modes(
+                sharpened(weights[part]), local[best[part]], distance, n_modes, min_share
+            )
+    cell, mode = np.nonzero(share > 0)
+    return cell, mode, share[cell, mode], place[cell, mode] + centre
+
+
+def cell_modes(
+    mapping: ad.AnnData, *, n_modes: int = 3, min_share: float = 0.1, reach: float = 3.0, k: int = 20
+) -> pd.DataFrame:
+    """Return the places of every cell, several where its row of P has several modes.
+
+    Read as the default position of `place_cells` is, from the k most probable spots with the squares of their
+    probability, scaled to sum to 1. The spot whose neighbourhood, all spots within `reach` pitches of it, is
+    heaviest (the first of equals) gives the first mode: its share is that weight, its place the weighted mean
+    of the neighbourhood. That is taken away, and what is left gives the next.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    n_modes
+        How many modes a cell has at most.
+    min_share
+        Least share of a second or later mode.
+    reach
+        Radius of a neighbourhood, in pitches: median distances of a spot from its nearest neighbour.
+    k
+        How many spots are taken.
+
+    Returns
+    -------
+    One row a mode, ordered by cell: ``cell``, its name; ``mode``, 1 for the heaviest; ``share``; and its
+    place, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The shares of a cell sum to at
+    most 1.
+    """
+    check_mapping(mapping)
+    cell, mode, share, place = modes(mapping.X, coordinates(mapping), n_modes, min_share, reach, k)
+    columns = dict(zip(COORDINATES, place.T, strict=False))
+    return pd.DataFrame(
+        {"cell": mapping.obs_names.to_numpy(dtype=str)[cell], "mode": mode + 1, "share": share, **columns}
+    )
