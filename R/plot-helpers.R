@@ -1,11 +1,12 @@
 # What the plots share: the places of spots and cells, and how a tissue is
 # drawn.
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the same
-# as the Python core's.
+# Colours that colour-blind readers can tell apart, those of the Python core:
+# Okabe and Ito's eight, and eight more.
 .palette <- c(
   "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
-  "#000000"
+  "#000000", "#591A0D", "#0D1A8C", "#8C4033", "#331AD9", "#A6BF99", "#9973F2",
+  "#664073", "#736673"
 )
 
 # For what is not known, or not relied on.
@@ -183,17 +184,6 @@
   }
 }
 
-# A colour for each of n labels: the palette, and from the ninth on its shades,
-# lighter and then darker.
-.colours <- function(n) {
-  mix <- function(towards, share) {
-    base <- grDevices::col2rgb(.palette) / 255
-    goal <- as.vector(grDevices::col2rgb(towards)) / 255
-    grDevices::rgb(t((1 - share) * base + share * goal))
-  }
-  rep_len(c(.palette, mix("white", 0.55), mix("black", 0.45)), n)
-}
-
 # How far apart n places lie that are spread evenly over the area which the
 # points take up: that of the squares with a point in them, about two places to
 # a square.
@@ -220,11 +210,13 @@
   if (is.finite(scale)) scale else 1
 }
 
-# Points that just about touch each other, between 0.1 and 8 mm.
-.pointSize <- function(data, size, panels) {
+# Points that just about touch each other, between 0.1 and 8 mm; over an image,
+# of which something is to be seen, smaller ones.
+.pointSize <- function(places, x, size, panels) {
   if (is.null(size)) {
-    distance <- .spacing(data) * .millimetres(data, panels)
-    return(min(max(0.95 * distance, 0.1), 8))
+    share <- if (.hasImages(x)) 0.6 else 0.95
+    distance <- .spacing(places) * .millimetres(places, panels)
+    return(min(max(share * distance, 0.1), 8))
   }
   if (!is.numeric(size) || length(size) != 1L || !is.finite(size) ||
         size <= 0) {
@@ -236,21 +228,22 @@
   size
 }
 
-# Points of a diameter in mm; many of them as an image, where scattermore is
-# there to make it.
+# Points of a diameter in mm, as large as fits the places; many of them as an
+# image, where scattermore is there to make it.
 .points <- function(
-    aesthetics, data, size = NULL, panels = 1L, drawn = data) {
-  size <- .pointSize(data, size, panels)
+    aesthetics, places, x, size = NULL, data = places,
+    panels = nlevels(places$sample_id)) {
+  size <- .pointSize(places, x, size, panels)
   if (nrow(data) < .rasteriseFrom || !.hasScattermore()) {
     # R's filled circle is three quarters as wide as its size.
     return(ggplot2::geom_point(
-      aesthetics, drawn, shape = 16, stroke = 0, size = size / 0.75
+      aesthetics, data, shape = 16, stroke = 0, size = size / 0.75
     ))
   }
-  extent <- c(diff(range(data$x)), diff(range(data$y)))
-  pixels <- extent * .millimetres(data, panels) * .dotsPerMm
+  extent <- c(diff(range(places$x)), diff(range(places$y)))
+  pixels <- extent * .millimetres(places, panels) * .dotsPerMm
   scattermore::geom_scattermore(
-    aesthetics, drawn,
+    aesthetics, data,
     pixels = pmax(round(pixels), 16), pointsize = size * .dotsPerMm
   )
 }
@@ -296,13 +289,17 @@
   }
 }
 
+.hasImages <- function(x) {
+  is(x, "SpatialExperiment") && !is.null(imgData(x)) && nrow(imgData(x)) > 0L
+}
+
 # The first image of every sample that has one, where the coordinates, times
 # its scale factor, are its pixels, counted from the top.
 .images <- function(x, data) {
-  table <- if (is(x, "SpatialExperiment")) imgData(x)
-  if (is.null(table) || nrow(table) == 0L) {
+  if (!.hasImages(x)) {
     return(list())
   }
+  table <- imgData(x)
   first <- match(levels(data$sample_id), table$sample_id)
   lapply(first[!is.na(first)], function(row) {
     raster <- SpatialExperiment::imgRaster(table$data[[row]])
@@ -356,14 +353,25 @@
   )
 }
 
-# Legends of what is counted in labels have points that can be seen.
-.labelScale <- function(labels, name, aesthetic = "colour") {
+# The largest labels have the colours, in the order of the levels; the others
+# are grey, and stand together in the legend.
+.labelScale <- function(
+    labels, name, aesthetic = "colour", sizes = tabulate(labels)) {
+  large <- sort(utils::head(
+    order(-sizes, method = "radix"), length(.palette)
+  ))
+  own <- levels(labels)[large]
+  others <- setdiff(levels(labels), own)
+  values <- c(
+    stats::setNames(.palette[seq_along(own)], own),
+    stats::setNames(rep(.grey, length(others)), others)
+  )
+  text <- if (length(others)) sprintf("other (%d labels)", length(others))
   ggplot2::scale_colour_manual(
-    name = name, values = stats::setNames(
-      .colours(nlevels(labels)), levels(labels)
-    ),
-    na.value = .grey, drop = FALSE, aesthetics = aesthetic,
-    guide = if (aesthetic == "colour") {
+    name = name, values = values, breaks = c(own, utils::head(others, 1L)),
+    labels = c(own, text), limits = levels(labels), na.value = .grey,
+    aesthetics = aesthetic, guide = if (aesthetic == "colour") {
+      # Points that can be seen.
       ggplot2::guide_legend(override.aes = list(size = 4))
     } else {
       "legend"

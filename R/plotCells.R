@@ -16,8 +16,8 @@
 #'   `x` and `y` as drawn, `sample_id` and `label`.
 #'   Cells are drawn in a mixed order, which is the same each time, so that no
 #'   label covers the others.
-#'   The colours are Okabe and Ito's eight; from the ninth label on they come
-#'   again in lighter and darker shades, which are harder to tell apart.
+#'   There are 16 colours, which colour-blind readers can tell apart; of more
+#'   labels the largest have them, and the others are grey.
 #'
 #' @inheritSection plotSpots Images
 #' @inheritSection plotSpots Many points
@@ -47,9 +47,7 @@ plotCells <- function(
   .requirePackage("ggplot2", "plots")
   data <- data[.mixed(nrow(data)), ]
   .tissue(data, list(
-    .points(
-      ggplot2::aes(colour = .data$label), data, size, nlevels(data$sample_id)
-    ),
+    .points(ggplot2::aes(colour = .data$label), data, tissue, size),
     .labelScale(data$label, label)
   ), tissue, unit)
 }

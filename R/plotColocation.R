@@ -35,6 +35,9 @@ plotColocation <- function(matrix, name = NULL) {
       .describe(matrix), "Set its dimnames."
     )
   }
+  if (anyDuplicated(rownames(values)) || anyDuplicated(colnames(values))) {
+    .refuse("names of types once each", "some twice", "Rename these.")
+  }
   correlation <- all(abs(values) <= 1 + 1e-6, na.rm = TRUE) &&
     nrow(values) == ncol(values) &&
     all(abs(diag(values) - 1) < 1e-6, na.rm = TRUE)
@@ -85,7 +88,11 @@ plotColocation <- function(matrix, name = NULL) {
     data$value < mean(range)
   }
   data$text <- ifelse(
-    is.na(data$value), "", format(signif(data$value, 2), trim = TRUE)
+    is.na(data$value), "", if (correlation) {
+      sprintf("%.2f", data$value)
+    } else {
+      prettyNum(signif(data$value, 3), big.mark = ",")
+    }
   )
   ggplot2::geom_text(
     ggplot2::aes(label = .data$text), data, size = 3,

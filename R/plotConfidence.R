@@ -47,9 +47,7 @@ plotConfidence <- function(
   data <- data[order(data$confident), ]
   data$shown <- ifelse(data$confident, data$radius, NA)
   .tissue(data, list(
-    .points(
-      ggplot2::aes(colour = .data$shown), data, size, nlevels(data$sample_id)
-    ),
+    .points(ggplot2::aes(colour = .data$shown), data, tissue, size),
     .valueScale(
       if (is.null(unit)) "radius" else sprintf("radius (%s)", unit),
       direction = -1

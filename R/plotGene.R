@@ -38,7 +38,7 @@
 plotGene <- function(
     spe, imputed = spe, gene, assay.type = NULL, imputed.type = "imputed",
     unit = NULL, size = NULL) {
-  data <- .places(spe, "spe")
+  places <- .places(spe, "spe")
   .checkString(gene, "gene")
   if (!is(imputed, "SummarizedExperiment")) {
     .refuse(
@@ -47,22 +47,27 @@ plotGene <- function(
     )
   }
   measured <- .geneValues(spe, gene, assay.type, "spe")
-  at <- match(data$name, colnames(imputed))
+  at <- match(places$name, colnames(imputed))
   if (anyNA(at)) {
     .refuse(
       "every spot of `spe` in `imputed`",
-      sprintf("%d without (%s)", sum(is.na(at)), .some(data$name[is.na(at)])),
+      sprintf(
+        "%d without (%s)", sum(is.na(at)), .some(places$name[is.na(at)])
+      ),
       "Impute from a map onto these spots, or take spe[, colnames(imputed)]."
     )
   }
   guess <- .geneValues(imputed, gene, imputed.type, "imputed")[at]
   .requirePackage("ggplot2", "plots")
   data <- rbind(
-    .ownRange(data, measured, "measured"), .ownRange(data, guess, "imputed")
+    .ownRange(places, measured, "measured"),
+    .ownRange(places, guess, "imputed")
   )
-  panels <- 2L * nlevels(data$sample_id)
   .tissue(data, list(
-    .points(ggplot2::aes(colour = .data$share), data, size, panels),
+    .points(
+      ggplot2::aes(colour = .data$share), places, spe, size, data,
+      2L * nlevels(places$sample_id)
+    ),
     .valueScale(
       gene, limits = c(0, 1), breaks = c(0, 1), labels = c("least", "largest")
     )

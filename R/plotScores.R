@@ -23,7 +23,8 @@
 #' for fewer than 50 genes without ties, and else the normal one without a
 #' correction for continuity, as in SciPy.
 #' Genes with a finite score by both methods take part.
-#' The p-values are not corrected for the number of methods.
+#' The p-values are not corrected for the number of methods; where no gene
+#' differs there is none.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if columns are missing, a gene stands there
@@ -61,12 +62,19 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       .pairedTests(data, reference), vjust = 1.6, size = 3
     ) +
     ggplot2::scale_fill_manual(
-      values = .colours(length(methods)), guide = "none", drop = FALSE
+      values = rep_len(.palette, length(methods)), guide = "none", drop = FALSE
     ) +
     ggplot2::scale_y_continuous(
       expand = ggplot2::expansion(mult = c(0.05, 0.12))
     ) +
-    ggplot2::labs(x = NULL, y = if (length(metric) == 1L) .metricName(metric)) +
+    ggplot2::labs(
+      x = if (length(methods) > 1L) {
+        sprintf(paste(
+          "p: %s is better, gene by gene (one-sided paired Wilcoxon test)"
+        ), reference)
+      },
+      y = if (length(metric) == 1L) .metricName(metric)
+    ) +
     (if (length(metric) > 1L) {
       ggplot2::facet_wrap(
         "metric",
@@ -74,7 +82,20 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       )
     }) +
     ggplot2::theme_bw() +
-    ggplot2::theme(panel.grid.major.x = ggplot2::element_blank())
+    ggplot2::theme(
+      panel.grid.major.x = ggplot2::element_blank(),
+      axis.text.x = .methodText(methods, length(metric))
+    )
+}
+
+# Names that have no room side by side are turned.
+.methodText <- function(methods, panels) {
+  width <- max(nchar(methods)) * length(methods) * ceiling(sqrt(panels))
+  if (width > 80) {
+    ggplot2::element_text(angle = 30, hjust = 1)
+  } else {
+    ggplot2::element_text()
+  }
 }
 
 # Whether more is better.
@@ -83,7 +104,7 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
 .metricName <- function(metric) {
   sprintf(
     "%s (%s is better)", toupper(metric),
-    ifelse(.metrics[metric], "more", "less")
+    ifelse(.metrics[metric], "higher", "lower")
   )
 }
 
@@ -161,7 +182,7 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
 
 .signedRank <- function(ours, others, more) {
   if (!any(ours != others)) {
-    return(if (length(ours)) 1 else NA_real_)
+    return(NA_real_)
   }
   # Ties are handled, by the normal distribution; no need to say so.
   suppressWarnings(stats::wilcox.test(
@@ -171,7 +192,6 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
 }
 
 .pText <- function(p) {
-  ifelse(
-    is.na(p), "", ifelse(p < 1e-300, "p < 1e-300", sprintf("p = %.2g", p))
-  )
+  text <- ifelse(p < 1e-300, "p < 1e-300", sprintf("p = %.2g", p))
+  ifelse(is.na(p), "no difference", text)
 }

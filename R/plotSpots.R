@@ -6,7 +6,7 @@
 #'   of `x`, such as a gene; or a vector with one value for each spot.
 #'   A vector with names is matched to the spots by name.
 #'   Numbers are drawn in viridis; text, factors and logical values as labels,
-#'   in Okabe and Ito's colours.
+#'   in the colours of [plotCells()].
 #' @param name What it is, as the legend says it; `NULL`: `values` where that
 #'   is a name, else `"value"`.
 #' @param assay.type Name of the assay that a row is taken from.
@@ -30,7 +30,7 @@
 #' package scattermore is installed; a file of vectors then stays small, and
 #' text and axes in it stay sharp.
 #' Without that package every point is drawn by itself.
-#' The picture is the same, but a PDF of 300,000 points takes tens of
+#' The picture is the same, but a PDF of 300,000 points takes some 20
 #' megabytes.
 #'
 #' @section Errors:
@@ -58,9 +58,7 @@ plotSpots <- function(
   data$value <- if (is.numeric(values)) values else .asLabel(values)
   .requirePackage("ggplot2", "plots")
   .tissue(data, list(
-    .points(
-      ggplot2::aes(colour = .data$value), data, size, nlevels(data$sample_id)
-    ),
+    .points(ggplot2::aes(colour = .data$value), data, x, size),
     .scaleOf(data$value, name)
   ), x, unit)
 }

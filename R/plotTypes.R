@@ -12,9 +12,8 @@
 #'
 #' @return A ggplot; its data has a row for each type at each spot, with the
 #'   columns `name`, `x`, `y`, `sample_id`, `type` and `proportion`.
-#'   The types are in the order of their rows, in Okabe and Ito's eight
-#'   colours; from the ninth on these come again in lighter and darker shades,
-#'   where `"panels"` are easier to read.
+#'   The types are in the order of their rows, as are the 16 colours of pies;
+#'   of more types the most abundant have them, and the others are grey.
 #'   A spot without proportions (all `NA` or 0) has no pie.
 #'
 #' @inheritSection plotSpots Images
@@ -57,7 +56,7 @@ plotTypes <- function(
   layers <- if (kind == "pies") {
     .pieLayers(data, 0.475 * .spacing(places))
   } else {
-    .typePanels(data, places, size)
+    .typePanels(data, places, types, size)
   }
   .tissue(data, layers, types, unit, if (kind == "panels") "type")
 }
@@ -75,6 +74,13 @@ plotTypes <- function(
       "Give what deconvolveSpots() returned."
     )
   }
+  if (anyDuplicated(rownames(types))) {
+    .refuse(
+      "every type once", .some(unique(rownames(types)[duplicated(
+        rownames(types)
+      )])), "Sum the rows of one type first."
+    )
+  }
   if (any(share < 0, na.rm = TRUE)) {
     .refuse(
       "proportions of at least 0", format(min(share, na.rm = TRUE)),
@@ -84,11 +90,12 @@ plotTypes <- function(
   share
 }
 
-.typePanels <- function(data, places, size) {
-  panels <- nlevels(data$type) * nlevels(data$sample_id)
-  size <- .pointSize(places, size, panels)
+.typePanels <- function(data, places, types, size) {
   list(
-    .points(ggplot2::aes(colour = .data$proportion), data, size, panels),
+    .points(
+      ggplot2::aes(colour = .data$proportion), places, types, size, data,
+      nlevels(data$type) * nlevels(data$sample_id)
+    ),
     .valueScale("proportion", limits = c(0, NA))
   )
 }
@@ -99,7 +106,10 @@ plotTypes <- function(
       ggplot2::aes(fill = .data$type, group = .data$slice),
       .pieSlices(data, radius), colour = NA
     ),
-    .labelScale(data$type, "type", "fill")
+    .labelScale(
+      data$type, "type", "fill",
+      as.vector(rowsum(data$proportion, data$type, na.rm = TRUE))
+    )
   )
 }
 

@@ -1,0 +1,638 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-plots.R",
+# package = "homespot")'.
+
+skip_if_not_installed("ggplot2")
+
+# 12 spots on a grid, in one sample or two.
+grid <- function(samples = "one", ...) {
+  coords <- as.matrix(expand.grid(x = c(0, 10, 20, 30), y = c(0, 10, 20)))
+  names <- sprintf("spot%02d", 1:12)
+  SpatialExperiment::SpatialExperiment(
+    assays = list(
+      counts = matrix(1:24, 2, dimnames = list(c("g1", "g2"), names)),
+      imputed = matrix(
+        seq(0, 1, length.out = 24), 2, dimnames = list(c("g1", "g2"), names)
+      )
+    ),
+    colData = S4Vectors::DataFrame(
+      area = (12:1) / 2, layer = rep(c("b", "a", NA), 4),
+      sample_id = rep(samples, each = 12 / length(samples))
+    ),
+    spatialCoords = coords, ...
+  )
+}
+
+withImage <- function(spe, sample = "one", scale = 0.5) {
+  # Light on top, dark below.
+  pixels <- matrix(rep(c("#FFFFFF", "#222222"), each = 8 * 20), 16, 20,
+    byrow = TRUE
+  )
+  file <- withr::local_tempfile(fileext = ".png")
+  grDevices::png(file, 20, 16)
+  grid::grid.raster(pixels, width = 1, height = 1, interpolate = FALSE)
+  grDevices::dev.off()
+  SpatialExperiment::addImg(spe,
+    sample_id = sample, image_id = "low", imageSource = file,
+    scaleFactor = scale, load = TRUE
+  )
+}
+
+smallTypes <- function(n = 12) {
+  share <- rbind(glia = seq(0, 1, length.out = n), neuron = 0, other = 0)
+  share["neuron", ] <- 1 - share["glia", ]
+  colnames(share) <- sprintf("spot%02d", seq_len(n))
+  SpatialExperiment::SpatialExperiment(
+    assays = list(proportion = share), spatialCoords = cbind(
+      x = seq_len(n) %% 100, y = seq_len(n) %/% 100
+    )
+  )
+}
+
+placed <- function(...) {
+  SingleCellExperiment::SingleCellExperiment(
+    list(counts = matrix(0, 1, 6, dimnames = list("g", paste0("c", 1:6)))),
+    colData = S4Vectors::DataFrame(
+      homespot_x = c(0, 0, 0, 10, 10, 20), homespot_y = c(0, 0, 0, 0, 0, 10),
+      homespot_spot = c("s1", "s1", "s1", "s2", "s2", "s3"),
+      type = c("B", "A", "B", "A", "A", "B"), ...
+    )
+  )
+}
+
+layer <- function(plot, i) ggplot2::layer_data(plot, i)
+
+geoms <- function(plot) {
+  vapply(plot$layers, function(one) class(one$geom)[1L], "")
+}
+
+expectRefused <- function(expr, ...) {
+  expect_identical(
+    messageOf(expr, "homespot_input_error"), paste(...)
+  )
+}
+
+# Draws for good, which is when many errors come; warnings are errors.
+expectDraws <- function(plot) {
+  file <- withr::local_tempfile(fileext = ".pdf")
+  grDevices::pdf(file)
+  withr::defer(grDevices::dev.off())
+  expect_no_warning(print(plot))
+  expect_s3_class(plot, "ggplot")
+}
+
+test_that("plotSpots() draws each value at its spot, on equal axes", {
+  spe <- grid()
+  plot <- plotSpots(spe, "area")
+  expectDraws(plot)
+  coords <- SpatialExperiment::spatialCoords(spe)
+  expect_identical(layer(plot, 1)$x, coords[, "x"])
+  expect_identical(layer(plot, 1)$y, coords[, "y"])
+  expect_identical(plot$data$value, spe$area)
+  expect_identical(plot$data$name, colnames(spe))
+  # The colours are viridis, from the least to the largest value.
+  colours <- layer(plot, 1)$colour[order(spe$area)]
+  expect_identical(colours[c(1, 12)], c("#440154", "#FDE725"))
+  expect_s3_class(plot$coordinates, "CoordFixed")
+  expect_identical(plot$coordinates$ratio, 1)
+})
+
+test_that("plotSpots() takes rows, columns and vectors, by name", {
+  spe <- grid()
+  expect_identical(plotSpots(spe, "g2")$data$value, 2L * 1:12)
+  expect_equal(
+    plotSpots(spe, "g1", assay.type = "imputed")$data$value,
+    unname(SummarizedExperiment::assay(spe, "imputed")["g1", ])
+  )
+  named <- stats::setNames(12:1, rev(colnames(spe)))
+  expect_identical(plotSpots(spe, named)$data$value, 1:12)
+  expect_identical(plotSpots(spe, unname(named))$data$value, 12:1)
+  SummarizedExperiment::assay(spe, "counts") <- as(
+    SummarizedExperiment::assay(spe, "counts") * 1, "CsparseMatrix"
+  )
+  expect_identical(plotSpots(spe, "g2")$data$value, 2 * 1:12)
+  # A column comes before a row of the same name, unless an assay is named.
+  spe$g1 <- 12:1
+  expect_identical(plotSpots(spe, "g1")$data$value, 12:1)
+  expect_identical(
+    plotSpots(spe, "g1", assay.type = "counts")$data$value, 2 * 1:12 - 1
+  )
+})
+
+test_that("labels have colours of their own, in order; none is grey", {
+  plot <- plotSpots(grid(), "layer")
+  expectDraws(plot)
+  expect_identical(levels(plot$data$value), c("a", "b"))
+  expect_identical(
+    layer(plot, 1)$colour, rep(c("#E69F00", "#0072B2", "grey80"), 4)
+  )
+  spe <- smallTypes(40)
+  spe$type <- sprintf("t%02d", c(1:20, 1:20))
+  spe$type[1:3] <- "t20"
+  plot <- plotSpots(spe, "type")
+  expectDraws(plot)
+  colours <- tapply(layer(plot, 1)$colour, spe$type, unique)
+  # t01 to t03 are rarer than the others.
+  expect_identical(unname(colours[1:3]), rep("grey80", 3), ignore_attr = TRUE)
+  expect_identical(anyDuplicated(colours[colours != "grey80"]), 0L)
+  expect_identical(sum(colours != "grey80"), 16L)
+  scale <- plot$scales$get_scales("colour")
+  expect_identical(utils::tail(scale$get_labels(), 1L), "other (4 labels)")
+})
+
+test_that("the scale bar has a round length, in the unit", {
+  bar <- plotSpots(grid(), "area", unit = "um")
+  expectDraws(bar)
+  expect_identical(geoms(bar)[3:4], c("GeomSegment", "GeomText"))
+  segment <- layer(bar, 3)
+  expect_identical(segment$xend - segment$x, 10)
+  expect_identical(layer(bar, 4)$label, "10 um")
+  # Below the tissue, and within it.
+  expect_lt(segment$y, 0)
+  expect_identical(segment$xend, 30)
+  expect_false("GeomSegment" %in% geoms(plotSpots(grid(), "area")))
+  row <- grid()
+  SpatialExperiment::spatialCoords(row)[, "x"] <- 5
+  expectDraws(plotSpots(row, "area", unit = "um"))
+})
+
+test_that("an image lies under the spots, the right way up", {
+  spe <- withImage(grid())
+  plot <- plotSpots(spe, "area", unit = "px")
+  expectDraws(plot)
+  expect_identical(geoms(plot)[1:2], c("GeomRasterAnn", "GeomPoint"))
+  # 20 x 16 pixels at half the resolution; y points down.
+  image <- plot$layers[[1L]]$geom_params
+  expect_equal(
+    unlist(image[c("xmin", "xmax", "ymin", "ymax")]),
+    c(xmin = 0, xmax = 40, ymin = -32, ymax = 0)
+  )
+  coords <- SpatialExperiment::spatialCoords(spe)
+  expect_identical(layer(plot, 2)$y, -coords[, "y"])
+  expect_identical(layer(plot, 2)$x, coords[, "x"])
+  expect_gt(plot$layers[[4L]]$data$y, 20)
+})
+
+test_that("samples have panels, each with its own image", {
+  spe <- withImage(grid(c("one", "two")), "two")
+  plot <- plotSpots(spe, "area", unit = "px")
+  expectDraws(plot)
+  expect_identical(
+    as.integer(layer(plot, 2)$PANEL), rep(1:2, each = 6)
+  )
+  expect_identical(as.integer(layer(plot, 1)$PANEL), 2L)
+  both <- plotGene(grid(c("one", "two")), gene = "g1")
+  expect_identical(nrow(ggplot2::ggplot_build(both)$layout$layout), 4L)
+})
+
+test_that("points fill the page: size follows density", {
+  size <- function(side) {
+    spe <- smallTypes(side^2)
+    SpatialExperiment::spatialCoords(spe) <- as.matrix(
+      expand.grid(x = seq_len(side), y = seq_len(side))
+    )
+    layer(plotSpots(spe, seq_len(side^2)), 1)$size[1L]
+  }
+  expect_equal(size(30) / size(90), 3, tolerance = 0.05)
+  expect_identical(
+    layer(plotSpots(grid(), "area", size = 3), 1)$size[1L], 3 / 0.75
+  )
+})
+
+test_that("many points are drawn as one image, of the same values", {
+  skip_if_not_installed("scattermore")
+  n <- 20000
+  spe <- smallTypes(n)
+  plot <- plotSpots(spe, seq_len(n), unit = "um")
+  expect_identical(geoms(plot)[1L], "GeomScattermore")
+  expect_identical(
+    layer(plot, 1)[c("x", "y")], data.frame(
+      SpatialExperiment::spatialCoords(spe), row.names = NULL
+    ), ignore_attr = TRUE
+  )
+  file <- withr::local_tempfile(fileext = ".pdf")
+  grDevices::pdf(file)
+  print(plot)
+  grDevices::dev.off()
+  expect_lt(file.size(file), 5e5)
+  local_mocked_bindings(.hasScattermore = function() FALSE)
+  expect_identical(
+    geoms(plotSpots(spe, seq_len(n)))[1L], "GeomPoint"
+  )
+})
+
+test_that("plotCells() spreads the cells of a spot, within the jitter", {
+  cells <- placed()
+  still <- plotCells(cells, "type", jitter = 0)
+  expectDraws(still)
+  at <- match(colnames(cells), still$data$name)
+  expect_identical(still$data$x[at], cells$homespot_x)
+  expect_identical(still$data$y[at], cells$homespot_y)
+  expect_identical(as.character(still$data$label[at]), cells$type)
+  moved <- plotCells(cells, "type", jitter = 2)$data
+  moved <- moved[match(colnames(cells), moved$name), ]
+  far <- sqrt(
+    (moved$x - cells$homespot_x)^2 + (moved$y - cells$homespot_y)^2
+  )
+  expect_true(all(far <= 2))
+  expect_identical(far[6], 0)
+  expect_identical(anyDuplicated(moved[c("x", "y")]), 0L)
+  # The same each time, and without R's random numbers.
+  withr::local_seed(1)
+  before <- .Random.seed
+  expect_identical(
+    plotCells(cells, "type")$data, plotCells(cells, "type")$data
+  )
+  expect_identical(.Random.seed, before)
+  expect_identical(plotCells(cells, "type")$coordinates$ratio, 1)
+})
+
+test_that("plotCells() takes a tissue of either class", {
+  skipWithoutPython()
+  map <- smallMap()
+  sce <- SingleCellExperiment::SingleCellExperiment(
+    list(counts = matrix(1, 1, 3, dimnames = list("g", rownames(map)))),
+    colData = S4Vectors::DataFrame(type = c("A", "B", "A"))
+  )
+  one <- plotCells(placeCells(map, sce), "type", jitter = 0)$data
+  two <- plotCells(
+    placeCells(map, sce, as = "SpatialExperiment"), "type", jitter = 0
+  )
+  expectDraws(two)
+  expect_identical(one[c("name", "x", "y")], two$data[c("name", "x", "y")])
+})
+
+test_that("plotMapping() draws a cell's row, and the mean of a label's", {
+  for (map in list(
+    smallMap(), smallMap(as(mappingMatrix(smallMap()), "CsparseMatrix")),
+    smallMap(DelayedArray::DelayedArray(mappingMatrix(smallMap())))
+  )) {
+    p <- as.matrix(mappingMatrix(map))
+    expect_equal(
+      plotMapping(map, cell = "cell2")$data$value, unname(p["cell2", ])
+    )
+    a <- plotMapping(map, label = "A", labels = "cell_type")
+    expect_equal(a$data$value, unname(colMeans(p[c(1, 3), ])))
+    expect_equal(sum(a$data$value), 1)
+    given <- c(cell3 = "x", cell1 = "y", cell2 = "x")
+    expect_equal(
+      plotMapping(map, label = "y", labels = given)$data$value,
+      unname(p["cell1", ])
+    )
+  }
+  expectDraws(a)
+})
+
+test_that("plotGene() shows both sides, each over its own range", {
+  spe <- grid()
+  imputed <- spe[, 12:1]
+  plot <- plotGene(spe, imputed, "g2")
+  expectDraws(plot)
+  data <- split(plot$data, plot$data$panel)
+  expect_named(data, c("measured, 2 to 24", "imputed, 0.0435 to 1"))
+  expect_equal(data[[1L]]$value, 2 * 1:12)
+  expect_equal(
+    data[[2L]]$value,
+    unname(SummarizedExperiment::assay(spe, "imputed")["g2", ])
+  )
+  for (part in data) {
+    expect_identical(range(part$share), c(0, 1))
+  }
+  expect_identical(plot$coordinates$ratio, 1)
+  SummarizedExperiment::assay(spe, "counts")["g1", ] <- 5L
+  flat <- plotGene(spe, gene = "g1")
+  expectDraws(flat)
+  expect_identical(flat$data$share[1:12], rep(0, 12))
+})
+
+test_that("plotTypes() draws pies whose slices are the proportions", {
+  types <- smallTypes(5)
+  plot <- plotTypes(types, unit = "um")
+  expectDraws(plot)
+  slices <- layer(plot, 1)
+  area <- vapply(split(slices, slices$group), function(s) {
+    abs(sum(s$x * c(s$y[-1], s$y[1]) - c(s$x[-1], s$x[1]) * s$y)) / 2
+  }, 0)
+  share <- as.vector(SummarizedExperiment::assay(types, "proportion"))
+  share <- share[share > 0]
+  expect_identical(length(area), length(share))
+  # The arcs are polygons.
+  expect_equal(unname(area / max(area)), share, tolerance = 0.01)
+  expect_identical(plot$coordinates$ratio, 1)
+  expect_equal(plot$data$proportion, as.vector(
+    SummarizedExperiment::assay(types, "proportion")
+  ))
+  # Pies do not touch, and an empty spot has none.
+  expect_lt(diff(range(slices$x[slices$group == 1])), 1)
+  SummarizedExperiment::assay(types, "proportion")[, 2] <- NA
+  expectDraws(plotTypes(types))
+})
+
+test_that("plotTypes() draws a panel for each type", {
+  types <- smallTypes(12)
+  plot <- plotTypes(types, "panels")
+  expectDraws(plot)
+  expect_identical(tabulate(layer(plot, 1)$PANEL), rep(12L, 3))
+  expect_identical(levels(plot$data$type), c("glia", "neuron", "other"))
+  glia <- plot$data[plot$data$type == "glia", ]
+  expect_equal(glia$proportion, seq(0, 1, length.out = 12))
+})
+
+test_that("plotMarginals() draws the checks of the solver", {
+  skipWithoutPython()
+  problem <- smallProblem()
+  map <- mapCells(problem$sc, problem$st, coords = problem$coords)
+  plot <- plotMarginals(map)
+  expectDraws(plot)
+  solver <- mappingInfo(map)$solver
+  expect_equal(
+    unname(as.matrix(plot$data)), solver$errors, ignore_attr = TRUE
+  )
+  expect_match(plot$labels$subtitle, "^converged after [0-9]+ iteration")
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  saveMapping(map, path)
+  expect_equal(plotMarginals(loadMapping(path))$data, plot$data)
+  expectRefused(
+    plotMarginals(smallMap()), "Expected a map with the errors of a",
+    "transport, found a map by method 'by hand' without. Use a map by",
+    "mapCells(method = \"ssa\"), or plotLosses()."
+  )
+})
+
+scoreTable <- function(n = 60) {
+  withr::with_seed(3, data.frame(
+    gene = rep(paste0("g", seq_len(n)), 3), fold = 1L,
+    method = rep(c("come", "ssa", "argmax"), each = n),
+    pcc = stats::rnorm(3 * n, rep(c(0.6, 0.5, 0.5), each = n), 0.2),
+    rmse = stats::rexp(3 * n)
+  ))
+}
+
+test_that("plotScores() has the p-values of the paired one-sided test", {
+  table <- scoreTable()
+  table <- table[sample(nrow(table)), ]
+  table$pcc[table$gene == "g5" & table$method == "ssa"] <- NaN
+  plot <- plotScores(table, c("pcc", "rmse"), reference = "come")
+  expectDraws(plot)
+  tests <- plot$layers[[3L]]$data
+  wide <- function(metric, method) {
+    part <- table[table$method == method, ]
+    part[[metric]][match(paste0("g", 1:60), part$gene)]
+  }
+  for (metric in c("pcc", "rmse")) {
+    for (method in c("ssa", "argmax")) {
+      expected <- stats::wilcox.test(
+        wide(metric, "come"), wide(metric, method), paired = TRUE,
+        alternative = if (metric == "pcc") "greater" else "less",
+        correct = FALSE
+      )$p.value
+      row <- tests[tests$metric == metric & tests$method == method, ]
+      expect_equal(row$p, expected)
+      expect_identical(row$label, sprintf("p = %.2g", expected))
+      expect_equal(row$genes, 60 - (metric == "pcc" && method == "ssa"))
+    }
+  }
+  expect_identical(
+    tests$label[tests$method == "come"], c("reference", "reference")
+  )
+  expect_identical(sum(plot$data$metric == "pcc"), 179L)
+})
+
+test_that("plotScores() shows the table's scores, methods in its order", {
+  table <- scoreTable(30)
+  plot <- plotScores(table)
+  expectDraws(plot)
+  expect_identical(levels(plot$data$method), c("come", "ssa", "argmax"))
+  expect_identical(plot$data$score, table$pcc)
+  box <- layer(plot, 2)
+  expect_equal(
+    box$middle, unname(c(tapply(table$pcc, plot$data$method, median)))
+  )
+  expectDraws(plotScores(table[table$method == "ssa", ]))
+  same <- table
+  same$pcc <- rep(table$pcc[1:30], 3)
+  expect_identical(
+    plotScores(same)$layers[[3L]]$data$label,
+    c("reference", "no difference", "no difference")
+  )
+})
+
+test_that("plotScores() agrees with SciPy", {
+  skipWithoutPython()
+  table <- scoreTable(70)
+  ours <- plotScores(table)$layers[[3L]]$data$p[2L]
+  out <- runPython(c(
+    "from scipy.stats import wilcoxon",
+    "a, b = (list(map(float, x.split())) for x in sys.argv[1:])",
+    "print(repr(float(wilcoxon(a, b, alternative='greater').pvalue)))"
+  ), paste(format(table$pcc[1:70], digits = 17), collapse = " "),
+  paste(format(table$pcc[71:140], digits = 17), collapse = " "))
+  expect_equal(ours, as.numeric(utils::tail(out, 1L)), tolerance = 1e-9)
+})
+
+test_that("plotConfidence() colours confident cells by their radius", {
+  cells <- placed(
+    homespot_radius = c(1, 2, 3, 4, 5, 6),
+    homespot_confident = c(TRUE, FALSE, TRUE, TRUE, NA, TRUE)
+  )
+  plot <- plotConfidence(cells, jitter = 0, unit = "um")
+  expectDraws(plot)
+  data <- plot$data[match(colnames(cells), plot$data$name), ]
+  expect_identical(data$radius, cells$homespot_radius)
+  colour <- stats::setNames(layer(plot, 1)$colour, plot$data$name)
+  expect_identical(
+    colnames(cells) %in% names(colour)[colour == "grey80"],
+    c(FALSE, TRUE, FALSE, FALSE, TRUE, FALSE)
+  )
+  # The others lie below.
+  expect_identical(plot$data$confident, rep(c(FALSE, TRUE), c(2, 4)))
+  expect_identical(
+    plot$labels$subtitle, "4 of 6 cells are confident; the others are grey"
+  )
+})
+
+test_that("plotCalibration() draws shares against levels, with intervals", {
+  table <- data.frame(
+    level = c(0.5, 0.8, 1), share = c(0.4, 0.9, 1), cells = 100
+  )
+  plot <- plotCalibration(table)
+  expectDraws(plot)
+  points <- layer(plot, 4)
+  expect_identical(points$x, table$level)
+  expect_identical(points$y, table$share)
+  for (i in 1:3) {
+    expect_equal(c(plot$data$low[i], plot$data$high[i]), as.vector(
+      stats::prop.test(table$share[i] * 100, 100, correct = FALSE)$conf.int
+    ))
+  }
+  expect_identical(layer(plot, 1)$slope, 1)
+  expect_identical(plot$coordinates$ratio, 1)
+  expect_identical(plot$coordinates$limits, list(x = c(0, 1), y = c(0, 1)))
+})
+
+test_that("plotColocation() draws the matrix as it stands", {
+  types <- c("B", "A", "C")
+  m <- matrix(c(1, 0.5, -0.2, 0.5, 1, NA, -0.2, NA, 1), 3,
+    dimnames = list(types, types)
+  )
+  plot <- plotColocation(m)
+  expectDraws(plot)
+  expect_identical(plot$data$value, as.vector(m))
+  expect_identical(levels(plot$data$to), types)
+  expect_identical(levels(plot$data$from), rev(types))
+  scale <- plot$scales$get_scales("fill")
+  expect_identical(scale$limits, c(-1, 1))
+  expect_identical(scale$name, "correlation")
+  far <- plotColocation(abs(m) * 1000)
+  expectDraws(far)
+  expect_identical(far$scales$get_scales("fill")$name, "distance")
+  expectDraws(plotColocation(as.data.frame(m)))
+})
+
+test_that("plots refuse what they cannot draw, and say why", {
+  spe <- grid()
+  expectRefused(
+    plotSpots(spe, "g9"), "Expected 'g9' to be a column of colData(x) or a",
+    "row of x, found neither. There are the columns 'area', 'layer',",
+    "'sample_id' and the rows 'g1', 'g2'."
+  )
+  expectRefused(
+    plotSpots(spe, 1:3), "Expected one value for each of the 12 spots, or",
+    "one name, found 3 values (integer). Give a vector, or name a column of",
+    "colData(x) or a row of x."
+  )
+  expectRefused(
+    plotSpots(spe, stats::setNames(1:12, letters[1:12])),
+    "Expected values named by spot, or without names, found none for 12 spots",
+    "('spot01', 'spot02', 'spot03', ...). Name them by colnames(x), or",
+    "unname() them."
+  )
+  expectRefused(
+    plotSpots(spe, "g1", assay.type = "logcounts"),
+    "Expected an assay 'logcounts' in `x`, found 'counts', 'imputed'. Name",
+    "one that is there."
+  )
+  expectRefused(
+    plotSpots(matrix(1, 2, 2), 1:2), "Expected `x` to be a SpatialExperiment",
+    "or a CellMapping, found a matrix of 2 x 2. Give an object with",
+    "spatialCoords."
+  )
+  expectRefused(
+    plotSpots(CellMapping(mappingMatrix(smallMap())), 1:4),
+    "Expected coordinates in spatialCoords(x), found none. Set them: one row",
+    "for each spot, two or three columns."
+  )
+  nowhere <- spe
+  SpatialExperiment::spatialCoords(nowhere)[2, 1] <- NA
+  expectRefused(
+    plotSpots(nowhere, "area"), "Expected finite coordinates, found missing",
+    "or infinite ones of 1 ('spot02'). Drop these first."
+  )
+  expectRefused(
+    plotSpots(spe, "area", size = 0), "Expected `size` to be a number above 0,",
+    "in mm, found 0. Give such a number, or NULL."
+  )
+  expectRefused(
+    plotSpots(spe, "area", unit = 1),
+    "Expected `unit` to be one string, found 1. Give one name."
+  )
+  expectRefused(
+    plotSpots(spe[, 0], numeric()), "Expected something to draw in `x`, found",
+    "no columns. Keep at least one."
+  )
+})
+
+test_that("plots of cells and maps refuse what they cannot draw", {
+  cells <- placed()
+  expectRefused(
+    plotCells(cells, "layer"), "Expected cells with the column 'layer', found",
+    "none of 'layer'. Name a column of colData(tissue)."
+  )
+  cells$homespot_x <- NULL
+  expectRefused(
+    plotCells(cells, "type"), "Expected cells with places (the columns",
+    "'homespot_x', 'homespot_y'), found none. Use placeCells() first."
+  )
+  expectRefused(
+    plotCells(placed(), "type", jitter = -1), "Expected `jitter` to be a",
+    "distance of at least 0, found -1. Give one in the unit of the",
+    "coordinates, or NULL."
+  )
+  expectRefused(
+    plotConfidence(placed()), "Expected cells with the columns",
+    "'homespot_radius', 'homespot_confident', found none of",
+    "'homespot_radius', 'homespot_confident'. Use placeCells(), which gives",
+    "them."
+  )
+  map <- smallMap()
+  expectRefused(
+    plotMapping(map),
+    "Expected one of `cell` and `label`, found neither. Give one of them."
+  )
+  expectRefused(
+    plotMapping(map, cell = "c9"), "Expected the name of a cell of the map,",
+    "found 'c9'. Its cells are 'cell1', 'cell2', 'cell3'."
+  )
+  expectRefused(
+    plotMapping(map, label = "Z", labels = "cell_type"),
+    "Expected a label of the map's cells, found 'Z'. There are 'A', 'B'."
+  )
+  expectRefused(
+    plotMapping(map, label = "A"), "Expected `labels` to be a column of",
+    "rowData(map) or one label for each of 3 cells, found NULL. There are the",
+    "columns 'cell_type', 'homespot_left_over'."
+  )
+})
+
+test_that("plots of genes, types and tables refuse what they cannot draw", {
+  spe <- grid()
+  expectRefused(
+    plotGene(spe, gene = "g9"), "Expected the gene 'g9' in `spe`, found 2",
+    "others ('g1', 'g2'). Draw a gene that was not measured with",
+    "plotSpots(imputed, gene)."
+  )
+  expectRefused(
+    plotGene(spe, spe[, -1], "g1"), "Expected every spot of `spe` in",
+    "`imputed`, found 1 without ('spot01'). Impute from a map onto these",
+    "spots, or take spe[, colnames(imputed)]."
+  )
+  expectRefused(
+    plotTypes(spe), "Expected an assay 'proportion' in `types`, found",
+    "'counts', 'imputed'. Name one that is there."
+  )
+  expectRefused(
+    plotTypes(smallTypes(10001)), "Expected at most 10000 spots to draw as",
+    "pies, found 10001. Use kind = \"panels\", or draw a part."
+  )
+  negative <- smallTypes(3)
+  SummarizedExperiment::assay(negative, "proportion")[1, 1] <- -0.5
+  expectRefused(
+    plotTypes(negative), "Expected proportions of at least 0, found -0.5.",
+    "Give what deconvolveSpots() returned."
+  )
+  table <- scoreTable(5)
+  expectRefused(
+    plotScores(table, "r2"), "Expected `metric` among 'pcc', 'ssim', 'rmse',",
+    "'jsd', found 'r2'. Use one or several of these."
+  )
+  expectRefused(
+    plotScores(table, "ssim"), "Expected scores with the columns 'gene',",
+    "'method', 'ssim', found none of 'ssim'. Add what is missing."
+  )
+  expectRefused(
+    plotScores(table, reference = "x"), "Expected `reference` to be one of",
+    "'come', 'ssa', 'argmax', found 'x'. Use one of these."
+  )
+  expectRefused(
+    plotScores(rbind(table, table[1, ])), "Expected one row for each gene and",
+    "method, found 1 more (gene 'g1'). Take the mean of each first."
+  )
+  expectRefused(
+    plotCalibration(data.frame(level = 50, share = 0.4, cells = 10)),
+    "Expected levels and shares within [0, 1], found 1 row(s) with others.",
+    "Give shares, not percentages."
+  )
+  expectRefused(
+    plotColocation(diag(2)), "Expected a numeric matrix of types by types,",
+    "with names of both, found a matrix of 2 x 2. Set its dimnames."
+  )
+})
