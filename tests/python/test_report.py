@@ -639,4 +639,6 @@ def test_spots_without_a_value_are_grey(browser, make_pair, tmp_path) -> None:
     fills = np.array(drawn(browser)["fills"])
     assert len(set(fills[empty])) == 1
     assert not set(fills[empty]) & set(fills[~empty])
+    assert "a: missing" in hover(browser, int(np.flatnonzero(empty)[0]))
+    assert "0 cells expected" in browser.find_element("id", "spot").text
     quiet(browser, path)

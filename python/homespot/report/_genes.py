@@ -28,6 +28,7 @@ IMPUTED, MEASURED = "Genes, imputed", "Genes, measured"
 _CANDIDATES = 1000
 _SHOWN, _SHOWN_MEASURED = 30, 10
 _NEIGHBOURS = 6
+_BLOCK_VALUES = 4_000_000
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -62,9 +63,13 @@ def spatial_covariance(values: Floats, near: sparse.csr_matrix) -> npt.NDArray[n
 
     It is Moran's I times the variance: large for patterns that are strong and not noise.
     """
-    x = np.nan_to_num(np.asarray(values, dtype=np.float64))
-    x -= x.mean(axis=0)
-    return np.asarray((x * (near @ x)).mean(axis=0))
+    out = np.empty(values.shape[1])
+    step = max(_BLOCK_VALUES // max(len(values), 1), 1)
+    for start in range(0, values.shape[1], step):
+        x = np.nan_to_num(values[:, start : start + step].astype(np.float64))
+        x -= x.mean(axis=0)
+        out[start : start + step] = np.einsum("sg,sg->g", x, near @ x) / max(len(x), 1)
+    return out
 
 
 def spot_expression(mapping: ad.AnnData, st: ad.AnnData) -> Expression:
@@ -97,7 +102,8 @@ def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> 
     candidates = most_variable(table, _CANDIDATES)
     near = neighbours(coordinates(mapping))
     covariance = np.empty(len(candidates))
-    for block, values in gene_blocks(mapping.X, table, cells, candidates):
+    size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
+    for block, values in gene_blocks(mapping.X, table, cells, candidates, block_size=size):
         covariance[block] = spatial_covariance(values, near)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]

@@ -20,7 +20,8 @@ __all__ = ["Picture", "pictures", "place_table"]
 _DPI, _SHOWN_DPI = 150, 100
 _COLUMN = 800  # CSS pixels; wider pictures take the width of the page
 _PIES_UP_TO = 2_000
-_PANELS_UP_TO = 12
+_PANELS_UP_TO, _PANELS_OF_MANY = 12, 6
+_MANY = 20_000  # spots
 _METRICS = ("pcc", "ssim", "rmse", "jsd")
 
 
@@ -135,16 +136,17 @@ def _of_the_types(types: ad.AnnData, image: Any, unit: str | None) -> Iterator[P
     from .. import plot
 
     if SPATIAL in types.obsm:
-        names = ", ".join(types.var_names.astype(str)[:_PANELS_UP_TO])
         if types.n_obs <= _PIES_UP_TO:
             yield _picture(
                 lambda: plot.proportions(types, unit=unit, image=image),
                 "Cell types in every spot.",
-                f"Map of the tissue with a pie of the cell types at every spot: {names}",
+                "Map of the tissue with a pie of the cell types at every spot",
             )
         else:
             largest = np.argsort(-np.asarray(types.layers["cells"]).sum(axis=0), kind="stable")
-            shown = types[:, np.sort(largest[:_PANELS_UP_TO])].copy()
+            n_panels = _PANELS_UP_TO if types.n_obs <= _MANY else _PANELS_OF_MANY
+            shown = types[:, np.sort(largest[:n_panels])].copy()
+            names = ", ".join(shown.var_names.astype(str))
             more = types.n_vars - shown.n_vars
             yield _picture(
                 lambda: plot.proportions(shown, "panels", unit=unit, image=image),

@@ -94,6 +94,9 @@
     const column = columns[Number(colour.value)];
     const values = Array.from({ length: nSpots }, (_, i) => value(column, i));
     const title = plain(short(column.name, 36));
+    const template = (shown) => `<b>%{text}</b><br>${title}: ${shown}<br>%{customdata}<extra></extra>`;
+    const [known, missing] = [template("%{marker.color:.3g}"), template("missing")];
+    const some = values.some(Number.isNaN);
     Plotly.restyle(
       plot,
       {
@@ -101,7 +104,9 @@
         "marker.cmin": column.low,
         "marker.cmax": column.high > column.low ? column.high : column.low + 1,
         "marker.colorbar.title.text": `${title}, ${plain(column.unit)}`,
-        hovertemplate: `<b>%{text}</b><br>${title}: %{marker.color:.3g}<br>%{customdata}<extra></extra>`,
+        // Plotly draws what is missing in a dark grey; one opacity for each spot only works in the plane.
+        "marker.opacity": some && !solid ? [values.map((v) => (Number.isNaN(v) ? 0.25 : 1))] : 1,
+        hovertemplate: some ? [values.map((v) => (Number.isNaN(v) ? missing : known))] : known,
       },
       [0],
     );
