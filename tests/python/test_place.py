@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from homespot import cell_positions, map_cells, place_cells, subset
+from homespot import cell_positions, confidence, map_cells, place_cells, subset
 from homespot.errors import InputError
-from homespot.mapping import new_mapping
-from homespot.place import home_spots, positions
+from homespot.mapping import keep_best, new_mapping
+from homespot.place import entropy, home_spots, positions, radius
 
 GRID = np.array([[x, y] for y in range(3) for x in range(4)], dtype=float)  # 12 spots
 BOTH = pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
@@ -193,3 +193,120 @@ def test_spots_without_extent_have_one_place(position: str, probability: float) 
         placed, spread = positions(weights, where, position)  # type: ignore[arg-type]
         np.testing.assert_allclose(placed, where[[0, 0]], rtol=1e-15)
         np.testing.assert_allclose(spread, 0, atol=1e-15)
+
+
+@BOTH
+def test_entropy_in_closed_form(stored) -> None:
+    p = np.vstack(
+        [np.full(12, 1 / 12), rows({3: 1.0}, {0: 0.5, 1: 0.5}, {0: 0.25, 1: 0.25, 2: 0.25, 3: 0.25})]
+    )
+    np.testing.assert_allclose(
+        entropy(stored(p)), [1, 0, np.log(2) / np.log(12), np.log(4) / np.log(12)], atol=1e-12
+    )
+    np.testing.assert_allclose(entropy(stored(p.astype(np.float32))), entropy(stored(p)), atol=1e-6)
+
+
+@BOTH
+def test_what_a_row_leaves_out_is_spread_over_the_other_spots(stored) -> None:
+    cut = stored(rows({0: 0.4, 5: 0.4}))
+    filled = np.full((1, 12), 0.2 / 10)
+    filled[0, [0, 5]] = 0.4
+    np.testing.assert_allclose(entropy(cut), entropy(filled), atol=1e-12)
+    p = np.random.default_rng(0).dirichlet(np.ones(12), 30)
+    kept, _ = keep_best(p, 4)
+    assert (entropy(kept) >= entropy(p) - 1e-12).all()
+    nowhere_else = np.full((1, 12), 0.5 / 12)  # of a map whose other spots were left out
+    assert 0 <= entropy(nowhere_else)[0] <= 1
+
+
+def test_entropy_of_one_spot_is_none() -> None:
+    assert entropy(np.ones((3, 1))).tolist() == [0, 0, 0]
+
+
+def test_pitch_and_extent_of_a_grid() -> None:
+    assert confidence.pitch(GRID) == 1
+    assert confidence.pitch(GRID[:1]) == 0
+    assert confidence.extent(GRID) == pytest.approx(np.sqrt((9 + 1) / 4 / 2 + 2 / 3))
+    assert confidence.extent(GRID * 7 + 1e6) == pytest.approx(7 * confidence.extent(GRID))
+
+
+@BOTH
+def test_radius_in_closed_form(stored) -> None:
+    p = rows({5: 1.0}, {0: 0.5, 3: 0.5})
+    placed, _ = positions(stored(p), GRID, "mean")
+    e = confidence.extent(GRID)
+    for level in (0.5, 0.9):
+        f = confidence.factor(level)
+        found, _ = radius(stored(p), GRID, placed, level)
+        half_a_pitch, apart = 0.5, 1.5
+        np.testing.assert_allclose(
+            found, [f * half_a_pitch * (half_a_pitch / e) ** (1 / 3), f * apart * (apart / e) ** (1 / 3)]
+        )
+
+
+def test_radius_grows_with_the_level_and_goes_with_the_unit() -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(12, 0.3), 50)
+    for scale, offset in ((1.0, 0.0), (55.0, 1e5)):
+        spots = GRID * scale + offset
+        placed, _ = positions(p, spots)
+        found = [radius(p, spots, placed, level)[0] for level in (0.05, 0.5, 0.9, 0.99)]
+        assert all((a < b).all() for a, b in zip(found[:-1], found[1:], strict=True))
+        here, confident = radius(p, GRID, positions(p, GRID)[0])
+        np.testing.assert_allclose(found[2], scale * here, rtol=1e-6)
+        assert radius(p, spots, placed)[1].tolist() == confident.tolist()
+
+
+def test_confident_is_within_half_the_extent_or_what_is_asked_for() -> None:
+    p = np.random.default_rng(0).dirichlet(np.full(12, 0.2), 200)
+    placed, _ = positions(p, GRID)
+    found, confident = radius(p, GRID, placed)
+    assert 0 < confident.sum() < 200
+    assert confident.tolist() == (found <= confidence.extent(GRID) / 2).tolist()
+    assert radius(p, GRID, placed, max_radius=1.0)[1].tolist() == (found <= 1).tolist()
+
+
+def test_spots_at_one_place_give_no_radius_and_no_confidence() -> None:
+    for where in (np.array([[0.1, 7.0]]), np.full((3, 3), 0.1)):
+        p = np.full((2, len(where)), 1 / len(where))
+        found, confident = radius(p, where, positions(p, where)[0])
+        np.testing.assert_allclose(found, 0, atol=1e-12)
+        assert not confident.any()
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_truncated_map_has_the_radius_of_its_20_best(make_pair, dims: int) -> None:
+    sc, st = make_pair(dims=dims)
+    columns = ["homespot_x", "homespot_y", "homespot_radius", "homespot_confident"]
+    whole, cut = cell_positions(map_cells(sc, st)), cell_positions(map_cells(sc, st, k_best=20))
+    pd.testing.assert_frame_equal(whole[columns], cut[columns], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"level": 1.0}, "level to be a number from 0.05 to 0.99, found 1.0"),
+        ({"level": 0}, "level to be a number from 0.05"),
+        ({"level": "high"}, "level to be a number"),
+        ({"level": np.nan}, "level to be a number"),
+        ({"max_radius": 0}, "max_radius to be a finite number above 0"),
+        ({"max_radius": np.inf}, "max_radius to be a finite number above 0"),
+    ],
+)
+def test_levels_and_radii_that_cannot_be(pair, argument, message: str) -> None:
+    mapping = map_cells(*pair)
+    for call in (
+        lambda: cell_positions(mapping, **argument),
+        lambda: place_cells(mapping, pair[0], **argument),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+def test_the_record_says_what_the_radius_is(pair) -> None:
+    mapping = map_cells(*pair)
+    placed = place_cells(mapping, pair[0], level=0.8)
+    assert placed.uns["homespot"]["level"] == 0.8
+    assert "max_radius" not in placed.uns["homespot"]
+    asked = place_cells(mapping, pair[0], max_radius=100.0)
+    assert asked.uns["homespot"]["max_radius"] == 100
+    assert asked.obs["homespot_confident"].tolist() == (asked.obs["homespot_radius"] <= 100).tolist()

@@ -1,0 +1,106 @@
+"""calibration: by hand on small tables, and the radius of place_cells on the demo, whose truth is known."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from homespot import cell_positions, make_demo, map_cells
+from homespot.confidence import factor
+from homespot.errors import InputError
+from homespot.evaluate.calibrate import calibration
+
+
+def table(radius: list[float], **more: Any) -> pd.DataFrame:
+    """Cells at the origin."""
+    columns = {"homespot_x": 0.0, "homespot_y": 0.0, "homespot_radius": radius, **more}
+    return pd.DataFrame(columns, index=[f"c{i}" for i in range(len(radius))])
+
+
+def truth(*places: tuple[float, ...]) -> pd.DataFrame:
+    return pd.DataFrame(np.array(places), index=[f"c{i}" for i in range(len(places))])
+
+
+@cache
+def demo(method: str) -> tuple[ad.AnnData, pd.DataFrame]:
+    sc, st = make_demo()
+    return map_cells(sc, st, method, progress=False), sc.obs[["true_x", "true_y"]]
+
+
+def test_shares_are_counted() -> None:
+    places = truth((1, 0), (0, 2), (3, 4), (9, 0))  # 1, 2, 5 and 9 away
+    found = calibration(table([1.0, 3.0, 4.9, 20.0]), places, [0.9])
+    assert found.columns.tolist() == ["level", "share", "cells"]
+    assert found.iloc[0].tolist() == [0.9, 0.75, 4]
+
+
+def test_radii_of_other_levels_follow_from_the_one_given() -> None:
+    radius = np.full(100, factor(0.9))
+    places = truth(*[(x, 0.0) for x in np.linspace(0, 3, 100)])
+    found = calibration(table(radius.tolist()), places, [0.5, 0.9, 0.95])
+    expected = [(np.linspace(0, 3, 100) <= factor(level)).mean() for level in (0.5, 0.9, 0.95)]
+    np.testing.assert_allclose(found["share"], expected)
+    again = calibration(
+        table((radius * factor(0.5) / factor(0.9)).tolist()), places, [0.5, 0.9, 0.95], level=0.5
+    )
+    pd.testing.assert_frame_equal(found, again)
+
+
+def test_cells_are_matched_by_name_and_those_without_truth_left_out() -> None:
+    places = truth((1, 0), (0, 2), (3, 4))
+    expected = calibration(table([1.0, 1.0, 9.0]), places)
+    assert calibration(table([1.0, 1.0, 9.0]), places.iloc[::-1]).equals(expected)
+    more = table([1.0, 1.0, 9.0, 100.0])
+    assert calibration(more, places).equals(expected)
+    assert expected["cells"].eq(3).all()
+
+
+def test_only_confident_cells_are_counted_where_asked() -> None:
+    places = truth((1, 0), (0, 2), (3, 4))
+    cells = table([1.0, 1.0, 9.0], homespot_confident=[True, True, False])
+    assert calibration(cells, places, [0.9], confident=True).iloc[0].tolist() == [0.9, 0.5, 2]
+    cells["homespot_confident"] = False
+    none = calibration(cells, places, [0.9], confident=True)
+    assert none["cells"].tolist() == [0]
+    assert none["share"].isna().all()
+
+
+@pytest.mark.parametrize("method", ["ssa", "correlation"])
+def test_the_radius_holds_on_the_demo(method: str) -> None:
+    mapping, places = demo(method)
+    found = calibration(mapping, places)
+    # Measured 0.02 to 0.05 above the level; no tissue is closer than the spread between tissues.
+    np.testing.assert_allclose(found["share"], found["level"], atol=0.08)
+    assert found["cells"].eq(mapping.n_obs).all()
+    confident = calibration(mapping, places, [0.9], confident=True)
+    assert 0.4 * mapping.n_obs < confident["cells"].item() < 0.8 * mapping.n_obs
+    assert confident["share"].item() >= 0.88
+    pd.testing.assert_frame_equal(found, calibration(cell_positions(mapping), places))
+    pd.testing.assert_frame_equal(found, calibration(cell_positions(mapping, level=0.6), places, level=0.6))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((table([1.0]), np.zeros((1, 2))), "a table with the names of the cells, found a ndarray"),
+        (
+            (table([1.0]), truth((0, 0)).set_axis(["x"])),
+            r"true places of the cells \('c0'\), found those of 'x'",
+        ),
+        ((table([1.0]), truth((0, 0, 0))), "'homespot_z'.*found 'homespot_z' missing"),
+        ((table([1.0], homespot_z=[0.0]), truth((0, 0))), "found 'homespot_z' as well"),
+        ((table([1.0]).drop(columns="homespot_radius"), truth((0, 0))), "found 'homespot_radius' missing"),
+        ((table([1.0]), truth((0, np.nan))), "finite coordinates of every cell"),
+        ((table([1.0]), truth((0,))), "coordinates of 1 cells x 2 or 3"),
+        ((table([1.0]), truth((0, 0)), [1.0]), "levels to be a number from 0.05 to 0.99"),
+        ((table([1.0]), truth((0, 0), (0, 0)).set_axis(["c0", "c0"])), "c0"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        calibration(*arguments)
