@@ -43,12 +43,14 @@
     return found;
   };
 
+  // On a narrow page a long label would hide the tissue; the rest stands below it.
+  const narrow = matchMedia("(max-width: 40rem)").matches;
   const label = (i) => {
     const lines = [`${number(expected[i])} cells expected`];
     const list = (entries, n) => entries.slice(0, n).map((e) => `${plain(short(e.name, 28))} ${percent(e.share)}`);
-    const types = list(typesOf(i), 5);
+    const types = list(typesOf(i), narrow ? 3 : 5);
     if (types.length) lines.push("<b>Types</b>", ...types);
-    const likeliest = list(cellsOf(i), 3);
+    const likeliest = narrow ? [] : list(cellsOf(i), 3);
     if (likeliest.length) lines.push("<b>Cells most likely here</b>", ...likeliest);
     return lines.join("<br>");
   };
@@ -130,7 +132,8 @@
   Object.assign(data[0], axes);
   data[0].text = page.spots.map((name) => plain(short(name, 40)));
   // A label with all there is would cost seconds and much memory where there are many spots.
-  data[0].customdata = cells ? page.spots.map((_, i) => label(i)) : page.spots.map((_, i) => `${number(expected[i])} cells expected`);
+  const brief = (i) => `${number(expected[i])} cells expected`;
+  data[0].customdata = page.spots.map((_, i) => (cells ? label(i) : brief(i)));
   if (matchMedia("(pointer: coarse)").matches && !solid) layout.dragmode = false;
   Plotly.newPlot(plot, data, layout, {
     displaylogo: false,
