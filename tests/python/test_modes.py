@@ -74,7 +74,7 @@ def test_shares_fall_and_sum_to_at_most_one() -> None:
     assert (grouped["share"].sum() <= 1 + 1e-9).all()
     assert (grouped["share"].diff().dropna() <= 1e-12).all()
     assert grouped["mode"].apply(lambda x: x.tolist() == list(range(len(x)))).all()
-    assert ((place >= 0) & (place <= 9)).all()
+    assert ((place >= -1e-9) & (place <= 9 + 1e-9)).all()
 
 
 def test_sparse_is_dense_and_pieces_are_the_whole(monkeypatch) -> None:
