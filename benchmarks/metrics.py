@@ -65,14 +65,15 @@ def loop(true: Floats, found: Floats) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["pcc", "ssim", "rmse", "jsd"])
 
 
-def best_of(run: Callable[[], object]) -> float:
-    """Return the least seconds of `REPEATS` runs."""
-    seconds = []
+def best_of(run: Callable[[], object]) -> tuple[float, float]:
+    """Return the least seconds of `REPEATS` runs: by the clock, and of the processor."""
+    clock, processor = [], []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         run()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+        clock.append(time.perf_counter() - start[0])
+        processor.append(time.process_time() - start[1])
+    return min(clock), min(processor)
 
 
 def memory_mib(run: Callable[[], object]) -> float:
@@ -100,7 +101,7 @@ def main() -> None:
     sparse_true = sparse.csr_matrix(true)
     rows: list[dict[str, object]] = []
     for name, (run, done) in runs.items():
-        seconds = best_of(run)
+        seconds, processor = best_of(run)
         rows.append(
             {
                 "run": name,
@@ -108,6 +109,7 @@ def main() -> None:
                 "spots": SPOTS,
                 "genes timed": done,
                 "seconds": seconds * GENES / done,
+                "CPU seconds": processor * GENES / done,
                 "memory MiB": memory_mib(run),
                 "threads": threads(),
             }
