@@ -16,7 +16,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from . import add, annotate, colocate, deconvolve, impute, keys, mapping, memory, methods, place
+from . import (
+    add,
+    annotate,
+    assign,
+    colocate,
+    deconvolve,
+    impute,
+    keys,
+    mapping,
+    memory,
+    methods,
+    modes,
+    place,
+)
 from . import map as maps
 from ._version import __version__
 from .checks import one_of
@@ -39,6 +52,7 @@ from .errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeErro
 from .evaluate import simulate
 from .map import Solution
 from .preprocess import Expression, Scale, Side
+from .report import report as write_report
 
 __all__ = [
     "Blocks",
@@ -58,6 +72,9 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "impute_genes": impute.impute_genes,
     "deconvolve_spots": deconvolve.deconvolve_spots,
     "annotate_cells": annotate.annotate_cells,
+    "assign_cells": assign.assign_cells,
+    "cell_modes": modes.cell_modes,
+    "report": write_report,
     "colocate_types": colocate.colocate_types,
     "type_distances": colocate.type_distances,
     "cell_distances": colocate.cell_distances,
@@ -214,19 +231,31 @@ def map_cells(
 
 
 def cell_positions(
-    matrix: Any, coordinates: npt.NDArray[np.float64], position: str, k: int
+    matrix: Any,
+    coordinates: npt.NDArray[np.float64],
+    position: str,
+    k: int,
+    level: float = 0.9,
+    max_radius: float | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Place every row of P (cells x spots, dense or CSR); home spots as 0-based columns."""
     matrix = narrowed(matrix)
     where = mapping.spot_coordinates(coordinates, matrix.shape[1])
     placed, spread = place.positions(matrix, where, position, k)  # type: ignore[arg-type]
-    return {**home_spots(matrix), "position": placed, "spread": spread}
+    radius, confident = place.radius(matrix, where, placed, level, max_radius)  # type: ignore[arg-type]
+    return {
+        **home_spots(matrix),
+        "position": placed,
+        "spread": spread,
+        "radius": radius,
+        "confident": confident,
+    }
 
 
 def home_spots(matrix: Any) -> dict[str, npt.NDArray[Any]]:
-    """Return the home spot of every row of P, as 0-based columns, and its probability."""
+    """Return the home spot of every row of P, as 0-based columns, its probability, and the row's entropy."""
     home, probability = place.home_spots(matrix)
-    return {"home": home.astype(np.int32), "probability": probability}
+    return {"home": home.astype(np.int32), "probability": probability, "entropy": place.entropy(matrix)}
 
 
 def new_mapping(
@@ -327,6 +356,22 @@ def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> di
     return result
 
 
+def assign_cells(of: ad.AnnData, capacity: Any, **named: Any) -> dict[str, Any]:
+    """Return the spot of every cell; as `homespot.assign_cells`."""
+    found = assign.assign_cells(of, capacity, **named)
+    return {"rows": np.asarray(found.index, dtype=object), "columns": frame_columns(found)}
+
+
+def cell_modes(of: ad.AnnData, **named: Any) -> dict[str, Any]:
+    """Return the places of every cell; as `homespot.cell_modes`."""
+    return {"columns": frame_columns(modes.cell_modes(of, **named))}
+
+
+def report(of: ad.AnnData, output: str, *, genes: Any, **named: Any) -> None:
+    """Write the page; as `homespot.report`."""
+    write_report(of, output, genes=None if genes is None else list(strings(genes)), **named)
+
+
 def deconvolve_spots(of: ad.AnnData, labels: Any, **named: Any) -> dict[str, Any]:
     """Return the types of every spot; as `homespot.deconvolve_spots`."""
     return _turned(deconvolve.deconvolve_spots(of, labels, **named))
@@ -356,7 +401,9 @@ _DOOR: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         annotate_cells,
+        assign_cells,
         cell_distances,
+        cell_modes,
         cell_positions,
         colocate_types,
         deconvolve_spots,
@@ -369,6 +416,7 @@ _DOOR: dict[str, Callable[..., Any]] = {
         method_names,
         method_parameters,
         new_mapping,
+        report,
         save,
         signature,
         single_cells,

@@ -1,0 +1,63 @@
+#' A page about a map
+#'
+#' @description
+#' Writes one HTML page that says what was mapped, how it ended, and shows it.
+#' The page holds all it needs, fetches nothing, and works offline: the run's
+#' record, scores, pictures, and a tissue in which every spot tells its name,
+#' its cells and its types, coloured by a gene or a type.
+#'
+#' @param map A [CellMapping-class].
+#'   Without coordinates there is no tissue to see, and the page says so.
+#' @param output Path of the file to write; it appears whole or not at all, an
+#'   existing one is replaced.
+#' @param sc The single-cell data that was mapped, as for [imputeGenes()]; its
+#'   genes are imputed (read-out `"mean"`).
+#' @param st The spatial data; genes that it has are shown as measured, too.
+#' @param labels Type of every cell, as for [deconvolveSpots()].
+#'   `NULL`: those with which the map was made, where there are any.
+#' @param genes Which genes the tissue can be coloured by.
+#'   `NULL`: some tens that vary most in space.
+#' @param scores What [crossValidateGenes()] returned for these data.
+#' @param unit Unit of the coordinates, for scale bars, for example `"µm"`;
+#'   `NULL` draws none.
+#' @param title Heading of the page.
+#' @param sc.assay.type,st.assay.type Name of the assay with the expression, as
+#'   for [mapCells()].
+#'
+#' @return `output`, invisibly.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the data do not belong to the map, a gene
+#' is nowhere, or the file cannot be written; `homespot_dependency_error` if the
+#' Python in use lacks jinja2, matplotlib or plotly.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' map <- mapCells(demo$sc, demo$st)
+#' page <- tempfile(fileext = ".html")
+#' mappingReport(map, page, sc = demo$sc, labels = "cell_type")
+#'
+#' @export
+mappingReport <- function(
+    map, output = "report.html", sc = NULL, st = NULL, labels = NULL,
+    genes = NULL, scores = NULL, unit = NULL, title = NULL,
+    sc.assay.type = NULL, st.assay.type = NULL) {
+  .requireMapping(map)
+  output <- path.expand(.checkString(output, "output"))
+  .core()
+  table <- function(x, assay.type, side) {
+    if (!is.null(x)) {
+      .distinctColumns(x, .what[[side]][["column"]])
+      .cellsToPython(.side(x, assay.type, side))
+    }
+  }
+  .call(
+    "report", .mappingToPython(map), output,
+    sc = table(sc, sc.assay.type, "sc"), st = table(st, st.assay.type, "st"),
+    labels = .valuesToPython(labels, "labels", map, "cell"),
+    genes = if (!is.null(genes)) as.list(as.character(genes)),
+    scores = if (!is.null(scores)) .tableToPython(scores),
+    unit = unit, title = title
+  )
+  invisible(output)
+}
