@@ -1,0 +1,352 @@
+"""What crosses to R of evaluate: cross-validation fold by fold, tuning, scores, simulated spots."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from .checks import one_of
+from .crossing import frame, frame_columns, narrowed, plain, plain_matrix, read_column, strings
+from .device import threads
+from .evaluate import calibrate, metrics
+from .evaluate import simulate as simulating
+from .evaluate import tune as tuning
+from .evaluate._folds import Data, Task, _work
+from .evaluate._kept import COLUMNS, finished_folds, keep, target
+from .evaluate.cross_validate import (
+    _described,
+    _finished,
+    _plans,
+    checked_data,
+    cross_validate,
+    gene_folds,
+    tidy,
+)
+from .impute import ReadOut
+from .keys import HOMESPOT, SPATIAL
+from .mapping import spot_coordinates
+from .progress import Progress, reporting
+
+__all__ = ["DOOR", "VERBS"]
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "cross_validate": cross_validate,
+    "tune": tuning.tune,
+    "gene_scores": metrics.gene_scores,
+    "proportion_scores": metrics.proportion_scores,
+    "accuracy_score": metrics.accuracy_score,
+    "distances": metrics.distances,
+    "kde_divergence": metrics.kde_divergence,
+    "calibration": calibrate.calibration,
+}
+
+
+def experiment(
+    matrix: Any,
+    names: str | Sequence[str],
+    genes: str | Sequence[str],
+    annotation: dict[str, Any],
+    coordinates: npt.NDArray[np.float64] | None = None,
+) -> ad.AnnData:
+    """Build the AnnData of a data set in R; `matrix` is cells x genes or spots x genes, dense or CSR.
+
+    Values are kept in half of R's bytes where that loses nothing, as Python's users mostly have them.
+    """
+    adata = ad.AnnData(narrowed(matrix), frame(annotation, names), pd.DataFrame(index=strings(genes)))
+    if coordinates is not None:
+        adata.obsm[SPATIAL] = spot_coordinates(coordinates, adata.n_obs)
+    return adata
+
+
+# --- cross-validation ---------------------------------------------------------------------------------
+
+
+class RMethod:
+    """A function of R that maps; what tells it from others is its code.
+
+    R gets and returns plain values: `_seen` of both tables, and a dict with ``matrix``, or a ``mapping``.
+    Sent to another process, it waits there for its function.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], dict[str, Any]], code: str) -> None:
+        self.function: Callable[[Any, Any], dict[str, Any]] | None = function
+        # By these names the run is described in the file of finished folds.
+        self.__module__, self.__qualname__ = "R", code
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "function": None}
+
+    def __call__(self, cells: ad.AnnData, spots: ad.AnnData) -> Any:
+        assert self.function is not None
+        answer = self.function(_seen(cells), _seen(spots))
+        if "mapping" in answer:
+            return answer["mapping"]
+        matrix = answer["matrix"]
+        if answer["cells"] is None or answer["spots"] is None:
+            return matrix
+        rows, columns = (pd.DataFrame(index=strings(answer[side])) for side in ("cells", "spots"))
+        return ad.AnnData(matrix, rows, columns) if matrix.shape == (len(rows), len(columns)) else matrix
+
+
+def _seen(adata: ad.AnnData) -> dict[str, Any]:
+    return {
+        "log": plain_matrix(adata.X.T),
+        "counts": plain_matrix(adata.layers["counts"].T) if "counts" in adata.layers else None,
+        "names": np.asarray(adata.obs_names, dtype=object),
+        "genes": np.asarray(adata.var_names, dtype=object),
+        "columns": frame_columns(adata.obs),
+        "coordinates": adata.obsm.get(SPATIAL),
+    }
+
+
+@dataclass
+class Folds:
+    """A cross-validation under way: its data, its folds, and the scores of those that are finished."""
+
+    data: Data
+    tasks: list[Task]
+    read_out: ReadOut
+    file: Path | None = None
+    progress: Progress = None
+    found: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict)
+    n_threads: int | None = None
+
+    def table(self) -> pd.DataFrame:
+        """Return the scores of the finished folds, in the order of the folds."""
+        tables = [self.found[task.key] for task in self.tasks if task.key in self.found]
+        return pd.concat(tables, ignore_index=True)
+
+    def report(self, note: str = "") -> None:
+        """Say how far it is."""
+        with reporting("Cross-validation", self.progress) as report:
+            report(len(self.found), len(self.tasks), note)
+
+
+def r_method(function: Callable[[Any, Any], dict[str, Any]], code: str) -> RMethod:
+    """Take a function of R as a method."""
+    return RMethod(function, code)
+
+
+def cross_validation(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    method: Mapping[str, Any],
+    *,
+    folds: Any,
+    read_out: ReadOut,
+    output: str | None,
+    seed: int,
+    sc_scale: str,
+    st_scale: str,
+    device: str,
+    progress: Progress,
+) -> Folds:
+    """Begin what `homespot.cross_validate` does, so that R can go through the folds, or send them elsewhere.
+
+    `method` has for every name an `RMethod`, or a list of a method's name and its settings.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in method.items()}
+    plans = _plans(given, None, {})
+    file = None if output is None else target(output)
+    data, genes, where = checked_data(
+        sc,
+        st,
+        list(plans.values()),
+        sc_layer=None,
+        st_layer=None,
+        sc_scale=sc_scale,
+        st_scale=st_scale,
+        seed=seed,
+        n_jobs=1,
+        device=device,
+        progress=progress,
+    )
+    parts = gene_folds(genes, folds, seed)
+    tasks = [
+        Task((name, fold), plan, tuple(held_out), (), (read_out,), seed, where)
+        for name, plan in plans.items()
+        for fold, held_out in parts.items()
+    ]
+    begun = Folds(data, tasks, read_out, file, progress)
+    if file is not None:
+        begun.found = _finished(finished_folds(file, _described(data, plans, parts, read_out, seed)), tasks)
+    begun.report()
+    return begun
+
+
+def folds_left(folds: Folds) -> list[int]:
+    """Return the numbers of the folds that are not finished."""
+    return [i for i, task in enumerate(folds.tasks) if task.key not in folds.found]
+
+
+def run_fold(folds: Folds, number: int) -> dict[str, Any]:
+    """Do one fold, and return its scores as columns; in another process with its share of the threads."""
+    with _share(folds.n_threads):
+        scores = _work(folds.data, folds.tasks[number])[folds.read_out]
+    return frame_columns(scores.reset_index())
+
+
+def keep_fold(folds: Folds, number: int, scores: pd.DataFrame) -> None:
+    """Add the scores of a finished fold, to the file as well."""
+    task = folds.tasks[number]
+    name, fold = task.key
+    folds.found[task.key] = tidy(scores.set_index("gene"), fold, name)
+    if folds.file is not None:
+        keep(folds.file, folds.table())
+    folds.report(f"{name}, fold {fold}: median PCC {scores['pcc'].median():.3f}")
+
+
+def fold_scores(folds: Folds) -> dict[str, Any]:
+    """Return the table of all finished folds, as columns."""
+    return frame_columns(folds.table()[COLUMNS])
+
+
+@contextmanager
+def _share(n_threads: int | None) -> Iterator[None]:
+    """Keep to so many threads while the block runs."""
+    if n_threads is None:
+        yield
+        return
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(n_threads)
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def send_folds(folds: Folds, path: str, workers: int) -> int:
+    """Write all that other processes need to a file; return how many threads each of them may use."""
+    n_threads = max(1, threads() // workers)
+    sent = replace(folds, file=None, progress=False, found={}, n_threads=n_threads)
+    with Path(path).open("wb") as file:
+        pickle.dump(sent, file, protocol=pickle.HIGHEST_PROTOCOL)
+    return n_threads
+
+
+def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
+    """Read what `send_folds` wrote; `functions` are those of R by the name of the method."""
+    with Path(path).open("rb") as file:
+        folds: Folds = pickle.load(file)
+    for task in folds.tasks:
+        if isinstance(task.plan.method, RMethod):
+            task.plan.method.function = functions[task.key[0]]
+    return folds
+
+
+def tune(
+    sc: ad.AnnData, st: ad.AnnData, method: str, grid: Mapping[str, Any] | None, **named: Any
+) -> dict[str, Any]:
+    """Tune; as `homespot.tune`."""
+    parameters = named.pop("parameters")
+    found = tuning.tune(sc, st, method, grid, **named, **parameters)
+    return {
+        "settings": plain(found.settings),
+        "read_out": found.read_out,
+        "tried": frame_columns(found.tried),
+        "outer": frame_columns(found.outer),
+        "seconds": found.seconds,
+    }
+
+
+# --- scores -------------------------------------------------------------------------------------------
+
+
+def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:
+    """Score genes; as `homespot.metrics.gene_scores`; both tables are spots x genes."""
+    return frame_columns(metrics.gene_scores(true, found, strings(genes).tolist()).reset_index())
+
+
+def proportions(
+    matrix: npt.NDArray[np.float64], spots: str | Sequence[str], types: str | Sequence[str]
+) -> pd.DataFrame:
+    """Take a table of proportions, spots x types, from R."""
+    return pd.DataFrame(matrix, index=strings(spots), columns=strings(types))
+
+
+def proportion_scores(true: pd.DataFrame, found: pd.DataFrame, by: Any) -> dict[str, Any]:
+    """Score proportions; as `homespot.metrics.proportion_scores`."""
+    return frame_columns(metrics.proportion_scores(true, found, by=by).reset_index())
+
+
+def accuracy_score(scores: pd.DataFrame) -> dict[str, Any]:
+    """Compare methods; as `homespot.metrics.accuracy_score`."""
+    return frame_columns(metrics.accuracy_score(scores).reset_index())
+
+
+def distances(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the mean distances of positions; as `homespot.metrics.distances`."""
+    return metrics.distances(true, found)
+
+
+def kde_divergence(
+    true: npt.NDArray[np.float64], found: npt.NDArray[np.float64], labels: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the divergence of every type; as `homespot.metrics.kde_divergence`."""
+    divergence = metrics.kde_divergence(true, found, np.asarray(read_column(labels), dtype=str))
+    return {"types": np.asarray(divergence.index, dtype=object), "kl": divergence.to_numpy()}
+
+
+def calibration(of: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
+    """Compare stated levels with observed shares; as `homespot.calibration`."""
+    return frame_columns(calibrate.calibration(of, truth, np.atleast_1d(levels).tolist(), **named))
+
+
+def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.DataFrame:
+    """Take places from R, cells x coordinates, as a table by the names of the cells."""
+    return pd.DataFrame(np.asarray(matrix), index=strings(cells))
+
+
+def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
+    """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
+    numbered = ad.AnnData(cells.X, pd.DataFrame({"number": range(cells.n_obs)}, cells.obs_names), cells.var)
+    numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]
+    sc, st = simulating.simulate_spots(numbered, **named)
+    return {
+        "cells": sc.obs.pop("number").to_numpy(dtype=np.int32),
+        "cell_columns": frame_columns(sc.obs),
+        "x": plain_matrix(st.X.T),
+        "spots": np.asarray(st.obs_names, dtype=object),
+        "spot_columns": frame_columns(st.obs),
+        "coordinates": st.obsm[SPATIAL],
+        "pitch": float(st.uns[HOMESPOT]["pitch"]),
+    }
+
+
+DOOR: tuple[Callable[..., Any], ...] = (
+    accuracy_score,
+    calibration,
+    cross_validation,
+    distances,
+    experiment,
+    fold_scores,
+    folds_left,
+    gene_scores,
+    kde_divergence,
+    keep_fold,
+    places,
+    proportion_scores,
+    proportions,
+    r_method,
+    received_folds,
+    run_fold,
+    send_folds,
+    simulate_spots,
+    tune,
+)
