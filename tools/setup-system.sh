@@ -28,7 +28,7 @@ R
 
 missing_tools() {
     local tool
-    for tool in pandoc qpdf checkbashisms; do
+    for tool in pandoc qpdf checkbashisms chromium chromedriver; do
         command -v $tool >/dev/null || echo $tool
     done
 }
