@@ -3,15 +3,17 @@
 #' @param map A [CellMapping-class] with coordinates of the spots.
 #' @param cell Name of the cell whose probabilities are drawn.
 #' @param label Label, such as a cell type, whose cells are drawn together:
-#'   the mean of their rows of P, which is the probability that a cell of this
-#'   label sits at the spot.
+#'   the sum of their rows of P, the expected number of cells of this label at
+#'   the spot.
 #' @param labels The labels of the cells, of which `label` is one: name of a
 #'   column of rowData(map), or a vector with one label for each cell; one with
 #'   names is matched to the cells by name.
 #' @inheritParams plotSpots
 #'
-#' @return A ggplot as that of [plotSpots()], whose `value` is the probability.
-#'   Over all spots it sums to 1, less what was left out of the rows.
+#' @return A ggplot as that of [plotSpots()], whose `value` is the probability
+#'   of the cell, or the expected number of cells of the label.
+#'   Over all spots it sums to 1, or to their number, less what was left out of
+#'   the rows.
 #'
 #' @inheritSection plotSpots Images
 #' @inheritSection plotSpots Many points
@@ -45,11 +47,13 @@ plotMapping <- function(
   } else {
     .labelRows(map, label, labels)
   }
-  p <- colSums(.mapping(map)[rows, , drop = FALSE]) / length(rows)
-  what <- if (is.null(label)) cell else label
-  plotSpots(
-    map, unname(p), paste0(what, "\nprobability"), unit = unit, size = size
-  )
+  p <- colSums(.mapping(map)[rows, , drop = FALSE])
+  name <- if (is.null(label)) {
+    paste0("probability\nof ", cell)
+  } else {
+    paste0("expected\ncells of ", label)
+  }
+  plotSpots(map, unname(p), name, unit = unit, size = size)
 }
 
 .cellRow <- function(map, cell) {

@@ -261,7 +261,7 @@ test_that("plotCells() takes a tissue of either class", {
   expect_identical(one[c("name", "x", "y")], two$data[c("name", "x", "y")])
 })
 
-test_that("plotMapping() draws a cell's row, and the mean of a label's", {
+test_that("plotMapping() draws a cell's row, and the sum of a label's", {
   for (map in list(
     smallMap(), smallMap(as(mappingMatrix(smallMap()), "CsparseMatrix")),
     smallMap(DelayedArray::DelayedArray(mappingMatrix(smallMap())))
@@ -271,8 +271,8 @@ test_that("plotMapping() draws a cell's row, and the mean of a label's", {
       plotMapping(map, cell = "cell2")$data$value, unname(p["cell2", ])
     )
     a <- plotMapping(map, label = "A", labels = "cell_type")
-    expect_equal(a$data$value, unname(colMeans(p[c(1, 3), ])))
-    expect_equal(sum(a$data$value), 1)
+    expect_equal(a$data$value, unname(colSums(p[c(1, 3), ])))
+    expect_equal(sum(a$data$value), 2)
     given <- c(cell3 = "x", cell1 = "y", cell2 = "x")
     expect_equal(
       plotMapping(map, label = "y", labels = given)$data$value,
