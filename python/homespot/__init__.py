@@ -12,7 +12,7 @@ from .assign import assign_cells
 from .colocate import cell_distances, colocate_types, type_distances
 from .deconvolve import deconvolve_spots
 from .demo import make_demo
-from .evaluate import metrics
+from .evaluate import dream, metrics
 from .evaluate.calibrate import calibration
 from .evaluate.cross_validate import cross_validate
 from .evaluate.simulate import simulate_spots
@@ -39,6 +39,7 @@ __all__ = [
     "cross_validate",
     "datasets",
     "deconvolve_spots",
+    "dream",
     "impute_genes",
     "load",
     "make_demo",

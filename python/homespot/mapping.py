@@ -56,13 +56,16 @@ __all__ = [
 
 _TOLERANCE = 1e-4
 _BLOCK = 1024
+_BLOCK_VALUES = 2**22
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 def row_blocks(matrix: Any) -> list[slice]:
     """Return the blocks of rows in which a map is gone through."""
-    return [slice(i, min(i + _BLOCK, matrix.shape[0])) for i in range(0, matrix.shape[0], _BLOCK)]
+    n, width = matrix.shape
+    step = max(1, min(_BLOCK, _BLOCK_VALUES // max(width, 1)))
+    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
