@@ -1,0 +1,494 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-deconvolveSpots.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+
+values <- function(x, name) {
+  SummarizedExperiment::assay(x, name)
+}
+
+types <- c(cell1 = "A", cell2 = "B", cell3 = "A")
+
+# The mass of the types in smallMap(), by hand: cells 1 and 3, and cell 2.
+mass <- matrix(
+  c(
+    0.95, 0.35, 0.35, 0.35,
+    0.2, 0.5, 0.2, 0.1
+  ), 2,
+  byrow = TRUE, dimnames = list(c("A", "B"), paste0("spot", 1:4))
+)
+total <- colSums(mass)
+
+# Without coordinates, and so without the confidence that follows from them.
+bareMap <- function(p = mappingMatrix(smallMap())) {
+  CellMapping(
+    p,
+    cells = S4Vectors::DataFrame(cell_type = c("A", "B", "A")),
+    spots = S4Vectors::DataFrame(
+      sample_id = c("one", "one", "two", "two"), area = 1:4
+    )
+  )
+}
+
+# --- types per spot ----------------------------------------------------------
+
+test_that("proportions and numbers of cells are those of the definition", {
+  found <- deconvolveSpots(smallMap(), "cell_type",
+    confident = c(TRUE, FALSE, FALSE)
+  )
+  expect_s4_class(found, "SpatialExperiment")
+  expect_identical(dimnames(found), dimnames(mass))
+  expect_identical(
+    SummarizedExperiment::assayNames(found), c("proportion", "cells")
+  )
+  expect_equal(values(found, "cells"), mass, tolerance = 1e-7)
+  expect_equal(
+    values(found, "proportion"), t(t(mass) / total),
+    tolerance = 1e-7
+  )
+  expect_equal(unname(colSums(values(found, "proportion"))), rep(1, 4))
+  expect_identical(SummarizedExperiment::rowData(found)$n_cells, c(2L, 1L))
+  expect_equal(found$homespot_cells, unname(total), tolerance = 1e-7)
+  expect_identical(found$homespot_type, c("A", "B", "A", "A"))
+  expect_equal(
+    found$homespot_type_prob,
+    c(0.95 / 1.15, 0.5 / 0.85, 0.35 / 0.55, 0.35 / 0.45),
+    tolerance = 1e-7
+  )
+  expect_equal(
+    found$homespot_confident_share, unname(c(0.7, 0.1, 0.1, 0.1) / total),
+    tolerance = 1e-7
+  )
+})
+
+test_that("the result is the map's spots", {
+  map <- smallMap()
+  found <- deconvolveSpots(map, "cell_type")
+  own <- c(
+    "homespot_cells", "homespot_type", "homespot_type_prob",
+    "homespot_confident_share"
+  )
+  spots <- SummarizedExperiment::colData(found)
+  expect_identical(names(spots), c("sample_id", "area", own))
+  expect_identical(
+    spots[c("sample_id", "area")], SummarizedExperiment::colData(map)
+  )
+  expect_identical(
+    SpatialExperiment::spatialCoords(found),
+    SpatialExperiment::spatialCoords(map)
+  )
+  expect_identical(
+    S4Vectors::metadata(found)$homespot, mappingInfo(map)
+  )
+  expect_true(validObject(found))
+  bare <- deconvolveSpots(bareMap(), "cell_type")
+  expect_identical(
+    names(SummarizedExperiment::colData(bare)),
+    c("sample_id", "area", own[1:3])
+  )
+  expect_identical(ncol(SpatialExperiment::spatialCoords(bare)), 0L)
+})
+
+test_that("it can be kept in the spatial data", {
+  problem <- smallProblem()
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = problem$st), spatialCoords = problem$coords
+  )
+  map <- mapCells(problem$sc, spe)
+  found <- deconvolveSpots(map, rep(c("x", "y"), 6))
+  SingleCellExperiment::altExp(spe, "types") <- found
+  expect_identical(
+    values(SingleCellExperiment::altExp(spe, "types"), "proportion"),
+    values(found, "proportion")
+  )
+})
+
+test_that("labels come in every form, with one answer", {
+  map <- smallMap()
+  expected <- deconvolveSpots(map, "cell_type")
+  more <- c(types, other = "C")
+  forms <- list(
+    plain = unname(types), factor = factor(unname(types)), named = rev(types),
+    "named, with more" = rev(more), "named factor" = {
+      x <- factor(rev(types))
+      names(x) <- names(rev(types))
+      x
+    },
+    Rle = S4Vectors::Rle(unname(types))
+  )
+  for (form in names(forms)) {
+    found <- suppressWarnings(deconvolveSpots(map, forms[[form]]))
+    expect_identical(
+      values(found, "cells"), values(expected, "cells"),
+      label = form
+    )
+  }
+  # One label that is the name of a column, of a map of one cell.
+  one <- map["cell2", ]
+  expect_identical(rownames(deconvolveSpots(one, "cell_type")), "B")
+  expect_identical(
+    rownames(deconvolveSpots(one, c(cell2 = "cell_type"))), "cell_type"
+  )
+})
+
+test_that("types stand in the order of levels, and empty ones are left out", {
+  map <- smallMap()
+  labels <- factor(c("x", "\u03b2'", "x"), c("\u03b2'", "none", "x"))
+  expect_warning(
+    found <- deconvolveSpots(map, labels),
+    "Left out label\\(s\\) that no cell has: 'none'",
+    class = "homespot_data_warning"
+  )
+  expect_identical(rownames(found), c("\u03b2'", "x"))
+  expect_equal(
+    unname(values(found, "cells")), unname(mass[2:1, ]),
+    tolerance = 1e-7
+  )
+})
+
+test_that("numbers are labels too", {
+  for (labels in list(c(2, 10, 2), c(2L, 10L, 2L))) {
+    expect_identical(
+      rownames(deconvolveSpots(bareMap(), labels)), c("10", "2")
+    )
+  }
+})
+
+test_that("densities scale the numbers, not the proportions", {
+  map <- smallMap()
+  plain <- deconvolveSpots(map, "cell_type")
+  for (density in list(
+    "area", 1:4, c(1, 2, 3, 4),
+    c(spot4 = 4, spot3 = 3, other = 9, spot2 = 2, spot1 = 1)
+  )) {
+    found <- deconvolveSpots(map, "cell_type", density = density)
+    expect_identical(values(found, "proportion"), values(plain, "proportion"))
+    expect_equal(found$homespot_cells, c(1, 2, 3, 4))
+    expect_equal(
+      values(found, "cells"), t(t(values(plain, "proportion")) * 1:4)
+    )
+  }
+})
+
+test_that("confident cells are those of placeCells() unless given", {
+  problem <- smallProblem()
+  sce <- SingleCellExperiment::SingleCellExperiment(list(counts = problem$sc))
+  map <- mapCells(sce, problem$st, coords = problem$coords, k.best = 3)
+  labels <- rep(c("x", "y"), 6)
+  found <- suppressWarnings(deconvolveSpots(map, labels))
+  confident <- placeCells(map, sce)$homespot_confident
+  p <- as.matrix(mappingMatrix(map))
+  expect_equal(
+    found$homespot_confident_share,
+    unname(colSums(p * confident) / colSums(p)),
+    tolerance = 1e-6
+  )
+  names(confident) <- rownames(map)
+  SummarizedExperiment::rowData(map)$sure <- unname(confident)
+  for (given in list("sure", rev(confident), unname(confident))) {
+    again <- suppressWarnings(deconvolveSpots(map, labels, confident = given))
+    expect_identical(
+      again$homespot_confident_share, found$homespot_confident_share
+    )
+  }
+})
+
+test_that("spots without mass are NaN, and a warning counts them", {
+  p <- mappingMatrix(smallMap())
+  p[, c(2, 4)] <- 0
+  map <- bareMap(p / rowSums(p))
+  text <- messageOf(
+    deconvolveSpots(map, "cell_type"), "homespot_data_warning"
+  )
+  expect_identical(text, paste(
+    "2 spot(s) hold no cell: their proportions are missing (NaN). A map with",
+    "a larger k.best, or a dense one, reaches them."
+  ))
+  found <- suppressWarnings(
+    deconvolveSpots(map, "cell_type", density = "area")
+  )
+  expect_true(all(is.nan(values(found, "proportion")[, c(2, 4)])))
+  expect_identical(is.na(found$homespot_type), c(FALSE, TRUE, FALSE, TRUE))
+  expect_identical(found$homespot_cells, c(1, 0, 3, 0))
+})
+
+# The map as a matrix, as what a map keeps of it, and on disk.
+stored <- list(
+  dgCMatrix = function(p) as(p, "CsparseMatrix"),
+  DelayedMatrix = DelayedArray::DelayedArray,
+  HDF5Matrix = function(p) {
+    HDF5Array::writeHDF5Array(p, with.dimnames = TRUE)
+  }
+)
+
+for (class in names(stored)) {
+  test_that(sprintf("a map as %s gives the same", class), {
+    skip_if_not_installed("HDF5Array")
+    p <- mappingMatrix(smallMap())
+    p["cell1", 2:4] <- c(0.3, 0, 0)
+    dense <- smallMap(p)
+    map <- smallMap(stored[[class]](p))
+    found <- deconvolveSpots(map, "cell_type")
+    expected <- deconvolveSpots(dense, "cell_type")
+    for (name in c("proportion", "cells")) {
+      expect_equal(
+        values(found, name), values(expected, name),
+        tolerance = 1e-12
+      )
+    }
+    expect_equal(
+      SummarizedExperiment::colData(found),
+      SummarizedExperiment::colData(expected),
+      tolerance = 1e-12
+    )
+    expect_equal(
+      values(annotateCells(map, "sample_id"), "probability"),
+      values(annotateCells(dense, "sample_id"), "probability"),
+      tolerance = 1e-12
+    )
+  })
+}
+
+test_that("columns of the map that are no plain vectors do not disturb", {
+  map <- smallMap()
+  SummarizedExperiment::rowData(map)$parts <- I(as.list(1:3))
+  SummarizedExperiment::colData(map)$parts <- I(as.list(1:4))
+  expect_no_warning(found <- deconvolveSpots(map, "cell_type"))
+  expect_identical(found$parts, I(as.list(1:4)))
+  expect_no_warning(found <- annotateCells(map, "sample_id"))
+  expect_identical(found$parts, I(as.list(1:3)))
+  expect_identical(
+    messageOf(deconvolveSpots(map, "parts"), "homespot_input_error"),
+    paste(
+      "Expected plain values in column 'parts' of rowData(map), found an",
+      "object of class AsIs. Make it a vector or a factor first."
+    )
+  )
+})
+
+# --- labels for the cells ----------------------------------------------------
+
+test_that("probabilities of labels are those of the definition", {
+  map <- smallMap()
+  found <- annotateCells(map, c("L1", "L2", "L1", "L3"))
+  expect_s4_class(found, "SingleCellExperiment")
+  expect_false(is(found, "CellMapping"))
+  expect_equal(values(found, "probability"), matrix(
+    c(
+      0.8, 0.1, 0.1,
+      0.4, 0.5, 0.1,
+      0.5, 0.25, 0.25
+    ), 3,
+    dimnames = list(c("L1", "L2", "L3"), rownames(map))
+  ), tolerance = 1e-7)
+  expect_identical(SummarizedExperiment::rowData(found)$n_spots, c(2L, 1L, 1L))
+  expect_identical(found$homespot_label, c("L1", "L2", "L1"))
+  expect_equal(found$homespot_label_prob, c(0.8, 0.5, 0.5), tolerance = 1e-7)
+  expect_identical(
+    SummarizedExperiment::colData(found)[c("cell_type", "homespot_left_over")],
+    SummarizedExperiment::rowData(map)
+  )
+  expect_identical(S4Vectors::metadata(found)$homespot, mappingInfo(map))
+})
+
+test_that("rows that were truncated count by their sums, ties by the first", {
+  p <- mappingMatrix(smallMap())
+  p["cell1", ] <- c(0.5, 0.25, 0, 0)
+  p["cell3", ] <- c(0.25, 0, 0.25, 0)
+  map <- CellMapping(as(p, "CsparseMatrix"),
+    cells = S4Vectors::DataFrame(homespot_left_over = 1 - rowSums(p))
+  )
+  found <- annotateCells(map, c("b", "a", "a", "b"))
+  expect_equal(
+    unname(values(found, "probability")["b", ]), c(2 / 3, 0.3, 0.5),
+    tolerance = 1e-7
+  )
+  expect_identical(found$homespot_label, c("b", "a", "a"))
+})
+
+test_that("labels of spots come in every form", {
+  map <- smallMap()
+  expected <- values(annotateCells(map, "sample_id"), "probability")
+  forms <- list(
+    map$sample_id, factor(map$sample_id),
+    c(spot4 = "two", spot1 = "one", spot2 = "one", spot3 = "two")
+  )
+  for (labels in forms) {
+    expect_identical(
+      values(annotateCells(map, labels), "probability"), expected
+    )
+  }
+})
+
+test_that("inputs are not changed", {
+  given <- list(smallMap(), types, c(spot1 = 1, spot2 = 2, spot3 = 3, spot4 = 4))
+  before <- unserialize(serialize(given, NULL))
+  deconvolveSpots(given[[1]], given[[2]], density = given[[3]])
+  annotateCells(given[[1]], given[[3]])
+  expect_identical(given, before)
+})
+
+# --- errors ------------------------------------------------------------------
+
+deconvolve <- function(...) function() deconvolveSpots(smallMap(), ...)
+annotate <- function(...) function() annotateCells(smallMap(), ...)
+
+nowhere <- function() {
+  p <- mappingMatrix(smallMap())
+  p[2, ] <- 0
+  annotateCells(CellMapping(p, cells = S4Vectors::DataFrame(
+    homespot_left_over = c(0, 1, 0)
+  )), c("a", "a", "b", "b"))
+}
+
+cases <- list(
+  list(
+    "no labels", deconvolve(),
+    "Expected labels of the map's cells, found none. Name a column, or pass",
+    "one label a cell."
+  ),
+  list(
+    "NULL as labels", annotate(NULL),
+    "Expected labels of the map's spots, found none. Name a column, or pass",
+    "one label a spot."
+  ),
+  list(
+    "a column that is not there", deconvolve("True"),
+    "Expected a column 'True' with the labels in rowData(map), found",
+    "'cell_type', 'homespot_left_over'. Name one that is there, or pass one",
+    "value a cell."
+  ),
+  list(
+    "a column of the other side", annotate("cell_type"),
+    "Expected a column 'cell_type' with the labels in colData(map), found",
+    "'sample_id', 'area'. Name one that is there, or pass one value a spot."
+  ),
+  list(
+    "too few labels", deconvolve(c("a", "b")),
+    "Expected labels of the mapping's 3 cells, found 2 value(s). Pass one a",
+    "cell in the mapping's order, a vector with their names, or a column's",
+    "name."
+  ),
+  list(
+    "a missing label for all", deconvolve(NA),
+    "Expected labels of the mapping's 3 cells, found 1 value(s). Pass one a",
+    "cell in the mapping's order, a vector with their names, or a column's",
+    "name."
+  ),
+  list(
+    "labels of other cells", deconvolve(c(cell1 = "a", x = "b", y = "c")),
+    "Expected labels of the mapping's cells, by name, found 2 cell(s) without",
+    "('cell2', 'cell3'); the labels have names like 'cell1', 'x', 'y'. Pass",
+    "the labels of the data that was mapped."
+  ),
+  list(
+    "two labels for a cell", deconvolve(c(types, cell1 = "B")),
+    "Expected one of the labels for every cell, found several for 'cell1'.",
+    "Drop the others."
+  ),
+  list(
+    "a name that is missing", deconvolve(stats::setNames(types, c("a", NA))),
+    "Expected names of cells, found 2 missing. Drop these."
+  ),
+  list(
+    "missing labels", deconvolve(c("a", NA, "b")),
+    "Expected a label of every cell, found 1 cell(s) without ('cell2'). Label",
+    "them, or leave these cells out with map[cells, spots]."
+  ),
+  list(
+    "missing levels", annotate(factor(c("a", NA, NA, "b"))),
+    "Expected a label of every spot, found 2 spot(s) without ('spot2',",
+    "'spot3'). Label them, or leave these spots out with map[cells, spots]."
+  ),
+  list(
+    "empty labels", deconvolve(c("a", "", "b")),
+    "Expected a label of every cell, found 1 cell(s) without ('cell2'). Label",
+    "them, or leave these cells out with map[cells, spots]."
+  ),
+  list(
+    "a list of labels", deconvolve(list("a", "b", "a")),
+    "Expected labels as a vector, a factor or the name of a column, found an",
+    "object of class list. Pass one value a cell, with names or in the map's",
+    "order."
+  ),
+  list(
+    "a matrix of labels", annotate(matrix(1:4)),
+    "Expected labels as a vector, a factor or the name of a column, found a",
+    "matrix of 4 x 1. Pass one value a spot, with names or in the map's",
+    "order."
+  ),
+  list(
+    "densities that are no numbers", deconvolve(
+      "cell_type",
+      density = "sample_id"
+    ),
+    "Expected a number of cells of at least 0 for every spot as density,",
+    "found 4 spot(s) without ('spot1', 'spot2', 'spot3', ...). Give every",
+    "spot one."
+  ),
+  list(
+    "densities below 0 or missing", deconvolve(
+      "cell_type",
+      density = c(1, -1, NA, Inf)
+    ),
+    "Expected a number of cells of at least 0 for every spot as density,",
+    "found 3 spot(s) without ('spot2', 'spot3', 'spot4'). Give every spot",
+    "one."
+  ),
+  list(
+    "densities of a column that is not there", deconvolve(
+      "cell_type",
+      density = "nuclei"
+    ),
+    "Expected a column 'nuclei' with the cell densities in colData(map),",
+    "found 'sample_id', 'area'. Name one that is there, or pass one value a",
+    "spot."
+  ),
+  list(
+    "too few densities", deconvolve("cell_type", density = 1:3),
+    "Expected cell densities of the mapping's 4 spots, found 3 value(s). Pass",
+    "one a spot in the mapping's order, a vector with their names, or a",
+    "column's name."
+  ),
+  list(
+    "confidence that is no yes or no", deconvolve(
+      "cell_type",
+      confident = "cell_type"
+    ),
+    "Expected TRUE or FALSE for every cell as confident, found values like",
+    "'A', 'B', 'A'. Pass the column 'homespot_confident' of placeCells()."
+  ),
+  list(
+    "missing confidence", deconvolve(
+      "cell_type",
+      confident = c(TRUE, NA, FALSE)
+    ),
+    "Expected TRUE or FALSE for every cell as confident, found 1 cell(s)",
+    "without ('cell2'). Pass the column 'homespot_confident' of placeCells()."
+  ),
+  list(
+    "a cell that is nowhere", nowhere,
+    "Expected every cell to have some probability, found 1 cell(s) without",
+    "any on the spots of this mapping ('cell2'). Drop these cells with",
+    "map[cells, spots] first."
+  ),
+  list(
+    "no map", function() deconvolveSpots(mass, "cell_type"),
+    "Expected a CellMapping, found a matrix of 2 x 4. Give what mapCells() or",
+    "loadMapping() returned."
+  ),
+  list(
+    "no map to annotate with", function() annotateCells(NULL, "cell_type"),
+    "Expected a CellMapping, found NULL. Give what mapCells() or",
+    "loadMapping() returned."
+  )
+)
+
+for (case in cases) {
+  test_that(paste("bad input:", case[[1]]), {
+    expect_identical(
+      messageOf(case[[2]](), "homespot_input_error"),
+      paste(unlist(case[-(1:2)]), collapse = " ")
+    )
+  })
+}
