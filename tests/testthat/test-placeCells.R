@@ -28,6 +28,39 @@ test_that("positions are those of the definition", {
   expect_equal(two$homespot_x[1:2], best$homespot_x[1:2])
 })
 
+test_that("entropy, radius and confidence are those of the definition", {
+  map <- smallMap()
+  placed <- placeCells(map, asSce(map), position = "mean")
+  p <- mappingMatrix(map)
+  expect_equal(
+    placed$homespot_entropy, unname(-rowSums(p * log(p)) / log(4)),
+    tolerance = 1e-6
+  )
+  expect_identical(placed$homespot_entropy[3], 1)
+  # The third cell: every spot is sqrt(0.5) away, as the extent is.
+  factor <- 0.93 * (-log(0.1))^0.7
+  expect_equal(placed$homespot_radius[3], factor * sqrt(0.5))
+  expect_identical(
+    placed$homespot_confident, placed$homespot_radius <= sqrt(0.5) / 2
+  )
+  wide <- placeCells(map, asSce(map), max.radius = 10, level = 0.5)
+  expect_identical(wide$homespot_confident, rep(TRUE, 3))
+  info <- S4Vectors::metadata(wide)$homespot
+  expect_identical(info[c("level", "max_radius")], list(
+    level = 0.5, max_radius = 10
+  ))
+  expect_null(S4Vectors::metadata(placed)$homespot$max_radius)
+})
+
+test_that("arguments and defaults are Python's", {
+  python <- .toR(.call("signature", "place_cells"))
+  r <- formals(placeCells)
+  names(r) <- gsub(".", "_", names(r), fixed = TRUE)
+  for (name in setdiff(names(python), c("mapping", "sc"))) {
+    expect_identical(r[[name]], python[[name]], label = name)
+  }
+})
+
 test_that("cells come in the map's order, their columns stay", {
   map <- smallMap()
   sce <- asSce(map)
@@ -127,6 +160,16 @@ refused <- list(
   list("k of NA", function(map, sce) placeCells(map, sce, k = NA), paste0(
     "Expected k to be a whole number of at least 1, found NA. Choose such a ",
     "number."
+  )),
+  list("level", function(map, sce) placeCells(map, sce, level = 1), paste0(
+    "Expected level to be a number from 0.05 to 0.99, found 1.0. Choose such ",
+    "a number."
+  )),
+  list("radius", function(map, sce) {
+    placeCells(map, sce, max.radius = -1)
+  }, paste0(
+    "Expected max.radius to be a finite number above 0, found -1.0. Choose ",
+    "such a number."
   )),
   list("class", function(map, sce) placeCells(map, sce, as = "Seurat"), paste0(
     "Expected `as` to be one of 'SingleCellExperiment', 'SpatialExperiment', ",
