@@ -20,6 +20,7 @@ from . import (
     add,
     annotate,
     assign,
+    bridge_evaluate,
     colocate,
     deconvolve,
     impute,
@@ -78,6 +79,7 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "colocate_types": colocate.colocate_types,
     "type_distances": colocate.type_distances,
     "cell_distances": colocate.cell_distances,
+    **bridge_evaluate.VERBS,
 }
 _R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is checked
 
@@ -424,4 +426,4 @@ _DOOR: dict[str, Callable[..., Any]] = {
         type_distances,
         values,
     )
-}
+} | bridge_evaluate.DOOR

@@ -329,24 +329,27 @@ def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     }
 
 
-DOOR: tuple[Callable[..., Any], ...] = (
-    accuracy_score,
-    calibration,
-    cross_validation,
-    distances,
-    experiment,
-    fold_scores,
-    folds_left,
-    gene_scores,
-    kde_divergence,
-    keep_fold,
-    places,
-    proportion_scores,
-    proportions,
-    r_method,
-    received_folds,
-    run_fold,
-    send_folds,
-    simulate_spots,
-    tune,
-)
+DOOR: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        accuracy_score,
+        calibration,
+        cross_validation,
+        distances,
+        experiment,
+        fold_scores,
+        folds_left,
+        gene_scores,
+        kde_divergence,
+        keep_fold,
+        places,
+        proportion_scores,
+        proportions,
+        r_method,
+        received_folds,
+        run_fold,
+        send_folds,
+        simulate_spots,
+        tune,
+    )
+}
