@@ -14,14 +14,13 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from . import memory
+from . import memory, rows
 from .checks import whole
 from .errors import DataWarning, InputError, expected, some
 from .keys import ASSIGNED, POSITIONS, PROB
 from .labels import in_order
 from .mapping import check_mapping, coordinates, has_coordinates
 from .matrices import column_sums, is_sparse
-from .place import best_spots, dense_blocks
 
 __all__ = ["assign", "assign_cells", "expected_capacity"]
 
@@ -100,9 +99,10 @@ def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
     )
     spot = np.repeat(np.arange(len(room)), room)
     cost = np.empty((n_cells, n_places))
-    for rows, block in dense_blocks(matrix):
+    for part in rows.entries(matrix):
+        p = part.p if part.spots is None else matrix[part.rows].toarray()
         with np.errstate(divide="ignore"):
-            cost[rows] = -np.log(block.astype(np.float64))[:, spot]
+            cost[part.rows] = -np.log(p.astype(np.float64))[:, spot]
     try:
         place = linear_sum_assignment(cost)[1]
     except ValueError as error:  # every assignment has a probability of 0
@@ -114,10 +114,10 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
     """Solve with the `k` most probable spots of every cell; None if they have no room for all cells."""
     n_cells = matrix.shape[0]
     cells, spots, costs = [], [], []
-    for rows, block in dense_blocks(matrix):
-        best, share = best_spots(block, k)
+    for part in rows.entries(matrix):
+        best, share = rows.best(part, k)
         row, column = np.nonzero((share > 0) & (room[best] > 0))
-        cells.append(row + rows.start)
+        cells.append(row + part.rows.start)
         spots.append(best[row, column])
         costs.append(1 - np.log(share[row, column]))  # the solver takes a cost of 0 for no edge
     cell, spot, cost = (np.concatenate(parts) for parts in (cells, spots, costs))

@@ -46,19 +46,18 @@ def factor(level: float) -> float:
     return float(_SCALE * (-math.log1p(-level)) ** _SHAPE)
 
 
-def entropies(block: npt.NDArray[np.floating[Any]]) -> F64:
+def entropies(block: npt.NDArray[np.floating[Any]], n_spots: int) -> F64:
     """Return the entropy of rows of P over the log of the number of spots: 0 is certain, 1 knows nothing.
 
     -(sum_j p_j log p_j + l log(l / m)) / log N. What a row leaves out, l, counts as spread evenly over the m
     spots on which the row has nothing (at least one): of all it can be, that is the largest.
     """
-    n_spots = block.shape[1]
     if n_spots < 2:
         return np.zeros(len(block))
     p = block.astype(np.float64)
     left = 1 - row_sums(block)
     left[left <= _ROUNDING] = 0
-    elsewhere = np.maximum((p <= 0).sum(axis=1), 1)
+    elsewhere = np.maximum(n_spots - (p > 0).sum(axis=1), 1)
     total = -np.einsum("cs,cs->c", p, np.log(np.where(p > 0, p, 1)))
     total -= left * np.log(np.where(left > 0, left, 1) / elsewhere)
     return np.asarray(np.clip(total / math.log(n_spots), 0, 1))

@@ -14,8 +14,10 @@ from scipy import sparse
 from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from .labels import Labels, in_order, resolve
-from .mapping import check_mapping, coordinates, has_coordinates, row_blocks
+from .mapping import check_mapping, coordinates, has_coordinates
+from .matrices import is_sparse
 from .place import cell_positions
+from .rows import blocks
 
 __all__ = ["deconvolve_spots", "masses", "proportions"]
 
@@ -23,11 +25,12 @@ F64 = npt.NDArray[np.float64]
 
 
 def masses(matrix: Any, weights: Any) -> F64:
-    """Return W P in float64, block by block, for W groups x cells (CSR) and P cells x spots."""
+    """Return W P in float64, for W groups x cells (CSR) and P cells x spots."""
+    if is_sparse(matrix):
+        return np.asarray((weights @ matrix.astype(np.float64)).toarray())
     total = np.zeros((weights.shape[0], matrix.shape[1]))
-    for rows in row_blocks(matrix):
-        block = weights[:, rows] @ matrix[rows].astype(np.float64)
-        total += block if isinstance(block, np.ndarray) else block.toarray()
+    for block in blocks(matrix):
+        total += weights[:, block] @ matrix[block].astype(np.float64)
     return total
 
 

@@ -29,6 +29,7 @@ from .checks import whole
 from .errors import DataWarning, HomespotError, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
+from .rows import blocks
 
 __all__ = [
     "check_adata",
@@ -46,7 +47,6 @@ __all__ = [
     "read_whole",
     "refuse_duplicates",
     "renormalise",
-    "row_blocks",
     "save",
     "spot_coordinates",
     "subset",
@@ -55,17 +55,8 @@ __all__ = [
 ]
 
 _TOLERANCE = 1e-4
-_BLOCK = 1024
-_BLOCK_VALUES = 2**22
 
 Floats = npt.NDArray[np.floating[Any]]
-
-
-def row_blocks(matrix: Any) -> list[slice]:
-    """Return the blocks of rows in which a map is gone through."""
-    n, width = matrix.shape
-    step = max(1, min(_BLOCK, _BLOCK_VALUES // max(width, 1)))
-    return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
@@ -80,7 +71,7 @@ def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np
     k = min(k, n_spots)
     columns = np.empty((n_cells, k), dtype=np.int32)
     values = np.empty((n_cells, k), dtype=matrix.dtype)
-    for rows in row_blocks(matrix):
+    for rows in blocks(matrix):
         best = np.sort(np.argpartition(matrix[rows], n_spots - k, axis=1)[:, n_spots - k :], axis=1)
         columns[rows] = best
         values[rows] = np.take_along_axis(matrix[rows], best, axis=1)
@@ -179,7 +170,7 @@ def check_mapping(mapping: ad.AnnData) -> None:
             )
         )
     spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
-    for rows in row_blocks(mapping):
+    for rows in blocks(mapping.X):
         block = mapping.X[rows]
         if 0 in block.shape:
             continue

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import rows
 from .checks import whole, within
 from .confidence import pitch
 from .keys import COORDINATES
 from .mapping import check_mapping, coordinates, spot_coordinates
-from .place import best_spots, dense_blocks, sharpened
 
 __all__ = ["cell_modes", "modes"]
 
@@ -65,13 +65,14 @@ def modes(
     n_modes = min(n_modes, matrix.shape[1])
     share = np.empty((matrix.shape[0], n_modes))
     place = np.empty((matrix.shape[0], n_modes, spots.shape[1]))
-    for rows, block in dense_blocks(matrix):
-        best, weights = best_spots(block, k)
+    for part in rows.entries(matrix):
+        best, weights = rows.best(part, k)
         step = max(1, _AT_ONCE // best.shape[1] ** 2)
         for i in range(0, len(best), step):
-            part, at = slice(i, i + step), slice(rows.start + i, min(rows.start + i + step, rows.stop))
+            some = slice(i, i + step)
+            at = slice(part.rows.start + i, min(part.rows.start + i + step, part.rows.stop))
             share[at], place[at] = _block_modes(
-                sharpened(weights[part]), local[best[part]], distance, n_modes, min_share
+                rows.sharpened(weights[some]), local[best[some]], distance, n_modes, min_share
             )
     cell, mode = np.nonzero(share > 0)
     return cell, mode, share[cell, mode], place[cell, mode] + centre

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 import anndata as ad
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from . import confidence
+from . import confidence, rows
 from ._median import spatial_median
 from .checks import one_of, whole, within
 from .device import limited_threads
@@ -21,79 +20,39 @@ from .mapping import (
     check_mapping,
     coordinates,
     refuse_duplicates,
-    row_blocks,
     spot_coordinates,
 )
-from .matrices import is_sparse, row_sums
 
 __all__ = [
     "Position",
-    "best_spots",
     "cell_positions",
-    "dense_blocks",
     "entropy",
     "home_spots",
     "home_table",
     "place_cells",
     "positions",
     "radius",
-    "sharpened",
 ]
 
 Position = Literal["median", "mean", "k_best", "argmax"]
-
-
-def dense_blocks(matrix: Any) -> Iterator[tuple[slice, Any]]:
-    """Go through P in dense blocks of rows; a row without any probability is refused."""
-    for rows in row_blocks(matrix):
-        block = matrix[rows]
-        block = block.toarray() if is_sparse(block) else np.asarray(block)
-        if (block.max(axis=1, initial=0) <= 0).any():
-            nowhere = int((row_sums(matrix) <= 0).sum())
-            raise InputError(
-                expected(
-                    "every cell to have some probability",
-                    f"{nowhere} cell(s) without any on the spots of this mapping",
-                    "Drop these cells with subset() first.",
-                )
-            )
-        yield rows, block
 
 
 def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Return the most probable spot of every cell (the first of equals) and its probability."""
     home = np.empty(matrix.shape[0], dtype=np.intp)
     probability = np.empty(matrix.shape[0])
-    for rows, block in dense_blocks(matrix):
-        home[rows] = block.argmax(axis=1)
-        probability[rows] = np.take_along_axis(block, home[rows][:, None], axis=1)[:, 0]
+    for part in rows.entries(matrix):
+        home[part.rows] = rows.home(part)
+        probability[part.rows] = part.p.max(axis=1)
     return home, probability
 
 
 def entropy(matrix: Any) -> npt.NDArray[np.float64]:
     """Return the entropy of every row of P over the logarithm of the number of spots; see `entropies`."""
     found = np.empty(matrix.shape[0])
-    for rows, block in dense_blocks(matrix):
-        found[rows] = confidence.entropies(block)
+    for part in rows.entries(matrix):
+        found[part.rows] = confidence.entropies(part.p, matrix.shape[1])
     return found
-
-
-def best_spots(block: Any, k: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Return the k most probable spots of every row, in the order of the map, and their probability."""
-    n_spots = block.shape[1]
-    k = min(k, n_spots)
-    best = np.sort(np.argpartition(block, n_spots - k, axis=1)[:, n_spots - k :], axis=1)
-    return best, np.take_along_axis(block, best, axis=1).astype(np.float64)
-
-
-def sharpened(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the squares of probabilities (cells x k), each row scaled to sum to 1.
-
-    Balancing wants a soft P, a place a sharp one: its square is that of half the regularisation. Scaled
-    first, as the square of a small number may be 0.
-    """
-    squares = np.square(share / share.max(axis=1, keepdims=True))
-    return np.asarray(squares / squares.sum(axis=1, keepdims=True))
 
 
 def positions(
@@ -132,25 +91,23 @@ def positions(
     placed = np.empty((matrix.shape[0], spots.shape[1]))
     spread = np.empty(matrix.shape[0])
     with limited_threads():
-        for rows, block in dense_blocks(matrix):
-            weights = block.astype(np.float64)
-            total = weights.sum(axis=1)
-            mean = weights @ local / total[:, None]
+        for part in rows.entries(matrix):
+            mean = rows.mean_of(part, local)
             if position == "argmax":
-                placed[rows] = local[block.argmax(axis=1)]
+                place = local[rows.home(part)]
             elif position == "mean":
-                placed[rows] = mean
+                place = mean
             else:
-                best, share = best_spots(block, k)
+                best, share = rows.best(part, k)
                 if position == "median":
-                    placed[rows] = spatial_median(sharpened(share), local[best], closest)
+                    place = spatial_median(rows.sharpened(share), local[best], closest)
                 else:
                     share /= share.sum(axis=1, keepdims=True)
-                    placed[rows] = np.einsum("ck,ckd->cd", share, local[best])
+                    place = np.einsum("ck,ckd->cd", share, local[best])
             # E|s - x|^2 = E|s|^2 - 2 x.E[s] + |x|^2, about the centre of the tissue for accuracy.
-            variance = weights @ squares / total
-            variance += np.einsum("cd,cd->c", placed[rows], placed[rows] - 2 * mean)
-            spread[rows] = np.sqrt(np.maximum(variance, 0))
+            variance = rows.mean_of(part, squares) + np.einsum("cd,cd->c", place, place - 2 * mean)
+            placed[part.rows] = place
+            spread[part.rows] = np.sqrt(np.maximum(variance, 0))
     return placed + centre, spread
 
 
@@ -188,10 +145,10 @@ def radius(
     spots = np.ascontiguousarray(spot_coordinates(spots, matrix.shape[1]))
     pitch, extent = confidence.pitch(spots), confidence.extent(spots)
     found = np.empty(matrix.shape[0])
-    for rows, block in dense_blocks(matrix):
-        best, share = best_spots(block, confidence.BEST)
-        away = np.linalg.norm(spots[best] - placed[rows][:, None], axis=2)
-        found[rows] = confidence.radii(share / share.sum(axis=1, keepdims=True), away, pitch, extent)
+    for part in rows.entries(matrix):
+        best, share = rows.best(part, confidence.BEST)
+        away = np.linalg.norm(spots[best] - placed[part.rows][:, None], axis=2)
+        found[part.rows] = confidence.radii(share / share.sum(axis=1, keepdims=True), away, pitch, extent)
     found *= confidence.factor(level)
     return found, (found > 0) & (found <= (extent / 2 if max_radius is None else max_radius))
 

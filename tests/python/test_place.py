@@ -59,7 +59,7 @@ def test_sparse_is_dense(position: str) -> None:
     for dense, csr in zip(
         positions(p, spots, position, 5), positions(sparse.csr_matrix(p), spots, position, 5), strict=True
     ):
-        assert dense.tobytes() == csr.tobytes()
+        np.testing.assert_allclose(csr, dense, rtol=1e-12, atol=1e-12)
 
 
 def test_k_best_of_all_spots_is_the_mean() -> None:

@@ -28,9 +28,10 @@ from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError,
 from ..impute import ReadOut
 from ..keys import LEFT_OVER, SPATIAL
 from ..map import LABELS, solve
-from ..mapping import check_mapping, row_blocks
+from ..mapping import check_mapping
 from ..matrices import column_sums, is_sparse, row_sums
 from ..preprocess import Expression, Side, log_normalised
+from ..rows import blocks
 from .metrics import gene_scores
 
 __all__ = ["Data", "MapFunction", "Plan", "Scores", "Task", "run", "score_fold", "score_map", "without_genes"]
@@ -107,7 +108,7 @@ def _predicted(
 ) -> dict[ReadOut, npt.NDArray[np.float64]]:
     """Return spots x genes: P' X, or by the weighted mean of the cells of every spot."""
     total = np.zeros((matrix.shape[1], x.shape[1]))
-    for rows in row_blocks(matrix):
+    for rows in blocks(matrix):
         total += matrix[rows].astype(np.float64).T @ x[rows]
     found: dict[ReadOut, npt.NDArray[np.float64]] = {"sum": total}
     if "mean" in read_outs:

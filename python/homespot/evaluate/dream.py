@@ -19,9 +19,10 @@ from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import SPATIAL
 from ..map import expression
-from ..mapping import check_adata, check_mapping, row_blocks, spot_coordinates
+from ..mapping import check_adata, check_mapping, spot_coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised, shared_genes, z_scores
+from ..rows import blocks
 
 __all__ = ["QUANTILES", "Reference", "best_spots", "distmap", "dream_scores", "reference"]
 
@@ -94,7 +95,7 @@ def _best(binarised: Flags, atlas: Flags, n_best: int) -> tuple[npt.NDArray[np.i
     turned = atlas.T.astype(np.float64)
     best = np.empty((len(binarised), n_best), dtype=np.intp)
     ambiguous = np.empty(len(binarised), dtype=bool)
-    for rows in row_blocks(binarised):
+    for rows in blocks(binarised):
         block = binarised[rows].astype(np.float64)
         scores = _matthews(block @ turned, block.sum(axis=1)[:, None], on_atlas[None, :], n_genes)
         # Stable: of equals the first, as the challenge's own scripts have it.
@@ -229,7 +230,7 @@ def best_spots(mapping: ad.AnnData, k: int = _N_BEST) -> pd.DataFrame:
     whole("k", k, 1)
     within("k", k, 1, mapping.n_vars)
     best = np.empty((mapping.n_obs, k), dtype=np.intp)
-    for rows in row_blocks(mapping.X):
+    for rows in blocks(mapping.X):
         block = mapping.X[rows]
         block = block.toarray() if is_sparse(block) else np.asarray(block)
         best[rows] = np.argsort(-block, axis=1, kind="stable")[:, :k]

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from ..mapping import coordinates, row_blocks
+from ..mapping import coordinates
 from ..matrices import column_sums, is_sparse
+from ..rows import blocks
 
 __all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
 
@@ -61,7 +62,7 @@ def likeliest_cells(matrix: Any, k: int = _CELLS) -> tuple[npt.NDArray[np.intp],
     n_spots = matrix.shape[1]
     best = np.zeros((n_spots, 0), dtype=np.intp)
     value = np.zeros((n_spots, 0), dtype=np.float32)
-    for rows in row_blocks(matrix):
+    for rows in blocks(matrix):
         block = matrix[rows]
         # Sparse columns hold few of the block's cells, but which differs: as a dense block all go at once.
         block = np.ascontiguousarray((block.toarray() if is_sparse(block) else np.asarray(block)).T)
