@@ -4,6 +4,9 @@ Maps dissociated single cells onto spatial transcriptomics: `map_cells` learns a
 probabilities, from which follow places, genes in space and cell types per spot.
 """
 
+from importlib import import_module
+from types import ModuleType
+
 from . import datasets, methods
 from ._version import __version__
 from .add import add_mapping
@@ -55,3 +58,10 @@ __all__ = [
     "tune",
     "type_distances",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load `homespot.plot` when it is first used: it needs matplotlib, and the rest does not."""
+    if name == "plot":
+        return import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
