@@ -43,6 +43,7 @@ __all__ = [
     "keep_best",
     "load",
     "mapped_cells",
+    "mapped_spots",
     "new_mapping",
     "read_whole",
     "refuse_duplicates",
@@ -280,15 +281,24 @@ def mapped_cells(mapping: ad.AnnData, sc: ad.AnnData) -> npt.NDArray[np.intp]:
     InputError
         If `sc` lacks some of them, or has a name twice.
     """
-    check_adata(sc, "sc")
-    refuse_duplicates(sc.obs_names, "cells")
-    rows = sc.obs_names.get_indexer(mapping.obs_names)
-    missing = mapping.obs_names[rows < 0]
+    return _rows_of(mapping.obs_names, sc, "sc", "the single-cell data that was mapped", "cells")
+
+
+def mapped_spots(mapping: ad.AnnData, st: ad.AnnData) -> npt.NDArray[np.intp]:
+    """Return the row of `st` for every spot of the mapping, by name; errors as for `mapped_cells`."""
+    return _rows_of(mapping.var_names, st, "st", "the spatial data that was mapped to", "spots")
+
+
+def _rows_of(names: pd.Index, adata: ad.AnnData, side: str, data: str, kind: str) -> npt.NDArray[np.intp]:
+    check_adata(adata, side)
+    refuse_duplicates(adata.obs_names, kind)
+    rows = adata.obs_names.get_indexer(names)
+    missing = names[rows < 0]
     if len(missing):
         raise InputError(
             expected(
-                "the single-cell data that was mapped",
-                f"data without {len(missing)} of its cells ({some(missing)})",
+                data,
+                f"data without {len(missing)} of its {kind} ({some(missing)})",
                 "Pass that one, or take the part of the mapping with subset().",
             )
         )

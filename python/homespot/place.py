@@ -13,15 +13,8 @@ from . import confidence, rows
 from ._median import spatial_median
 from .checks import one_of, whole, within
 from .device import limited_threads
-from .errors import InputError, expected, some
 from .keys import CONFIDENT, ENTROPY, HOMESPOT, POSITIONS, PROB, RADIUS, SPATIAL, SPOT, SPREAD
-from .mapping import (
-    check_adata,
-    check_mapping,
-    coordinates,
-    refuse_duplicates,
-    spot_coordinates,
-)
+from .mapping import check_mapping, coordinates, mapped_cells, spot_coordinates
 
 __all__ = [
     "Position",
@@ -244,19 +237,9 @@ def place_cells(
     and the columns of `cell_positions` in obs.
     """
     check_mapping(mapping)
-    check_adata(sc, "sc")
-    refuse_duplicates(sc.obs_names, "cells")
-    missing = [name for name in mapping.obs_names if name not in sc.obs_names]
-    if missing:
-        raise InputError(
-            expected(
-                "the single-cell data that was mapped",
-                f"data without {len(missing)} of its cells ({some(missing)})",
-                "Pass that one, or take the part of the mapping with subset().",
-            )
-        )
+    mapped = mapped_cells(mapping, sc)
     table = cell_positions(mapping, position=position, k=k, level=level, max_radius=max_radius)
-    placed = sc[mapping.obs_names].to_memory() if sc.isbacked else sc[mapping.obs_names].copy()
+    placed = sc[mapped].to_memory() if sc.isbacked else sc[mapped].copy()
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}

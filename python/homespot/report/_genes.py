@@ -17,7 +17,7 @@ from ..errors import InputError, expected, some
 from ..impute import gene_blocks, impute_genes
 from ..keys import HOMESPOT, SCORES
 from ..map import expression
-from ..mapping import check_adata, coordinates, mapped_cells, refuse_duplicates
+from ..mapping import coordinates, mapped_cells, mapped_spots
 from ..preprocess import Expression, log_normalised, most_variable
 from ._tissue import Column
 
@@ -80,18 +80,7 @@ def spot_expression(mapping: ad.AnnData, st: ad.AnnData) -> Expression:
     InputError
         If `st` lacks some of them.
     """
-    check_adata(st, "st")
-    refuse_duplicates(st.obs_names, "spots")
-    rows = st.obs_names.get_indexer(mapping.var_names)
-    missing = mapping.var_names[rows < 0]
-    if len(missing):
-        raise InputError(
-            expected(
-                "the spatial data that was mapped to",
-                f"data without {len(missing)} of its spots ({some(missing)})",
-                "Pass that one, or take the part of the mapping with subset().",
-            )
-        )
+    rows = mapped_spots(mapping, st)
     return expression(st, "st", None, "auto", "float32").take(rows)
 
 
