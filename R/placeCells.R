@@ -19,8 +19,12 @@
 #' @param k How many spots `"median"` and `"k_best"` take.
 #' @param level Probability with which a cell's true place lies within
 #'   `homespot_radius` of its position, from 0.05 to 0.99.
-#'   It was calibrated on simulated spots of known truth, with the default
-#'   position.
+#'   It was calibrated on simulated spots of known truth, on maps by SSA read by
+#'   the default position.
+#'   On tissues that it was not fitted on, 83 to 98 percent of all cells lie
+#'   within the radius of a level of 0.9, and 89 to 96 percent of the confident
+#'   ones where more than 1 cell in 200 is; where hardly any is, not even those
+#'   can be relied on.
 #' @param max.radius Largest radius at which a cell is `homespot_confident`, in
 #'   the unit of the coordinates.
 #'   NULL is half the extent of the tissue, the root mean squared distance of

@@ -223,10 +223,10 @@ def place_cells(
         probable spots, weighted by their probability) or ``"argmax"`` (the most probable spot).
     level
         Probability with which a cell's true place lies within ``homespot_radius`` of its position, 0.05 to
-        0.99. It was calibrated on simulated spots of known truth with the default position; on tissues that
-        it was not fitted on, 83 to 98 % of all cells lie within the radius of a level of 0.9, and of the
-        confident ones 89 to 96 % wherever more than 1 cell in 200 is; levels below 0.8 are further off
-        (``benchmarks/confidence.py``).
+        0.99. It was calibrated on simulated spots of known truth, on maps by SSA read by the default
+        position. On tissues that it was not fitted on, 83 to 98 % of all cells lie within the radius of a
+        level of 0.9, and 89 to 96 % of the confident ones where more than 1 cell in 200 is; where hardly any
+        is, not even those can be relied on. Levels below 0.8 are further off (``benchmarks/confidence.py``).
     max_radius
         Largest radius at which a cell is ``homespot_confident``, in the unit of the coordinates. None: half
         the extent of the tissue, the root mean squared distance of the spots from their centroid.

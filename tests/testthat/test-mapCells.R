@@ -234,7 +234,11 @@ test_that("R's arguments are Python's", {
   place <- .toR(.call("signature", "place_cells"))
   expect_identical(formals(placeCells)$position, place$position)
   expect_identical(formals(placeCells)$k, place$k)
-  expect_setequal(names(place), c("mapping", "sc", "position", "k"))
+  expect_identical(formals(placeCells)$level, place$level)
+  expect_null(formals(placeCells)$max.radius)
+  expect_setequal(
+    names(place), c("mapping", "sc", "position", "k", "level", "max_radius")
+  )
   expect_setequal(
     names(.toR(.call("signature", "add_mapping"))), c("adata", "mapping")
   )
