@@ -1,0 +1,84 @@
+"""What the drivers share: tables in, P out, and what the mapping cost the process that maps.
+
+A driver runs in the environment of the method that it drives, as a process of its own:
+``python map_<package>.py IN.npz OUT.npz '{"parameter": value}'``. Needs NumPy and SciPy alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+LONG = 15  # seconds after which a first call is not repeated
+
+
+class Tables(NamedTuple):
+    """What a method is given: log values of the cells over all genes, the spots over the training genes."""
+
+    cells: sparse.csr_matrix
+    cell_genes: list[str]
+    spots: np.ndarray
+    spot_genes: list[str]
+    positions: np.ndarray
+
+    def shared(self) -> np.ndarray:
+        """Return the cells over the genes of the spots, in their order, dense."""
+        column = {gene: j for j, gene in enumerate(self.cell_genes)}
+        return self.cells[:, [column[gene] for gene in self.spot_genes]].toarray()
+
+
+def _read(path: str) -> Tables:
+    with np.load(path) as file:
+        parts = file["cell_values"], file["cell_indices"], file["cell_indptr"]
+        cells = sparse.csr_matrix(parts, shape=(len(parts[2]) - 1, len(file["cell_genes"])))
+        genes = file["cell_genes"].tolist(), file["spot_genes"].tolist()
+        return Tables(cells, genes[0], file["spots"], genes[1], file["positions"])
+
+
+def _held(name: str) -> float:
+    """Return what the kernel says that this process holds, or has held at most, in MiB (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+
+
+def _timed(mapped: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what a function returns, the seconds it took, and those of the processor."""
+    start, processor = time.perf_counter(), time.process_time()
+    result = mapped()
+    return result, time.perf_counter() - start, time.process_time() - processor
+
+
+def main(package: str, mapped: Callable[..., Any]) -> None:
+    """Map the tables of the first argument, and write P and the cost to the second.
+
+    Timed is `mapped` alone: not the start of the process, the imports at its top, and the files. The first
+    call counts all that a library loads and compiles then; where it is short, a second one does not.
+    """
+    source, target, settings = sys.argv[1:4]
+    data = _read(source)
+    Path("/proc/self/clear_refs").write_text("5")  # sets the peak back to what is held now
+    before = _held("VmRSS")
+    run = partial(mapped, data, **json.loads(settings))
+    plan, seconds, processor_seconds = _timed(run)
+    peak = _held("VmHWM")
+    again = _timed(run)[2] if processor_seconds < LONG else processor_seconds
+    plan = np.asarray(plan, dtype=np.float64)
+    np.savez(
+        target,
+        P=(plan / plan.sum(axis=1, keepdims=True)).astype(np.float32),
+        seconds=seconds,
+        processor_seconds=processor_seconds,
+        again=again,
+        peak_mib=peak,
+        added_mib=peak - before,
+        version=version(package),
+    )
