@@ -1,0 +1,103 @@
+#' Whether places are as certain as they are said to be
+#'
+#' @description
+#' Compares, where the true places are known, the stated level with the share
+#' of cells whose true place lies within the radius for that level.
+#'
+#' @param map A [CellMapping-class] with coordinates of the spots; or what
+#'   [placeCells()] returned, or a table with the columns `homespot_x`,
+#'   `homespot_y` (`homespot_z`) and `homespot_radius`, with cells as row names.
+#' @param truth True places: cells by coordinates, a matrix or a data frame with
+#'   row names, or a SpatialExperiment of cells; in any order.
+#'   Cells without are left out.
+#' @param levels Levels at which to look, from 0.05 to 0.99.
+#' @param level Level for which the radius of a table was made; of a map, that
+#'   at which cells are confident.
+#' @param confident Whether to count only the cells that are
+#'   `homespot_confident`.
+#'
+#' @return A data.frame with one row a level: `level`; `share`, the observed
+#'   share of cells within the radius of this level; and `cells`, how many were
+#'   compared.
+#'   The numbers are those of Python's `calibration()`, to the byte.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if the map has no coordinates, columns are
+#' missing, no cell has a true place, or a level is not as described.
+#'
+#' @seealso [plotCalibration()] draws it; [simulateSpots()] makes data with
+#'   known places.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' data <- simulateSpots(demo$st, cells.per.spot = 4, n.parts = 4L)
+#' map <- mapCells(data$sc, data$st)
+#' truth <- SpatialExperiment::spatialCoords(demo$st)
+#' rownames(truth) <- colnames(demo$st)
+#' calibrateMapping(map, truth)
+#'
+#' @export
+calibrateMapping <- function(
+    map, truth, levels = c(0.5, 0.6, 0.7, 0.8, 0.9, 0.95), level = 0.9,
+    confident = FALSE) {
+  .checkNumber(level, "level")
+  .checkFlag(confident, "confident")
+  if (!is.numeric(levels) || !length(levels) || anyNA(levels)) {
+    .refuse("levels as numbers", .describe(levels), "Pass one or several.")
+  }
+  if (missing(truth)) {
+    .refuse("the true places of the cells", "none", "Pass them as `truth`.")
+  }
+  truth <- .cellPlaces(truth, "truth")
+  if (is.null(rownames(truth))) {
+    .refuse(
+      "the true places with the names of the cells", "none", "Set rownames()."
+    )
+  }
+  if (is(map, "CellMapping")) {
+    .requireCoordinates(map)
+  }
+  .core()
+  of <- if (is(map, "CellMapping")) {
+    .mappingToPython(map)
+  } else {
+    .placeTable(map, ncol(truth), confident)
+  }
+  .dataFrame(.call(
+    "calibration", of,
+    .call("places", unname(truth), as.list(rownames(truth))),
+    as.list(as.double(levels)),
+    level = level, confident = confident
+  ))
+}
+
+# The table of places, cells with their radius.
+.placeTable <- function(x, dimensions, confident) {
+  if (is(x, "SummarizedExperiment")) {
+    cells <- colnames(x)
+    x <- colData(x)
+  } else {
+    cells <- rownames(x)
+  }
+  if (!(is.data.frame(x) || is(x, "DataFrame")) || is.null(cells)) {
+    .refuse(
+      "a map, or places of cells with their names", .describe(x),
+      "Pass what mapCells() or placeCells() returned."
+    )
+  }
+  needed <- c(
+    .keys$POSITIONS[seq_len(min(dimensions, 3L))], .keys$RADIUS,
+    if (confident) .keys$CONFIDENT
+  )
+  .needColumns(
+    x, needed, "a table", paste(
+      "Pass what placeCells() returned, and true places of the same",
+      "dimensions."
+    )
+  )
+  known <- intersect(c(.keys$POSITIONS, .keys$RADIUS, .keys$CONFIDENT), names(x))
+  .call(
+    "frame", .columnsToPython(as.list(x)[known], "places", identity),
+    as.list(cells)
+  )
+}

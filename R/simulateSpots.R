@@ -1,0 +1,164 @@
+#' Spots whose cells are known
+#'
+#' @description
+#' Makes a single-cell and a spatial data set with a known map out of cells
+#' whose places are known.
+#' A square grid is laid over the tissue.
+#' A spot is an occupied square: its expression is the mean of its cells', its
+#' place their centroid.
+#' The cells are divided at random into `n.parts` equal parts, one of which is
+#' the single-cell data.
+#'
+#' @param spe Cells with their places, genes by cells: a SpatialExperiment, or a
+#'   SingleCellExperiment with a reducedDim `"spatial"`.
+#'   The grid is laid over the first two coordinates.
+#' @param cells.per.spot How many cells an occupied square holds on average;
+#'   sets the pitch of the grid.
+#' @param n.parts,part Into how many parts the cells are divided, and which of
+#'   them, from 0, is mapped.
+#' @param leave.out Whether the cells to be mapped are left out of the means of
+#'   the spots.
+#'   If not, as in the paper, every cell is part of its own answer.
+#'   A spot of which nothing else is left is dropped.
+#'   Places are centroids of all cells either way.
+#' @param assay.type Name of the assay with the expression; `NULL` is
+#'   `"counts"` if there, else the first.
+#' @param seed Seed of the division.
+#'   R's own generator is neither used nor changed.
+#'
+#' @return A list of `sc`, a SingleCellExperiment of the part's cells, whose
+#'   colData has `true_spot` and its place `true_x` and `true_y`; and `st`, a
+#'   SpatialExperiment of genes by spots, whose colData has `n_cells`, and whose
+#'   metadata has the pitch of the grid, `metadata(st)$homespot$pitch`.
+#'   Both have the assay that was used.
+#'   Cells, spots and numbers are those of Python's `simulate_spots()`.
+#'
+#' @references
+#' Tran et al. SSA: single-cell and spatial transcriptomics alignment, section
+#' 3.1.
+#'
+#' @section Errors:
+#' Of class `homespot_input_error` if cells have no places, or a parameter is
+#' not as described.
+#'
+#' @examplesIf homespot::hasPython()
+#' demo <- demoData()
+#' # The demo's cells have no places: its spots stand for cells here.
+#' data <- simulateSpots(demo$st, cells.per.spot = 4, n.parts = 4L)
+#' map <- mapCells(data$sc, data$st)
+#' placed <- placeCells(map, data$sc, as = "SpatialExperiment")
+#' true <- cbind(data$sc$true_x, data$sc$true_y)
+#' rownames(true) <- colnames(data$sc)
+#' placeDistances(true, placed)
+#'
+#' @export
+simulateSpots <- function(
+    spe, cells.per.spot = 25, n.parts = 10L, part = 0L, leave.out = TRUE,
+    assay.type = NULL, seed = 0L) {
+  n.parts <- .checkWhole(n.parts, "n.parts", 1L)
+  part <- .checkWhole(part, "part", 0L)
+  seed <- .checkWhole(seed, "seed", 0L)
+  .checkNumber(cells.per.spot, "cells.per.spot")
+  .checkFlag(leave.out, "leave.out")
+  if (missing(spe)) {
+    .refuse("cells with their places", "none", "Call simulateSpots(spe).")
+  }
+  side <- .side(spe, assay.type, "sce")
+  if (is.null(side$coords)) {
+    .refuse(
+      "places of the cells, in spatialCoords(spe)", "none",
+      "Make a SpatialExperiment of cells and places first."
+    )
+  }
+  .distinctColumns(side$values, "cells")
+  where <- .finitePlaces(side$coords, side$names)
+  bare <- side
+  bare$data <- make_zero_col_DFrame(length(side$names))
+  bare$coords <- where
+  .core()
+  value <- .call(
+    "simulate_spots", .experiment(bare),
+    cells_per_spot = as.double(cells.per.spot), n_parts = n.parts, part = part,
+    leave_out = leave.out, seed = seed
+  )
+  .simulated(spe, side, value, assay.type)
+}
+
+.simulated <- function(spe, side, value, assay.type) {
+  name <- if (is(spe, "SummarizedExperiment")) {
+    .assayName(spe, assay.type, "sce")
+  } else {
+    "counts"
+  }
+  if (!is.character(name)) {
+    name <- "counts"
+  }
+  rows <- if (is(spe, "SummarizedExperiment")) {
+    rowData(spe)
+  } else {
+    make_zero_col_DFrame(length(side$genes))
+  }
+  rownames(rows) <- side$genes
+  assays <- function(values, names) {
+    dimnames(values) <- list(side$genes, names)
+    stats::setNames(list(values), name)
+  }
+  cells <- .toR(value$get("cells")) + 1L
+  data <- side$data[cells, , drop = FALSE]
+  added <- .columnsFromPython(value$get("cell_columns"))
+  data[names(added)] <- added
+  rownames(data) <- side$names[cells]
+  sc <- SingleCellExperiment(
+    assays(side$values[, cells, drop = FALSE], side$names[cells]),
+    rowData = rows, colData = data
+  )
+  spots <- .toR(value$get("spots"))
+  where <- reticulate::py_to_r(value$get("coordinates"))
+  colnames(where) <- colnames(side$coords)
+  if (is.null(colnames(where))) {
+    colnames(where) <- .keys$COORDINATES[seq_len(ncol(where))]
+  }
+  data <- .frame(
+    .columnsFromPython(value$get("spot_columns")), length(spots)
+  )
+  rownames(data) <- spots
+  st <- SpatialExperiment(
+    assays = assays(.fromPython(value$get("x")), spots), rowData = rows,
+    colData = data, spatialCoords = where,
+    metadata = stats::setNames(
+      list(list(pitch = .toR(value$get("pitch")))), .keys$HOMESPOT
+    )
+  )
+  list(sc = sc, st = st)
+}
+
+.finitePlaces <- function(coords, cells) {
+  bad <- which(rowSums(!is.finite(coords)) > 0)
+  if (length(bad)) {
+    .refuse(
+      "finite places of every cell",
+      sprintf(
+        "%d cell(s) with missing or infinite ones (%s)",
+        length(bad), .some(cells[bad])
+      ),
+      "Drop these cells first."
+    )
+  }
+  coords
+}
+
+.checkNumber <- function(x, name) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
+    .refuse(sprintf("%s to be one number", name), .describe(x), "Choose one.")
+  }
+  x
+}
+
+.checkFlag <- function(x, name) {
+  if (!isTRUEorFALSE(x)) {
+    .refuse(
+      sprintf("%s to be TRUE or FALSE", name), .describe(x), "Choose one."
+    )
+  }
+  x
+}
