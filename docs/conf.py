@@ -1,4 +1,7 @@
-"""Settings of the Python reference: python -m sphinx docs docs/_build/html."""
+"""Settings of the Python documentation: python -m sphinx docs docs/_build/html."""
+
+import os
+from pathlib import Path
 
 from homespot import __version__
 
@@ -7,10 +10,21 @@ author = "The homespot developers"
 copyright = "2026, The homespot developers"  # noqa: A001
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"
 html_title = f"homespot {release}"
+
+# The pages' code runs at every build, away from the sources; what fails there fails the build.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+# The page on real data is shown without its results where the data is not there.
+if not Path(os.environ.get("HOMESPOT_DATA", "")).joinpath("drosophila").is_dir():
+    nb_execution_excludepatterns = ["real.md"]
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 napoleon_google_docstring = False
 autodoc_typehints = "signature"
