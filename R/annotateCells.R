@@ -24,9 +24,10 @@
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
 #' map <- mapCells(demo$sc, demo$st)
-#' side <- ifelse(SpatialExperiment::spatialCoords(map)[, 1] < 0, "left", "right")
-#' labels <- annotateCells(map, side)
-#' SummarizedExperiment::colData(labels)[1:3, c("homespot_label", "homespot_label_prob")]
+#' x <- SpatialExperiment::spatialCoords(map)[, 1]
+#' labels <- annotateCells(map, ifelse(x < 0, "left", "right"))
+#' labels
+#' table(labels$homespot_label)
 #'
 #' @export
 annotateCells <- function(map, labels) {

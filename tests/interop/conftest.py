@@ -502,6 +502,7 @@ def same():
     """Give the comparisons, and the reader of R's files."""
     return SimpleNamespace(
         from_r=FromR,
+        decode=decode,
         numbers=same_numbers,
         coordinates=same_coordinates,
         record=same_record,

@@ -1,5 +1,5 @@
-# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-deconvolveSpots.R",
-# package = "homespot")'.
+# Alone: Rscript -e 'testthat::test_file(
+# "tests/testthat/test-deconvolveSpots.R", package = "homespot")'.
 
 skipWithoutPython()
 
@@ -321,7 +321,9 @@ test_that("labels of spots come in every form", {
 })
 
 test_that("inputs are not changed", {
-  given <- list(smallMap(), types, c(spot1 = 1, spot2 = 2, spot3 = 3, spot4 = 4))
+  given <- list(
+    smallMap(), types, c(spot1 = 1, spot2 = 2, spot3 = 3, spot4 = 4)
+  )
   before <- unserialize(serialize(given, NULL))
   deconvolveSpots(given[[1]], given[[2]], density = given[[3]])
   annotateCells(given[[1]], given[[3]])

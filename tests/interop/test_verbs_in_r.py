@@ -1,0 +1,267 @@
+"""What follows from a map: the same numbers from both languages, and results through the converter."""
+
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import homespot
+
+HERE = Path(__file__).parent
+
+MAPS = {"dense": {}, "k_best": {"k_best": 3}, "first": {"k_best": 1}}
+SOME_GENES = ["µ 3", "beta'COP", "NA", "only in cells"]
+
+
+@pytest.fixture(scope="module")
+def tables(problem):
+    """The problem with types, layers, numbers of nuclei, samples and annotation of the genes."""
+    sc, st = (table.copy() for table in problem)
+    sc.obs["type"] = [["beta'COP", "nan", "µ 3"][i % 3] for i in range(sc.n_obs)]
+    sc.obs["cluster"] = [[1.0, 10.0, 2.0][i // 5 % 3] for i in range(sc.n_obs)]
+    sc.var["note"] = [f"note of {name}" for name in sc.var_names]
+    sc.var["rank"] = np.arange(sc.n_vars) + 1
+    st.obs["layer"] = pd.Categorical(
+        ["in" if i % 4 else "out" for i in range(st.n_obs)], categories=["out", "in"]
+    )
+    st.obs["sample_id"] = ["one", "two"] * (st.n_obs // 2)
+    return sc, st
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """A table as cross_validate returns it."""
+    return pd.DataFrame(
+        {
+            "gene": ["NA", "µ 3", "gene01"],
+            "fold": [0, 1, 1],
+            "method": "ssa",
+            "pcc": [0.1, np.nan, 0.3],
+            "ssim": [0.4, 0.5, 0.6],
+            "rmse": [1.0, 1.25, 1.5],
+            "jsd": [0.7, 0.8, 0.9],
+            "seconds": 1.0,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def maps(tables):
+    return {kind: homespot.map_cells(*tables, **arguments) for kind, arguments in MAPS.items()}
+
+
+@pytest.fixture(scope="module")
+def files(folder, maps, scores, tmp_path_factory):
+    """Everything in files that R reads."""
+    path = tmp_path_factory.mktemp("verbs")
+    shutil.copytree(folder, path, dirs_exist_ok=True)
+    for kind, mapping in maps.items():
+        homespot.save(mapping, path / f"map_{kind}.h5ad")
+    scores.to_csv(path / "scores.csv", index=False)
+    (path / "some_genes.txt").write_text("".join(f"{name}\n" for name in SOME_GENES), encoding="utf-8")
+    return path
+
+
+def _verbs(mapping, sc, scores, output):
+    """Return every result, by the name that verbs.R gives it."""
+    cells, spots = mapping.obs_names, mapping.var_names
+    flags = pd.Series((np.arange(len(cells)) + 1) % 3 == 0, index=cells)
+    densities = pd.Series(np.arange(len(spots)) + 1.0, index=spots)
+    deconvolve, impute = homespot.deconvolve_spots, homespot.impute_genes
+    return {
+        "types": deconvolve(mapping, "type"),
+        "types by name": deconvolve(mapping, mapping.obs["type"][::-1]),
+        "types by number": deconvolve(mapping, "cluster"),
+        "types by density": deconvolve(mapping, "type", density=densities, confident=flags),
+        "labels": homespot.annotate_cells(mapping, "layer"),
+        "co-location": homespot.colocate_types(mapping, "type"),
+        "distances of types": homespot.type_distances(mapping, "type"),
+        "distances of cells": homespot.cell_distances(mapping),
+        "distances of some": homespot.cell_distances(mapping, list(cells[::-1][:7])),
+        "mean": impute(mapping, sc),
+        "sum": impute(mapping, sc, read_out="sum"),
+        "some": impute(mapping, sc, SOME_GENES, scale="log", scores=scores),
+        "from a dense matrix": impute(mapping, sc, SOME_GENES),
+        "on disk": impute(mapping, sc, scores=scores, output=output, block_size=16),
+    }
+
+
+@pytest.fixture(scope="module")
+def own(maps, tables, scores, tmp_path_factory):
+    """What Python makes of every verb; what is on disk read again."""
+    path = tmp_path_factory.mktemp("own")
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", homespot.errors.DataWarning)
+        for kind, mapping in maps.items():
+            output = path / f"imputed_{kind}.h5ad"
+            found[kind] = _verbs(mapping, tables[0], scores, output)
+            found[kind]["on disk"].file.close()
+            found[kind]["on disk"] = ad.read_h5ad(output)
+    return found
+
+
+@pytest.fixture(scope="module", params=["fresh", "hosted"])
+def r_verbs(request, files, sourced, tmp_path_factory):
+    """Folder of what an R process made of every verb: one of its own, and one that Python hosts."""
+    out = tmp_path_factory.mktemp(request.param)
+    variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
+    named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
+    sourced("verbs.R", named, hosted=request.param == "hosted")
+    return out
+
+
+@pytest.fixture(scope="module")
+def from_r(r_verbs):
+    """Every result of R, as plain values."""
+    return json.loads((r_verbs / "verbs.json").read_text(encoding="utf-8"))
+
+
+def _bytes_of(matrix):
+    return np.ascontiguousarray(matrix, dtype="f8").tobytes()
+
+
+def _same_values(found, expected):
+    """R's variables x rows are Python's rows x variables, to the byte."""
+    x = found.T
+    narrow = x.astype(expected.dtype)
+    assert np.array_equal(narrow.astype("f8"), x, equal_nan=True)
+    # NaN has many forms, of which float32 keeps not all.
+    assert (np.isnan(narrow) == np.isnan(expected)).all()
+    assert _bytes_of(np.nan_to_num(narrow)) == _bytes_of(np.nan_to_num(expected))
+
+
+SQUARES = ("co-location", "distances of types", "distances of cells", "distances of some")
+TYPES = ("types", "types by name", "types by number", "types by density")
+GENES = ("mean", "sum", "some", "from a dense matrix", "on disk")
+
+
+@pytest.mark.parametrize("kind", MAPS)
+@pytest.mark.parametrize("verb", SQUARES)
+def test_matrices_are_the_same(kind, verb, from_r, own, same):
+    found, expected = from_r[f"{kind} {verb}"], own[kind][verb]
+    assert found["rows"] == found["columns"] == list(expected.index)
+    assert list(expected.columns) == list(expected.index)
+    _same_values(same.decode(found["x"]), expected.to_numpy().T)
+
+
+@pytest.mark.parametrize("kind", MAPS)
+@pytest.mark.parametrize("verb", [*TYPES, "labels", *GENES])
+def test_results_are_the_same(kind, verb, from_r, own, same):
+    """Values, names, annotation of both sides, coordinates and record."""
+    found, expected = from_r[f"{kind} {verb}"], own[kind][verb]
+    of_cells = verb == "labels"
+    assert found["class"] == ("SingleCellExperiment" if of_cells else "SpatialExperiment")
+    assert found["rows"] == list(expected.var_names)
+    assert found["columns"] == list(expected.obs_names)
+    first = "probability" if of_cells else "proportion" if verb in TYPES else "imputed"
+    values = {first: expected.X, **expected.layers}
+    assert set(found["assays"]) == set(values)
+    for name in values:
+        _same_values(same.decode(found["assays"][name]), values[name])
+    of_columns, of_rows = (
+        {name: same.decode(column) for name, column in found[side].items()}
+        for side in ("of_columns", "of_rows")
+    )
+    # Coordinates are no columns in R; a bare matrix has no annotation.
+    same.columns(of_columns, expected.obs.drop(columns=["x", "y", "z"], errors="ignore"))
+    bare = ["note", "rank"] if verb == "from a dense matrix" else []
+    same.columns(of_rows, expected.var.drop(columns=bare))
+    if not of_cells:
+        coordinates = same.decode(found["coordinates"])
+        assert _bytes_of(coordinates) == _bytes_of(expected.obsm["spatial"])
+    same.record(same.decode(found["record"]), expected.uns["homespot"], ignore=())
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
+    found, expected = ad.read_h5ad(r_verbs / f"imputed_{kind}.h5ad"), own[kind]["on disk"]
+    assert found.X.dtype == expected.X.dtype == np.float32
+    assert found.X.tobytes() == expected.X.tobytes()
+    pd.testing.assert_frame_equal(found.obs, expected.obs, check_like=True)
+    pd.testing.assert_frame_equal(found.var, expected.var, check_like=True)
+    assert set(found.obsm) == set(expected.obsm)
+    assert found.obsm["spatial"].tobytes() == expected.obsm["spatial"].tobytes()
+    assert set(found.uns) == set(expected.uns)
+    same.record(found.uns["homespot"], expected.uns["homespot"], ignore=())
+
+
+def test_the_cases_are_not_all_the_same(own):
+    """And some spots hold no cell where only the best of every row is kept."""
+    verbs = [*TYPES[:1], *TYPES[2:3], "labels", "mean", "sum", "some"]
+    found = {own[kind][verb].X.tobytes() for kind in MAPS for verb in verbs}
+    assert len(found) == len(MAPS) * len(verbs)
+    assert not np.isnan(own["dense"]["mean"].X).any()
+    empty = np.isnan(own["first"]["types"].X).all(axis=1)
+    assert 0 < empty.sum() < len(empty)
+
+
+# --- through the converter ----------------------------------------------------
+
+CONVERT = """
+import sys
+import warnings
+from pathlib import Path
+
+import anndata as ad
+import anndata2ri
+from rpy2 import robjects as ro
+from rpy2.robjects.conversion import localconverter
+
+ad.settings.allow_write_nullable_strings = True  # rpy2 makes such of R's text
+folder = Path(sys.argv[1])
+conversion = ro.default_converter + anndata2ri.converter
+for path in sorted(folder.glob("result_*.h5ad")):
+    with localconverter(conversion), warnings.catch_warnings():
+        # anndata2ri leaves out what is None in uns, and says so.
+        warnings.filterwarnings("ignore", "Conversion 'py2rpy' not defined.*NoneType")
+        ro.globalenv["x"] = ad.read_h5ad(path)
+        ro.r("stopifnot(is(x, 'SingleCellExperiment'), validObject(x))")
+        back = ro.globalenv["x"]
+    back.uns = {}
+    back.write_h5ad(folder / path.name.replace("result_", "back_"))
+"""
+
+
+@pytest.fixture(scope="module")
+def converted(own, environment, tmp_path_factory):
+    """Folder of results that anndata2ri has carried to R and back."""
+    out = tmp_path_factory.mktemp("converted")
+    for kind in MAPS:
+        for verb in ("types", "some"):
+            own[kind][verb].copy().write_h5ad(out / f"result_{kind}_{verb}.h5ad")
+    done = subprocess.run(
+        [sys.executable, "-c", CONVERT, str(out)],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.mark.parametrize("kind", MAPS)
+@pytest.mark.parametrize("verb", ["types", "some"])
+def test_results_survive_the_converter(kind, verb, converted):
+    expected = ad.read_h5ad(converted / f"result_{kind}_{verb}.h5ad")
+    found = ad.read_h5ad(converted / f"back_{kind}_{verb}.h5ad")
+    assert list(found.obs_names) == list(expected.obs_names)
+    assert list(found.var_names) == list(expected.var_names)
+    np.testing.assert_array_equal(found.X, expected.X)
+    for name in expected.layers:
+        np.testing.assert_array_equal(found.layers[name], expected.layers[name])
+    np.testing.assert_array_equal(found.obsm["spatial"], expected.obsm["spatial"])
+    for table, other in ((found.obs, expected.obs), (found.var, expected.var)):
+        assert set(table.columns) >= set(other.columns)
+        for name in other.columns:
+            missing = other[name].isna().to_numpy()
+            assert table[name].isna().to_numpy().tolist() == missing.tolist(), name
+            assert table[name][~missing].tolist() == other[name][~missing].tolist(), name
