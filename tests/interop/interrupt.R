@@ -17,7 +17,7 @@ map <- withCallingHandlers(
   mapCells(demo$sc, demo$st,
     method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
     latent = 16, pretrain.epochs = 2, epochs = 100000,
-    progress = if (way == "function") busy else "log"
+    progress = switch(way, "function" = busy, log = "log", bar = NULL)
   ),
   homespot_convergence_warning = function(w) {
     warned <<- c(warned, conditionMessage(w))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -103,20 +104,12 @@ def test_the_cases_are_not_all_the_same(own_come):
     assert len(maps) == len(DIFFERENT)
 
 
-COMMANDS = {
-    "Rscript": ["Rscript", "--vanilla", "-"],
-    # As at a console: an interruption goes back to the prompt, and does not end R.
-    "interactive": ["R", "--vanilla", "--interactive", "--no-echo", "--no-readline", "--args"],
-}
-
-
-def _interrupted(command, way, environment):
+def _interrupted(way, environment):
     """Start R, send it Ctrl-C's signal in its training, and return what it says."""
     process = subprocess.Popen(
-        [*command, way],
+        ["Rscript", "--vanilla", HERE / "interrupt.R", way],
         env=environment,
         text=True,
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -124,8 +117,6 @@ def _interrupted(command, way, environment):
     limit.start()
     said = []
     try:
-        process.stdin.write(f"source('{HERE / 'interrupt.R'}')\n")
-        process.stdin.close()
         for line in process.stderr:
             said.append(line)
             if '"total": 100000' in line and '"done": 0,' not in line:
@@ -143,12 +134,43 @@ def _interrupted(command, way, environment):
     return output
 
 
+def _interrupted_at_a_console(environment):
+    """The same of an R at a terminal, with its bar, where an interruption goes back to the prompt."""
+    here, there = os.openpty()
+    command = ["R", "--vanilla", "--interactive", "--no-echo", "--no-readline", "--args", "bar"]
+    process = subprocess.Popen(
+        command, env=environment, stdin=there, stdout=there, stderr=there, start_new_session=True
+    )
+    os.close(there)
+    limit = threading.Timer(240, process.kill)
+    limit.start()
+    os.write(here, f"source('{HERE / 'interrupt.R'}')\nq()\n".encode())
+    said, sent = b"", False
+    try:
+        while True:
+            try:
+                said += os.read(here, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not sent and re.search(rb"[1-9]\d*/100000", said):
+                process.send_signal(signal.SIGINT)
+                sent = True
+        process.wait()
+    finally:
+        limit.cancel()
+        process.kill()
+        process.wait()
+        os.close(here)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode().replace("\r", "\n"))
+    assert process.returncode == 0, text
+    return text
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize(
-    ("command", "way"), [("Rscript", "log"), ("Rscript", "function"), ("interactive", "log")]
-)
-def test_an_interruption_in_r_gives_the_map_so_far(command, way, environment):
-    output = _interrupted(COMMANDS[command], way, environment)
+@pytest.mark.parametrize("way", ["log", "function", "console"])
+def test_an_interruption_in_r_gives_the_map_so_far(way, environment):
+    at_console = way == "console"
+    output = _interrupted_at_a_console(environment) if at_console else _interrupted(way, environment)
     said = dict(line.split(":", 1) for line in output.splitlines() if ":" in line)
     assert said["finished"].strip() == "FALSE"
     epochs = int(said["epochs"])
