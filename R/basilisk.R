@@ -8,9 +8,13 @@ homespotEnv <- basilisk::BasiliskEnvironment(
   packages = "python=3.11",
   pip = c(
     "anndata==0.12.19",
+    "h5py==3.16.0",
+    "jinja2==3.1.6",
+    "matplotlib==3.11.2",
     "numba==0.68.1",
     "numpy==2.4.6",
     "pandas==2.3.3",
+    "plotly==7.1.0",
     "psutil==7.2.2",
     "scipy==1.17.1",
     "threadpoolctl==3.8.0",

@@ -8,9 +8,9 @@
 # one the version before which it has to be: the ends of pyproject.toml's
 # ranges, against which a test holds them.
 .needed <- c(
-  anndata = "0.11", numba = "0.61", numpy = "2.0", pandas = "2.2",
-  psutil = "5.9", scipy = "1.13", threadpoolctl = "3.5", torch = "2.4",
-  tqdm = "4.66", typer = "0.15"
+  anndata = "0.11", h5py = "3.11", numba = "0.61", numpy = "2.0",
+  pandas = "2.2", psutil = "5.9", scipy = "1.13", threadpoolctl = "3.5",
+  torch = "2.4", tqdm = "4.66", typer = "0.15"
 )
 
 .below <- c(

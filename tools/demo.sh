@@ -15,9 +15,13 @@ if [ -z "$r_is_there" ]; then
     echo
     echo "The R half of the demo was left out: R or its packages are missing. To install them, as root:"
     echo "    HOMESPOT_SYSTEM_SETUP=1 tools/setup-system.sh"
+    echo "The report is build/demo/report.html: open it in a browser."
     exit 0
 fi
 
 step "R: mapping the same data, and comparing"
 install_r_package
 Rscript inst/scripts/demo.R build/demo
+
+echo
+echo "The report is build/demo/report.html: open it in a browser."
