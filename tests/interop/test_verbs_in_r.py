@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anndata as ad
@@ -108,14 +109,25 @@ def own(maps, tables, scores, tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def processes(files, sourced, tmp_path_factory):
+    """Two processes that run the same script at once, by their kind."""
+
+    def run(kind):
+        out = tmp_path_factory.mktemp(kind)
+        variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
+        named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
+        sourced("verbs.R", named, hosted=kind == "hosted")
+        return out
+
+    with ThreadPoolExecutor(2) as pool:
+        return {kind: pool.submit(run, kind) for kind in ("fresh", "hosted")}
+
+
 @pytest.fixture(scope="module", params=["fresh", "hosted"])
-def r_verbs(request, files, sourced, tmp_path_factory):
+def r_verbs(request, processes):
     """Folder of what an R process made of every verb: one of its own, and one that Python hosts."""
-    out = tmp_path_factory.mktemp(request.param)
-    variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
-    named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
-    sourced("verbs.R", named, hosted=request.param == "hosted")
-    return out
+    return processes[request.param].result()
 
 
 @pytest.fixture(scope="module")
