@@ -1,7 +1,10 @@
 """Settings of the Python documentation: python -m sphinx docs docs/_build/html."""
 
+import logging
 import os
 from pathlib import Path
+
+from jupyter_client import KernelManager
 
 from homespot import __version__
 
@@ -25,6 +28,9 @@ nb_merge_streams = True
 if not Path(os.environ.get("HOMESPOT_DATA", "")).joinpath("drosophila").is_dir():
     nb_execution_excludepatterns = ["real.md"]
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# The kernels talk in private, and without a line for each page.
+KernelManager.transport_encryption.default_value = "auto"
+logging.getLogger("traitlets").setLevel(logging.WARNING)
 
 napoleon_google_docstring = False
 autodoc_typehints = "signature"
