@@ -32,6 +32,7 @@ import homespot as hs
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE.parent / "build" / "peers"
+JOBS = 2  # maps made at once; each has one thread
 READ_OUTS = ("sum", "mean")
 METRICS = ("pcc", "ssim", "rmse", "jsd")
 REFERENCES = ("homespot come", "homespot ssa", "homespot ssa, preset paper")
@@ -79,7 +80,7 @@ def mapped(name: str, folder: Path, sc: ad.AnnData, st: ad.AnnData) -> np.ndarra
     """Let a peer map in a process of its own, once for both readings; return P."""
     peer = PEERS[name]
     fold = hashlib.sha256(f"{name}|{'|'.join(st.var_names)}".encode()).hexdigest()[:16]
-    source, target = folder / "in.npz", folder / f"{fold}.npz"
+    source, target = folder / f"in_{fold}.npz", folder / f"{fold}.npz"
     if not target.exists():
         cells = sc.X.tocsr()
         np.savez(
@@ -107,8 +108,9 @@ def mapped(name: str, folder: Path, sc: ad.AnnData, st: ad.AnnData) -> np.ndarra
         )
         if answer.returncode != 0:
             raise RuntimeError(f"{name} ended with {answer.returncode}: {answer.stderr[-2000:]}")
-        print(f"{name}: {cost(target)}", flush=True)
-        (folder / "maps.txt").open("a").write(f"{name}\t{target.name}\n")
+        source.unlink()
+        (folder / f"{fold}.json").write_text(json.dumps({"method": name, **cost(target)}))
+        print((folder / f"{fold}.json").read_text(), flush=True)
     with np.load(target) as file:
         return file["P"]
 
@@ -129,10 +131,7 @@ def cost(target: Path) -> dict[str, Any]:
 
 def costs(folder: Path) -> pd.DataFrame:
     """Return the median cost of the maps of every method."""
-    lines = (folder / "maps.txt").read_text().splitlines()
-    table = pd.DataFrame(
-        {"method": name, **cost(folder / file)} for name, file in (line.split("\t") for line in lines)
-    )
+    table = pd.DataFrame(json.loads(file.read_text()) for file in sorted(folder.glob("*.json")))
     medians = table.drop(columns="version").groupby("method").median()
     return medians.join(table.groupby("method")["version"].first())
 
@@ -149,7 +148,13 @@ def measured(n_folds: int) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[
         functions = {name: partial(mapped, name, folder) for name in PEERS if name not in left_out}
         scores = {
             read_out: hs.cross_validate(
-                data["sc"], data["st"], functions, folds=folds, read_out=read_out, progress=False
+                data["sc"],
+                data["st"],
+                functions,
+                folds=folds,
+                read_out=read_out,
+                n_jobs=JOBS,
+                progress=False,
             )
             for read_out in READ_OUTS
         }

@@ -12,11 +12,12 @@ say() { printf 'setup (peers): %s\n' "$*"; }
 
 # Prints the last line of pip's own reason if it fails.
 install_into() {
-    local python=$1 pins=$2 log=$3
+    local python=$1 pins=$2 log=$3 name=$4
     {
         # torch first and alone, from wherever pip is set up to look: a package that wants it takes the newest build.
-        if grep -q '^torch==' "$pins"; then "$python" -m pip install "$(grep '^torch==' "$pins")"; fi
-        "$python" -m pip install --requirement "$pins"
+        { ! grep -q '^torch==' "$pins" || "$python" -m pip install "$(grep '^torch==' "$pins")"; } &&
+            "$python" -m pip install --requirement "$pins" &&
+            "$python" -c "import $name"
     } >"$log" 2>&1 && return
     grep -v 'Location .* is ignored' "$log" | grep -i 'error' | tail -n 1 || tail -n 1 "$log"
     return 1
@@ -50,7 +51,7 @@ for name in $PEERS; do
     say "installing $name into $home (two to fifteen minutes)"
     # Over what an interrupted run left, without starting anew.
     [ -x "$home/bin/python" ] && "$home/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$home"
-    if reason=$(install_into "$home/bin/python" "$pins" "build/peers/$name.log"); then
+    if reason=$(install_into "$home/bin/python" "$pins" "build/peers/$name.log" "$name"); then
         printf '%s' "$wanted" >"$home/.installed"
     else
         say "$name left out: $(printf 'not installed: %s' "$reason" | tee "$home.failed")"
