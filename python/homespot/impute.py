@@ -265,7 +265,7 @@ def impute_genes(
     if output is not None:
         check_target(output)
     cells = mapped_cells(mapping, sc)
-    table = expression(sc, "sc", layer, scale, "float32")
+    table = expression(sc, "sc", layer, scale, "float32", argument="layer")
     columns = selected(genes, table)
     record = {**mapping.uns[HOMESPOT], "read_out": read_out}
     empty = ad.AnnData(

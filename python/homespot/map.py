@@ -133,19 +133,25 @@ def expression(
     scale: Scale | Literal["auto"],
     dtype: str,
     labels: str | None = None,
+    argument: str | None = None,
 ) -> Expression:
-    """Take the expression table out of an AnnData, with the column `labels` of its annotation."""
+    """Take the expression table out of an AnnData, with the column `labels` of its annotation.
+
+    `argument` is what the caller's argument for the layer is called, where it is not ``sc_layer`` or
+    ``st_layer``.
+    """
+    argument = argument or f"{side}_layer"
     if layer is not None and layer not in adata.layers:
         raise InputError(
             expected(
                 f"a layer {layer!r} in {side}",
                 some(adata.layers, 10) or "no layers",
-                f"Name one that is there as {side}_layer, or leave it out to use X.",
+                f"Name one that is there as {argument}, or leave it out to use X.",
             )
         )
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
-        raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {side}_layer."))
+        raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {argument}."))
     if adata.isbacked and layer is None:
         matrix = adata.X[:]
     if labels is not None and labels not in adata.obs:
