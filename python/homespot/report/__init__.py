@@ -31,7 +31,6 @@ from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
 __all__ = ["report"]
 
 _NEEDED = ("jinja2", "matplotlib", "plotly")
-_PLACED_UP_TO = 500_000_000  # entries of P, some minutes
 _HERE = Path(__file__).parent
 
 
@@ -122,23 +121,6 @@ def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], s
     return columns, note
 
 
-def _placed(mapping: ad.AnnData) -> ad.AnnData | None:
-    """Return the cells at their places, where there are coordinates and it does not take long."""
-    if not has_coordinates(mapping) or mapping.n_obs * mapping.n_vars > _PLACED_UP_TO:
-        return None
-    return place_table(mapping.obs, cell_positions(mapping))
-
-
-def _types(mapping: ad.AnnData, labels: Any, placed: ad.AnnData | None) -> ad.AnnData:
-    """Return the cell types in the spots; what is known of confidence goes into it."""
-    if placed is not None:
-        return deconvolve_spots(mapping, labels, confident=placed.obs[CONFIDENT])
-    # Cells that are not placed cannot be told apart by confidence, which would be found by placing them.
-    types = deconvolve_spots(mapping, labels, confident=np.zeros(mapping.n_obs, dtype=bool))
-    types.obs = types.obs.drop(columns=CONFIDENT_SHARE)
-    return types
-
-
 def _of_the_map(mapping: ad.AnnData, types: ad.AnnData | None) -> list[Column]:
     columns = [Column(MAP, "Expected cells", "per spot", column_sums(mapping.X))]
     if types is not None and CONFIDENT_SHARE in types.obs:
@@ -207,8 +189,11 @@ def report(
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
-    placed = _placed(mapping)
-    types = None if labels is None else _types(mapping, labels, placed)
+    placed = place_table(mapping.obs, cell_positions(mapping)) if has_coordinates(mapping) else None
+    types = None
+    if labels is not None:
+        confident = None if placed is None else placed.obs[CONFIDENT]
+        types = deconvolve_spots(mapping, labels, confident=confident)
     label = labels if isinstance(labels, str) else "type"
     if placed is not None and labels is not None:
         placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").to_numpy()
@@ -228,8 +213,6 @@ def report(
                 f"Of so many spots the page knows the types and not the most probable cells, "
                 f"which it does up to {CELLS_UP_TO:,}."
             )
-        if placed is None:
-            notes.append("The map is too large for the cells to be placed in passing: see place_cells().")
     kept = 1 - float(mapping.obs[LEFT_OVER].mean())
     page = _page(
         title=title or f"{mapping.n_obs:,} cells on {mapping.n_vars:,} spots",
