@@ -14,7 +14,7 @@ copyright = "2026, The homespot developers"  # noqa: A001
 release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"homespot {release}"
 
