@@ -402,6 +402,7 @@ crossValidateGenes <- function(
   on.exit({
     if (!finished && !started) {
       .endWorkers(folder)
+      .forgetWorkers(BPPARAM)
     }
     unlink(folder, recursive = TRUE)
   })
@@ -431,12 +432,26 @@ crossValidateGenes <- function(
     )
     done + 1L
   }
+  interrupted <- FALSE
   tryCatch(
-    BiocParallel::bpiterate(
-      nextFold, .elsewhere, setup = setup, REDUCE = keep, init = 0L,
-      reduce.in.order = FALSE, BPPARAM = BPPARAM
+    withCallingHandlers(
+      BiocParallel::bpiterate(
+        nextFold, .elsewhere,
+        setup = setup, REDUCE = keep, init = 0L, reduce.in.order = FALSE,
+        BPPARAM = BPPARAM
+      ),
+      interrupt = function(e) {
+        # BiocParallel would wait for what they are at, and now has an error.
+        interrupted <<- TRUE
+        if (!started) {
+          .endWorkers(folder)
+        }
+      }
     ),
     error = function(e) {
+      if (interrupted) {
+        rlang::interrupt()
+      }
       .refuse(
         sprintf("%d R processes to do the work", workers),
         sprintf("that they could not (%s)", conditionMessage(e)),
@@ -472,6 +487,15 @@ crossValidateGenes <- function(
     tools::pskill(as.integer(basename(file)))
     unlink(readLines(file), recursive = TRUE)
   }
+}
+
+# BiocParallel would want to tell them, at the latest when R ends.
+.forgetWorkers <- function(BPPARAM) {
+  for (node in BiocParallel::bpbackend(BPPARAM)) {
+    try(close(node$con), silent = TRUE)
+  }
+  none <- BiocParallel::bpbackend(BiocParallel::SnowParam(1L))
+  BiocParallel::bpbackend(BPPARAM) <- none
 }
 
 # What a worker runs: it finds the package where this process has it.

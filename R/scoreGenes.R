@@ -51,7 +51,7 @@
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
 #' map <- mapCells(demo$sc, demo$st)
-#' genes <- imputeGenes(map, demo$sc, c("Gene001", "Gene002"))
+#' genes <- imputeGenes(map, demo$sc, c("Gene001", "Gene011"))
 #' counts <- SummarizedExperiment::assay(demo$st, "counts")
 #' measured <- log1p(1e4 * t(t(counts) / Matrix::colSums(counts)))
 #' # These genes were mapped with: no honest scores.
@@ -111,7 +111,9 @@ scoreProportions <- function(
 # A table of scores' side: its values, and the names of its rows and columns.
 .scored <- function(x, assay.type, name, what, usual) {
   if (is(x, "SummarizedExperiment")) {
-    x <- assay(x, .scoredAssay(x, assay.type, name, usual))
+    # Before assay() is called, which would wrap a refusal in an error of its own.
+    which <- .scoredAssay(x, assay.type, name, usual)
+    x <- assay(x, which)
   } else if (!is.null(assay.type)) {
     .refuse(
       sprintf("no `%s.assay.type` for what has no assays", name),

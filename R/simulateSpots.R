@@ -114,10 +114,11 @@ simulateSpots <- function(
   )
   spots <- .toR(value$get("spots"))
   where <- reticulate::py_to_r(value$get("coordinates"))
-  colnames(where) <- colnames(side$coords)
-  if (is.null(colnames(where))) {
-    colnames(where) <- .keys$COORDINATES[seq_len(ncol(where))]
+  axes <- colnames(side$coords)
+  if (is.null(axes)) {
+    axes <- .keys$COORDINATES
   }
+  colnames(where) <- axes[seq_len(ncol(where))]
   data <- .frame(
     .columnsFromPython(value$get("spot_columns")), length(spots)
   )

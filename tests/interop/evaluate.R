@@ -1,0 +1,110 @@
+# Cross-validation, tuning, scores, simulated spots and calibration as R
+# computes them, in one fresh process: tables for Python to compare.
+
+arguments <- commandArgs(trailingOnly = TRUE)
+source(arguments[1L])
+folder <- arguments[2L]
+out <- arguments[3L]
+# As the workers below, of which two share two.
+Sys.setenv(OMP_NUM_THREADS = "1")
+
+results <- list()
+keep <- function(name, x) {
+  results[[name]] <<- lapply(as.list(x), encode)
+}
+
+problem <- readProblem(folder)
+sc <- problem$sc
+st <- problem$st
+several <- list(
+  ssa = "ssa", soft = list("ssa", preset = "genes", regularisation = 0.2),
+  correlation = "correlation"
+)
+
+# --- cross-validation
+
+scores <- crossValidateGenes(sc, st, several, folds = 3, seed = 2)
+keep("several", scores)
+keep("sum", crossValidateGenes(
+  sc, st,
+  regularisation = 0.1, folds = 3, read.out = "sum", st.scale = "log"
+))
+keep("loo", crossValidateGenes(sc[1:24, ], st, "correlation", folds = "loo"))
+fold <- factor(c("b", "a", "b"), c("b", "a"))
+names(fold) <- c("NA", "gene03", "beta'COP")
+keep("given", crossValidateGenes(sc, st, folds = fold))
+
+# What Python began goes on here, and what is begun here goes on there.
+keep("continued", crossValidateGenes(
+  sc, st, several,
+  folds = 3, seed = 2, output = file.path(folder, "begun.csv")
+))
+written <- crossValidateGenes(
+  sc, st, several,
+  folds = 3, seed = 2, output = file.path(out, "written.csv")
+)
+
+# In fresh processes, with a function of this session.
+uniform <- function(sc, st) {
+  stopifnot(Sys.getenv("OMP_NUM_THREADS") == "1")
+  matrix(1 / ncol(st), ncol(sc), ncol(st))
+}
+keep("parallel", crossValidateGenes(
+  sc, st, list(ssa = "ssa", uniform = uniform),
+  folds = 3, seed = 2, BPPARAM = BiocParallel::SnowParam(2L)
+))
+
+# --- tuning
+
+tuned <- tuneMapping(
+  sc, st, "ssa",
+  list(regularisation = c(0.05, 0.2), read.out = c("mean", "sum")),
+  folds = 2, outer.folds = 2, n.genes = 45
+)
+keep("tried", tuned$tried)
+keep("outer", tuned$outer)
+keep("settings", c(tuned$settings, read_out = tuned$read.out))
+
+# --- scores
+
+counts <- SummarizedExperiment::assay(st)
+log <- log1p(counts)
+keep("genes", scoreGenes(log, log1p(2 * counts[rev(rownames(counts)), ])))
+keep("dense", scoreGenes(as.matrix(log), as.matrix(log[, ncol(log):1])))
+parts <- as.matrix(counts[1:5, ]) + 1
+parts <- t(t(parts) / colSums(parts))
+other <- parts[, c(2:ncol(parts), 1L)]
+colnames(other) <- colnames(parts)
+keep("spots", scoreProportions(parts, other[5:1, ]))
+keep("types", scoreProportions(parts, other, by = "type"))
+keep("accuracy", accuracyScore(scores))
+
+places <- SpatialExperiment::spatialCoords(st)
+rownames(places) <- colnames(st)
+moved <- places[c(2:nrow(places), 1L), ]
+rownames(moved) <- rownames(places)
+keep("distances", placeDistances(places, moved[nrow(moved):1, ]))
+kinds <- rep(c("b", "a"), length.out = nrow(places))
+keep("kde", kdeDivergence(places[, 1:2], moved[nrow(moved):1, 1:2], kinds))
+
+# --- known truth
+
+data <- simulateSpots(st, cells.per.spot = 3, n.parts = 3L, part = 1L, seed = 4)
+keep("sc", SummarizedExperiment::colData(data$sc))
+keep("st", SummarizedExperiment::colData(data$st))
+keep("values", list(
+  cells = colnames(data$sc), spots = colnames(data$st),
+  genes = rownames(data$st),
+  sc = as.matrix(SummarizedExperiment::assay(data$sc)),
+  st = as.matrix(SummarizedExperiment::assay(data$st)),
+  coordinates = SpatialExperiment::spatialCoords(data$st),
+  pitch = S4Vectors::metadata(data$st)$homespot$pitch
+))
+map <- mapCells(data$sc, data$st)
+keep("calibration", calibrateMapping(map, places[, 1:2], c(0.5, 0.9)))
+keep("confident", calibrateMapping(
+  placeCells(map, data$sc, level = 0.5), places[, 1:2],
+  level = 0.5, confident = TRUE
+))
+
+writeJson(results, file.path(out, "evaluate.json"))
