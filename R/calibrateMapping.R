@@ -95,7 +95,9 @@ calibrateMapping <- function(
       "dimensions."
     )
   )
-  known <- intersect(c(.keys$POSITIONS, .keys$RADIUS, .keys$CONFIDENT), names(x))
+  known <- intersect(
+    c(.keys$POSITIONS, .keys$RADIUS, .keys$CONFIDENT), names(x)
+  )
   .call(
     "frame", .columnsToPython(as.list(x)[known], "places", identity),
     as.list(cells)

@@ -37,7 +37,7 @@
 #' @export
 plotCells <- function(
     tissue, label, jitter = NULL, unit = NULL, size = NULL) {
-  data <- .cellPlaces(tissue)
+  data <- .plottedPlaces(tissue)
   .checkString(label, "label")
   .needColumns(
     colData(tissue), label, "cells", "Name a column of colData(tissue)."
@@ -53,7 +53,7 @@ plotCells <- function(
 }
 
 # Cells that placeCells() placed, in either class.
-.cellPlaces <- function(tissue) {
+.plottedPlaces <- function(tissue) {
   if (!is(tissue, "SummarizedExperiment")) {
     .refuse(
       "cells with places", .describe(tissue),

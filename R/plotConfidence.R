@@ -33,7 +33,7 @@
 #' @export
 plotConfidence <- function(
     tissue, jitter = NULL, unit = NULL, size = NULL) {
-  data <- .cellPlaces(tissue)
+  data <- .plottedPlaces(tissue)
   .needColumns(
     colData(tissue), c(.keys$RADIUS, .keys$CONFIDENT), "cells",
     "Use placeCells(), which gives them."

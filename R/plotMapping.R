@@ -69,7 +69,7 @@ plotMapping <- function(
 
 .labelRows <- function(map, label, labels) {
   .checkString(label, "label")
-  of <- as.character(.cellLabels(map, labels))
+  of <- as.character(.plottedLabels(map, labels))
   rows <- which(of == label)
   if (!length(rows)) {
     .refuse(
@@ -80,7 +80,7 @@ plotMapping <- function(
   rows
 }
 
-.cellLabels <- function(map, labels) {
+.plottedLabels <- function(map, labels) {
   columns <- names(rowData(map))
   column <- is.character(labels) && length(labels) == 1L && nrow(map) != 1L
   if (column && labels %in% columns) {

@@ -41,7 +41,7 @@ plotTypes <- function(
     types, kind = c("pies", "panels"), unit = NULL, size = NULL) {
   kind <- .checkChoice(kind, c("pies", "panels"), "kind")
   places <- .places(types, "types")
-  share <- .proportions(types)
+  share <- .plottedProportions(types)
   if (kind == "pies" && ncol(types) > .mostPies) {
     .refuse(
       sprintf("at most %d spots to draw as pies", .mostPies),
@@ -66,7 +66,7 @@ plotTypes <- function(
 # Vertices of a whole pie.
 .pieVertices <- 48L
 
-.proportions <- function(types) {
+.plottedProportions <- function(types) {
   share <- as.matrix(.assayOf(types, "proportion", "types"))
   if (is.null(rownames(types)) || !is.numeric(share)) {
     .refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import anndata as ad
@@ -96,5 +97,5 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     out.obs[list(table.columns)] = _at(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
-    out.uns[HOMESPOT] = dict(mapping.uns[HOMESPOT])
+    out.uns[HOMESPOT] = deepcopy(mapping.uns[HOMESPOT])
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import anndata as ad
@@ -76,7 +77,7 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
         X=found,
         obs=obs,
         var={"n_spots": np.bincount(regions.codes, minlength=len(regions.names))},
-        uns={HOMESPOT: dict(mapping.uns[HOMESPOT])},
+        uns={HOMESPOT: deepcopy(mapping.uns[HOMESPOT])},
     )
     out.var_names = regions.names
     return out

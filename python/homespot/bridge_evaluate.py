@@ -93,6 +93,8 @@ class RMethod:
         if "mapping" in answer:
             return answer["mapping"]
         matrix = answer["matrix"]
+        if isinstance(matrix, np.ndarray):
+            matrix = np.ascontiguousarray(matrix)  # as Python's functions return it: the same last digits
         if answer["cells"] is None or answer["spots"] is None:
             return matrix
         rows, columns = (pd.DataFrame(index=strings(answer[side])) for side in ("cells", "spots"))

@@ -16,6 +16,7 @@ from .deconvolve import masses, proportions
 from .labels import resolve
 from .mapping import check_mapping, coordinates, subset
 from .matrices import is_sparse, row_sums
+from .rows import blocks
 
 __all__ = ["cell_distances", "colocate_types", "correlations", "expected_distances", "type_distances"]
 
@@ -44,10 +45,13 @@ def expected_distances(matrix: Any, spots: F64) -> F64:
     sums = row_sums(matrix)
     scale = np.divide(1, sums, out=np.full_like(sums, np.nan), where=sums > 0)
     out = np.zeros((matrix.shape[0], matrix.shape[0]))
+    matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     columns = matrix.tocsc() if is_sparse(matrix) else matrix
     for first in range(0, len(spots), _BLOCK):
         block = slice(first, first + _BLOCK)
-        to_block = matrix @ cdist(spots, spots[block])
+        away = cdist(spots, spots[block])
+        # A float32 matrix is cast for the product, so in parts.
+        to_block = np.concatenate([matrix[rows] @ away for rows in blocks(matrix)])
         held = columns[:, block]
         out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))
     return np.asarray(out * scale[:, None] * scale)

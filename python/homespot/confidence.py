@@ -29,7 +29,8 @@ _ROUNDING = 1e-4
 
 
 def pitch(spots: F64) -> float:
-    """Return the median distance of a spot from its nearest neighbour; 0 for a single spot."""
+    """Return the median distance of a place with spots from the nearest other one; 0 for a single place."""
+    spots = np.unique(spots, axis=0)  # sections may share their coordinates
     if len(spots) < 2:
         return 0.0
     distance, _ = cKDTree(spots).query(spots, 2)
@@ -50,14 +51,15 @@ def entropies(block: npt.NDArray[np.floating[Any]], n_spots: int) -> F64:
     """Return the entropy of rows of P over the log of the number of spots: 0 is certain, 1 knows nothing.
 
     -(sum_j p_j log p_j + l log(l / m)) / log N. What a row leaves out, l, counts as spread evenly over the m
-    spots on which the row has nothing (at least one): of all it can be, that is the largest.
+    spots on which the row has nothing; where there are none, as over as many spots as there are.
     """
     if n_spots < 2:
         return np.zeros(len(block))
     p = block.astype(np.float64)
     left = 1 - row_sums(block)
     left[left <= _ROUNDING] = 0
-    elsewhere = np.maximum(n_spots - (p > 0).sum(axis=1), 1)
+    empty = n_spots - (p > 0).sum(axis=1)
+    elsewhere = np.where(empty > 0, empty, n_spots)
     total = -np.einsum("cs,cs->c", p, np.log(np.where(p > 0, p, 1)))
     total -= left * np.log(np.where(left > 0, left, 1) / elsewhere)
     return np.asarray(np.clip(total / math.log(n_spots), 0, 1))

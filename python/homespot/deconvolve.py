@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 from typing import Any
 
 import anndata as ad
@@ -147,7 +148,7 @@ def deconvolve_spots(
         obs=obs,
         var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
         layers={"cells": cells},
-        uns={HOMESPOT: dict(mapping.uns[HOMESPOT])},
+        uns={HOMESPOT: deepcopy(mapping.uns[HOMESPOT])},
     )
     out.var_names = types.names
     if has_coordinates(mapping):

@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
 from typing import Any, Literal, get_args
 
 import anndata as ad
@@ -111,7 +112,7 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
         return np.arange(table.shape[1])
     if isinstance(genes, str):
         raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
-    names = pd.Index(np.asarray(genes, dtype=str))
+    names = pd.Index(np.asarray(list(genes), dtype=str))
     at = pd.Index(table.genes).get_indexer(names)
     if len(names) == 0 or (at < 0).any() or not names.is_unique:
         if len(names) == 0:
@@ -130,6 +131,15 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
     return np.asarray(at, dtype=np.intp)
 
 
+def _working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
+    """Return the bytes that imputing takes beside its result."""
+    stored = table.matrix.nnz if is_sparse(table.matrix) else table.shape[0] * n_genes
+    expression_twice = 2 * 8 * stored  # value and index; by rows, while it is turned to columns
+    p = 12 * matrix.nnz if is_sparse(matrix) else 0
+    block = 8 * matrix.shape[1] * min(block_size, n_genes)
+    return int(expression_twice + p + (threads() + 1) * block)
+
+
 def imputed(
     matrix: Any,
     table: Expression,
@@ -141,9 +151,9 @@ def imputed(
     """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
     n_spots = matrix.shape[1]
     memory.require(
-        4 * n_spots * len(genes) + 8 * table.shape[0] * block_size,
+        4 * n_spots * len(genes) + _working_memory(matrix, table, len(genes), block_size),
         f"{len(genes):,} genes at {n_spots:,} spots",
-        "Ask for fewer genes, or name an output file, which is written a block at a time.",
+        "Ask for fewer genes, lower block_size, or name an output file, which is written a block at a time.",
     )
     out = np.empty((n_spots, len(genes)), dtype=np.float32)
     for columns, block in gene_blocks(matrix, table, cells, genes, read_out, block_size):
@@ -243,7 +253,7 @@ def impute_genes(
         An .h5ad file to write a block at a time, for what does not fit into memory; it appears whole or not
         at all. None keeps the result in memory.
     block_size
-        How many genes are computed at once. Beside the result, the computation takes the expression once
+        How many genes are computed at once. Beside the result, the computation takes the expression twice
         more and, for each thread, 8 bytes x spots x `block_size`.
 
     Returns
@@ -267,7 +277,7 @@ def impute_genes(
     cells = mapped_cells(mapping, sc)
     table = expression(sc, "sc", layer, scale, "float32", argument="layer")
     columns = selected(genes, table)
-    record = {**mapping.uns[HOMESPOT], "read_out": read_out}
+    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}
     empty = ad.AnnData(
         obs=mapping.var.copy(),
         var=_annotated(sc.var.iloc[columns].copy(), scores, str(record.get("method"))),
@@ -278,6 +288,11 @@ def impute_genes(
     if output is None:
         empty.X = imputed(mapping.X, table, cells, columns, read_out, block_size)
         return empty
+    memory.require(
+        _working_memory(mapping.X, table, len(columns), block_size),
+        f"blocks of {min(block_size, len(columns)):,} genes at {mapping.n_vars:,} spots",
+        "Lower block_size, or ask for fewer genes.",
+    )
     write_imputed(
         gene_blocks(mapping.X, table, cells, columns, read_out, block_size), empty, output, block_size
     )

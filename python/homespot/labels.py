@@ -77,7 +77,8 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
                 )
             )
         return values.reindex(frame.index)
-    listed = values if isinstance(values, pd.Categorical) else np.asarray(values)
+    # A list is taken as pandas takes it: NumPy would make text of a missing value among texts.
+    listed = values if hasattr(values, "dtype") else pd.Series(list(values)).array
     if listed.shape != (len(frame),):
         raise InputError(
             expected(

@@ -170,6 +170,10 @@ def check_mapping(mapping: ad.AnnData) -> None:
                 remedy,
             )
         )
+    if mapping.isbacked:
+        raise InputError(
+            expected("a mapping in memory", "one backed by a file", "Use load(), or mapping.to_memory().")
+        )
     spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
     for rows in blocks(mapping.X):
         block = mapping.X[rows]

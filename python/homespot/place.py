@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Literal, get_args
 
 import anndata as ad
@@ -244,7 +245,7 @@ def place_cells(
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}
     placed.uns[HOMESPOT] = {
-        **mapping.uns[HOMESPOT],
+        **deepcopy(mapping.uns[HOMESPOT]),
         **{name: value for name, value in read.items() if value is not None},
     }
     return placed

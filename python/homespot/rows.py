@@ -37,7 +37,7 @@ def blocks(matrix: Any) -> list[slice]:
     """Return the blocks of rows in which a map is gone through."""
     n, width = matrix.shape
     if is_sparse(matrix):
-        width = int(np.diff(matrix.tocsr().indptr).max(initial=1))
+        width = int(np.diff(matrix.tocsr().indptr).max(initial=1))  # a converter may have made it CSC
     step = max(1, min(_MOST, _VALUES // max(width, 1)))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
@@ -59,6 +59,8 @@ def entries(matrix: Any) -> Iterator[Rows]:
     InputError
         If a row has no probability on any spot.
     """
+    if is_sparse(matrix):
+        matrix = matrix.tocsr()
     for rows in blocks(matrix):
         part = matrix[rows]
         p, spots = _compact(part.copy()) if is_sparse(part) else (np.asarray(part), None)

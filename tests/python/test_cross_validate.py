@@ -21,6 +21,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import methods
 from homespot.errors import ConvergenceWarning, InputError
+from homespot.evaluate._kept import described
 from homespot.evaluate.cross_validate import (
     cross_validate,
     gene_folds,
@@ -573,3 +574,19 @@ def test_drosophila_has_the_recorded_scores(real_data: Path) -> None:
     assert table["pcc"].median() == pytest.approx(0.635, abs=0.003)
     means = table[["pcc", "ssim", "rmse", "jsd"]].mean()
     assert means.tolist() == pytest.approx([0.603, 0.505, 0.863, 0.075], abs=0.003)
+
+
+def test_functions_are_told_apart_by_what_they_hold() -> None:
+    """Else the finished folds of one would be taken for those of another."""
+    first, second = np.zeros((60, 60)), np.zeros((60, 60))
+    second[30, 30] = 1
+
+    def returning(table: np.ndarray) -> object:
+        return lambda *_: table
+
+    assert described(returning(first)) == described(returning(first.copy()))
+    assert described(returning(first)) != described(returning(second))
+    assert described(partial(max, first)) != described(partial(max, second))
+    assert described(lambda *data: data[0]) != described(lambda *data: data[1])
+    with pytest.raises(InputError, match=r"a method that can be told from others.*Leave output out"):
+        described(partial(max, (i for i in range(3))))

@@ -49,6 +49,7 @@ def test_numbers_are_labels_too() -> None:
         ("kind", r"Expected a column 'kind' with the labels of the mapping's cells, found 'type'"),
         (["a", "b"], r"Expected labels of the mapping's 3 cells, found 2 value\(s\)\. Pass one a cell"),
         (["a", None, "b"], r"Expected a label of every cell, found 1 cell\(s\) without \('c2'\)"),
+        (["a", np.nan, "b"], r"Expected a label of every cell, found 1 cell\(s\) without \('c2'\)"),
         (["a", "", "b"], r"Expected a label of every cell, found 1 cell\(s\) without \('c2'\)"),
         (
             pd.Series(["a", "b"], index=["c1", "x"]),

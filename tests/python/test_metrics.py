@@ -294,3 +294,13 @@ def test_missing_scores_rank_last() -> None:
 def test_scores_that_cannot_be_compared_are_refused(scores, message: str) -> None:
     with pytest.raises(InputError, match=message):
         accuracy_score(scores)
+
+
+def test_tables_in_another_order_are_refused() -> None:
+    true = pd.DataFrame(patterns(0), columns=GENES)
+    turned = true[GENES[::-1]]
+    with pytest.raises(InputError, match=r"the same columns of both in the same order, found 'g0', 'g1'"):
+        gene_scores(true, turned, GENES)
+    with pytest.raises(InputError, match="the same rows of both in the same order"):
+        gene_scores(true, true[::-1], GENES)
+    assert (gene_scores(true, true, GENES)["pcc"] > 0.999).all()

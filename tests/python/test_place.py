@@ -310,3 +310,10 @@ def test_the_record_says_what_the_radius_is(pair) -> None:
     asked = place_cells(mapping, pair[0], max_radius=100.0)
     assert asked.uns["homespot"]["max_radius"] == 100
     assert asked.obs["homespot_confident"].tolist() == (asked.obs["homespot_radius"] <= 100).tolist()
+
+
+def test_what_a_subset_leaves_out_is_not_certain(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    mapping = map_cells(*pair)
+    few = subset(mapping, spots=list(mapping.var_names[:5]))
+    found = cell_positions(few)["homespot_entropy"]
+    assert (found[few.obs["homespot_left_over"] > 0.9] > 0.8).all()

@@ -68,3 +68,10 @@ def test_a_row_without_probability_is_refused(stored: object) -> None:
     p = np.array([[0.0, 1.0], [0.0, 0.0]])
     with pytest.raises(InputError, match=r"every cell to have some probability, found 1 cell\(s\)"):
         list(rows.entries(stored(p)))  # type: ignore[operator]
+
+
+def test_a_map_by_columns_is_read_by_rows() -> None:
+    p = random_map(3, 9, 9, 0.4)
+    (expected,), (found,) = rows.entries(sparse.csr_matrix(p)), rows.entries(sparse.csc_matrix(p))
+    np.testing.assert_array_equal(found.p, expected.p)
+    np.testing.assert_array_equal(found.spots, expected.spots)

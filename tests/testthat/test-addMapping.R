@@ -55,7 +55,9 @@ test_that("cells that were not mapped get missing values and zeros", {
       out$homespot_spot, c("spot2", NA, "spot1", "spot1")
     )
     expect_true(is.na(out$homespot_x[2]))
-    expect_identical(is.na(out$homespot_confident), c(FALSE, TRUE, FALSE, FALSE))
+    expect_identical(
+      is.na(out$homespot_confident), c(FALSE, TRUE, FALSE, FALSE)
+    )
     p <- SingleCellExperiment::reducedDim(out, "homespot")
     expect_equal(unname(rowSums(p)), c(1, 0, 1, 1))
     expect_equal(as.matrix(p)["cell1", ], mappingMatrix(dense)["cell1", ])

@@ -153,7 +153,10 @@ test_that("a loaded Python that lacks packages is an error", {
   })
   found <- inFreshR(quote(homespotPython()), nothingNamed, before)
   expect_true("homespot_dependency_error" %in% found$class)
-  expect_match(found$message, "found no anndata, h5py, numba, numpy", fixed = TRUE)
+  expect_match(
+    found$message, "found no anndata, h5py, numba, numpy",
+    fixed = TRUE
+  )
   expect_match(found$message, "2. In a fresh R session, name another Python")
   threeWays(found$message)
 })

@@ -46,7 +46,7 @@ test_that("genes and spots are matched by name, in every class", {
 })
 
 test_that("tables that cannot be compared are refused", {
-  refused(scoreGenes(true[1:3, ], found[1:3, ]), "genes that are in both")
+  refused(scoreGenes(true[1:3, ], found[4:6, ]), "genes that are in both")
   refused(scoreGenes(true[, 1:4], found), "in `true` all spots of `found`")
   refused(scoreGenes(unname(true), found), "row names of `true`")
   refused(scoreGenes(true, found[c(1, 1), ]), "every name of genes once")

@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 
 from ..errors import InputError, expected
+from ..evaluate._kept import read_scores
 from ..progress import Progress
 
 __all__ = ["PROGRESS", "Json", "Out", "Setting", "check_folder", "parameters", "read_table", "say"]
@@ -57,8 +58,7 @@ def parameters(settings: list[str]) -> dict[str, Any]:
 def read_table(path: Path) -> pd.DataFrame:
     """Read a .csv file, or say what is wrong with it."""
     try:
-        # A gene may be called nan.
-        return pd.read_csv(path, keep_default_na=False, na_values={})
+        return read_scores(path)
     except (OSError, ValueError) as error:
         raise InputError(
             expected("a table as .csv", f"{str(path)!r}, which cannot be read ({error})", "Check the path.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from ..matrices import is_sparse
 from ..preprocess import Expression
 from .metrics import SCORES
 
-__all__ = ["COLUMNS", "described", "digest", "finished_folds", "keep", "target"]
+__all__ = ["COLUMNS", "described", "digest", "finished_folds", "keep", "read_scores", "target"]
 
 COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
 """The columns of a table of cross-validation."""
@@ -38,18 +40,62 @@ def digest(*tables: Expression) -> str:
     return state.hexdigest()
 
 
+def _constant(value: Any) -> str:
+    if isinstance(value, CodeType):
+        return value.co_code.hex()
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+
+
 def described(value: Any) -> Any:
-    """Describe a method or a parameter so that equal ones are described alike: functions by their name."""
+    """Describe a method or a parameter so that equal ones are described alike, and others are not.
+
+    A function is described by its name, its code, and what it takes from around it.
+
+    Raises
+    ------
+    InputError
+        If something in it has no bytes to tell it by.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
     if isinstance(value, partial):
         return [described(value.func), described(list(value.args)), described(value.keywords)]
     if isinstance(value, Mapping):
         return {str(name): described(item) for name, item in sorted(value.items())}
     if isinstance(value, list | tuple):
         return [described(item) for item in value]
-    if callable(value):
-        kind = value if hasattr(value, "__qualname__") else type(value)
-        return f"{kind.__module__}.{kind.__qualname__}"
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        around = [cell.cell_contents for cell in value.__closure__ or ()]
+        around += [value.__globals__[name] for name in code.co_names if name in value.__globals__]
+        inner = [_constant(const) for const in code.co_consts]
+        data = [item for item in around if not isinstance(item, ModuleType | type | FunctionType)]
+        return [
+            f"{value.__module__}.{value.__qualname__}",
+            hashlib.sha256(repr((code.co_code, code.co_names, inner)).encode()).hexdigest(),
+            described([value.__defaults__, value.__kwdefaults__, *data]),
+        ]
+    try:
+        return hashlib.sha256(pickle.dumps(value)).hexdigest()
+    except Exception as error:  # whatever an object's own way of being pickled raises
+        raise InputError(
+            expected(
+                "a method that can be told from others, so that finished folds can be kept",
+                f"a {type(value).__name__} in it that cannot be pickled ({error})",
+                "Leave output out, or give the method plain values and arrays.",
+            )
+        ) from error
+
+
+def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table of cross-validation; a gene may be called nan."""
+    return pd.read_csv(
+        path,
+        dtype={"gene": str, "fold": str, "method": str},
+        keep_default_na=False,
+        na_values={name: [""] for name in (*SCORES, "seconds")},
+        float_precision="round_trip",
+    )
 
 
 def target(path: str | os.PathLike[str]) -> Path:
@@ -110,13 +156,7 @@ def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
     remedy = "Name another file, or remove this one to start anew."
     try:
         known = json.loads(_side(file).read_text(encoding="utf-8"))
-        table = pd.read_csv(
-            file,
-            dtype={"gene": str, "fold": str, "method": str},
-            keep_default_na=False,  # a gene may be called nan
-            na_values={name: [""] for name in (*SCORES, "seconds")},
-            float_precision="round_trip",
-        )
+        table = read_scores(file)
         whole = isinstance(known, dict) and list(table.columns) == COLUMNS
     except (OSError, ValueError):
         known, whole = {}, False

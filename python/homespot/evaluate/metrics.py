@@ -48,6 +48,17 @@ def _same_shape(
     return a, b
 
 
+def _same_names(true: Any, found: Any, remedy: str) -> None:
+    """Refuse two data frames whose rows or columns are named otherwise, or in another order."""
+    if not (isinstance(true, pd.DataFrame) and isinstance(found, pd.DataFrame)) or true.shape != found.shape:
+        return
+    for kind, a, b in (("rows", true.index, found.index), ("columns", true.columns, found.columns)):
+        if not a.equals(b):
+            raise InputError(
+                expected(f"the same {kind} of both in the same order", f"{some(a)} and {some(b)}", remedy)
+            )
+
+
 def distances(true: Floats, found: Floats) -> dict[str, float]:
     """Mean distance between true and found positions (cells x 2 or 3).
 
@@ -55,6 +66,7 @@ def distances(true: Floats, found: Floats) -> dict[str, float]:
     -------
     ``"euclidean"`` and ``"manhattan"``, in the unit of the coordinates (Tran et al., section 3.2).
     """
+    _same_names(true, found, "Bring one to the order of the other, with columns of the same names.")
     true, found = _same_shape(true, found, "positions")
     difference = found - true
     return {
@@ -78,7 +90,12 @@ def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Ser
         NaN.
     """
     true, found = _same_shape(true, found, "positions")
-    types = np.asarray(labels, dtype=str)
+    given = pd.Series(np.asarray(labels, dtype=object))
+    if given.isna().any():
+        raise InputError(
+            expected("a label of every cell", f"{given.isna().sum()} missing", "Drop these cells first.")
+        )
+    types = given.to_numpy().astype(str)
     if types.shape != (len(true),):
         raise InputError(
             expected(
@@ -128,6 +145,7 @@ def gene_scores(true: Matrix, found: Matrix, genes: Sequence[str]) -> pd.DataFra
     sum to 1, NaN where one has negative values. The z-scores of a constant pattern are 0, and so is its pcc;
     a pattern of sum 0 counts as uniform.
     """
+    _same_names(true, found, "Bring one to the order of the other: found.loc[true.index, true.columns].")
     a, b = _as_matrix(true), _as_matrix(found)
     n_spots, n_genes = _check_tables(a, b, "expression")
     if isinstance(genes, str) or len(genes) != n_genes:

@@ -159,7 +159,7 @@ def confidence(
         raise InputError(
             expected(f"numbers in the column {by!r}", f"values of type {values.dtype}", "Name another.")
         )
-    confident = column(placed, CONFIDENT, remedy).to_numpy(dtype=bool)
+    confident = column(placed, CONFIDENT, remedy).astype("boolean").fillna(False).to_numpy(dtype=bool)
     xy = _jittered(positions(placed), jitter)
     [ax] = tissue_axes(ax, 1, xy, below=0.9)
     size = diameter(ax, size, xy, image=image, own=placed)

@@ -160,8 +160,9 @@ def gene(
         table = expression(st, "st", layer, scale, "float64")
         measured = log_normalised(table, [gene])[rows, 0].astype(np.float64)
         panels.append(("measured", measured))
-        varies = min(np.ptp(measured), np.ptp(found)) > 0
-        title += f", PCC {np.corrcoef(measured, found)[0, 1]:.2f}" if varies else ", PCC not defined"
+        both = np.stack([measured, found])[:, np.isfinite(found)]  # a spot without cells has nothing imputed
+        varies = both.size > 0 and np.ptp(both, axis=1).min() > 0
+        title += f", PCC {np.corrcoef(both)[0, 1]:.2f}" if varies else ", PCC not defined"
     held_out = imputed.var["homespot_pcc"].get(gene, np.nan) if "homespot_pcc" in imputed.var else np.nan
     if np.isfinite(held_out):
         title += f" ({held_out:.2f} held out)" if panels else f" (PCC {held_out:.2f} held out)"

@@ -43,7 +43,13 @@ def calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
                 "Pass the table of a calibration.",
             )
         )
-    table = table.sort_values("level")
+    table = table[table["cells"] > 0].sort_values("level")
+    if table.empty:
+        raise InputError(
+            expected(
+                "a calibration of at least one cell", "none in any row", "Count all cells: confident=False."
+            )
+        )
     level, share = (table[name].to_numpy(dtype=np.float64) for name in ("level", "share"))
     if not (((level >= 0) & (level <= 1)).all() and ((share >= 0) & (share <= 1)).all()):
         raise InputError(expected("levels and shares from 0 to 1", "others", "Divide percentages by 100."))

@@ -207,6 +207,6 @@ def _note(gene: pd.Series, measured: bool, scored: bool) -> str:
     pcc, ssim = (gene.get(key, np.nan) for key in SCORES[:2])
     if np.isfinite(pcc):
         return f"Held out, its pattern came out with PCC {pcc:.2f} and SSIM {ssim:.2f}."
-    if scored:
-        return "The atlas has not measured this gene, so it has no score of its own."
-    return "The atlas has measured this gene as well." if measured else ""
+    if measured:
+        return "The atlas has measured this gene as well."
+    return "The atlas has not measured this gene, so it has no score of its own." if scored else ""
