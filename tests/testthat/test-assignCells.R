@@ -1,0 +1,131 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-assignCells.R",
+# package = "homespot")'.
+#
+# assignCells(), cellModes() and mappingReport().
+
+skipWithoutPython()
+
+test_that("one cell a spot is the most probable of all such assignments", {
+  map <- smallMap()
+  found <- assignCells(map, 1)
+  expect_s4_class(found, "DataFrame")
+  expect_identical(rownames(found), rownames(map))
+  p <- mappingMatrix(map)
+  chosen <- match(found$homespot_assigned, colnames(map))
+  expect_identical(anyDuplicated(chosen), 0L)
+  # All ways to give three cells three of the four spots.
+  ways <- expand.grid(1:4, 1:4, 1:4)
+  ways <- as.matrix(ways[apply(ways, 1, anyDuplicated) == 0, ])
+  sums <- apply(ways, 1, function(way) sum(log(p[cbind(1:3, way)])))
+  expect_equal(sum(log(p[cbind(1:3, chosen)])), max(sums), tolerance = 1e-6)
+  expect_equal(found$homespot_prob, p[cbind(1:3, chosen)], tolerance = 1e-6)
+  coords <- SpatialExperiment::spatialCoords(map)
+  expect_equal(found$homespot_x, unname(coords[chosen, "x"]))
+  expect_equal(found$homespot_y, unname(coords[chosen, "y"]))
+})
+
+test_that("capacities come in every form, with the same result", {
+  map <- smallMap()
+  SummarizedExperiment::colData(map)$room <- c(3L, 0L, 0L, 0L)
+  for (capacity in list(
+    "room", c(3, 0, 0, 0), c(spot3 = 0, spot4 = 0, spot1 = 3, spot2 = 0)
+  )) {
+    expect_identical(
+      assignCells(map, capacity)$homespot_assigned, rep("spot1", 3)
+    )
+  }
+  expect_lte(max(table(assignCells(map)$homespot_assigned)), 2L)
+})
+
+test_that("what does not fit is refused in R's words", {
+  map <- smallMap()
+  refused <- function(code, message) {
+    expect_error(code, message, class = "homespot_input_error", fixed = TRUE)
+  }
+  map2 <- map[, 1:2]
+  refused(
+    assignCells(map2, 1),
+    "Expected room for all 3 cells, found a capacity of 2 in all."
+  )
+  refused(assignCells(map, "lost"), "a column 'lost' with the capacities in")
+  refused(assignCells(map, c(1, 1)), "capacities of the mapping's 4 spots")
+  refused(assignCells(map, candidates = 0), "candidates to be a whole number")
+  refused(assignCells(1), "Expected a CellMapping")
+  refused(cellModes(map, n.modes = 0), "n.modes to be a whole number")
+  refused(cellModes(map, min.share = 2), "min.share to be a number above 0")
+  refused(mappingReport(map, "x.txt"), "a path that ends in .html")
+  refused(
+    mappingReport(map, tempfile(fileext = ".html"), labels = "lost"),
+    "a column 'lost' with the labels in rowData(map)"
+  )
+})
+
+test_that("modes are the places of a cell's probability", {
+  p <- matrix(c(0.5, 0.02, 0, 0.48), 1, dimnames = list("c", paste0("s", 1:4)))
+  map <- CellMapping(p, coords = cbind(x = c(0, 1, 50, 100), y = 0))
+  # The pitch is 25: half of the distances to the nearest are 1, half 49 or 50.
+  modes <- cellModes(map, reach = 0.2)
+  expect_identical(modes$cell, c("c", "c"))
+  expect_identical(modes$mode, 1:2)
+  # Shares are those of the squares.
+  total <- 0.5^2 + 0.02^2 + 0.48^2
+  expect_equal(
+    modes$share, c(0.5^2 + 0.02^2, 0.48^2) / total,
+    tolerance = 1e-6
+  )
+  expect_equal(modes$x, c(0.02^2 / (0.5^2 + 0.02^2), 100), tolerance = 1e-6)
+})
+
+test_that("the page holds the map, and no part of it is left elsewhere", {
+  skip_if_not(
+    reticulate::py_module_available("plotly"), "Python has no plotly"
+  )
+  demo <- demoData()
+  map <- mapCells(demo$sc, demo$st, k.best = 20L)
+  page <- withr::local_tempfile(fileext = ".html")
+  shown <- suppressWarnings(
+    mappingReport(map, page,
+      sc = demo$sc, labels = "cell_type", genes = "Gene001",
+      unit = "um", title = "A & B"
+    ),
+    classes = "homespot_data_warning"
+  )
+  expect_identical(shown, page)
+  text <- paste(readLines(page, warn = FALSE), collapse = "\n")
+  for (part in c("A &amp; B", "1,500", "Gene001", "Vascular", "spot001")) {
+    expect_match(text, part, fixed = TRUE)
+  }
+  expect_no_match(text, "<script[^>]+src=")
+})
+
+test_that("arguments and defaults are Python's", {
+  same <- function(verb, f, python, r) {
+    signature <- .toR(.call("signature", verb))
+    expect_identical(names(signature), python)
+    given <- formals(f)
+    expect_identical(names(given)[seq_along(r)], r)
+    for (i in seq_along(python)[-1L]) {
+      default <- eval(given[[r[i]]])
+      if (!is.null(default)) {
+        expect_equal(default, signature[[python[i]]], label = r[i])
+      }
+    }
+  }
+  same(
+    "assign_cells", assignCells,
+    c("mapping", "capacity", "candidates"), c("map", "capacity", "candidates")
+  )
+  same(
+    "cell_modes", cellModes,
+    c("mapping", "n_modes", "min_share", "reach", "k"),
+    c("map", "n.modes", "min.share", "reach", "k")
+  )
+  same(
+    "report", mappingReport,
+    c(
+      "mapping", "output", "sc", "st", "labels", "genes", "scores", "unit",
+      "title"
+    ),
+    c("map", "output", "sc", "st", "labels", "genes", "scores", "unit", "title")
+  )
+})
