@@ -46,7 +46,8 @@ assignCells <- function(map, capacity = NULL, candidates = NULL) {
     candidates <- .checkWhole(candidates, "candidates", 1L)
   }
   .core()
-  one <- is.integer(capacity) && length(capacity) == 1L
+  one <- is.numeric(capacity) && length(capacity) == 1L &&
+    is.null(names(capacity))
   value <- .call(
     "assign_cells", .mappingToPython(map),
     if (one) capacity else .valuesToPython(capacity, "capacities", map, "spot"),

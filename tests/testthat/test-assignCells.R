@@ -47,6 +47,7 @@ test_that("what does not fit is refused in R's words", {
     assignCells(map2, 1),
     "Expected room for all 3 cells, found a capacity of 2 in all."
   )
+  refused(assignCells(map, 4.5), "whole number")
   refused(assignCells(map, "lost"), "a column 'lost' with the capacities in")
   refused(assignCells(map, c(1, 1)), "capacities of the mapping's 4 spots")
   refused(assignCells(map, candidates = 0), "candidates to be a whole number")
