@@ -111,7 +111,7 @@ scoreProportions <- function(
 # A table of scores' side: its values, and the names of its rows and columns.
 .scored <- function(x, assay.type, name, what, usual) {
   if (is(x, "SummarizedExperiment")) {
-    # Before assay() is called, which would wrap a refusal in an error of its own.
+    # Before assay() is called, which would wrap a refusal in its own error.
     which <- .scoredAssay(x, assay.type, name, usual)
     x <- assay(x, which)
   } else if (!is.null(assay.type)) {
