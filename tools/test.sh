@@ -15,10 +15,14 @@ ruff check .
 ruff format --check .
 step "mypy"
 mypy
-step "R package: install and lint"
+step "R package: install; lintr runs beside the tests that follow"
 install_r_package
-Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)'
+Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)' >build/lintr.log 2>&1 &
+lintr=$!
 step "testthat"
 Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+step "lintr"
+wait $lintr || { cat build/lintr.log; exit 1; }
+echo "no lints"
 step "pytest: Python and both languages together"
 pytest "${slow[@]}"
