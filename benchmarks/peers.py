@@ -2,8 +2,9 @@
 
 All have the same folds in the same run, and one code scores them: `cross_validate`, to which each is a
 function of cells and spots. Every map is made by a process of its own with one thread, which says what it
-cost. Peers live in environments of their own, which ``tools/setup-peers.sh`` makes; one that is not there is
-left out, and the table says why. Settings, all published ones, are in ``_peers/``.
+cost; seconds are the processor's, which a busy machine stretches less. Peers live in environments of their
+own, which ``tools/setup-peers.sh`` makes; one that is not there is left out, and the table says why. Settings
+are published ones or defaults; they stand in ``_peers/``.
 
     tools/setup-peers.sh && python benchmarks/peers.py [FOLDS]      the first FOLDS of the ten, or all
 
@@ -124,7 +125,7 @@ def one_thread() -> dict[str, str]:
 
 def cost(target: Path) -> dict[str, Any]:
     """Return what a map cost, and the version of the package that made it."""
-    names = ("seconds", "processor_seconds", "again", "peak_mib", "added_mib", "version")
+    names = ("processor_seconds", "again", "peak_mib", "added_mib", "version")
     with np.load(target) as file:
         return {name: file[name].item() for name in names}
 
@@ -180,7 +181,7 @@ def rows(
         for read_out in (peer.read_out,) if name in left_out else READ_OUTS:
             row: dict[str, object] = {"method": name, "version": "", "read-out": read_out}
             row |= dict.fromkeys(("documented", "folds", "median PCC", "mean PCC", *METRICS[1:], "AS"), "")
-            row |= dict.fromkeys(("seconds", "processor seconds", "again", "peak MiB", "MiB added"), "")
+            row |= dict.fromkeys(("processor seconds", "again", "peak MiB", "MiB added"), "")
             row["left out because"] = left_out.get(name, "")
             if name not in left_out:
                 own = scores[read_out][scores[read_out]["method"] == name]
@@ -192,7 +193,6 @@ def rows(
                 row["mean PCC"] = float(means["pcc"])
                 row |= {metric: float(means[metric]) for metric in METRICS[1:]}
                 row["AS"] = float(accuracy[name]) if row["documented"] else ""
-                row["seconds"] = float(spent.loc[name, "seconds"])
                 row["processor seconds"] = float(spent.loc[name, "processor_seconds"])
                 row["again"] = float(spent.loc[name, "again"])
                 row["peak MiB"] = float(spent.loc[name, "peak_mib"])

@@ -1,6 +1,6 @@
 """Tangram: mode "cells", 1,000 epochs, density prior "uniform" as documented for single-cell resolution.
 
-These are its defaults but for the prior. Gene names keep their case, as two of them differ by it alone.
+These are its defaults but for the prior. Gene names keep their case, as many differ by it alone.
 """
 
 from __future__ import annotations
