@@ -21,8 +21,8 @@ Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(f
 lintr=$!
 step "testthat"
 Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+step "pytest: Python and both languages together"
+pytest "${slow[@]}"
 step "lintr"
 wait $lintr || { cat build/lintr.log; exit 1; }
 echo "no lints"
-step "pytest: Python and both languages together"
-pytest "${slow[@]}"
