@@ -70,7 +70,8 @@ keep("settings", c(tuned$settings, read_out = tuned$read.out))
 counts <- SummarizedExperiment::assay(st)
 log <- log1p(counts)
 keep("genes", scoreGenes(log, log1p(2 * counts[rev(rownames(counts)), ])))
-keep("dense", scoreGenes(as.matrix(log), as.matrix(log[, ncol(log):1])))
+turned <- as.matrix(log[, rev(seq_len(ncol(log)))])
+keep("dense", scoreGenes(as.matrix(log), turned))
 parts <- as.matrix(counts[1:5, ]) + 1
 parts <- t(t(parts) / colSums(parts))
 other <- parts[, c(2:ncol(parts), 1L)]
@@ -83,9 +84,10 @@ places <- SpatialExperiment::spatialCoords(st)
 rownames(places) <- colnames(st)
 moved <- places[c(2:nrow(places), 1L), ]
 rownames(moved) <- rownames(places)
-keep("distances", placeDistances(places, moved[nrow(moved):1, ]))
+back <- rev(seq_len(nrow(moved)))
+keep("distances", placeDistances(places, moved[back, ]))
 kinds <- rep(c("b", "a"), length.out = nrow(places))
-keep("kde", kdeDivergence(places[, 1:2], moved[nrow(moved):1, 1:2], kinds))
+keep("kde", kdeDivergence(places[, 1:2], moved[back, 1:2], kinds))
 
 # --- known truth
 

@@ -84,7 +84,9 @@ test_that("a function returns P in any form", {
     bare = function(sc, st) unname(dense(sc, st)),
     sparse = function(sc, st) as(dense(sc, st), "CsparseMatrix"),
     delayed = function(sc, st) DelayedArray::DelayedArray(dense(sc, st)),
-    reversed = function(sc, st) dense(sc, st)[ncol(sc):1, ncol(st):1]
+    reversed = function(sc, st) {
+      dense(sc, st)[rev(seq_len(ncol(sc))), rev(seq_len(ncol(st)))]
+    }
   )
   table <- crossValidateGenes(sce, spe, forms, folds = 2)
   parts <- split(table[c("pcc", "ssim", "rmse", "jsd")], table$method)

@@ -29,7 +29,8 @@ test_that("genes and spots are matched by name, in every class", {
     identity, function(x) as(x, "CsparseMatrix"), DelayedArray::DelayedArray,
     function(x) SummarizedExperiment::SummarizedExperiment(list(x)),
     function(x) {
-      SummarizedExperiment::SummarizedExperiment(list(counts = x, logcounts = x))
+      assays <- list(counts = x, logcounts = x)
+      SummarizedExperiment::SummarizedExperiment(assays)
     }, as.data.frame
   )
   for (class in classes) {

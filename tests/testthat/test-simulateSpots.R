@@ -105,7 +105,9 @@ test_that("R's arguments are Python's", {
   found <- formals(simulateSpots)
   expect_setequal(
     names(found),
-    .dotted(sub("^layer$", "assay_type", sub("^cells$", "spe", names(signature))))
+    .dotted(sub(
+      "^layer$", "assay_type", sub("^cells$", "spe", names(signature))
+    ))
   )
   for (name in setdiff(names(found), c("spe", "assay.type"))) {
     expect_identical(found[[name]], signature[[.snake(name)]], label = name)
