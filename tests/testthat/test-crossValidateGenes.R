@@ -158,7 +158,7 @@ test_that("fresh processes give the same, and say what went wrong", {
   environment(methods$uniform) <- globalenv()
   workers <- BiocParallel::SnowParam(2L)
   BiocParallel::bpstart(workers)
-  on.exit(BiocParallel::bpstop(workers))
+  withr::defer(BiocParallel::bpstop(workers))
   steps <- 0
   table <- crossValidateGenes(
     sce, spe, methods,
