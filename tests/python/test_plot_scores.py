@@ -119,20 +119,22 @@ def test_scores_refuses_other_tables() -> None:
 
 
 def test_calibration_draws_the_curve_its_intervals_and_the_diagonal() -> None:
-    table = pd.DataFrame({"level": [0.9, 0.5, 0.7], "share": [0.95, 0.4, 0.7], "cells": [200, 100, 0]})
+    table = pd.DataFrame({"level": [0.9, 0.5, 0.7], "share": [0.95, 0.4, np.nan], "cells": [200, 100, 0]})
     ax = plot.calibration(table)
     diagonal, curve = ax.lines[0], ax.lines[1]
     np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
-    np.testing.assert_array_equal(curve.get_xydata(), [[0.5, 0.4], [0.7, 0.7], [0.9, 0.95]])
+    np.testing.assert_array_equal(curve.get_xydata(), [[0.5, 0.4], [0.9, 0.95]])
     bars = ax.collections[0].get_segments()
     wilson = binomtest(40, 100).proportion_ci(method="wilson")
     np.testing.assert_allclose(bars[0][:, 1], [wilson.low, wilson.high])
-    np.testing.assert_allclose(bars[1][:, 1], [0, 1])
     assert ax.get_aspect() == 1
     assert ax.get_xlim() == ax.get_ylim() == (0, 1)
 
 
 def test_calibration_refuses_other_tables() -> None:
+    nobody = pd.DataFrame({"level": [0.9], "share": [np.nan], "cells": [0]})
+    with pytest.raises(InputError, match=r"a calibration of at least one cell, found none in any row"):
+        plot.calibration(nobody)
     table = pd.DataFrame({"level": [50], "share": [40], "cells": [100]})
     with pytest.raises(InputError, match=r"levels and shares from 0 to 1.*Divide percentages"):
         plot.calibration(table)

@@ -56,7 +56,7 @@ def calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     n_cells = table["cells"].to_numpy(dtype=int)
     bounds = np.array(
         [
-            binomtest(round(part * n), n).proportion_ci(method="wilson") if n > 0 else (0.0, 1.0)
+            binomtest(round(part * n), n).proportion_ci(method="wilson")
             for part, n in zip(share, n_cells, strict=True)
         ]
     )
