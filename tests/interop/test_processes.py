@@ -19,7 +19,7 @@ def _refused(said, expected, found):
     assert re.search(r"Three ways out:\n1\. .*\n2\. .*\n3\. ", message), message
 
 
-LACKING = "no anndata, numba, numpy, pandas, psutil, scipy, threadpoolctl, torch, tqdm, typer"
+LACKING = "no anndata, h5py, numba, numpy, pandas, psutil, scipy, threadpoolctl, torch, tqdm, typer"
 
 
 def test_a_python_without_the_core_is_refused(bare):
@@ -31,7 +31,7 @@ def test_a_python_without_the_core_is_refused(bare):
 
 def test_a_host_without_the_core_is_refused(lacking_host):
     """Whatever RETICULATE_PYTHON names: reticulate would pass over it without a word."""
-    _refused(lacking_host, r"Python packages anndata.* in \S*lacking_host/venv/", "no anndata, numba")
+    _refused(lacking_host, r"Python packages anndata.* in \S*lacking_host/venv/", "no anndata, h5py, numba")
     assert "In a fresh R session, name another Python" in lacking_host
 
 
