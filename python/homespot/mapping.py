@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from . import memory
+from . import files, memory
 from .checks import whole
 from .errors import DataWarning, HomespotError, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
@@ -465,16 +464,7 @@ def refuse_duplicates(names: pd.Index, kind: str) -> None:
 
 def check_target(path: str | os.PathLike[str]) -> Path:
     """Refuse a path to which no .h5ad file can be written."""
-    target = Path(path)
-    if target.suffix != ".h5ad":
-        raise InputError(expected("a path that ends in .h5ad", repr(str(path)), "Rename it."))
-    if not target.parent.is_dir():
-        raise InputError(
-            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
-        )
-    if not os.access(target.parent, os.W_OK) or target.is_dir():
-        raise InputError(expected("a path that can be written to", repr(str(path)), "Use another."))
-    return target
+    return files.check_target(path, ".h5ad")
 
 
 def _reserve(name: str, n_bytes: int) -> None:
@@ -501,11 +491,9 @@ def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
     `n_bytes` is as large as the file can become.
     """
     target = check_target(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".h5ad")
-    os.close(handle)
-    try:
+    with files.whole(target) as file:
         try:
-            _reserve(name, n_bytes)
+            _reserve(str(file), n_bytes)
         except OSError as error:
             raise InputError(
                 expected(
@@ -514,13 +502,7 @@ def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
                     "Make room, or write elsewhere.",
                 )
             ) from error
-        yield name
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        yield str(file)
 
 
 def file_size(adata: ad.AnnData) -> int:

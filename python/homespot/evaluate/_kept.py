@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import files
 from ..errors import InputError, expected
 from ..matrices import is_sparse
 from ..preprocess import Expression
@@ -120,22 +120,13 @@ def _side(file: Path) -> Path:
 
 def _write(file: Path, text: str) -> None:
     """Write a text; the file appears whole or not at all."""
-    name = None
     try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
-            opened.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(file)
+        with files.whole(file) as new:
+            new.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(
             expected(f"to be able to write {str(file)!r}", str(error), "Make room, or name another file.")
         ) from error
-    finally:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
 
 
 def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +14,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from .. import checks
+from .. import checks, files
 from ..deconvolve import deconvolve_spots
 from ..errors import DependencyError, InputError, expected
 from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
@@ -46,30 +45,11 @@ def _check_installed() -> None:
             ) from error
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
-    """Refuse a path to which no page can be written."""
-    target = Path(path)
-    if target.suffix not in (".html", ".htm"):
-        raise InputError(expected("a path that ends in .html", repr(str(path)), "Rename it."))
-    if not target.parent.is_dir():
-        raise InputError(
-            expected("a path in a folder that exists", repr(str(path)), "Make the folder first.")
-        )
-    if not os.access(target.parent, os.W_OK) or target.is_dir():
-        raise InputError(expected("a path that can be written to", repr(str(path)), "Use another."))
-    return target
-
-
 def _write(text: str, target: Path) -> None:
     """Write a page; it appears whole or not at all, an existing one is replaced."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
-    os.close(handle)
     try:
-        Path(name).write_text(text, encoding="utf-8", newline="\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
+        with files.whole(target) as file:
+            file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(
             expected(
@@ -78,8 +58,6 @@ def _write(text: str, target: Path) -> None:
                 "Make room or write elsewhere; nothing is left of this file.",
             )
         ) from error
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _page(**values: Any) -> str:
@@ -179,7 +157,7 @@ def report(
     DependencyError
         If jinja2, matplotlib or plotly is not installed.
     """
-    target = _target(output)
+    target = files.check_target(output, ".html", ".htm")
     check_mapping(mapping)
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
