@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -16,23 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from .checks import one_of
 from .crossing import frame, frame_columns, narrowed, plain, plain_matrix, read_column, strings
 from .device import threads
 from .evaluate import calibrate, metrics
 from .evaluate import simulate as simulating
 from .evaluate import tune as tuning
-from .evaluate._folds import Data, Task, _work
-from .evaluate._kept import COLUMNS, finished_folds, keep, target
-from .evaluate.cross_validate import (
-    _described,
-    _finished,
-    _plans,
-    checked_data,
-    cross_validate,
-    gene_folds,
-    tidy,
-)
+from .evaluate._folds import Data, Task, work
+from .evaluate._kept import COLUMNS, keep
+from .evaluate.cross_validate import begin, cross_validate, tidy
 from .impute import ReadOut
 from .keys import HOMESPOT, SPATIAL
 from .mapping import spot_coordinates
@@ -158,32 +149,26 @@ def cross_validation(
 
     `method` has for every name an `RMethod`, or a list of a method's name and its settings.
     """
-    one_of("read_out", read_out, get_args(ReadOut))
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in method.items()}
-    plans = _plans(given, None, {})
-    file = None if output is None else target(output)
-    data, genes, where = checked_data(
+    data, tasks, file, found = begin(
         sc,
         st,
-        list(plans.values()),
+        given,
+        None,
+        {},
+        folds=folds,
+        read_out=read_out,
+        output=output,
+        seed=seed,
         sc_layer=None,
         st_layer=None,
         sc_scale=sc_scale,
         st_scale=st_scale,
-        seed=seed,
         n_jobs=1,
         device=device,
         progress=progress,
     )
-    parts = gene_folds(genes, folds, seed)
-    tasks = [
-        Task((name, fold), plan, tuple(held_out), (), (read_out,), seed, where)
-        for name, plan in plans.items()
-        for fold, held_out in parts.items()
-    ]
-    begun = Folds(data, tasks, read_out, file, progress)
-    if file is not None:
-        begun.found = _finished(finished_folds(file, _described(data, plans, parts, read_out, seed)), tasks)
+    begun = Folds(data, tasks, read_out, file, progress, found)
     begun.report()
     return begun
 
@@ -196,7 +181,7 @@ def folds_left(folds: Folds) -> list[int]:
 def run_fold(folds: Folds, number: int) -> dict[str, Any]:
     """Do one fold, and return its scores as columns; in another process with its share of the threads."""
     with _share(folds.n_threads):
-        scores = _work(folds.data, folds.tasks[number])[folds.read_out]
+        scores = work(folds.data, folds.tasks[number])[folds.read_out]
     return frame_columns(scores.reset_index())
 
 

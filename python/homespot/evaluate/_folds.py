@@ -34,7 +34,18 @@ from ..preprocess import Expression, Side, log_normalised
 from ..rows import blocks
 from .metrics import gene_scores
 
-__all__ = ["Data", "MapFunction", "Plan", "Scores", "Task", "run", "score_fold", "score_map", "without_genes"]
+__all__ = [
+    "Data",
+    "MapFunction",
+    "Plan",
+    "Scores",
+    "Task",
+    "run",
+    "score_fold",
+    "score_map",
+    "without_genes",
+    "work",
+]
 
 MapFunction = Callable[[ad.AnnData, ad.AnnData], Any]
 """A method of the user: of the cells and the spots to a P, cells x spots."""
@@ -335,7 +346,8 @@ def _labelled(table: Expression, frame: pd.DataFrame, column: str | None) -> Exp
     return labelled
 
 
-def _work(data: Data, task: Task) -> Scores:
+def work(data: Data, task: Task) -> Scores:
+    """Do one fold: map with the other genes, and score those held out."""
     sides: tuple[tuple[Side, Expression, pd.DataFrame], ...] = (
         ("sc", data.sc, data.cells),
         ("st", data.st, data.spots),
@@ -364,7 +376,7 @@ def _remote(task: Task) -> tuple[Scores, list[tuple[type[Warning], str]]]:
     assert _DATA is not None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scores = _work(_DATA, task)
+        scores = work(_DATA, task)
     ours = [w for w in caught if issubclass(w.category, DataWarning | ConvergenceWarning)]
     return scores, [(w.category, str(w.message)) for w in ours]
 
@@ -391,7 +403,7 @@ def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task,
     """
     if n_jobs == 1 or len(tasks) < 2:
         for task in tasks:
-            yield task, _work(data, task)
+            yield task, work(data, task)
         return
     _check_sendable(tasks)
     others = set(multiprocessing.active_children())

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import anndata as ad
@@ -26,7 +27,7 @@ from ..progress import check as check_progress
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map, without_genes
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
 
-__all__ = ["cross_validate", "gene_folds", "score_fold", "score_map", "without_genes"]
+__all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy", "without_genes"]
 
 Methods = str | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
 Folds = int | Literal["loo"] | Mapping[str, Any] | pd.Series
@@ -209,6 +210,39 @@ def tidy(scores: pd.DataFrame, fold: Any, method: str) -> pd.DataFrame:
     return scores.reset_index().assign(fold=fold, method=method)[COLUMNS]
 
 
+def begin(
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    method: Methods,
+    preset: str | None,
+    parameters: dict[str, Any],
+    *,
+    folds: Folds,
+    read_out: ReadOut,
+    output: str | os.PathLike[str] | None,
+    seed: int,
+    **checked: Any,
+) -> tuple[Data, list[Task], Path | None, dict[tuple[Any, ...], pd.DataFrame]]:
+    """Return the data, all folds of all methods, the file, and the folds that it holds already.
+
+    Parameters are those of `cross_validate`; `checked` are the others that `checked_data` takes.
+    """
+    one_of("read_out", read_out, get_args(ReadOut))
+    plans = _plans(method, preset, parameters)
+    file = None if output is None else target(output)
+    data, genes, where = checked_data(sc, st, list(plans.values()), seed=seed, **checked)
+    parts = gene_folds(genes, folds, int(seed))
+    tasks = [
+        Task((name, fold), plan, tuple(held_out), (), (read_out,), int(seed), where)
+        for name, plan in plans.items()
+        for fold, held_out in parts.items()
+    ]
+    if file is None:
+        return data, tasks, file, {}
+    kept = finished_folds(file, _described(data, plans, parts, read_out, int(seed)))
+    return data, tasks, file, _finished(kept, tasks)
+
+
 def cross_validate(
     sc: ad.AnnData,
     st: ad.AnnData,
@@ -275,32 +309,24 @@ def cross_validate(
     InputError
         If the data, a parameter or the file is not as described, or a function returns no P.
     """
-    one_of("read_out", read_out, get_args(ReadOut))
-    plans = _plans(method, preset, parameters)
-    file = None if output is None else target(output)
-    data, genes, where = checked_data(
+    data, tasks, file, found = begin(
         sc,
         st,
-        list(plans.values()),
+        method,
+        preset,
+        parameters,
+        folds=folds,
+        read_out=read_out,
+        output=output,
+        seed=seed,
         sc_layer=sc_layer,
         st_layer=st_layer,
         sc_scale=sc_scale,
         st_scale=st_scale,
-        seed=seed,
         n_jobs=n_jobs,
         device=device,
         progress=progress,
     )
-    parts = gene_folds(genes, folds, int(seed))
-    tasks = [
-        Task((name, fold), plan, tuple(held_out), (), (read_out,), int(seed), where)
-        for name, plan in plans.items()
-        for fold, held_out in parts.items()
-    ]
-    found: dict[tuple[Any, ...], pd.DataFrame] = {}
-    if file is not None:
-        kept = finished_folds(file, _described(data, plans, parts, read_out, int(seed)))
-        found = _finished(kept, tasks)
 
     def table() -> pd.DataFrame:
         return pd.concat([found[task.key] for task in tasks if task.key in found], ignore_index=True)
