@@ -10,7 +10,21 @@ import typer
 from .. import cross_validate, load, metrics, report
 from ..checks import one_of
 from ..mapping import read_whole
-from ._shared import PROGRESS, Json, Setting, parameters, read_table, say
+from ._shared import (
+    PROGRESS,
+    Device,
+    Json,
+    Preset,
+    ProgressWay,
+    Scale,
+    ScLayer,
+    Seed,
+    Setting,
+    StLayer,
+    parameters,
+    read_table,
+    say,
+)
 
 __all__ = ["evaluate", "report_"]
 
@@ -24,20 +38,18 @@ def evaluate(
     method: Annotated[
         list[str] | None, typer.Option(help="A mapping method; give several to compare. ssa if left out.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")] = None,
+    preset: Preset = None,
     setting: Setting = None,
     folds: Annotated[str, typer.Option(help="How many folds of genes, or loo for leave-one-out.")] = "10",
     read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
     n_jobs: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
-    sc_layer: Annotated[
-        str | None, typer.Option(help="Layer of the single-cell data; X if left out.")
-    ] = None,
-    st_layer: Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")] = None,
-    sc_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
-    st_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
-    progress: Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")] = "auto",
+    sc_layer: ScLayer = None,
+    st_layer: StLayer = None,
+    sc_scale: Scale = "auto",
+    st_scale: Scale = "auto",
+    seed: Seed = 0,
+    device: Device = "auto",
+    progress: ProgressWay = "auto",
     as_json: Json = False,
 ) -> None:
     """Score methods by genes held out: map with the others, predict these, compare with the measured ones."""

@@ -12,7 +12,22 @@ from .. import map_cells, methods, save, simulate_spots
 from ..checks import one_of
 from ..keys import HOMESPOT
 from ..mapping import check_target, read_whole, write_whole
-from ._shared import PROGRESS, Json, Out, Setting, check_folder, parameters, say
+from ._shared import (
+    PROGRESS,
+    Device,
+    Json,
+    Out,
+    Preset,
+    ProgressWay,
+    Scale,
+    ScLayer,
+    Seed,
+    Setting,
+    StLayer,
+    check_folder,
+    parameters,
+    say,
+)
 
 
 def _ended(summary: dict[str, Any]) -> str:
@@ -36,19 +51,17 @@ def map_(
     st: Annotated[Path, typer.Argument(help="Spatial data, .h5ad, spots x genes.")],
     output: Out = Path("map.h5ad"),
     method: Annotated[str, typer.Option(help="Mapping method; `homespot methods` lists them.")] = "ssa",
-    preset: Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")] = None,
+    preset: Preset = None,
     setting: Setting = None,
-    sc_layer: Annotated[
-        str | None, typer.Option(help="Layer of the single-cell data; X if left out.")
-    ] = None,
-    st_layer: Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")] = None,
-    sc_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
-    st_scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    sc_layer: ScLayer = None,
+    st_layer: StLayer = None,
+    sc_scale: Scale = "auto",
+    st_scale: Scale = "auto",
     k_best: Annotated[int | None, typer.Option(help="Keep the k largest entries of a row.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")] = "auto",
-    progress: Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")] = "auto",
+    seed: Seed = 0,
+    device: Device = "auto",
+    progress: ProgressWay = "auto",
     as_json: Json = False,
 ) -> None:
     """Learn the map from cells to spots and write it as .h5ad (cells x spots).
@@ -113,7 +126,7 @@ def simulate(
     part: Annotated[int, typer.Option(help="Which part is mapped, from 0.")] = 0,
     leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
     layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""

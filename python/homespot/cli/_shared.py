@@ -15,7 +15,23 @@ from ..errors import InputError, expected
 from ..evaluate._kept import read_scores
 from ..progress import Progress
 
-__all__ = ["PROGRESS", "Json", "Out", "Setting", "check_folder", "parameters", "read_table", "say"]
+__all__ = [
+    "PROGRESS",
+    "Device",
+    "Json",
+    "Out",
+    "Preset",
+    "ProgressWay",
+    "ScLayer",
+    "Scale",
+    "Seed",
+    "Setting",
+    "StLayer",
+    "check_folder",
+    "parameters",
+    "read_table",
+    "say",
+]
 
 PROGRESS: dict[str, Progress] = {"auto": None, "bar": True, "none": False, "log": "log"}
 
@@ -27,6 +43,13 @@ Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02"),
 ]
+Preset = Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")]
+ScLayer = Annotated[str | None, typer.Option(help="Layer of the single-cell data; X if left out.")]
+StLayer = Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")]
+Scale = Annotated[str, typer.Option(help="auto, counts or log.")]
+Seed = Annotated[int, typer.Option(help="Seed.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")]
+ProgressWay = Annotated[str, typer.Option(help="auto, bar, none, or log: a line of JSON a step.")]
 
 
 def say(as_json: bool, values: dict[str, Any], text: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from .. import deconvolve_spots, impute_genes, load, place_cells
 from ..keys import SPREAD, TYPE
 from ..mapping import check_target, read_whole, write_whole
-from ._shared import Json, Out, read_table, say
+from ._shared import Json, Out, Scale, ScLayer, read_table, say
 
 
 def place(
@@ -40,8 +40,8 @@ def impute(
     output: Out = Path("imputed.h5ad"),
     gene: Annotated[list[str] | None, typer.Option(help="A gene; all of them if left out.")] = None,
     read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
-    layer: Annotated[str | None, typer.Option(help="Layer of the single-cell data; X if left out.")] = None,
-    scale: Annotated[str, typer.Option(help="auto, counts or log.")] = "auto",
+    layer: ScLayer = None,
+    scale: Scale = "auto",
     scores: Annotated[
         Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv: how far to trust a gene.")
     ] = None,
