@@ -97,7 +97,7 @@ def test_python_goes_on_with_what_r_began(r, problem, scores, monkeypatch):
     def none(*_):
         pytest.fail("a finished fold was done again")
 
-    monkeypatch.setattr(_folds, "_work", none)
+    monkeypatch.setattr(_folds, "work", none)
     found = validate(*problem, **SEVERAL_FOLDS, output=r.out / "written.csv")
     pd.testing.assert_frame_equal(
         found.drop(columns="seconds"), scores.drop(columns="seconds"), check_exact=True
