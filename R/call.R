@@ -4,8 +4,8 @@
 # Calls a function of bridge.py. Its result stays a Python object.
 .call <- function(verb, ...) {
   answer <- .core()$call(verb, ...)
-  error <- reticulate::py_to_r(answer$get("error"))
-  for (warning in reticulate::py_to_r(answer$get("warnings"))) {
+  error <- .fetch(answer$get("error"))
+  for (warning in .fetch(answer$get("warnings"))) {
     .warn(
       .inR(warning$message),
       .named(.warningClasses, warning$class, "homespot_data_warning")
@@ -36,7 +36,7 @@
 }
 
 .toR <- function(x) {
-  .plainValues(reticulate::py_to_r(x))
+  .plainValues(.fetch(x))
 }
 
 # What R says in other words than Python: patterns over the whole text.
@@ -112,7 +112,7 @@
 # The core's arguments in snake case, asked for once.
 .argumentNames <- function() {
   if (is.null(.state$arguments)) {
-    names <- as.vector(reticulate::py_to_r(.core()$argument_names()))
+    names <- as.vector(.fetch(.core()$argument_names()))
     .state$arguments <- grep("_", names, fixed = TRUE, value = TRUE)
   }
   .state$arguments

@@ -2,11 +2,15 @@
 # their names beside them.
 
 # A matrix of genes by cells, as its transpose, to Python: cells by genes.
-setGeneric(".toPython", function(x) standardGeneric(".toPython"))
+.toPython <- function(x) {
+  .there(".transposed", x)
+}
+
+setGeneric(".transposed", function(x) standardGeneric(".transposed"))
 
 # R's columns are NumPy's rows: a view, without a copy. NA of a whole number
 # or of a logical value is an ordinary value in Python; of a double it is NaN.
-setMethod(".toPython", "matrix", function(x) {
+setMethod(".transposed", "matrix", function(x) {
   if (!is.double(x) && anyNA(x)) {
     storage.mode(x) <- "double"
   }
@@ -14,7 +18,7 @@ setMethod(".toPython", "matrix", function(x) {
 })
 
 # The slots of genes by cells in columns are those of cells by genes in rows.
-setMethod(".toPython", "dgCMatrix", function(x) {
+setMethod(".transposed", "dgCMatrix", function(x) {
   .core()$csr(
     reticulate::np_array(x@x), reticulate::np_array(x@i),
     reticulate::np_array(x@p), ncol(x), nrow(x)
@@ -22,27 +26,27 @@ setMethod(".toPython", "dgCMatrix", function(x) {
 })
 
 # Sparse classes other than dgCMatrix become it; dense ones a matrix.
-setMethod(".toPython", "Matrix", function(x) {
+setMethod(".transposed", "Matrix", function(x) {
   if (is(x, "sparseMatrix")) {
     x <- as(as(as(x, "dMatrix"), "generalMatrix"), "CsparseMatrix")
-    .toPython(x)
+    .transposed(x)
   } else {
-    .toPython(as.matrix(x))
+    .transposed(as.matrix(x))
   }
 })
 
-setMethod(".toPython", "SparseMatrix", function(x) {
-  .toPython(as(x, "dgCMatrix"))
+setMethod(".transposed", "SparseMatrix", function(x) {
+  .transposed(as(x, "dgCMatrix"))
 })
 
 # Blocks of columns, as large as getAutoBlockSize() says, one after another.
-setMethod(".toPython", "DelayedMatrix", function(x) {
+setMethod(".transposed", "DelayedMatrix", function(x) {
   blocks <- .core()$Blocks()
   grid <- colAutoGrid(x)
   sparse <- DelayedArray::is_sparse(x)
   for (i in seq_along(grid)) {
     block <- read_block(x, grid[[i]], as.sparse = sparse)
-    blocks$add(.toPython(block))
+    blocks$add(.transposed(block))
   }
   blocks$matrix()
 })
@@ -50,11 +54,11 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
 # P from Python, cells by spots: float32 becomes double, exactly.
 .fromPython <- function(result) {
   csr <- result$get("csr")
-  if (is.null(reticulate::py_to_r(csr))) {
+  if (.isNone(csr)) {
     return(.denseFromPython(result))
   }
   part <- function(name) {
-    values <- reticulate::py_to_r(csr$get(name))
+    values <- .fetch(csr$get(name))
     dim(values) <- NULL
     values
   }
@@ -76,7 +80,7 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
   ))) {
     stop <- min(start + step, shape[2L])
     p[, (start + 1L):stop] <-
-      reticulate::py_to_r(.core()$columns(result, start, stop))
+      .fetch(.core()$columns(result, start, stop))
   }
   .core()$release(result)
   p
@@ -87,10 +91,23 @@ setMethod(".toPython", "DelayedMatrix", function(x) {
   if (is(p, "DelayedMatrix")) {
     .toPython(t(p))
   } else if (is.matrix(p)) {
-    reticulate::r_to_py(unname(p), convert = FALSE)
+    .there(".untransposed", unname(p))
   } else {
     .toPython(t(as(p, "Matrix")))
   }
+}
+
+.untransposed <- function(p) {
+  reticulate::r_to_py(p, convert = FALSE)
+}
+
+# Named values of R as a dict, also where there are none.
+.dict <- function(x) {
+  .there(".newDict", x)
+}
+
+.newDict <- function(x) {
+  do.call(reticulate::dict, c(x, list(convert = FALSE)))
 }
 
 # --- the two sides of a mapping ----------------------------------------------

@@ -248,10 +248,6 @@ crossValidateGenes <- function(
   .dict(methods)
 }
 
-.dict <- function(x) {
-  do.call(reticulate::dict, c(x, list(convert = FALSE)))
-}
-
 # What tells one function from another in the file of finished folds.
 .codeOf <- function(f) {
   paste("function", rlang::hash(list(deparse(args(f)), deparse(body(f)))))
@@ -259,6 +255,10 @@ crossValidateGenes <- function(
 
 # A function of the user's as Python calls it.
 .methodFromR <- function(f) {
+  .there(".callable", f)
+}
+
+.callable <- function(f) {
   reticulate::r_to_py(function(cells, spots) {
     tryCatch(
       .mapFromMethod(f(.seen(cells), .seen(spots))),
@@ -276,7 +276,7 @@ crossValidateGenes <- function(
   names <- list(.toR(value$get("genes")), .toR(value$get("names")))
   counts <- value$get("counts")
   assays <- list(
-    counts = if (!is.null(reticulate::py_to_r(counts))) .fromPython(counts),
+    counts = if (!is.null(.fetch(counts))) .fromPython(counts),
     logcounts = .fromPython(value$get("log"))
   )
   assays <- lapply(Filter(Negate(is.null), assays), function(assay) {
@@ -287,7 +287,7 @@ crossValidateGenes <- function(
     .columnsFromPython(value$get("columns")), length(names[[2L]])
   )
   rownames(data) <- names[[2L]]
-  coords <- reticulate::py_to_r(value$get("coordinates"))
+  coords <- .fetch(value$get("coordinates"))
   if (is.null(coords)) {
     return(SingleCellExperiment(assays, colData = data))
   }

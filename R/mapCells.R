@@ -159,7 +159,7 @@ setGeneric(
     .table(stSide, "st", st.scale, dtype, stLabels),
     method,
     preset = preset, k_best = k.best, seed = seed, device = device,
-    parameters = do.call(reticulate::dict, c(given, list(convert = FALSE))),
+    parameters = .dict(given),
     progress = .progress(progress, "Mapping")
   )
   .mapOf(value, scSide, stSide, coords)
@@ -178,7 +178,7 @@ setGeneric(
   .valid(.newMapping(
     .fromPython(value), scSide$names[cells], stSide$names[spots], cellData,
     spotData, coords[spots, , drop = FALSE],
-    reticulate::py_to_r(value$get("record")),
+    .fetch(value$get("record")),
     images = stSide$images
   ))
 }

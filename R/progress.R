@@ -2,24 +2,39 @@
 # nothing; "log", which the core writes itself, since it knows the name of each
 # step; or a function of the user's.
 .progress <- function(progress, what, envir = parent.frame()) {
-  if (is.function(progress)) {
-    return(reticulate::r_to_py(progress, convert = TRUE))
-  }
   if (is.null(progress)) {
     progress <- interactive()
   }
-  if (identical(progress, "log")) {
-    return(progress)
-  }
-  if (!isTRUEorFALSE(progress)) {
+  ofUser <- is.function(progress) || identical(progress, "log")
+  if (!ofUser && !isTRUEorFALSE(progress)) {
     .refuse(
       "`progress` to be TRUE, FALSE, NULL, 'log' or a function",
       .describe(progress), "Use one of these."
     )
   }
-  if (!progress) {
+  # A process of its own has no screen, and does not call back.
+  if (!is.null(.state$process)) {
+    if (ofUser) {
+      .refuse(
+        paste(
+          "`progress` to be TRUE, FALSE or NULL where Python runs in a process",
+          "of its own"
+        ),
+        .describe(progress), "Leave it out."
+      )
+    }
     return(FALSE)
   }
+  if (is.function(progress)) {
+    reticulate::r_to_py(progress, convert = TRUE)
+  } else if (isTRUE(progress)) {
+    .bar(what, envir)
+  } else {
+    progress
+  }
+}
+
+.bar <- function(what, envir) {
   bar <- cli::cli_progress_bar(
     what,
     total = NA, format = paste(

@@ -42,8 +42,8 @@
 #'    a Python or of a virtual environment, else the environment variable
 #'    `RETICULATE_PYTHON`;
 #' 3. an environment that basilisk makes, with exact versions, at the first
-#'    call.
-#'    It holds torch: on Linux with CUDA, several gigabytes.
+#'    call; [homespotSetup()] makes it ahead of time.
+#'    It holds torch: on Linux with CUDA, 3 gigabytes to download.
 #'
 #' @details
 #' There is no falling through: a Python of step 1 or 2 that lacks a package
@@ -53,13 +53,22 @@
 #' one version; a homespot that a hosting Python has loaded already has to be
 #' of this version.
 #' Nothing is ever run in a forked process: after Python's compiled loops have
-#' run, forks die or hang.
+#' run, forks die or hang, so in a fork of a process that has loaded Python
+#' every call is an error.
+#'
+#' `basilisk::setBasiliskShared(FALSE)`, before the first call, keeps Python out
+#' of this process, so that another one can be loaded here: it is run by an R
+#' process of its own, to which plain R objects are sent.
+#' The results are the same.
+#' There is no bar there, and Ctrl-C ends that process: the next call starts
+#' another.
 #'
 #' @return
 #' `homespotPython()`: a list of class `homespotPython`, which prints itself,
 #' with `python` (the path), `why`, `version` (of Python), `homespot` (version
-#' of the core), `core` (the folder it was loaded from) and `packages`
-#' (versions, named by package).
+#' of the core), `core` (the folder it was loaded from), `device` (what
+#' `device = "auto"` takes: `"cpu"`, or `"cuda:0"` where torch finds a GPU) and
+#' `packages` (versions, named by package).
 #' `hasPython()`: `TRUE` or `FALSE`.
 #'
 #' @section Errors:
@@ -100,6 +109,7 @@ print.homespotPython <- function(x, ...) {
     sprintf("Python:   %s (%s)\n", x$python, x$version),
     sprintf("why:      %s\n", x$why),
     sprintf("homespot: %s, from %s\n", x$homespot, x$core),
+    sprintf("device:   %s\n", x$device),
     sprintf("packages: %s\n", paste(names(x$packages), x$packages,
       collapse = ", "
     )),
@@ -111,7 +121,20 @@ print.homespotPython <- function(x, ...) {
 # The door to the core, opened once per session.
 .core <- function() {
   if (is.null(.state$bridge)) {
-    .connect()
+    .state$bridge <- if (basilisk::getBasiliskShared()) {
+      .connect()
+    } else {
+      .startProcess(.namedPython())
+    }
+    .state$owner <- Sys.getpid()
+  } else if (.state$owner != Sys.getpid()) {
+    .refuse(
+      "the R process that has loaded Python", "a fork of it",
+      paste(
+        "Compiled code hangs or dies there: use fresh processes, as",
+        "BiocParallel::SnowParam() and parallel::makePSOCKcluster() start them."
+      ), "homespot_error"
+    )
   }
   .state$bridge
 }
@@ -120,7 +143,7 @@ print.homespotPython <- function(x, ...) {
   why <- .loadedPython()
   if (is.null(why)) {
     named <- .namedPython()
-    why <- if (is.null(named)) .startBasilisk() else .startNamed(named)
+    why <- if (is.null(named)) .loadBasilisk() else .startNamed(named)
   }
   config <- reticulate::py_config()
   found <- .inspectLoaded()
@@ -133,12 +156,12 @@ print.homespotPython <- function(x, ...) {
   .state$python <- structure(
     list(
       python = config$python, why = why, version = found$python,
-      homespot = about$version, core = about$folder,
+      homespot = about$version, core = about$folder, device = about$device,
       packages = unlist(found$packages)
     ),
     class = "homespotPython"
   )
-  .state$bridge <- bridge
+  bridge
 }
 
 .ownVersion <- function() {
@@ -231,15 +254,16 @@ print.homespotPython <- function(x, ...) {
 
 # --- 3. basilisk -------------------------------------------------------------
 
-.startBasilisk <- function() {
+# The process that basilisk gives: this one (an environment), or a cluster of
+# one.
+.startBasilisk <- function(shared) {
   message(
-    "homespot: starting its own Python environment (basilisk). The first ",
-    "time it is made, from several gigabytes of packages."
+    "homespot: starting its own Python environment (basilisk). If it is not ",
+    "there yet, it is made: ", .download(), "."
   )
-  # fork = FALSE whatever getBasiliskFork() says; shared = TRUE loads it into
-  # this process, which holds no other Python.
-  process <- tryCatch(
-    basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = TRUE),
+  # fork = FALSE whatever getBasiliskFork() says.
+  tryCatch(
+    basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = shared),
     error = function(e) {
       .refusePython(
         "a Python environment made by basilisk",
@@ -247,6 +271,10 @@ print.homespotPython <- function(x, ...) {
       )
     }
   )
+}
+
+.loadBasilisk <- function() {
+  process <- .startBasilisk(shared = TRUE)
   if (!is.environment(process)) {
     basilisk::basiliskStop(process)
     .refusePython(
@@ -254,8 +282,10 @@ print.homespotPython <- function(x, ...) {
       "basilisk's fall-back to an R of its own", .basiliskWays()
     )
   }
-  "basilisk made it, since no Python is loaded or named"
+  .basiliskMadeIt
 }
+
+.basiliskMadeIt <- "basilisk made it, since no Python is loaded or named"
 
 # --- the check ---------------------------------------------------------------
 

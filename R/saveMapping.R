@@ -48,7 +48,7 @@ loadMapping <- function(path) {
   value <- .call("load", path)
   cells <- .columnsFromPython(value$get("obs"))
   spots <- .columnsFromPython(value$get("var"))
-  coords <- reticulate::py_to_r(value$get("coordinates"))
+  coords <- .fetch(value$get("coordinates"))
   cellNames <- .toR(value$get("cells"))
   spotNames <- .toR(value$get("spots"))
   if (is.null(coords)) {
@@ -63,7 +63,7 @@ loadMapping <- function(path) {
   .valid(.newMapping(
     .fromPython(value), cellNames, spotNames,
     .frame(cells, length(cellNames)), .frame(spots, length(spotNames)), coords,
-    reticulate::py_to_r(value$get("record"))
+    .fetch(value$get("record"))
   ))
 }
 
@@ -101,7 +101,7 @@ loadMapping <- function(path) {
       sum(left), what, .some(names(columns)[left])
     ))
   }
-  do.call(reticulate::dict, c(columns[!left], list(convert = FALSE)))
+  .dict(columns[!left])
 }
 
 .columnToPython <- function(x) {
@@ -134,7 +134,7 @@ loadMapping <- function(path) {
 }
 
 .columnsFromPython <- function(columns) {
-  lapply(reticulate::py_to_r(columns), function(column) {
+  lapply(.fetch(columns), function(column) {
     if (column$kind %in% c("factor", "ordered", "character")) {
       levels <- as.vector(column$levels)
       codes <- as.vector(column$codes) + 1L

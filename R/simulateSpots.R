@@ -113,7 +113,7 @@ simulateSpots <- function(
     rowData = rows, colData = data
   )
   spots <- .toR(value$get("spots"))
-  where <- reticulate::py_to_r(value$get("coordinates"))
+  where <- .fetch(value$get("coordinates"))
   axes <- colnames(side$coords)
   if (is.null(axes)) {
     axes <- .keys$COORDINATES

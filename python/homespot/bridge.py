@@ -49,6 +49,7 @@ from .crossing import (
     release,
     strings,
 )
+from .device import resolve_device
 from .errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from .evaluate import simulate
 from .map import Solution
@@ -85,9 +86,10 @@ _R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is
 
 
 def about() -> dict[str, Any]:
-    """Return which homespot and which Python this is, its folder, and the versions of what it needs."""
+    """Return which homespot and Python this is, its folder and device, and the versions of what it needs."""
     return {
         "version": __version__,
+        "device": resolve_device(),
         "executable": sys.executable,
         "folder": str(Path(__file__).parent),
         "versions": maps.versions(),

@@ -75,6 +75,20 @@ packagePath <- function() {
   if (file.exists(file.path(path, "R", "mapCells.R"))) path else ""
 }
 
+# What loads homespot in another process as it is loaded here.
+loadHomespot <- function() {
+  path <- packagePath()
+  f <- function() {
+    if (nzchar(path)) {
+      pkgload::load_all(path, quiet = TRUE)
+    } else {
+      library(homespot)
+    }
+  }
+  environment(f) <- list2env(list(path = path), parent = globalenv())
+  f
+}
+
 # The Python of these tests, for processes of its own.
 testPython <- function() {
   homespotPython()$python

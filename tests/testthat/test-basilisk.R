@@ -51,6 +51,27 @@ test_that("the pins and the ranges are those of pyproject.toml", {
   expect_true(sprintf('requires-python = ">=%s"', .oldestPython) %in% lines)
 })
 
+test_that("every pin has a wheel on every platform, and its size is told", {
+  wheels <- utils::read.csv(
+    system.file("extdata", "wheels.csv", package = "homespot")
+  )
+  platforms <- c(
+    "Linux-x86_64", "Linux-aarch64", "Darwin-arm64", "Windows-x86-64"
+  )
+  expect_setequal(wheels$platform, platforms)
+  for (platform in platforms) {
+    here <- wheels[wheels$platform == platform, ]
+    versions <- stats::setNames(here$version, here$package)
+    expect_identical(versions[names(pins())], pins(), label = platform)
+    expect_gt(sum(here$megabytes), 100)
+  }
+  expect_false(anyNA(wheels))
+  machine <- Sys.info()[c("sysname", "machine")]
+  here <- wheels[wheels$platform == paste(machine, collapse = "-"), ]
+  skip_if(nrow(here) == 0L, "another platform")
+  expect_match(.download(), sprintf("^%d packages, .* MB", nrow(here)))
+})
+
 test_that("R/basilisk.R stands alone, as configure reads it", {
   source <- test_path("..", "..", "R", "basilisk.R")
   skip_if_not(file.exists(source), "not in the repository")

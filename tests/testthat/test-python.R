@@ -6,27 +6,18 @@
 
 skipWithoutPython()
 
-# Loads homespot as it is loaded here, and reports.
-start <- function(path) {
-  if (nzchar(path)) {
-    pkgload::load_all(path, quiet = TRUE)
-  } else {
-    library(homespot)
-  }
-}
-
 # `before` runs ahead of homespot, `then` with it; both are quoted calls.
 inFreshR <- function(then, env = character(), before = quote(NULL)) {
-  freshR(function(start, path, before, then) {
+  freshR(function(start, before, then) {
     eval(before)
-    suppressPackageStartupMessages(start(path))
+    suppressPackageStartupMessages(start())
     tryCatch(
       eval(then),
       error = function(e) {
         list(message = conditionMessage(e), class = class(e))
       }
     )
-  }, env, start = start, path = packagePath(), before = before, then = then)
+  }, env, start = loadHomespot(), before = before, then = then)
 }
 
 # The same without RETICULATE_PYTHON: an empty one is none.

@@ -1,0 +1,130 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-process.R",
+# package = "homespot")'.
+#
+# Python in an R process of its own: the same numbers, and nothing of Python
+# in the process that asks.
+
+skipWithoutPython()
+
+# One session does it all, as starting one takes seconds; `out` has what it saw.
+session <- local({
+  out <- NULL
+  function() {
+    if (is.null(out)) {
+      out <<- freshR(
+        function(start) {
+          suppressPackageStartupMessages(start())
+          basilisk::setBasiliskShared(FALSE)
+          message <- function(expr) {
+            tryCatch(
+              {
+                expr
+                "none"
+              },
+              condition = function(e) c(conditionMessage(e), class(e))
+            )
+          }
+          demo <- demoData()
+          demo$sc <- demo$sc[, 1:200]
+          folder <- tempfile()
+          dir.create(folder)
+          setwd(folder)
+          out <- list(python = homespotPython())
+          out$map <- mapCells(demo$sc, demo$st)
+          out$sparse <- mapCells(demo$sc, demo$st, k.best = 5)
+          saveMapping(out$sparse, "map.h5ad")
+          out$loaded <- loadMapping("map.h5ad")
+          out$places <- placeCells(out$map, demo$sc)
+          out$genes <- imputeGenes(out$map, demo$sc, c("Gene001", "Gene120"))
+          out$types <- deconvolveSpots(out$map, "cell_type")
+          everywhere <- function(sc, st) {
+            matrix(1 / ncol(st), ncol(sc), ncol(st))
+          }
+          out$scores <- crossValidateGenes(
+            demo$sc, demo$st, list(ssa = "ssa", everywhere = everywhere),
+            folds = 2
+          )
+          out$error <- message(mapCells(demo$sc, demo$st, regularisation = -1))
+          out$warning <- message(mapCells(demo$sc, demo$st, max.iter = 1))
+          out$progress <- message(mapCells(demo$sc, demo$st, progress = print))
+          out$loadedPython <- reticulate::py_available()
+          # Its end is reported, and the next call starts another.
+          state <- environment(homespotPython)$.state
+          before <- state$pid
+          tools::pskill(before)
+          out$ended <- message(mapCells(demo$sc, demo$st))
+          out$again <- mapCells(demo$sc, demo$st)
+          out$another <- state$pid != before
+          out
+        },
+        c(RETICULATE_PYTHON = testPython()),
+        start = loadHomespot()
+      )
+    }
+    out
+  }
+})
+
+test_that("what comes back is what this process would have computed", {
+  out <- session()
+  demo <- demoData()
+  demo$sc <- demo$sc[, 1:200]
+  expect_false(out$loadedPython)
+  expect_identical(
+    out$python$why, paste(
+      "RETICULATE_PYTHON names it; in an R process of its own, as",
+      "basilisk::setBasiliskShared(FALSE) asks"
+    )
+  )
+  expect_identical(out$python$device, homespotPython()$device)
+  map <- mapCells(demo$sc, demo$st)
+  sparse <- mapCells(demo$sc, demo$st, k.best = 5)
+  for (name in c("map", "again")) {
+    expect_identical(mappingMatrix(out[[name]]), mappingMatrix(map))
+  }
+  for (name in c("sparse", "loaded")) {
+    expect_identical(mappingMatrix(out[[name]]), mappingMatrix(sparse))
+  }
+  expect_identical(out$map, map)
+  expect_identical(out$places, placeCells(map, demo$sc))
+  expect_identical(
+    out$genes, imputeGenes(map, demo$sc, c("Gene001", "Gene120"))
+  )
+  expect_identical(out$types, deconvolveSpots(map, "cell_type"))
+  everywhere <- function(sc, st) matrix(1 / ncol(st), ncol(sc), ncol(st))
+  scores <- crossValidateGenes(
+    demo$sc, demo$st, list(ssa = "ssa", everywhere = everywhere),
+    folds = 2
+  )
+  scores$seconds <- out$scores$seconds <- NULL
+  expect_identical(out$scores, scores)
+})
+
+test_that("errors and warnings are those of this process", {
+  out <- session()
+  expect_match(out$error[1], "^Expected regularisation to be a number")
+  expect_true("homespot_input_error" %in% out$error)
+  expect_match(out$warning[1], "Raise max.iter")
+  expect_true("homespot_convergence_warning" %in% out$warning)
+  expect_match(out$progress[1], "where Python runs in a process of its own")
+})
+
+test_that("a process that ended is reported, and another one started", {
+  out <- session()
+  expect_match(out$ended[1], "the next call starts another")
+  expect_true("homespot_error" %in% out$ended)
+  expect_true(out$another)
+})
+
+test_that("a fork of a process that has loaded Python is refused", {
+  skip_on_os("windows")
+  homespotPython()
+  job <- parallel::mcparallel(
+    tryCatch(homespotPython(), error = function(e) {
+      c(conditionMessage(e), class(e))
+    })
+  )
+  found <- parallel::mccollect(job, wait = TRUE, timeout = 60)[[1L]]
+  expect_match(found[1], "found a fork of it. .*SnowParam")
+  expect_true("homespot_error" %in% found)
+})
