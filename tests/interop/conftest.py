@@ -95,6 +95,12 @@ def environment(tmp_path_factory):
     return variables
 
 
+@pytest.fixture(scope="session")
+def finish(environment):
+    """Run a command to its end; its output."""
+    return lambda command: finished(command, environment)
+
+
 class Jobs:
     """Processes that the collected tests need: started two at a time, before the first test asks for one."""
 
