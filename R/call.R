@@ -3,7 +3,11 @@
 
 # Calls a function of bridge.py. Its result stays a Python object.
 .call <- function(verb, ...) {
-  answer <- .core()$call(verb, ...)
+  core <- .core()
+  # Python looked at the environment when it started, and R's may be another
+  # by now.
+  core$set_threads(Sys.getenv("OMP_NUM_THREADS"))
+  answer <- core$call(verb, ...)
   error <- .fetch(answer$get("error"))
   for (warning in .fetch(answer$get("warnings"))) {
     .warn(

@@ -64,6 +64,7 @@ __all__ = [
     "columns",
     "csr",
     "release",
+    "set_threads",
 ]
 
 _VERBS: dict[str, Callable[..., Any]] = {
@@ -114,6 +115,14 @@ def _own_libraries() -> Iterator[None]:
         yield
     finally:
         sys.setdlopenflags(before)
+
+
+def set_threads(limit: str) -> None:
+    """Take over what R's environment has as ``OMP_NUM_THREADS``; empty is no limit."""
+    if limit:
+        os.environ["OMP_NUM_THREADS"] = limit
+    else:
+        os.environ.pop("OMP_NUM_THREADS", None)
 
 
 def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:

@@ -149,6 +149,16 @@ test_that("the random numbers of R are left alone", {
   expect_identical(.Random.seed, before)
 })
 
+test_that("the limit of threads is that of R's environment at the call", {
+  problem <- smallProblem()
+  for (limit in c("1", "3", "2")) {
+    map <- withr::with_envvar(
+      c(OMP_NUM_THREADS = limit), mapCells(problem$sc, problem$st)
+    )
+    expect_identical(mappingInfo(map)$threads, as.integer(limit))
+  }
+})
+
 test_that("dropped cells and spots are warned of, and leave the others", {
   problem <- smallProblem()
   problem$sc[, 3] <- 0

@@ -14,3 +14,23 @@ test_that("no function is defined twice, of which the later file would win", {
   expect_gt(length(names), 100L)
   expect_identical(names[duplicated(names)], character())
 })
+
+test_that("no name that users' other packages export is masked", {
+  # Not those of which there are methods here of another package's generic.
+  own <- Filter(function(name) {
+    f <- getExportedValue("homespot", name)
+    !is(f, "genericFunction") || f@package == "homespot"
+  }, getNamespaceExports("homespot"))
+  expect_gt(length(own), 40L)
+  others <- c(
+    "base", "stats", "utils", "graphics", "methods", "BiocGenerics", "Matrix",
+    "S4Vectors", "SummarizedExperiment", "SingleCellExperiment",
+    "SpatialExperiment", "DelayedArray", "HDF5Array", "BiocParallel",
+    "ggplot2", "scuttle", "Seurat", "SeuratObject"
+  )
+  for (other in Filter(function(x) requireNamespace(x, quietly = TRUE), others)) {
+    expect_identical(
+      intersect(own, getNamespaceExports(other)), character(), label = other
+    )
+  }
+})
