@@ -4,6 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 setup
 install_r_package
+tools/setup-peers.sh
 
 for script in benchmarks/[a-z]*.py; do
     step "$script"

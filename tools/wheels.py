@@ -2,8 +2,8 @@
 """Check the pins of R/basilisk.R against the package index, and list what they bring on each platform.
 
 Resolves the pins with uv, from wheels only, asks the index how large every wheel is, and writes
-inst/extdata/wheels.csv, which homespotSetup() reads. Needs the network and uv (``pip install uv``); run it when a
-pin changes. A pin without a wheel on a platform that is listed here is an error.
+inst/extdata/wheels.csv, which homespotSetup() reads. Needs the network and uv (``pip install uv``); run it
+when a pin changes. A pin without a wheel on a platform that is listed here is an error.
 """
 
 from __future__ import annotations

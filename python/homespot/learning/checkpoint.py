@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from ..errors import DataWarning, InputError, expected
+from ..files import whole
 
 __all__ = ["Checkpoint", "fingerprint"]
 
@@ -103,18 +103,12 @@ class Checkpoint:
     def write(self, state: dict[str, Any]) -> None:
         """Write the state; if that fails a warning says so, as the training is worth more than the file."""
         self._written = time.monotonic()
-        name = None
         try:
-            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}-")
-            with os.fdopen(handle, "wb") as file:
+            with whole(self.path) as file:
                 torch.save({"run": self._run, "state": state}, file)
-            Path(name).replace(self.path)
         except (OSError, RuntimeError) as error:  # torch raises the latter where a disk is full
             warnings.warn(
                 f"The checkpoint {str(self.path)!r} could not be written ({error}); the training goes on.",
                 DataWarning,
                 stacklevel=2,
             )
-        finally:
-            if name is not None:
-                Path(name).unlink(missing_ok=True)
