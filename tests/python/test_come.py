@@ -656,9 +656,9 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_training(
     )
 
 
-def half_written(error: BaseException) -> Callable[[object, Any], None]:
-    def save(_state: object, file: Any) -> None:
-        file.write(b"half")
+def half_written(error: BaseException) -> Callable[[object, Path], None]:
+    def save(_state: object, file: Path) -> None:
+        file.write_bytes(b"half")
         raise error
 
     return save
