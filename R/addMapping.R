@@ -1,7 +1,9 @@
-#' Put a map into the user's object
+#' Put a map, or what follows from it, into the user's object
 #'
 #' @description
 #' Returns a copy of `x` with the map in it, under the field's usual names.
+#' In place of the map it can be what [imputeGenes()], [deconvolveSpots()] or
+#' [annotateCells()] returned.
 #'
 #' Where the columns of `x` are the mapped cells: colData gets
 #' `homespot_spot` (name of the home spot), `homespot_prob` (its probability),
@@ -18,24 +20,47 @@
 #' `as(altExp(x, "homespot"), "CellMapping")` makes a map of it again; what
 #' spots that have been taken out held goes into the left-over.
 #'
-#' In both cases `metadata(x)$homespot` is the run's record.
+#' Imputed genes become `altExp(x, "imputed")`, genes by spots.
+#' Proportions of types become `altExp(x, "types")`, types by spots, and colData
+#' gets `homespot_cells`, `homespot_type`, `homespot_type_prob` and
+#' `homespot_confident_share`.
+#' Labels of cells become `altExp(x, "labels")`, labels by cells, and colData
+#' gets `homespot_label` and `homespot_label_prob`.
 #'
-#' @param x A SummarizedExperiment, SingleCellExperiment or SpatialExperiment
-#'   with the data that was mapped; it is not changed.
+#' In all cases `metadata(x)$homespot` is the run's record.
+#'
+#' @section Seurat objects:
+#' The columns go to the metadata, the record to `Misc(x, "homespot")`, and each
+#' matrix becomes the layer `data` of an assay, for `FeaturePlot()` and
+#' `SpatialFeaturePlot()`, which goes along with `subset()` and `saveRDS()`:
+#'
+#' * `"homespot"`, the map: in an object of cells its features are the spots,
+#'   in one of spots they are the cells;
+#' * `"imputed"`, genes on the log scale;
+#' * `"types"` and `"labels"`, prediction assays as `TransferData()` of Seurat
+#'   makes them: a feature for each type, and `max`, the largest of them; with
+#'   the key `predictionscoretypes_`.
+#'
+#' Seurat has no `_` in names of features: it writes `-`, and warns.
+#'
+#' @param x A SummarizedExperiment, SingleCellExperiment, SpatialExperiment or
+#'   Seurat object with the data that was mapped; it is not changed.
 #'   A plain SummarizedExperiment has no place for the matrix, and gets the
-#'   columns and the record only.
-#' @param map A [CellMapping-class].
+#'   columns and the record only; what follows from a map it does not take.
+#' @param map A [CellMapping-class], or what [imputeGenes()],
+#'   [deconvolveSpots()] or [annotateCells()] returned.
 #' @param ... Not used.
 #'
 #' @return `x`, with the map in it.
-#'   Cells or spots that were dropped before mapping get missing values and
-#'   rows of zeros.
+#'   Cells or spots that were dropped before mapping get missing values, and
+#'   zeros in the map.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if `x` holds neither all mapped cells nor
 #' all spots, or both, if names of its columns occur more than once, if
-#' coordinates are not finite, or if a cell has no probability on any spot of
-#' the map.
+#' coordinates are not finite, if a cell has no probability on any spot of
+#' the map, or if a Seurat object has something else under the name or the key
+#' of the assay, or is to take genes that are on disk.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -44,19 +69,65 @@
 #' SummarizedExperiment::colData(sce)[1:3, c("homespot_spot", "homespot_prob")]
 #' spe <- addMapping(demo$st, map)
 #' SingleCellExperiment::altExp(spe, "homespot")
+#' spe <- addMapping(spe, deconvolveSpots(map, "cell_type"))
+#' table(spe$homespot_type)
+#' SingleCellExperiment::altExp(spe, "types")
 #'
 #' @name addMapping
 #' @export
 setGeneric(
-  "addMapping", function(x, map, ...) standardGeneric("addMapping"),
+  "addMapping",
+  function(x, map, ...) {
+    .beforeMethod(x)
+    standardGeneric("addMapping")
+  },
   signature = "x"
 )
 
 #' @rdname addMapping
 #' @export
 setMethod("addMapping", "SummarizedExperiment", function(x, map, ...) {
-  .requireMapping(map)
   .distinctColumns(x, "cells or spots")
+  if (is(map, "CellMapping")) .addMap(x, map) else .addResult(x, map)
+})
+
+#' @rdname addMapping
+#' @export
+setMethod("addMapping", "ANY", function(x, map, ...) {
+  if (.isSeurat(x)) {
+    return(.addToSeurat(x, map))
+  }
+  .refuse(
+    paste(
+      "a SummarizedExperiment, SingleCellExperiment, SpatialExperiment or",
+      "Seurat object"
+    ),
+    .describe(x), "Wrap a matrix in one first."
+  )
+})
+
+.requireMapping <- function(map) {
+  if (!is(map, "CellMapping")) {
+    .refuse(
+      "a CellMapping", .describe(map),
+      "Give what mapCells() or loadMapping() returned."
+    )
+  }
+  map
+}
+
+# A name that stands there twice could be either.
+.distinctColumns <- function(x, what) {
+  twice <- unique(colnames(x)[duplicated(colnames(x))])
+  if (length(twice)) {
+    .refuse(
+      sprintf("unique names of %s", what),
+      sprintf("%s more than once", .some(twice)), "Rename or drop the others."
+    )
+  }
+}
+
+.addMap <- function(x, map) {
   ofCells <- all(rownames(map) %in% colnames(x))
   ofSpots <- all(colnames(map) %in% colnames(x))
   if (ofCells == ofSpots) {
@@ -81,36 +152,6 @@ setMethod("addMapping", "SummarizedExperiment", function(x, map, ...) {
   x <- if (ofCells) .addToCells(x, map) else .addToSpots(x, map)
   metadata(x)[[.keys$HOMESPOT]] <- mappingInfo(map)
   x
-})
-
-#' @rdname addMapping
-#' @export
-setMethod("addMapping", "ANY", function(x, map, ...) {
-  .refuse(
-    "a SummarizedExperiment, SingleCellExperiment or SpatialExperiment",
-    .describe(x), "Wrap a matrix in one first."
-  )
-})
-
-.requireMapping <- function(map) {
-  if (!is(map, "CellMapping")) {
-    .refuse(
-      "a CellMapping", .describe(map),
-      "Give what mapCells() or loadMapping() returned."
-    )
-  }
-  map
-}
-
-# A name that stands there twice could be either.
-.distinctColumns <- function(x, what) {
-  twice <- unique(colnames(x)[duplicated(colnames(x))])
-  if (length(twice)) {
-    .refuse(
-      sprintf("unique names of %s", what),
-      sprintf("%s more than once", .some(twice)), "Rename or drop the others."
-    )
-  }
 }
 
 .addToCells <- function(x, map) {
@@ -183,4 +224,91 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
     p, rownames(map), colnames(x), rowData(map), spots, coords,
     mappingInfo(map)
   ))
+}
+
+# --- what follows from a map -------------------------------------------------
+
+# Name and columns of what verbs return, by its first assay.
+.resultKind <- function(first) {
+  switch(first,
+    imputed = list(name = "imputed"),
+    proportion = list(name = "types", columns = c(
+      .keys$SPOT_CELLS, .keys$TYPE, .keys$TYPE_PROB, .keys$CONFIDENT_SHARE
+    )),
+    probability = list(name = "labels", columns = c(
+      .keys$LABEL, .keys$LABEL_PROB
+    ))
+  )
+}
+
+# Those of them that say of what type or label a spot or a cell is.
+.predictions <- c("types", "labels")
+
+.addResult <- function(x, result) {
+  kind <- if (is(result, "SummarizedExperiment")) {
+    .resultKind(c(assayNames(result), "")[1L])
+  }
+  if (is.null(kind)) {
+    .refuse(
+      paste(
+        "a CellMapping, or what imputeGenes(), deconvolveSpots() or",
+        "annotateCells() returned"
+      ),
+      .describe(result), "Give one of these."
+    )
+  }
+  if (!is(x, "SingleCellExperiment")) {
+    .refuse(
+      sprintf(
+        "a SingleCellExperiment, with room for an altExp '%s'", kind$name
+      ),
+      .describe(x), "Convert it first: as(x, \"SingleCellExperiment\")."
+    )
+  }
+  lost <- setdiff(colnames(result), colnames(x))
+  if (length(lost)) {
+    .refuse(
+      sprintf("data with all of %s", .some(colnames(result))),
+      sprintf("data without %d of them (%s)", length(lost), .some(lost)),
+      "Pass the data that was mapped, or take a part of the result."
+    )
+  }
+  at <- match(colnames(x), colnames(result))
+  result <- .resultAt(result, at, x, kind$columns)
+  for (name in setdiff(names(colData(result)), "sample_id")) {
+    colData(x)[[name]] <- colData(result)[[name]]
+  }
+  altExp(x, kind$name) <- result
+  metadata(x)[[.keys$HOMESPOT]] <- metadata(result)[[.keys$HOMESPOT]]
+  x
+}
+
+# A result in the order of x; what was not mapped is missing.
+.resultAt <- function(result, at, x, columns) {
+  data <- DataFrame(row.names = colnames(x))
+  for (name in intersect(c("sample_id", columns), names(colData(result)))) {
+    data[[name]] <- colData(result)[[name]][at]
+  }
+  assays <- lapply(assays(result, withDimnames = FALSE), function(values) {
+    if (anyNA(at)) {
+      values <- cbind(values, NA_real_)
+      at[is.na(at)] <- ncol(values)
+    }
+    values <- values[, at, drop = FALSE]
+    dimnames(values) <- list(rownames(result), colnames(x))
+    values
+  })
+  out <- SingleCellExperiment(
+    assays, rowData = rowData(result), colData = data,
+    metadata = metadata(result)
+  )
+  if (is(result, "SpatialExperiment")) {
+    coords <- spatialCoords(result)[at, , drop = FALSE]
+    rownames(coords) <- colnames(x)
+    out <- SpatialExperiment::toSpatialExperiment(out, spatialCoords = coords)
+    if (!is.null(imgData(result)) && nrow(imgData(result)) > 0L) {
+      imgData(out) <- imgData(result)
+    }
+  }
+  out
 }

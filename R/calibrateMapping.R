@@ -8,7 +8,7 @@
 #'   [placeCells()] returned, or a table with the columns `homespot_x`,
 #'   `homespot_y` (`homespot_z`) and `homespot_radius`, with cells as row names.
 #' @param truth True places: cells by coordinates, a matrix or a data frame with
-#'   row names, or a SpatialExperiment of cells; in any order.
+#'   row names, or a SpatialExperiment or Seurat object of cells; in any order.
 #'   Cells without are left out.
 #' @param levels Levels at which to look, from 0.05 to 0.99.
 #' @param level Level for which the radius of a table was made; of a map, that
@@ -61,7 +61,7 @@ calibrateMapping <- function(
   of <- if (is(map, "CellMapping")) {
     .mappingToPython(map)
   } else {
-    .placeTable(map, ncol(truth), confident)
+    .placeTable(.seuratShell(map), ncol(truth), confident)
   }
   .dataFrame(.call(
     "calibration", of,

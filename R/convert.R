@@ -112,10 +112,15 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 
 # --- the two sides of a mapping ----------------------------------------------
 
-# What a verb needs of an object: values (genes by columns), names of genes and
-# columns, annotation of the columns, their coordinates, images.
+# What a verb needs of an object: values (genes by columns), the name of their
+# assay, names of genes and columns, annotation of both (`rows` of the genes),
+# coordinates of the columns, images.
 setGeneric(
-  ".side", function(x, assay.type, side) standardGeneric(".side"),
+  ".side",
+  function(x, assay.type, side) {
+    .beforeMethod(x)
+    standardGeneric(".side")
+  },
   signature = "x"
 )
 
@@ -178,15 +183,19 @@ setMethod(".side", "DelayedMatrix", .bareSide)
 setMethod(".side", "SparseMatrix", .bareSide)
 
 setMethod(".side", "ANY", function(x, assay.type, side) {
+  if (.isSeurat(x)) {
+    # First, or a refusal would come as an error in finding the method.
+    x <- .fromSeurat(x, assay.type, side)
+    return(.side(x, NULL, side))
+  }
   .refuse(
     sprintf(
-      "a matrix or a SummarizedExperiment as %s", .what[[side]][["table"]]
+      "a matrix, a SummarizedExperiment or a Seurat object as %s",
+      .what[[side]][["table"]]
     ),
     .describe(x),
     if (is.data.frame(x)) {
       "Convert it first: as.matrix()."
-    } else if (inherits(x, "Seurat")) {
-      "Convert it first: Seurat::as.SingleCellExperiment()."
     } else {
       "Give genes in rows, and cells or spots in columns."
     }
@@ -196,6 +205,8 @@ setMethod(".side", "ANY", function(x, assay.type, side) {
 setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   name <- .assayName(x, assay.type, side)
   out <- .bareSide(assay(x, name, withDimnames = TRUE), NULL, side)
+  out$assay <- name
+  out$rows <- rowData(x)
   out$data <- colData(x)
   out$coords <- .ownCoordinates(x)
   if (is(x, "SpatialExperiment")) {

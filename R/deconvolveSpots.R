@@ -28,7 +28,7 @@
 #'   abundant type and its proportion) and `homespot_confident_share` (share of
 #'   the spot's mass from confident cells); rowData has `n_cells`, the number
 #'   of mapped cells of each type.
-#'   It can be kept in the spatial data: `altExp(spe, "types") <- types`.
+#'   [addMapping()] puts it into the spatial data.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if labels, densities or flags do not fit the

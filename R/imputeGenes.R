@@ -6,8 +6,9 @@
 #'
 #' @param map A [CellMapping-class].
 #' @param sce The single-cell data that was mapped, genes by cells, with any
-#'   genes: a SummarizedExperiment or any class that extends it, or a matrix,
-#'   sparse matrix or DelayedMatrix with row and column names.
+#'   genes: a SummarizedExperiment or any class that extends it, a Seurat
+#'   object, or a matrix, sparse matrix or DelayedMatrix with row and column
+#'   names.
 #'   It is not changed.
 #' @param genes Names of genes; `NULL` is all.
 #' @param read.out `"mean"`: P'X over the column sums of P, the mean of the
@@ -18,7 +19,8 @@
 #'   with an atlas in which fuller spots have higher values, as SSA's marginals
 #'   of total expression assume.
 #' @param assay.type Name of the assay with the expression; `NULL` is
-#'   `"counts"` if there, else the first.
+#'   `"counts"` if there, else the first; of a Seurat object as for
+#'   [mapCells()].
 #' @param scale What the numbers are, as `sc.scale` of [mapCells()].
 #'   Counts become log(1 + 10,000 x / total).
 #' @param scores What [crossValidateGenes()] returned for these data.
@@ -36,6 +38,7 @@
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on
 #'   the log scale and the map's spots and coordinates.
 #'   With `output` the assay is a DelayedMatrix on that file.
+#'   [addMapping()] puts it into the spatial data.
 #'   Spots without any mass have `NaN` where `read.out` is `"mean"`, with a
 #'   warning that counts them.
 #'
@@ -56,6 +59,7 @@ setGeneric(
   function(
       map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
       scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+    .beforeMethod(sce)
     standardGeneric("imputeGenes")
   },
   signature = c("map", "sce")
@@ -83,7 +87,7 @@ setMethod(
     }
     .distinctColumns(sce, "cells")
     side <- .side(sce, assay.type, "sce")
-    rows <- if (is(sce, "SummarizedExperiment")) rowData(sce)
+    rows <- side$rows
     value <- .call(
       "impute_genes", .mappingToPython(map),
       .cellsToPython(side, if (!is.null(output)) rows),

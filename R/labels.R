@@ -26,8 +26,15 @@
 }
 
 .refuseLabels <- function(x, data, side, name, parameter) {
-  what <- sprintf("a column '%s' in colData(%s)", name, side)
-  if (!is(x, "SummarizedExperiment")) {
+  seurat <- .isSeurat(x)
+  what <- sprintf(
+    if (seurat) {
+      "a column '%s' in the metadata of %s"
+    } else {
+      "a column '%s' in colData(%s)"
+    }, name, side
+  )
+  if (!seurat && !is(x, "SummarizedExperiment")) {
     .refuse(
       what, sprintf("%s, which has no colData", .describe(x)),
       sprintf(paste(

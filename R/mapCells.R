@@ -8,8 +8,8 @@
 #'
 #' @param sc Single-cell data: a matrix of G genes by M cells (`matrix`,
 #'   any matrix of the Matrix package such as `dgCMatrix`, `SparseMatrix`, or
-#'   `DelayedMatrix`), or a SummarizedExperiment, SingleCellExperiment or
-#'   SpatialExperiment that holds one.
+#'   `DelayedMatrix`), or a SummarizedExperiment, SingleCellExperiment,
+#'   SpatialExperiment or Seurat object that holds one.
 #'   Counts or log values, with gene names as row names.
 #'   Sparse matrices stay sparse, a DelayedMatrix is read block by block.
 #' @param st Spatial data: the same, genes by N spots.
@@ -25,8 +25,8 @@
 #' @param ... Parameters of the method, with dots where Python has
 #'   underscores: `regularisation = 0.05`, `n.genes = 2000`,
 #'   `relax.spots = 0.5`; for `"come"` also `labels` and `st.labels`, the
-#'   columns of `colData(sc)` and `colData(st)` with the types of the cells and
-#'   of the spots.
+#'   columns of `colData(sc)` and `colData(st)` (of the metadata of Seurat
+#'   objects) with the types of the cells and of the spots.
 #'   `NULL` leaves out what may be left out.
 #'   [methodParameters()] has all of them with their defaults and says what
 #'   they are.
@@ -39,6 +39,7 @@
 #'   `"paper:starmap"` and `"paper:pdac"`.
 #' @param sc.assay.type,st.assay.type Name of the assay with the expression.
 #'   `NULL`: `"counts"` if there, else the first.
+#'   For Seurat objects see below.
 #' @param sc.scale,st.scale What the numbers are: `"counts"` (are then
 #'   normalised: log(1 + 10,000 x / total)), `"log"` (are used as they are), or
 #'   `"auto"` to look at them; the record says what was found.
@@ -75,6 +76,28 @@
 #' and what to do.
 #' Warnings have the class `homespot_data_warning` (something was dropped) or
 #' `homespot_convergence_warning`.
+#'
+#' @section Seurat objects:
+#' Wherever a verb takes a SummarizedExperiment, it takes an object of Seurat 5
+#' as well, with assays of version 3 or 5.
+#'
+#' Its `assay.type` is the name of an assay, of a layer of the default assay, or
+#' both, such as `c("RNA", "data")`.
+#' `NULL`: the default assay.
+#' Of an assay the layer `counts` is taken, or `data` where there is none.
+#' What is split into `counts.1`, `counts.2` and so on is put together as by
+#' `JoinLayers()`; cells are those of the layer, in the object's order.
+#' Layers on disk by BPCells have to be converted first; the error says how.
+#'
+#' Annotation are the metadata, and the active identities as the column
+#' `ident`.
+#' Coordinates are those of the images, and the name of the image is the
+#' `sample_id` unless the metadata has one; a cell that is in several images is
+#' taken from the first of them.
+#' Visium's are pixels of the image in full resolution, x to the right and y
+#' downwards, and its pictures lie under the plots.
+#' Those of a field of view are centroids as they are.
+#' Without images, those of a reduction `"spatial"` are taken.
 #'
 #' @section Interruption:
 #' Ctrl-C (Esc in RStudio) while `"come"` is in training ends it after the epoch
@@ -115,6 +138,7 @@ setGeneric(
       st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
       coords = NULL, k.best = NULL, dtype = "float32", seed = 0L,
       device = "auto", progress = NULL) {
+    .beforeMethod(sc)
     standardGeneric("mapCells")
   },
   signature = "sc"
@@ -142,11 +166,11 @@ setGeneric(
   seed <- .checkWhole(seed, "seed", 0L)
   scSide <- .side(sc, sc.assay.type, "sc")
   stSide <- .side(st, st.assay.type, "st")
-  .checkSamples(stSide$data$sample_id, stSide$names)
   if (is.null(coords)) {
     coords <- stSide$coords
   }
   coords <- .finite(.coordinates(coords, stSide$names, length(stSide$names)))
+  .checkSamples(stSide$data$sample_id, stSide$names)
   # Before anything is converted: reticulate would start a Python of its own
   # choice.
   .core()

@@ -2,15 +2,19 @@
 #'
 #' @description
 #' Reads a position of every cell from the map, and returns the mapped cells
-#' with it: as a SingleCellExperiment with the position in colData, or as a
+#' with it: as a SingleCellExperiment with the position in colData, as a
 #' SpatialExperiment, the reconstructed tissue, genes by cells with
-#' spatialCoords.
+#' spatialCoords, or as a Seurat object with the position in the metadata.
 #'
 #' @param map A [CellMapping-class] with coordinates of the spots.
 #' @param sce The single-cell data that was mapped: a SummarizedExperiment or
-#'   any class that extends it, genes by cells; it is not changed.
+#'   any class that extends it, genes by cells, or a Seurat object; it is not
+#'   changed.
 #' @param as Class of the result: `"SingleCellExperiment"` or
-#'   `"SpatialExperiment"`.
+#'   `"SpatialExperiment"`, which of a Seurat object have the counts of its
+#'   default assay.
+#'   `NULL`: a Seurat object for a Seurat object, and a SingleCellExperiment
+#'   for all others.
 #' @param position How a position is read from P: `"median"`, the spatial
 #'   median (the point of least mean distance) of the k most probable spots,
 #'   weighted by the square of their probability; `"mean"`, the mean under P;
@@ -29,9 +33,14 @@
 #'   the unit of the coordinates.
 #'   NULL is half the extent of the tissue, the root mean squared distance of
 #'   the spots from their centroid.
+#' @param reduction Name of a reduction to put the positions into as well, such
+#'   as `"spatial"`: a reducedDim, or a DimReduc of a Seurat object, whose key
+#'   is made of the name.
+#'   `NULL`: none.
 #' @param ... Not used.
 #'
-#' @return The mapped cells of `sce`, in the map's order, with the columns
+#' @return The mapped cells of `sce`, in the map's order (those of a Seurat
+#'   object keep theirs), with the columns
 #'   `homespot_spot`, `homespot_prob`, `homespot_entropy` (of the cell's row of
 #'   P, over the logarithm of the number of spots: 0 where one spot has all, 1
 #'   where all have the same; what the row leaves out counts as spread evenly
@@ -40,7 +49,7 @@
 #'   spots under P from the position, in the unit of the coordinates,
 #'   `homespot_radius`, within which of the position the true place lies with
 #'   probability `level`, and `homespot_confident`; and the run's record in
-#'   `metadata(x)$homespot`.
+#'   `metadata(x)$homespot`, or `Misc(x, "homespot")`.
 #'   The spread is that of the whole P, whatever `position` reads from it: it
 #'   is no estimate of the position's error, and usually larger than the error
 #'   of the median.
@@ -50,8 +59,9 @@
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the map has no coordinates or some that
-#' are not finite, `sce` lacks mapped cells or has names more than once, or a
-#' cell has no probability on any spot of the map.
+#' are not finite, `sce` lacks mapped cells or has names more than once, a
+#' cell has no probability on any spot of the map, or the name of the reduction
+#' or its key is taken in a Seurat object.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -65,8 +75,9 @@
 setGeneric(
   "placeCells",
   function(
-      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
+      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
+      max.radius = NULL, reduction = NULL, ...) {
+    .beforeMethod(sce)
     standardGeneric("placeCells")
   },
   signature = c("map", "sce")
@@ -77,11 +88,14 @@ setGeneric(
 setMethod(
   "placeCells", c("CellMapping", "SummarizedExperiment"),
   function(
-      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
-    as <- .checkChoice(
-      as, c("SingleCellExperiment", "SpatialExperiment"), "as"
-    )
+      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
+      max.radius = NULL, reduction = NULL, ...) {
+    if (!is.null(as)) {
+      .checkChoice(as, .placedClasses, "as")
+    }
+    if (!is.null(reduction)) {
+      .checkString(reduction, "reduction")
+    }
     .checkString(position, "position")
     k <- .checkWhole(k, "k", 1L)
     .requireCoordinates(map)
@@ -104,7 +118,10 @@ setMethod(
       list(position = position, k = k, level = level),
       if (!is.null(max.radius)) list(max_radius = max.radius)
     )
-    if (as == "SpatialExperiment") .asTissue(out, map, table) else out
+    if (!is.null(reduction)) {
+      reducedDim(out, reduction) <- .placed(table, map)
+    }
+    if (identical(as, "SpatialExperiment")) .asTissue(out, map, table) else out
   }
 )
 
@@ -113,15 +130,31 @@ setMethod(
 setMethod(
   "placeCells", c("ANY", "ANY"),
   function(
-      map, sce, as = c("SingleCellExperiment", "SpatialExperiment"),
-      position = "median", k = 20L, level = 0.9, max.radius = NULL, ...) {
+      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
+      max.radius = NULL, reduction = NULL, ...) {
     .requireMapping(map)
+    if (.isSeurat(sce)) {
+      if (is.null(as)) {
+        return(.placeInSeurat(
+          map, sce, position, k, level, max.radius, reduction
+        ))
+      }
+      sce <- .fromSeurat(sce)
+      return(
+        placeCells(map, sce, as, position, k, level, max.radius, reduction)
+      )
+    }
     .refuse(
-      "the single-cell data that was mapped, as a SummarizedExperiment",
+      paste(
+        "the single-cell data that was mapped, as a SummarizedExperiment or",
+        "a Seurat object"
+      ),
       .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
     )
   }
 )
+
+.placedClasses <- c("SingleCellExperiment", "SpatialExperiment")
 
 .requireCoordinates <- function(map) {
   if (ncol(spatialCoords(map)) == 0L) {
@@ -180,10 +213,16 @@ setMethod(
   }
 }
 
-.asTissue <- function(sce, map, table) {
+# Positions of the cells, under the names of the spots' coordinates.
+.placed <- function(table, map) {
   axes <- colnames(spatialCoords(map))
   coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
-  dimnames(coords) <- list(colnames(sce), axes)
+  dimnames(coords) <- list(rownames(map), axes)
+  coords
+}
+
+.asTissue <- function(sce, map, table) {
+  coords <- .placed(table, map)
   if (!is.null(sce$sample_id)) {
     sce$sc_sample_id <- sce$sample_id
   }

@@ -1,10 +1,10 @@
 #' Cells placed in the tissue
 #'
 #' @param tissue Cells with places, as [placeCells()] returns them: with the
-#'   columns `homespot_x` and `homespot_y`, or a SpatialExperiment with
-#'   spatialCoords.
-#' @param label Name of a column of colData(tissue) that colours the cells, such
-#'   as their type.
+#'   columns `homespot_x` and `homespot_y` in colData, or in the metadata of a
+#'   Seurat object; or a SpatialExperiment with spatialCoords.
+#' @param label Name of a column of colData(tissue), or of the metadata, that
+#'   colours the cells, such as their type.
 #' @param jitter How far at most a cell is moved, in the unit of the
 #'   coordinates: the cells of one home spot are spread over a disc of this
 #'   radius, since many of them have the same place, or nearly.
@@ -37,6 +37,7 @@
 #' @export
 plotCells <- function(
     tissue, label, jitter = NULL, unit = NULL, size = NULL) {
+  tissue <- .seuratShell(tissue)
   data <- .plottedPlaces(tissue)
   .checkString(label, "label")
   .needColumns(

@@ -1,7 +1,8 @@
 #' A gene in the tissue: measured and imputed
 #'
-#' @param spe A SpatialExperiment with the measured gene.
-#' @param imputed A SpatialExperiment, genes by spots, with the imputed one.
+#' @param spe A SpatialExperiment or Seurat object with the measured gene.
+#' @param imputed A SpatialExperiment, genes by spots, or Seurat object with the
+#'   imputed one.
 #'   Its spots are matched to those of `spe` by name; the default is `spe`
 #'   itself, with both in assays of its own.
 #' @param gene Name of the gene.
@@ -38,6 +39,11 @@
 plotGene <- function(
     spe, imputed = spe, gene, assay.type = NULL, imputed.type = "imputed",
     unit = NULL, size = NULL) {
+  force(imputed)
+  measured <- .withAssay(spe, assay.type)
+  guess <- .withAssay(imputed, imputed.type)
+  spe <- measured$x
+  imputed <- guess$x
   places <- .places(spe, "spe")
   .checkString(gene, "gene")
   if (!is(imputed, "SummarizedExperiment")) {
@@ -46,7 +52,7 @@ plotGene <- function(
       .describe(imputed), "Give what was imputed."
     )
   }
-  measured <- .geneValues(spe, gene, assay.type, "spe")
+  measured <- .geneValues(spe, gene, measured$assay.type, "spe")
   at <- match(places$name, colnames(imputed))
   if (anyNA(at)) {
     .refuse(
@@ -57,7 +63,7 @@ plotGene <- function(
       "Impute from a map onto these spots, or take spe[, colnames(imputed)]."
     )
   }
-  guess <- .geneValues(imputed, gene, imputed.type, "imputed")[at]
+  guess <- .geneValues(imputed, gene, guess$assay.type, "imputed")[at]
   .requirePackage("ggplot2", "plots")
   data <- rbind(
     .ownRange(places, measured, "measured"),

@@ -1,7 +1,8 @@
 #' A value of every spot over the tissue
 #'
-#' @param x A SpatialExperiment or a [CellMapping-class], with spatialCoords;
-#'   of three coordinates the first two are drawn.
+#' @param x A SpatialExperiment or a [CellMapping-class], with spatialCoords,
+#'   or a Seurat object with images; of three coordinates the first two are
+#'   drawn.
 #' @param values What is drawn: the name of a column of colData(x), or of a row
 #'   of `x`, such as a gene; or a vector with one value for each spot.
 #'   A vector with names is matched to the spots by name.
@@ -9,7 +10,8 @@
 #'   in the colours of [plotCells()].
 #' @param name What it is, as the legend says it; `NULL`: `values` where that
 #'   is a name, else `"value"`.
-#' @param assay.type Name of the assay that a row is taken from.
+#' @param assay.type Name of the assay that a row is taken from; of a Seurat
+#'   object an assay or a layer, as for [mapCells()].
 #'   `NULL`: a column of colData of this name, or else the first assay.
 #' @param unit Unit of the coordinates, such as `"um"`, for the scale bar.
 #'   `NULL`: no bar is drawn.
@@ -48,13 +50,15 @@
 #' @export
 plotSpots <- function(
     x, values, name = NULL, assay.type = NULL, unit = NULL, size = NULL) {
+  of <- .withAssay(x, assay.type)
+  x <- of$x
   data <- .places(x)
   if (is.null(name)) {
     named <- is.character(values) && length(values) == 1L
     name <- if (named) values else "value"
   }
   .checkString(name, "name")
-  values <- unname(.valuesOf(x, values, assay.type))
+  values <- unname(.valuesOf(x, values, of$assay.type))
   data$value <- if (is.numeric(values)) values else .asLabel(values)
   .requirePackage("ggplot2", "plots")
   .tissue(data, list(

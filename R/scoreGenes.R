@@ -10,8 +10,8 @@
 #'   For genes: genes by spots, values that can be compared, so both on the log
 #'   scale or both not.
 #'   For proportions: types by spots, from 0 to 1.
-#'   Each a matrix of any class, or a SummarizedExperiment, as [imputeGenes()]
-#'   and [deconvolveSpots()] return it.
+#'   Each a matrix of any class, a SummarizedExperiment, as [imputeGenes()]
+#'   and [deconvolveSpots()] return it, or a Seurat object.
 #'
 #'   Genes, types and spots are matched by name.
 #'   Scored are the genes that both have, at the spots of `found`; of
@@ -20,6 +20,9 @@
 #' @param true.assay.type,found.assay.type Name of the assay.
 #'   `NULL`: the only one; of several `"logcounts"`, and for proportions
 #'   `"proportion"`.
+#'   Of a Seurat object an assay or a layer, as for [mapCells()]; `NULL`: the
+#'   layer `data` of the default assay, and for proportions the prediction
+#'   assay `"types"`, whose row `max` is left out.
 #' @param by `"spot"`: over the types of every spot; `"type"`: over the spots of
 #'   every type.
 #'
@@ -110,6 +113,10 @@ scoreProportions <- function(
 
 # A table of scores' side: its values, and the names of its rows and columns.
 .scored <- function(x, assay.type, name, what, usual) {
+  if (.isSeurat(x)) {
+    x <- .scoredSeurat(x, assay.type, usual)
+    assay.type <- NULL
+  }
   if (is(x, "SummarizedExperiment")) {
     # Before assay() is called, which would wrap a refusal in its own error.
     which <- .scoredAssay(x, assay.type, name, usual)
@@ -151,6 +158,17 @@ scoreProportions <- function(
     }
   }
   list(values = x, rows = rows, columns = colnames(x))
+}
+
+# Of a Seurat object the normalised values, or the prediction assay without its
+# row of maxima.
+.scoredSeurat <- function(x, assay.type, usual) {
+  ofTypes <- usual == "proportion"
+  if (is.null(assay.type)) {
+    assay.type <- if (ofTypes) "types" else "data"
+  }
+  x <- .fromSeurat(x, assay.type)
+  if (ofTypes) x[rownames(x) != "max", ] else x
 }
 
 .scoredAssay <- function(x, assay.type, name, usual) {
@@ -325,7 +343,8 @@ accuracyScore <- function(scores) {
 #' the true one (Tran et al., appendix A).
 #'
 #' @param true,found Places: cells by two or three coordinates, a matrix or a
-#'   data frame; or a SpatialExperiment of cells, as [placeCells()] returns it.
+#'   data frame; or a SpatialExperiment of cells, as [placeCells()] returns it,
+#'   or a Seurat object with an image or a reduction `"spatial"`.
 #'   Cells are matched by name; those that only `true` has are left out.
 #'   Without names they are taken in order.
 #' @param labels Type of every cell of `true`: one label a cell, in its order
@@ -359,6 +378,7 @@ placeDistances <- function(true, found) {
 #' @rdname placeDistances
 #' @export
 kdeDivergence <- function(true, found, labels) {
+  true <- .seuratShell(true)
   pair <- .placePair(true, found)
   if (missing(labels) || is.null(labels)) {
     .refuse("labels of the cells", "none", "Pass one label a cell of `true`.")
@@ -443,6 +463,7 @@ kdeDivergence <- function(true, found, labels) {
 }
 
 .cellPlaces <- function(x, name) {
+  x <- .seuratShell(x)
   if (is(x, "SpatialExperiment")) {
     cells <- colnames(x)
     x <- spatialCoords(x)

@@ -10,7 +10,8 @@
 #' the single-cell data.
 #'
 #' @param spe Cells with their places, genes by cells: a SpatialExperiment, or a
-#'   SingleCellExperiment with a reducedDim `"spatial"`.
+#'   SingleCellExperiment with a reducedDim `"spatial"`, or a Seurat object with
+#'   an image or a reduction `"spatial"`.
 #'   The grid is laid over the first two coordinates.
 #' @param cells.per.spot How many cells an occupied square holds on average;
 #'   sets the pitch of the grid.
@@ -22,7 +23,8 @@
 #'   A spot of which nothing else is left is dropped.
 #'   Places are centroids of all cells either way.
 #' @param assay.type Name of the assay with the expression; `NULL` is
-#'   `"counts"` if there, else the first.
+#'   `"counts"` if there, else the first; of a Seurat object as for
+#'   [mapCells()].
 #' @param seed Seed of the division.
 #'   R's own generator is neither used nor changed.
 #'
@@ -81,22 +83,15 @@ simulateSpots <- function(
     cells_per_spot = as.double(cells.per.spot), n_parts = n.parts, part = part,
     leave_out = leave.out, seed = seed
   )
-  .simulated(spe, side, value, assay.type)
+  .simulated(side, value)
 }
 
-.simulated <- function(spe, side, value, assay.type) {
-  name <- if (is(spe, "SummarizedExperiment")) {
-    .assayName(spe, assay.type, "sce")
-  } else {
-    "counts"
-  }
-  if (!is.character(name)) {
-    name <- "counts"
-  }
-  rows <- if (is(spe, "SummarizedExperiment")) {
-    rowData(spe)
-  } else {
-    make_zero_col_DFrame(length(side$genes))
+.simulated <- function(side, value) {
+  # An assay without a name has a number here.
+  name <- if (is.character(side$assay)) side$assay else "counts"
+  rows <- side$rows
+  if (is.null(rows)) {
+    rows <- make_zero_col_DFrame(length(side$genes))
   }
   rownames(rows) <- side$genes
   assays <- function(values, names) {

@@ -1,0 +1,575 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-seurat.R",
+# package = "homespot")'.
+
+skipWithoutPython()
+skip_if_not_installed("Seurat")
+suppressPackageStartupMessages(library(Seurat))
+
+# --- real objects ------------------------------------------------------------
+
+problem <- smallProblem()
+places <- problem$coords
+rownames(places) <- colnames(problem$st)
+types <- rep(c("neuron", "glia", "B/T cell"), 4)
+
+inSeurat <- function(counts, name = "RNA", v3 = FALSE, ...) {
+  counts <- as(counts, "CsparseMatrix")
+  made <- if (v3) CreateAssayObject(counts) else CreateAssay5Object(counts)
+  CreateSeuratObject(made, assay = name, ...)
+}
+
+# Pixels of the full image, rows down from the top, as Space Ranger has them.
+visium <- function(places, version, key = "slice_") {
+  positions <- data.frame(
+    tissue = 1L, row = 0L, col = 0L, imagerow = 100 * places[, 2],
+    imagecol = 100 * places[, 1], row.names = rownames(places)
+  )
+  picture <- array(seq(0, 1, length.out = 20 * 30 * 3), c(20, 30, 3))
+  factors <- scalefactors(
+    spot = 20, fiducial = 30, hires = 0.1, lowres = 0.02
+  )
+  if (version == 1) {
+    return(new("VisiumV1",
+      image = picture, scale.factors = factors, coordinates = positions,
+      spot.radius = 0.05, assay = "Spatial", key = key
+    ))
+  }
+  # As Read10X_Image() does.
+  fov <- CreateFOV(positions[c("imagerow", "imagecol")],
+    type = "centroids", radius = 20, assay = "Spatial", key = key
+  )
+  new("VisiumV2",
+    boundaries = fov@boundaries, molecules = fov@molecules, assay = "Spatial",
+    key = key, image = picture, scale.factors = factors
+  )
+}
+
+cells <- inSeurat(problem$sc, meta.data = data.frame(
+  cell_type = types, row.names = colnames(problem$sc)
+))
+spots <- inSeurat(problem$st, "Spatial")
+onSlice <- function(version) {
+  x <- spots
+  x[["slice"]] <- visium(places, version)
+  x
+}
+
+sce <- SingleCellExperiment::SingleCellExperiment(
+  list(counts = problem$sc), colData = S4Vectors::DataFrame(cell_type = types)
+)
+spe <- SpatialExperiment::SpatialExperiment(
+  assays = list(counts = problem$st), spatialCoords = 100 * places
+)
+map <- mapCells(sce, spe, k.best = 5L)
+sparse <- mapCells(cells, onSlice(1), k.best = 5L)
+
+coordsOf <- function(x) SpatialExperiment::spatialCoords(x)
+same <- function(found, expected = map) {
+  expect_identical(mappingMatrix(found), mappingMatrix(expected))
+  expect_identical(coordsOf(found), coordsOf(expected))
+}
+
+# --- expression --------------------------------------------------------------
+
+test_that("assays of either version give the map of a SingleCellExperiment", {
+  same(sparse)
+  for (v3 in c(TRUE, FALSE)) {
+    found <- mapCells(
+      inSeurat(problem$sc, v3 = v3), inSeurat(problem$st, v3 = v3),
+      coords = 100 * places, k.best = 5L
+    )
+    same(found)
+  }
+  annotation <- SummarizedExperiment::rowData(sparse)
+  expect_identical(annotation$cell_type, types)
+  expect_identical(annotation$ident, unname(Idents(cells)))
+})
+
+test_that("split layers are put together in the object's order", {
+  before <- inSeurat(problem$sc)
+  before[["RNA"]] <- split(before[["RNA"]], rep(c("b", "a", "b"), 4))
+  kept <- unserialize(serialize(before, NULL))
+  expect_identical(Layers(before), c("counts.b", "counts.a"))
+  layer <- .seuratLayer(before, NULL, "sc")
+  expect_identical(as.matrix(layer$values), problem$sc)
+  expect_s4_class(layer$values, "dgCMatrix")
+  same(mapCells(before, onSlice(2), k.best = 5L))
+  expect_identical(before, kept)
+})
+
+test_that("a gene that a split layer lacks is 0 there, as for JoinLayers()", {
+  first <- inSeurat(problem$sc[1:20, 1:5])
+  second <- inSeurat(problem$sc[30:11, 6:12])
+  both <- merge(first, second)
+  joined <- LayerData(JoinLayers(both), "counts")
+  found <- .seuratLayer(both, NULL, "sc")$values
+  expect_identical(as.matrix(found), as.matrix(joined)[rownames(found), ])
+  expect_setequal(rownames(found), rownames(problem$sc))
+  expect_s4_class(found, "dgCMatrix")
+})
+
+test_that("assays and layers are found by name", {
+  x <- NormalizeData(cells, verbose = FALSE)
+  suppressWarnings(
+    x[["other"]] <- CreateAssayObject(data = LayerData(x, "data")[3:9, ])
+  )
+  of <- function(assay.type, x.side = "sc") {
+    found <- .seuratLayer(x, assay.type, x.side)
+    list(found$name, found$values)
+  }
+  counts <- list("counts", LayerData(x, "counts"))
+  data <- list("data", LayerData(x, "data"))
+  expect_identical(of(NULL), counts)
+  expect_identical(of("RNA"), counts)
+  expect_identical(of("data"), data)
+  expect_identical(of(c("RNA", "data")), data)
+  expect_identical(of("other")[[2]], data[[2]][3:9, ])
+  for (wrong in list("no", c("RNA", "no"), c("no", "data"), 1, NA)) {
+    expect_error(
+      mapCells(x, spots, sc.assay.type = wrong), paste(
+        ".*found the assays 'RNA', 'other', and the layers 'counts', 'data'",
+        "of 'RNA'. Name an assay, a layer of 'RNA', or both, c.assay, layer.,",
+        "as sc.assay.type"
+      ), class = "homespot_input_error"
+    )
+  }
+  log <- mapCells(x, spots, sc.assay.type = "data", coords = 100 * places)
+  expect_equal(mappingMatrix(log), mappingMatrix(
+    mapCells(sce, spe)
+  ), tolerance = 1e-5)
+  expect_identical(mappingInfo(log)$sc_scale, "log")
+})
+
+test_that("cells are those of the layer", {
+  x <- cells
+  x[["part"]] <- CreateAssay5Object(LayerData(x, "counts")[, 4:9])
+  found <- mapCells(x, onSlice(1), sc.assay.type = "part")
+  expect_identical(rownames(found), colnames(problem$sc)[4:9])
+  expect_identical(
+    SummarizedExperiment::rowData(found)$cell_type, types[4:9]
+  )
+})
+
+test_that("a layer of another kind is refused, and a delayed one is read", {
+  x <- cells
+  x[["RNA"]]@layers$counts <- as.data.frame(problem$sc)
+  expect_error(
+    mapCells(x, spots), paste(
+      "layer 'counts' of assay 'RNA' as a matrix, sparse matrix or",
+      "DelayedMatrix, found a data.frame of 30 x 12. Convert it first"
+    ), class = "homespot_input_error"
+  )
+  x[["RNA"]]@layers$counts <- DelayedArray::DelayedArray(unname(problem$sc))
+  expect_s4_class(.seuratLayer(x, NULL, "sc")$values, "DelayedMatrix")
+  same(mapCells(x, onSlice(1), k.best = 5L))
+})
+
+# --- places ------------------------------------------------------------------
+
+test_that("images of either Visium class give the same places and picture", {
+  for (version in 1:2) {
+    found <- mapCells(cells, onSlice(version))
+    expect_equal(coordsOf(found), coordsOf(map))
+    expect_identical(found$sample_id, rep("slice", 8))
+    images <- SpatialExperiment::imgData(found)
+    expect_identical(images$scaleFactor, 0.02)
+    expect_identical(dim(images$data[[1]]), c(20L, 30L))
+  }
+  # Both as Seurat draws them: across the image by column.
+  drawn <- SpatialFeaturePlot(onSlice(2), "nCount_Spatial")[[1]]
+  expect_identical(rlang::as_label(drawn$mapping$x), "y")
+  expect_equal(unname(drawn$data$y), unname(coordsOf(found)[, 1]) * 0.02)
+})
+
+test_that("fields of view give centroids, of outlines as well", {
+  x <- spots
+  x[["fov"]] <- CreateFOV(as.data.frame(places),
+    type = "centroids", assay = "Spatial", nsides = 6L, radius = 0.1
+  )
+  expect_equal(coordsOf(mapCells(cells, x)), places)
+  square <- do.call(rbind, lapply(rownames(places), function(spot) {
+    data.frame(
+      x = places[spot, 1] + c(-1, 1, 1, -1) / 9,
+      y = places[spot, 2] + c(-1, -1, 1, 1) / 9, cell = spot
+    )
+  }))
+  x <- spots
+  x[["fov"]] <- CreateFOV(square, type = "segmentation", assay = "Spatial")
+  expect_equal(coordsOf(mapCells(cells, x)), places)
+})
+
+test_that("several images are several samples", {
+  x <- spots
+  x[["left"]] <- visium(places[c(1, 2, 5), ], 1, "left_")
+  x[["right"]] <- visium(places[3:8, ] + 1, 2, "right_")
+  expected <- 100 * places
+  # The fifth is in both.
+  right <- c(3, 4, 6:8)
+  expected[right, ] <- expected[right, ] + 100
+  found <- mapCells(cells, x)
+  expect_equal(coordsOf(found), expected)
+  sample <- rep("left", 8)
+  sample[right] <- "right"
+  expect_identical(found$sample_id, sample)
+  x$sample_id <- rep(c("one", "two"), 4)
+  expect_identical(mapCells(cells, x)$sample_id, rep(c("one", "two"), 4))
+})
+
+test_that("spots outside all images are refused, none is a map without", {
+  x <- spots
+  x[["slice"]] <- visium(places[-3, ], 1)
+  expect_identical(
+    messageOf(mapCells(cells, x)), paste(
+      "Expected finite coordinates of every spot, found 1 spot(s) with missing",
+      "or infinite ones ('spot-3'). Drop these spots first, or map without",
+      "coordinates."
+    )
+  )
+  expect_identical(ncol(coordsOf(mapCells(cells, spots))), 0L)
+  x <- spots
+  x[["spatial"]] <- CreateDimReducObject(
+    `colnames<-`(100 * places, c("at_1", "at_2")), key = "at_",
+    assay = "Spatial"
+  )
+  expect_equal(coordsOf(mapCells(cells, x)), coordsOf(map))
+})
+
+# --- back into it ------------------------------------------------------------
+
+columns <- function(x) {
+  x <- as.data.frame(x)
+  x[startsWith(names(x), "homespot_")]
+}
+
+test_that("cells are placed in the metadata and, if asked, in a reduction", {
+  before <- unserialize(serialize(cells, NULL))
+  placed <- placeCells(map, cells, reduction = "tissue")
+  expect_identical(cells, before)
+  expected <- placeCells(map, sce, reduction = "tissue")
+  expect_s4_class(placed, "Seurat")
+  expect_identical(
+    columns(placed[[]]), columns(SummarizedExperiment::colData(expected))
+  )
+  expect_identical(
+    Misc(placed, "homespot"), S4Vectors::metadata(expected)$homespot
+  )
+  at <- SingleCellExperiment::reducedDim(expected, "tissue")
+  expect_identical(unname(at[, "x"]), expected$homespot_x)
+  found <- Embeddings(placed, "tissue")
+  expect_identical(colnames(found), c("tissue_1", "tissue_2"))
+  expect_identical(unname(found), unname(at))
+  drawn <- DimPlot(placed, reduction = "tissue", group.by = "cell_type")
+  expect_identical(drawn[[1]]$data$tissue_2, placed$homespot_y |> unname())
+  expect_null(placeCells(map, cells)@reductions$tissue)
+  for (as in c("SingleCellExperiment", "SpatialExperiment")) {
+    tissue <- placeCells(map, cells, as = as)
+    expect_identical(as.character(class(tissue)), as)
+    expect_identical(tissue$homespot_x, expected$homespot_x)
+    expect_identical(
+      as.matrix(SummarizedExperiment::assay(tissue, "counts")), problem$sc
+    )
+  }
+})
+
+test_that("of some cells a map places those, in the object's order", {
+  part <- map[c(9, 2, 4), ]
+  # Without a warning of what Seurat does not validate.
+  placed <- placeCells(part, merge(cells, onSlice(1)), reduction = "tissue")
+  expect_identical(colnames(placed), colnames(cells)[c(2, 4, 9)])
+  expect_identical(
+    unname(placed$homespot_x), placeCells(part, sce)$homespot_x[c(2, 3, 1)]
+  )
+  expect_equal(
+    unname(Embeddings(placed, "tissue")[, 1]), unname(placed$homespot_x)
+  )
+})
+
+test_that("a reduction does not take another's name or key", {
+  x <- cells
+  x[["Protein"]] <- CreateAssay5Object(problem$sc[1:3, ], key = "protein_") |>
+    suppressWarnings()
+  for (name in c("Protein", "protein")) {
+    expect_error(
+      placeCells(map, x, reduction = name), paste(
+        "to be free, found that 'Protein' has one of them. Choose another",
+        "name, or rename what is there"
+      ), class = "homespot_input_error"
+    )
+  }
+  twice <- placeCells(map, cells, position = "mean", reduction = "tissue")
+  twice <- placeCells(map, twice, reduction = "tissue")
+  expect_identical(
+    Embeddings(twice, "tissue"),
+    Embeddings(placeCells(map, cells, reduction = "tissue"), "tissue")
+  )
+})
+
+test_that("the map is an assay of cells and of spots, and stays in subsets", {
+  dense <- mapCells(sce, spe)
+  for (map in list(map, dense)) {
+    p <- mappingMatrix(map)
+    x <- addMapping(cells, map)
+    expected <- addMapping(sce, map)
+    expect_identical(
+      columns(x[[]]), columns(SummarizedExperiment::colData(expected))
+    )
+    expect_identical(Misc(x, "homespot"), mappingInfo(map))
+    expect_identical(LayerData(x[["homespot"]], "data"), Matrix::t(p))
+    y <- addMapping(onSlice(2), map)
+    expect_equal(unname(y$homespot_cells), unname(Matrix::colSums(p)))
+    expect_identical(LayerData(y[["homespot"]], "data"), p)
+    part <- subset(y, cells = colnames(y)[c(2, 5)]) |>
+      suppressWarnings(classes = "validationWarning")
+    file <- withr::local_tempfile(fileext = ".rds")
+    saveRDS(part, file)
+    part <- readRDS(file)
+    expect_identical(LayerData(part[["homespot"]], "data"), p[, c(2, 5)])
+    expect_identical(FetchData(part, "homespot_cell-3", layer = "data")[[1]], {
+      unname(p[3, c(2, 5)])
+    })
+  }
+  expect_identical(DefaultAssay(y), "Spatial")
+})
+
+test_that("spots that were not mapped are empty", {
+  part <- map[, -3]
+  y <- addMapping(onSlice(1), part)
+  expect_identical(unname(is.na(y$homespot_cells)), 1:8 == 3)
+  expect_equal(
+    as.matrix(LayerData(y[["homespot"]], "data")),
+    as.matrix(mappingMatrix(map)) * (col(mappingMatrix(map)) != 3)
+  )
+  imputed <- imputeGenes(part, cells)
+  y <- addMapping(y, imputed)
+  found <- LayerData(y[["imputed"]], "data")
+  expect_true(all(is.na(found[, 3])))
+  expect_identical(
+    found[, -3], SummarizedExperiment::assay(imputed, "imputed")
+  )
+})
+
+test_that("imputed genes are an assay that SpatialFeaturePlot draws", {
+  imputed <- imputeGenes(map, cells)
+  expect_identical(
+    SummarizedExperiment::assay(imputed),
+    SummarizedExperiment::assay(imputeGenes(map, sce))
+  )
+  for (version in 1:2) {
+    y <- addMapping(onSlice(version), imputed)
+    DefaultAssay(y) <- "imputed"
+    drawn <- SpatialFeaturePlot(y, "gene07")[[1]]
+    values <- SummarizedExperiment::assay(imputed)["gene07", ]
+    expect_identical(drawn$data$gene07, unname(values))
+    # Coloured by it, so the least and the largest differ in the picture.
+    fill <- suppressWarnings(ggplot2::layer_data(drawn))$fill
+    expect_identical(rank(values) |> unname(), {
+      rank(match(fill, unique(fill[order(values)])))
+    })
+  }
+  # Again, with other genes, replaces it.
+  y <- addMapping(y, imputed[3:5, ])
+  expect_identical(rownames(y[["imputed"]]), rownames(imputed)[3:5])
+})
+
+test_that("types are a prediction assay as TransferData() makes it", {
+  demo <- demoData()
+  sc <- CreateSeuratObject(SummarizedExperiment::assay(demo$sc)[, 1:120])
+  sc$cell_type <- demo$sc$cell_type[1:120]
+  st <- CreateSeuratObject(SummarizedExperiment::assay(demo$st)[, 1:60])
+  both <- lapply(list(sc = sc, st = st), NormalizeData, verbose = FALSE)
+  anchors <- FindTransferAnchors(both$sc, both$st,
+    features = intersect(rownames(sc), rownames(st)), dims = 1:5,
+    verbose = FALSE, approx.pca = FALSE
+  ) |> suppressWarnings()
+  theirs <- TransferData(anchors, sc$cell_type,
+    prediction.assay = TRUE, dims = 1:5, k.weight = 5, verbose = FALSE
+  )
+  map <- suppressWarnings(mapCells(sc, st), classes = "homespot_data_warning")
+  types <- deconvolveSpots(map, "cell_type")
+  y <- addMapping(st, types)
+  ours <- y[["types"]]
+  expect_identical(class(ours), class(theirs))
+  expect_identical(Layers(ours), Layers(theirs))
+  expect_identical(class(ours$data), class(theirs$data))
+  expect_identical(tail(rownames(ours), 1), tail(rownames(theirs), 1))
+  expect_setequal(rownames(ours), rownames(theirs))
+  expect_identical(colnames(ours), colnames(theirs))
+  expect_match(Key(theirs), "^predictionscore[a-z]+_$")
+  expect_identical(Key(ours), "predictionscoretypes_")
+  # What makes the row max of either.
+  for (data in list(ours$data, theirs$data)) {
+    expect_equal(data["max", ], apply(data[rownames(data) != "max", ], 2, max))
+  }
+  expect_identical(
+    ours$data[rownames(types), ],
+    SummarizedExperiment::assay(types, "proportion")
+  )
+  expect_identical(unname(y$homespot_type), types$homespot_type)
+  # Both are scored as proportions.
+  suppressWarnings(y[["theirs"]] <- theirs)
+  scores <- scoreProportions(y, y, "type", "types", "theirs")
+  expect_identical(scores$type, rownames(types))
+})
+
+test_that("labels of cells are a prediction assay, too", {
+  side <- ifelse(coordsOf(map)[, 1] < 450, "left", "right")
+  labels <- annotateCells(map, side)
+  x <- addMapping(cells, labels)
+  expect_identical(unname(x$homespot_label), labels$homespot_label)
+  expect_equal(x[["labels"]]$data[c("left", "right"), ], as.matrix(
+    SummarizedExperiment::assay(labels)
+  ))
+})
+
+test_that("a name that is taken, and genes on disk, are refused", {
+  delayed <- imputeGenes(map, cells)
+  SummarizedExperiment::assay(delayed) <- DelayedArray::DelayedArray(
+    SummarizedExperiment::assay(delayed)
+  )
+  expect_error(
+    addMapping(spots, delayed),
+    "'imputed' in memory, for an assay of a Seurat object",
+    class = "homespot_input_error"
+  )
+  x <- placeCells(map, cells, reduction = "homespot")
+  expect_error(
+    addMapping(x, map),
+    "the name 'homespot' and the key 'homespot_' to be free",
+    class = "homespot_input_error"
+  )
+  expect_error(
+    addMapping(cells, mappingMatrix(map)),
+    "a CellMapping, or what imputeGenes", class = "homespot_input_error"
+  )
+})
+
+# --- the other verbs ---------------------------------------------------------
+
+test_that("every other verb gives what it gives for Bioconductor's objects", {
+  st <- onSlice(2)
+  timeless <- function(x) x[setdiff(names(x), "seconds")]
+  expect_identical(
+    timeless(crossValidateGenes(cells, st, folds = 2)),
+    timeless(crossValidateGenes(sce, spe, folds = 2))
+  )
+  grid <- list(regularisation = 0.1)
+  tune <- function(sc, st) {
+    tuned <- tuneMapping(sc, st, "ssa", grid, folds = 2, outer.folds = 2)
+    timeless(tuned$outer)
+  }
+  expect_identical(tune(cells, st), tune(sce, spe))
+  simulated <- simulateSpots(st, cells.per.spot = 2, n.parts = 2L)
+  expected <- simulateSpots(spe, cells.per.spot = 2, n.parts = 2L)
+  expect_equal(coordsOf(simulated$st), coordsOf(expected$st))
+  expect_equal(
+    as.matrix(SummarizedExperiment::assay(simulated$sc, "counts")),
+    as.matrix(SummarizedExperiment::assay(expected$sc, "counts"))
+  )
+  of <- mapCells(simulated$sc, simulated$st)
+  truth <- 100 * places
+  expect_identical(calibrateMapping(of, st), calibrateMapping(of, truth))
+  placed <- placeCells(map, cells, reduction = "spatial")
+  own <- coordsOf(placeCells(map, sce, as = "SpatialExperiment")) + 1
+  expect_identical(calibrateMapping(placed, own), calibrateMapping(
+    placeCells(map, sce), own
+  ))
+  expect_equal(placeDistances(own, placed)[["manhattan"]], 2)
+  expect_equal(kdeDivergence(placed, own, "cell_type"), kdeDivergence(
+    `dimnames<-`(own - 1, list(rownames(own), NULL)), own, types
+  ))
+})
+
+test_that("scores and reports take it", {
+  st <- NormalizeData(onSlice(1), verbose = FALSE)
+  imputed <- imputeGenes(map, sce)
+  measured <- as.matrix(LayerData(st, "data"))
+  expect_identical(scoreGenes(st, imputed), scoreGenes(measured, imputed))
+  expect_identical(
+    scoreGenes(measured, addMapping(st, imputed), NULL, "imputed"),
+    scoreGenes(measured, imputed)
+  )
+  page <- withr::local_tempfile(fileext = ".html")
+  expect_identical(
+    mappingReport(sparse, page, cells, st, "cell_type", "gene07"), page
+  )
+  html <- readChar(page, file.size(page), useBytes = TRUE)
+  expect_match(html, "gene07", fixed = TRUE)
+})
+
+test_that("plots take it", {
+  skip_if_not_installed("ggplot2")
+  st <- addMapping(onSlice(1), imputeGenes(map, cells))
+  expect_equal(
+    plotSpots(st, "gene07")$data$value, unname(problem$st["gene07", ])
+  )
+  expect_equal(plotSpots(st, "nCount_Spatial")$data$value, {
+    unname(colSums(problem$st))
+  })
+  st$gene07 <- 0
+  expect_equal(
+    plotSpots(st, "gene07", assay.type = "imputed")$data$value,
+    unname(st[["imputed"]]$data["gene07", ])
+  )
+  both <- plotGene(st, gene = "gene07")$data
+  expect_equal(both$value, c(
+    unname(problem$st["gene07", ]), unname(st[["imputed"]]$data["gene07", ])
+  ))
+  placed <- placeCells(map, cells)
+  expected <- placeCells(map, sce)
+  expect_identical(
+    plotCells(placed, "cell_type")$data, plotCells(expected, "cell_type")$data
+  )
+  expect_identical(
+    plotConfidence(placed)$data, plotConfidence(expected)$data
+  )
+})
+
+# --- what can be wrong -------------------------------------------------------
+
+test_that("labels are looked for in the metadata", {
+  expect_error(
+    mapCells(cells, spots, method = "come", labels = "type"), paste(
+      "Expected a column 'type' in the metadata of sc, found 'orig.ident',",
+      "'nCount_RNA', 'nFeature_RNA', 'cell_type', 'ident'"
+    ), class = "homespot_input_error"
+  )
+})
+
+test_that("without Seurat its objects are refused with what to install", {
+  skip_if(nzchar(packagePath()), "the package is loaded from its sources")
+  skip_if_not(
+    all(c("Seurat", "SeuratObject") %in% basename(list.files(
+      setdiff(.libPaths(), .Library)
+    ))), "R's own library has Seurat, which cannot be hidden"
+  )
+  folder <- withr::local_tempdir()
+  there <- unique(unlist(lapply(
+    setdiff(.libPaths(), .Library), list.files, full.names = TRUE
+  )))
+  kept <- !grepl("^Seurat", basename(there)) & !duplicated(basename(there))
+  expect_true(all(file.symlink(
+    there[kept], file.path(folder, basename(there[kept]))
+  )))
+  files <- file.path(folder, c("cells.rds", "map.rds"))
+  saveRDS(cells, files[1])
+  saveRDS(map, files[2])
+  found <- freshR(function(folder, files) {
+    .libPaths(folder, include.site = FALSE)
+    suppressPackageStartupMessages(library(homespot))
+    cells <- readRDS(files[1])
+    map <- readRDS(files[2])
+    genes <- matrix(1, dimnames = list("a", "b"))
+    calls <- list(
+      function() mapCells(cells, genes), function() mapCells(genes, cells),
+      function() placeCells(map, cells), function() addMapping(cells, map),
+      function() imputeGenes(map, cells), function() plotSpots(cells, "a")
+    )
+    lapply(calls, function(call) {
+      tryCatch(call(), homespot_dependency_error = conditionMessage)
+    })
+  }, folder = folder, files = files)
+  expect_identical(found, rep(list(paste(
+    "Expected the R package Seurat, for Seurat objects, found that it is not",
+    "installed. Install it: install.packages(\"Seurat\")."
+  )), 6))
+})
