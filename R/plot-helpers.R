@@ -41,8 +41,11 @@
 .places <- function(x, name = "x") {
   if (!is(x, "SpatialExperiment")) {
     .refuse(
-      sprintf("`%s` to be a SpatialExperiment or a CellMapping", name),
-      .describe(x), "Give an object with spatialCoords."
+      sprintf(paste(
+        "`%s` to be a SpatialExperiment, a CellMapping or a Seurat object with",
+        "images"
+      ), name),
+      .describe(x), "Give an object with places."
     )
   }
   if (ncol(x) == 0L) {

@@ -133,7 +133,9 @@ scoreProportions <- function(
   if (!(is.matrix(x) || is(x, "Matrix") || is(x, "DelayedMatrix") ||
           is(x, "SparseMatrix"))) {
     .refuse(
-      sprintf("`%s` as a matrix or a SummarizedExperiment", name),
+      sprintf(
+        "`%s` as a matrix, a SummarizedExperiment or a Seurat object", name
+      ),
       .describe(x), sprintf("Give %s in rows, and spots in columns.", what)
     )
   }

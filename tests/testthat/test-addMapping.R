@@ -187,6 +187,92 @@ test_that("a SummarizedExperiment gets the columns and the record", {
   expect_identical(names(SummarizedExperiment::colData(out)), columns)
 })
 
+test_that("what follows from a map goes into altExps and columns", {
+  map <- smallMap()
+  sce <- data(rownames(map))
+  SummarizedExperiment::assay(sce) <- matrix(1:6, 2, dimnames = dimnames(sce))
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = matrix(1, 2, 5, dimnames = list(
+      c("g1", "g2"), c("spot4", "spot3", "extra", "spot2", "spot1")
+    ))),
+    spatialCoords = cbind(x = 1:5, y = 1:5)
+  )
+  order <- c(4, 3, NA, 2, 1)
+  results <- list(
+    imputed = imputeGenes(map, sce), types = deconvolveSpots(map, "cell_type")
+  )
+  columns <- list(imputed = character(), types = c(
+    "homespot_cells", "homespot_type", "homespot_type_prob",
+    "homespot_confident_share"
+  ))
+  for (name in names(results)) {
+    result <- results[[name]]
+    for (x in list(spe, as(spe, "SingleCellExperiment"))) {
+      out <- addMapping(x, result)
+      expect_identical(class(out), class(x))
+      expect_identical(
+        SingleCellExperiment::altExpNames(out), name
+      )
+      inside <- SingleCellExperiment::altExp(out, name)
+      expect_s4_class(inside, "SpatialExperiment")
+      expect_identical(
+        SummarizedExperiment::assayNames(inside),
+        SummarizedExperiment::assayNames(result)
+      )
+      values <- SummarizedExperiment::assay(result)
+      expect_identical(
+        unname(SummarizedExperiment::assay(inside)), unname(values)[, order]
+      )
+      expect_identical(
+        unname(SpatialExperiment::spatialCoords(inside)),
+        unname(SpatialExperiment::spatialCoords(map))[order, ]
+      )
+      expect_identical(
+        setdiff(names(SummarizedExperiment::colData(out)), "sample_id"),
+        columns[[name]]
+      )
+      for (column in columns[[name]]) {
+        expect_identical(out[[column]], result[[column]][order])
+      }
+      expect_identical(
+        S4Vectors::metadata(out), S4Vectors::metadata(result)
+      )
+    }
+  }
+  # As pictures take it.
+  full <- addMapping(spe[, -3], results$types)
+  inside <- SingleCellExperiment::altExp(full, "types")
+  expect_identical(
+    plotTypes(inside)$data$proportion,
+    as.vector(SummarizedExperiment::assay(results$types)[, 4:1])
+  )
+  labels <- annotateCells(map, c("a", "b", "a", "b"))
+  out <- addMapping(sce, labels)
+  expect_identical(out$homespot_label, labels$homespot_label)
+  expect_identical(
+    SummarizedExperiment::assay(SingleCellExperiment::altExp(out, "labels")),
+    SummarizedExperiment::assay(labels)
+  )
+})
+
+test_that("what does not belong to the data is refused", {
+  map <- smallMap()
+  types <- deconvolveSpots(map, "cell_type")
+  expect_identical(
+    messageOf(addMapping(data(colnames(map)[-2]), types)), paste(
+      "Expected data with all of 'spot1', 'spot2', 'spot3', ..., found data",
+      "without 1 of them ('spot2'). Pass the data that was mapped, or take a",
+      "part of the result."
+    )
+  )
+  expect_error(
+    addMapping(
+      data(colnames(map), SummarizedExperiment::SummarizedExperiment), types
+    ), "a SingleCellExperiment, with room for an altExp 'types'",
+    class = "homespot_input_error"
+  )
+})
+
 test_that("other data, and both at once, are refused", {
   map <- smallMap()
   expect_identical(
@@ -207,7 +293,7 @@ test_that("other data, and both at once, are refused", {
   expect_error(addMapping(mappingMatrix(map), map), "Wrap a matrix",
     class = "homespot_input_error"
   )
-  expect_error(addMapping(data("a"), data("a")), "Expected a CellMapping",
+  expect_error(addMapping(data("a"), data("a")), "Expected a CellMapping, or what",
     class = "homespot_input_error"
   )
 })

@@ -204,23 +204,16 @@ cases <- list(
     p$sc <- as.data.frame(p$sc)
     p
   }, list(), input, c(
-    "Expected a matrix or a SummarizedExperiment as single-cell data, found",
-    "a data.frame of 30 x 12. Convert it first: as.matrix()."
-  )),
-  row("a Seurat object", function(p) {
-    p$sc <- structure(list(), class = "Seurat")
-    p
-  }, list(), input, c(
-    "Expected a matrix or a SummarizedExperiment as single-cell data, found",
-    "an object of class Seurat. Convert it first:",
-    "Seurat::as.SingleCellExperiment()."
+    "Expected a matrix, a SummarizedExperiment or a Seurat object as",
+    "single-cell data, found a data.frame of 30 x 12. Convert it first:",
+    "as.matrix()."
   )),
   row("nothing as spatial data", function(p) {
     p$st <- NULL
     c(p, list(st = NULL))
   }, list(), input, c(
-    "Expected a matrix or a SummarizedExperiment as spatial data, found NULL.",
-    "Give genes in rows, and cells or spots in columns."
+    "Expected a matrix, a SummarizedExperiment or a Seurat object as spatial",
+    "data, found NULL. Give genes in rows, and cells or spots in columns."
   )),
   row("spots without a sample", function(p) {
     p$st <- SummarizedExperiment::SummarizedExperiment(

@@ -439,8 +439,9 @@ cases <- list(
   ),
   list(
     "a data.frame", list(as.data.frame(expression)),
-    "Expected a matrix or a SummarizedExperiment as single-cell data, found a",
-    "data.frame of 4 x 4. Convert it first: as.matrix()."
+    "Expected a matrix, a SummarizedExperiment or a Seurat object as",
+    "single-cell data, found a data.frame of 4 x 4. Convert it first:",
+    "as.matrix()."
   ),
   list(
     "nothing", list(),

@@ -52,6 +52,21 @@ test_that("entropy, radius and confidence are those of the definition", {
   expect_null(S4Vectors::metadata(placed)$homespot$max_radius)
 })
 
+test_that("positions go into a reduction, if asked", {
+  map <- smallMap()
+  for (as in list(NULL, "SingleCellExperiment", "SpatialExperiment")) {
+    placed <- placeCells(map, asSce(map), as = as, reduction = "tissue")
+    found <- SingleCellExperiment::reducedDim(placed, "tissue")
+    expect_identical(dimnames(found), list(rownames(map), c("x", "y")))
+    expect_identical(
+      unname(found), cbind(placed$homespot_x, placed$homespot_y)
+    )
+  }
+  expect_length(
+    SingleCellExperiment::reducedDimNames(placeCells(map, asSce(map))), 0L
+  )
+})
+
 test_that("arguments and defaults are Python's", {
   python <- .toR(.call("signature", "place_cells"))
   r <- formals(placeCells)
@@ -140,7 +155,8 @@ refused <- list(
     placeCells(map, SummarizedExperiment::assay(sce))
   }, paste0(
     "Expected the single-cell data that was mapped, as a ",
-    "SummarizedExperiment, found a matrix of 2 x 3. Wrap a matrix in a ",
+    "SummarizedExperiment or a Seurat object, found a matrix of 2 x 3. Wrap a ",
+    "matrix in a ",
     "SingleCellExperiment first."
   )),
   list("no map", function(map, sce) placeCells(sce, sce), paste0(

@@ -512,9 +512,9 @@ test_that("plots refuse what they cannot draw, and say why", {
     "one that is there."
   )
   expectRefused(
-    plotSpots(matrix(1, 2, 2), 1:2), "Expected `x` to be a SpatialExperiment",
-    "or a CellMapping, found a matrix of 2 x 2. Give an object with",
-    "spatialCoords."
+    plotSpots(matrix(1, 2, 2), 1:2), "Expected `x` to be a SpatialExperiment,",
+    "a CellMapping or a Seurat object with images, found a matrix of 2 x 2.",
+    "Give an object with places."
   )
   expectRefused(
     plotSpots(CellMapping(mappingMatrix(smallMap())), 1:4),
