@@ -68,7 +68,9 @@
     ..., colData = data, spatialCoords = places$coords
   )
   images <- .seuratImages(x)
-  imgData(out) <- images[images$sample_id %in% out$sample_id, ]
+  if (!is.null(images)) {
+    imgData(out) <- images[images$sample_id %in% out$sample_id, ]
+  }
   out
 }
 
@@ -78,23 +80,15 @@
 # names, by itself, by its assay, or by both.
 .seuratLayer <- function(x, assay.type, side) {
   assays <- SeuratObject::Assays(x)
-  known <- is.null(assay.type) ||
-    is.character(assay.type) && length(assay.type) %in% 1:2 &&
-      !anyNA(assay.type)
   name <- SeuratObject::DefaultAssay(x)
-  layer <- NULL
-  if (known && length(assay.type)) {
-    if (assay.type[1L] %in% assays) {
-      name <- assay.type[1L]
-      layer <- assay.type[-1L]
-    } else {
-      layer <- assay.type[1L]
-      known <- length(assay.type) == 1L
-    }
+  layer <- assay.type
+  if (length(layer) && layer[1L] %in% assays) {
+    name <- layer[1L]
+    layer <- layer[-1L]
   }
   assay <- x[[name]]
   there <- SeuratObject::Layers(assay)
-  found <- if (known) .seuratLayers(there, layer)
+  found <- if (length(layer) < 2L) .seuratLayers(there, layer)
   if (is.null(found)) {
     .refuse(
       sprintf("an assay or a layer %s in the Seurat object", .some(
@@ -142,15 +136,12 @@
 .readable <- function(values, assay, layer) {
   if (!is.matrix(values) && !is(values, "Matrix") &&
         !is(values, "DelayedMatrix")) {
+    place <- sprintf("x[[\"%s\"]]$%s", assay, layer)
     .refuse(
-      sprintf(
-        "layer '%s' of assay '%s' as a matrix, sparse matrix or DelayedMatrix",
-        layer, assay
-      ),
+      sprintf("%s as a matrix, sparse matrix or DelayedMatrix", place),
       .describe(values),
       sprintf(
-        "Convert it first: x[[\"%s\"]]$%s <- as(<the same>, \"dgCMatrix\").",
-        assay, layer
+        "Convert it first: %s <- as(%s, \"dgCMatrix\").", place, place
       )
     )
   }
@@ -282,7 +273,7 @@
   if (is(values, "DelayedMatrix")) {
     .refuse(
       sprintf("'%s' in memory, for an assay of a Seurat object", name),
-      .describe(values), "Take fewer rows, or make it without `output`."
+      .describe(values), "Bring it into memory first, or a part of it."
     )
   }
   # Totals of counts, which there are none of, are not to be added.
@@ -333,7 +324,7 @@
   )
   out <- .withSeuratColumns(out, placed)
   if (!is.null(reduction)) {
-    places <- reducedDim(placed, reduction)[colnames(out), ]
+    places <- reducedDim(placed, reduction)[colnames(out), , drop = FALSE]
     colnames(places) <- paste0(key, seq_len(ncol(places)))
     out[[reduction]] <- SeuratObject::CreateDimReducObject(
       places, key = key, assay = SeuratObject::DefaultAssay(out), global = TRUE

@@ -293,7 +293,8 @@ test_that("other data, and both at once, are refused", {
   expect_error(addMapping(mappingMatrix(map), map), "Wrap a matrix",
     class = "homespot_input_error"
   )
-  expect_error(addMapping(data("a"), data("a")), "Expected a CellMapping, or what",
+  expect_error(
+    addMapping(data("a"), data("a")), "Expected a CellMapping, or what",
     class = "homespot_input_error"
   )
 })

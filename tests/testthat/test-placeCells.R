@@ -156,8 +156,7 @@ refused <- list(
   }, paste0(
     "Expected the single-cell data that was mapped, as a ",
     "SummarizedExperiment or a Seurat object, found a matrix of 2 x 3. Wrap a ",
-    "matrix in a ",
-    "SingleCellExperiment first."
+    "matrix in a SingleCellExperiment first."
   )),
   list("no map", function(map, sce) placeCells(sce, sce), paste0(
     "Expected a CellMapping, found a SingleCellExperiment of 2 x 3. Give ",
