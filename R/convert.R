@@ -53,6 +53,15 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 
 # P from Python, cells by spots: float32 becomes double, exactly.
 .fromPython <- function(result) {
+  if (.isNone(result$get("csr"))) {
+    return(.denseFromPython(result))
+  }
+  t(.turnedFromPython(result))
+}
+
+# Cells by genes of Python as genes by cells: the slots of the rows of the one
+# are those of the columns of the other. A dense matrix comes turned already.
+.turnedFromPython <- function(result) {
   csr <- result$get("csr")
   if (.isNone(csr)) {
     return(.denseFromPython(result))
@@ -62,18 +71,25 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
     dim(values) <- NULL
     values
   }
-  shape <- as.integer(part("shape"))
-  # The slots of cells by spots in rows are those of spots by cells in columns.
-  t(new("dgCMatrix",
+  new("dgCMatrix",
     x = as.double(part("data")), i = as.integer(part("indices")),
-    p = as.integer(part("indptr")), Dim = rev(shape)
-  ))
+    p = as.integer(part("indptr")), Dim = rev(as.integer(part("shape")))
+  )
+}
+
+.dict <- function(x) {
+  do.call(reticulate::dict, c(x, list(convert = FALSE)))
+}
+
+.isNone <- function(value) {
+  inherits(value, "python.builtin.NoneType")
 }
 
 # Block of columns by block: never a whole copy between the two.
 .denseFromPython <- function(result) {
   shape <- as.integer(.toR(result$get("shape")))
-  p <- matrix(0, shape[1L], shape[2L])
+  none <- reticulate::py_to_r(.core()$columns(result, 0L, 0L))
+  p <- matrix(vector(typeof(none), 1L), shape[1L], shape[2L])
   step <- max(1L, as.integer(2^21 / max(shape[1L], 1L)))
   for (start in seq.int(0L, by = step, length.out = ceiling(
     shape[2L] / step
@@ -130,7 +146,8 @@ setGeneric(
   ),
   st = c(table = "spatial data", column = "spot", assay = "st.assay.type"),
   # Of a verb that has but one of them.
-  sce = c(table = "single-cell data", column = "cell", assay = "assay.type")
+  sce = c(table = "single-cell data", column = "cell", assay = "assay.type"),
+  x = c(table = "experiment", column = "column", assay = "assay.type")
 )
 
 .bareSide <- function(x, assay.type, side) {

@@ -16,10 +16,11 @@
 #' @importFrom Matrix colSums rowSums
 #' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
 #' @importFrom rlang .data
-#' @importFrom S4Vectors DataFrame isTRUEorFALSE make_zero_col_DFrame metadata
-#'   metadata<- setValidity2
+#' @importFrom S4Vectors DataFrame SelfHits from isTRUEorFALSE
+#'   make_zero_col_DFrame mcols mcols<- metadata metadata<- nnode setValidity2 to
 #' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-
-#'   reducedDim reducedDim<- reducedDimNames
+#'   altExpNames colPairs colPairs<- mainExpName reducedDim reducedDim<-
+#'   reducedDimNames reducedDims rowPairs rowPairs<-
 #' @importFrom SpatialExperiment SpatialExperiment imgData imgData<-
 #'   spatialCoords spatialCoords<- spatialCoordsNames
 #' @importFrom SummarizedExperiment assay assayNames assays assays<-

@@ -2,6 +2,8 @@
 # those of the Python core's keys.py; a test holds the two against each other.
 .keys <- list(
   HOMESPOT = "homespot",
+  EXPERIMENT = "homespot_experiment",
+  ALT_EXPS = "altExps",
   SPATIAL = "spatial",
   COORDINATES = c("x", "y", "z"),
   SPOT = "homespot_spot",

@@ -134,26 +134,28 @@ loadMapping <- function(path) {
 }
 
 .columnsFromPython <- function(columns) {
-  lapply(.fetch(columns), function(column) {
-    if (column$kind %in% c("factor", "ordered", "character")) {
-      levels <- as.vector(column$levels)
-      codes <- as.vector(column$codes) + 1L
-      codes[codes == 0L] <- NA
-      text <- as.character(levels)[codes]
-      if (column$kind == "character") {
-        text
-      } else {
-        factor(text, levels, ordered = column$kind == "ordered")
-      }
+  lapply(.fetch(columns), .columnFromPython)
+}
+
+.columnFromPython <- function(column) {
+  if (column$kind %in% c("factor", "ordered", "character")) {
+    levels <- as.vector(column$levels)
+    codes <- as.vector(column$codes) + 1L
+    codes[codes == 0L] <- NA
+    text <- as.character(levels)[codes]
+    if (column$kind == "character") {
+      text
     } else {
-      values <- as.vector(column$values)
-      switch(column$kind,
-        logical = ifelse(values < 0, NA, values > 0),
-        integer = as.integer(ifelse(is.nan(values), NA, values)),
-        double = values
-      )
+      factor(text, levels, ordered = column$kind == "ordered")
     }
-  })
+  } else {
+    values <- as.vector(column$values)
+    switch(column$kind,
+      logical = ifelse(values < 0, NA, values > 0),
+      integer = as.integer(ifelse(is.nan(values), NA, values)),
+      double = values
+    )
+  }
 }
 
 # Vectors longer than one become arrays, scalars stay scalars; arrays of one

@@ -21,6 +21,7 @@ from . import (
     annotate,
     assign,
     bridge_evaluate,
+    bridge_files,
     colocate,
     deconvolve,
     impute,
@@ -437,4 +438,4 @@ _DOOR: dict[str, Callable[..., Any]] = {
         type_distances,
         values,
     )
-} | bridge_evaluate.DOOR
+} | bridge_evaluate.DOOR | bridge_files.DOOR

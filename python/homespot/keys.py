@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 __all__ = [
+    "ALT_EXPS",
     "ASSIGNED",
     "CONFIDENT",
     "CONFIDENT_SHARE",
     "COORDINATES",
     "ENTROPY",
+    "EXPERIMENT",
     "FORMAT_VERSION",
     "HOMESPOT",
     "LABEL",
@@ -30,6 +32,12 @@ FORMAT_VERSION = 1
 
 HOMESPOT = "homespot"
 """Key of the run's record (uns, metadata) and of the map (obsm, reducedDim, altExp)."""
+
+EXPERIMENT = "homespot_experiment"
+"""uns key of what an experiment of R has beside what AnnData has a place for: names, their order, kinds."""
+
+ALT_EXPS = "altExps"
+"""uns key of an experiment's alternative experiments, each as the arguments of an AnnData."""
 
 SPATIAL = "spatial"
 """obsm/varm key of coordinates, as in scanpy and squidpy."""

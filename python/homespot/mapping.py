@@ -11,8 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -505,10 +506,31 @@ def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
         yield str(file)
 
 
+_ENTRY = 4096  # bytes that an entry takes in an HDF5 file beside its values
+
+
+def _stored_size(value: Any) -> int:
+    """Return the bytes that a value takes at most; a view of an array counts as what it shows."""
+    if isinstance(value, Mapping):
+        return sum(_ENTRY + _stored_size(item) for item in value.values())
+    if isinstance(value, pd.DataFrame):
+        return sum(_ENTRY + _stored_size(value[name]) for name in value) + _stored_size(value.index)
+    if isinstance(value, pd.Series | pd.Index):
+        return int(value.memory_usage(deep=True))
+    if is_sparse(value):
+        return sum(int(slot.nbytes) for slot in (value.data, value.indices, value.indptr))
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return int(value.nbytes)
+    if isinstance(value, list | tuple | np.ndarray):
+        return sum(_stored_size(item) for item in value)
+    return sys.getsizeof(value)
+
+
 def file_size(adata: ad.AnnData) -> int:
     """Return a size in bytes that the .h5ad file of this object does not exceed."""
-    tables = sum(int(frame.memory_usage(deep=True).sum()) for frame in (adata.obs, adata.var))
-    return int(adata.__sizeof__()) + tables + 2**20
+    slots = ("X", "obs", "var", "layers", "obsm", "varm", "obsp", "varp", "uns")
+    raw = {} if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var}
+    return _stored_size({**{slot: getattr(adata, slot) for slot in slots}, "raw": raw}) + 2**20
 
 
 def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
