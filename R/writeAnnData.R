@@ -13,7 +13,8 @@
 #' @param path Path of the file; it ends in `.h5ad`.
 #'   An existing file is replaced, and the new one appears whole or not at all.
 #' @param assay.type Name of the assay that becomes X.
-#'   `NULL`: `"counts"` if there, else the first.
+#'   `NULL`: `"X"`, as files of Python are read, else `"counts"` if there, else
+#'   the first.
 #'
 #' @return `writeAnnData()`: `path`, invisibly.
 #'   `readAnnData()`: a SpatialExperiment if the file has `obsm["spatial"]` or
@@ -30,10 +31,12 @@
 #' | reducedDims | `obsm` |
 #' | spatialCoords | `obsm["spatial"]` |
 #' | colPairs, rowPairs | `obsp`, `varp` |
-#' | imgData | `uns["spatial"][sample_id]`, as scanpy has it: `images[image_id]`, and `scalefactors` with `tissue_<image_id>_scalef` |
+#' | imgData | `uns["spatial"][sample_id]` |
 #' | altExps | `uns["altExps"][name]`, the arguments of an AnnData |
 #' | metadata | `uns` |
 #'
+#' Images are where scanpy has them: `images[image_id]`, and their scale factors
+#' as `scalefactors["tissue_<image_id>_scalef"]`.
 #' Names and order of all these, the names of the coordinates, and what was
 #' text and not a factor stand in `uns["homespot_experiment"]`, from which
 #' `readAnnData()` restores them; other readers need not know it.
@@ -195,6 +198,9 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   if (length(names) == 0L) {
     return(list(x = NULL, layers = .dict(list())))
   }
+  if (is.null(assay.type) && "X" %in% names) {
+    assay.type <- "X"
+  }
   first <- .assayName(x, assay.type, "x")
   first <- if (is.character(first)) match(first, names) else first
   keys <- replace(names, first, "X")
@@ -305,7 +311,9 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   }
   content <- content[!bare]
   if (is(x, "SpatialExperiment")) {
-    content[[.keys$SPATIAL]] <- .withImages(content[[.keys$SPATIAL]], imgData(x))
+    content[[.keys$SPATIAL]] <- .withImages(
+      content[[.keys$SPATIAL]], imgData(x)
+    )
   }
   .listToPython(
     content, account, "uns", "metadata",

@@ -411,31 +411,35 @@ def cell_distances(of: ad.AnnData, cells: Any) -> dict[str, Any]:
     return _square(colocate.cell_distances(of, None if cells is None else list(strings(cells))))
 
 
-_DOOR: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        annotate_cells,
-        assign_cells,
-        cell_distances,
-        cell_modes,
-        cell_positions,
-        colocate_types,
-        deconvolve_spots,
-        frame,
-        home_spots,
-        impute_genes,
-        key_names,
-        load,
-        map_cells,
-        method_names,
-        method_parameters,
-        new_mapping,
-        report,
-        save,
-        signature,
-        single_cells,
-        table,
-        type_distances,
-        values,
-    )
-} | bridge_evaluate.DOOR | bridge_files.DOOR
+_DOOR: dict[str, Callable[..., Any]] = (
+    {
+        function.__name__: function
+        for function in (
+            annotate_cells,
+            assign_cells,
+            cell_distances,
+            cell_modes,
+            cell_positions,
+            colocate_types,
+            deconvolve_spots,
+            frame,
+            home_spots,
+            impute_genes,
+            key_names,
+            load,
+            map_cells,
+            method_names,
+            method_parameters,
+            new_mapping,
+            report,
+            save,
+            signature,
+            single_cells,
+            table,
+            type_distances,
+            values,
+        )
+    }
+    | bridge_evaluate.DOOR
+    | bridge_files.DOOR
+)

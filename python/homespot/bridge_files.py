@@ -16,6 +16,7 @@ from scipy import sparse
 from . import mapping
 from .crossing import frame_columns, plain, plain_matrix, read_column, record_from, strings, write_column
 from .keys import ALT_EXPS, EXPERIMENT
+from .matrices import is_sparse
 
 __all__ = ["DOOR"]
 
@@ -100,7 +101,7 @@ def _r_numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _turned(matrix: Any) -> dict[str, Any]:
     """Return cells x genes as R's genes x cells: a dense matrix turned, the slots of CSR as they are."""
-    if not sparse.issparse(matrix):
+    if not is_sparse(matrix):
         dense = np.asarray(matrix)
         if dense.dtype not in ("f4", "f8"):
             dense = _r_numbers(dense)
@@ -113,12 +114,12 @@ def _turned(matrix: Any) -> dict[str, Any]:
 
 
 def _upright(matrix: Any) -> dict[str, Any]:
-    """Return a matrix of obsm, varm, obsp or varp as it stands, with the names of its columns if it has any."""
+    """Return a matrix of obsm, varm, obsp or varp as it stands, with the names of its columns if any."""
     names = None
     if isinstance(matrix, pd.DataFrame):
         names = np.asarray(matrix.columns.astype(str), dtype=object)
         matrix = matrix.to_numpy()
-    if sparse.issparse(matrix):
+    if is_sparse(matrix):
         return {**_turned(matrix), "names": names}
     matrix = np.asarray(matrix)
     if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
@@ -140,11 +141,14 @@ def _plain_value(value: Any) -> dict[str, Any]:
             "value": frame_columns(value),
             "rows": np.asarray(value.index.astype(str), dtype=object),
         }
-    if sparse.issparse(value):
+    if is_sparse(value):
         return {"kind": "sparse", "value": plain_matrix(value)}
     if isinstance(value, np.ndarray) and value.ndim != 1 and value.dtype.kind in "biuf":
         return {"kind": "array", "value": _r_numbers(value)}
-    if isinstance(value, list | tuple | np.ndarray | pd.api.extensions.ExtensionArray) and np.ndim(value) == 1:
+    if (
+        isinstance(value, list | tuple | np.ndarray | pd.api.extensions.ExtensionArray)
+        and getattr(value, "ndim", 1) == 1
+    ):
         return write_column(pd.Series(value))
     return {"kind": "other", "value": type(value).__name__}
 
@@ -162,7 +166,10 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
         "x": None if of.X is None else _turned(of.X),
         "layers": {name: _turned(layer) for name, layer in of.layers.items()},
         **{
-            side: {"names": np.asarray(table.index.astype(str), dtype=object), "columns": frame_columns(table)}
+            side: {
+                "names": np.asarray(table.index.astype(str), dtype=object),
+                "columns": frame_columns(table),
+            }
             for side, table in (("obs", of.obs), ("var", of.var))
         },
         **{

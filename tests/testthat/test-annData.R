@@ -127,7 +127,9 @@ test_that("every slot comes back as it was", {
   )
   expect_identical(S4Vectors::metadata(back), S4Vectors::metadata(x))
   expect_identical(SingleCellExperiment::mainExpName(back), "RNA")
-  expect_identical(SingleCellExperiment::altExpNames(back), c("protein", "hash"))
+  expect_identical(
+    SingleCellExperiment::altExpNames(back), c("protein", "hash")
+  )
   for (name in c("protein", "hash")) {
     expected <- SingleCellExperiment::altExp(x, name)
     found <- SingleCellExperiment::altExp(back, name)
@@ -195,6 +197,15 @@ test_that("plainer objects come back, and delayed ones in memory", {
   expect_identical(colnames(back), c("s1", "s2"))
   expect_identical(back$sample_id, empty$sample_id)
   expect_identical(dim(SpatialExperiment::spatialCoords(back)), c(2L, 0L))
+
+  # Another reader of such files.
+  testthat::skip_if_not_installed("HDF5Array")
+  writeAnnData(sce, path, assay.type = "dense")
+  other <- HDF5Array::H5ADMatrix(path)
+  expect_identical(as.matrix(other), counts * 0.1)
+  expect_identical(
+    as.matrix(HDF5Array::H5ADMatrix(path, "sparse")), counts
+  )
 })
 
 test_that("what AnnData has no place for is named in one warning", {
@@ -256,7 +267,7 @@ test_that("files of Python are read, with images, raw and what R has not", {
     "var = pd.DataFrame({'hv': [True, False, True]}, index=['g1', 'g2', 'g3'])",
     "a = ad.AnnData(x, obs, var)",
     "a.raw = ad.AnnData(np.arange(20).reshape(4, 5), obs[[]],",
-    "    pd.DataFrame({'id': list('vwxyz')}, index=[f'r{i}' for i in range(5)]))",
+    "    pd.DataFrame({'id': list('vwxyz')}, index=list('pqrst')))",
     "a = a[:, ['g3', 'g1']].copy()",
     "a.layers['counts'] = np.arange(8, dtype='i8').reshape(4, 2)",
     "a.layers['X'] = a.X.toarray() > 0",
@@ -301,7 +312,8 @@ test_that("files of Python are read, with images, raw and what R has not", {
     x$when, factor(c("x", NA, "y", "x"), c("x", "y"), ordered = TRUE)
   )
   expect_identical(
-    unname(SpatialExperiment::spatialCoords(x)), matrix(0:7 + 0, 4, byrow = TRUE)
+    unname(SpatialExperiment::spatialCoords(x)),
+    matrix(0:7 + 0, 4, byrow = TRUE)
   )
   expect_identical(SpatialExperiment::spatialCoordsNames(x), c("x", "y"))
   expect_identical(
@@ -336,7 +348,7 @@ test_that("files of Python are read, with images, raw and what R has not", {
     info$ranks, S4Vectors::DataFrame(name = c("g1", "g3"), score = c(0.5, 0.25))
   )
 
-  # X None, no coordinates; and what homespot's own verbs do with the rest.
+  # X None, no coordinates, a name twice.
   runPython(c(
     "import anndata as ad, numpy as np, pandas as pd",
     "a = ad.AnnData(None, pd.DataFrame(index=['a', 'b']),",
@@ -398,7 +410,7 @@ test_that("what is no experiment, or no file, is refused", {
   refused(writeAnnData(diag(2), path), "a SummarizedExperiment")
   refused(writeAnnData(smallMap(), path), "Use saveMapping\\(\\)")
   refused(writeAnnData(x, sub("h5ad$", "rds", path)), "ends in .h5ad")
-  refused(writeAnnData(x, path, assay.type = "logcounts"), "the assays 'counts'")
+  refused(writeAnnData(x, path, assay.type = "pca"), "the assays 'counts'")
   refused(readAnnData(path), "no file at")
   letters <- SummarizedExperiment::SummarizedExperiment(
     list(text = matrix("a", 1, 1))
