@@ -123,6 +123,29 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
   sprintf(ngettext(n, "%d epoch", "%d epochs"), n)
 }
 
+# Whether several sections were mapped by themselves or jointly, and how each
+# ended.
+.showSections <- function(object, info) {
+  if (identical(info$combined, "sections")) {
+    cat(sprintf(
+      "sections: %d, each mapped by itself%s\n", length(info$parts),
+      if (is.null(info$sections)) "" else sprintf(" (%s)", info$sections)
+    ))
+    for (name in names(info$parts)) {
+      part <- info$parts[[name]]
+      cat(sprintf(
+        "  %s: %s%s\n", if (is.null(part$section)) name else part$section,
+        if (is.null(part$method)) "unknown" else part$method,
+        .ending(part$solver)
+      ))
+    }
+  } else if (is.null(info$combined) && length(unique(object$sample_id)) > 1L) {
+    cat(sprintf(
+      "samples: %d, mapped jointly\n", length(unique(object$sample_id))
+    ))
+  }
+}
+
 setMethod("show", "CellMapping", function(object) {
   callNextMethod()
   info <- mappingInfo(object)
@@ -133,6 +156,7 @@ setMethod("show", "CellMapping", function(object) {
     nrow(object), ncol(object), class(.mapping(object))[1L]
   ))
   cat(sprintf("method: %s%s\n", method, .ending(info$solver)))
+  .showSections(object, info)
   if (length(left)) {
     cat(sprintf(
       "left over: %.4g on average, %.4g at most\n", mean(left), max(left)

@@ -56,7 +56,7 @@ combineSections <- function(..., weights = NULL) {
   coords <- .bindCoordinates(maps)
   .valid(.newMapping(
     do.call(cbind, Map(function(map, w) {
-      .mapping(map) * w
+      .weighted(.mapping(map), w, .record(map)$dtype)
     }, maps, weights)),
     cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
     .bindTables(lapply(maps, colData)), coords,
@@ -125,6 +125,31 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     )
   }
   weights / sum(weights)
+}
+
+# In the type that the map was computed with, as Python does: the product of
+# two float32 is exact in a double, so rounding it once is their product.
+.weighted <- function(p, weight, dtype) {
+  if (!identical(dtype, "float32") || is(p, "DelayedMatrix")) {
+    return(p * weight)
+  }
+  weight <- .single(weight)
+  if (is(p, "sparseMatrix")) {
+    p <- as(as(p, "generalMatrix"), "CsparseMatrix")
+    p@x <- .single(p@x * weight)
+  } else {
+    for (column in seq_len(ncol(p))) {
+      p[, column] <- .single(p[, column] * weight)
+    }
+  }
+  p
+}
+
+# The nearest float32.
+.single <- function(x) {
+  readBin(
+    writeBin(as.double(x), raw(), size = 4L), "double", length(x), size = 4L
+  )
 }
 
 .sameNames <- function(expected, found, what, verb, instead) {
@@ -225,6 +250,7 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     record$dtype <- if ("float64" %in% types) "float64" else types[[1L]]
   }
   # NULL adds no entry.
+  record$format_version <- records[[1L]]$format_version
   record$weights <- weights
   record
 }

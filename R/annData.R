@@ -96,7 +96,7 @@
     list(kind = "array", value = .toPython(t(x)))
   } else if (is.array(x) && (is.numeric(x) || is.logical(x)) &&
                is.null(dimnames(x)) && !anyNA(x)) {
-    list(kind = "array", value = reticulate::r_to_py(x, convert = FALSE))
+    list(kind = "array", value = .arrayToPython(x))
   } else if ((is.numeric(x) || is.logical(x) || is.character(x)) &&
                !is.object(x) && length(x) == 1L && !is.na(x)) {
     list(kind = "scalar", value = x)

@@ -107,14 +107,19 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
   if (is(p, "DelayedMatrix")) {
     .toPython(t(p))
   } else if (is.matrix(p)) {
-    .there(".untransposed", unname(p))
+    .arrayToPython(unname(p))
   } else {
     .toPython(t(as(p, "Matrix")))
   }
 }
 
-.untransposed <- function(p) {
-  reticulate::r_to_py(p, convert = FALSE)
+# As it is, for what is no table of genes.
+.arrayToPython <- function(x) {
+  .there(".asArray", x)
+}
+
+.asArray <- function(x) {
+  reticulate::r_to_py(x, convert = FALSE)
 }
 
 # Named values of R as a dict, also where there are none.

@@ -47,7 +47,18 @@
 #'   an `st` that has none.
 #'   Rows with names are matched to the spots by name.
 #'   Without coordinates the map is made, but [placeCells()] cannot use it.
-#' @param k.best Keep the k largest entries of every row, as a sparse matrix;
+#' @param sections Name of a column of `colData(st)` with the section of every
+#'   spot, for example `"sample_id"`.
+#'   Each section is then mapped by itself, with all cells, and the maps are put
+#'   side by side with equal weights, as [combineSections()] does; the spots
+#'   come section by section, and the images of all sections are kept.
+#'   The record says so ([mappingInfo()]): `sections` is the column, and `parts`
+#'   has the record of every section, with its name and how its solver ended.
+#'   [crossValidateGenes()] and [tuneMapping()] know no sections: call them with
+#'   one section at a time.
+#'   `NULL`: the cells are mapped onto all spots jointly.
+#' @param k.best Keep the k largest entries of every row, of every section by
+#'   itself, as a sparse matrix;
 #'   what that leaves out is in `homespot_left_over`.
 #'   `NULL`: keep all.
 #' @param dtype Type of the computation, `"float32"` or `"float64"`.
@@ -136,8 +147,8 @@ setGeneric(
   function(
       sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
       st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-      coords = NULL, k.best = NULL, dtype = "float32", seed = 0L,
-      device = "auto", progress = NULL) {
+      coords = NULL, sections = NULL, k.best = NULL, dtype = "float32",
+      seed = 0L, device = "auto", progress = NULL) {
     .beforeMethod(sc)
     standardGeneric("mapCells")
   },
@@ -148,8 +159,8 @@ setGeneric(
 .mapCells <- function(
     sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
     st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-    coords = NULL, k.best = NULL, dtype = "float32", seed = 0L,
-    device = "auto", progress = NULL) {
+    coords = NULL, sections = NULL, k.best = NULL, dtype = "float32",
+    seed = 0L, device = "auto", progress = NULL) {
   .checkString(method, "method")
   .given(missing(sc), "single-cell data as `sc`")
   .given(missing(st), "spatial data as `st`")
@@ -171,22 +182,38 @@ setGeneric(
   }
   coords <- .finite(.coordinates(coords, stSide$names, length(stSide$names)))
   .checkSamples(stSide$data$sample_id, stSide$names)
+  rows <- if (!is.null(sections)) .sectionRows(st, stSide, sections)
   # Before anything is converted: reticulate would start a Python of its own
   # choice.
   .core()
   given <- .methodArguments(method, list(...))
+  if (!is.null(sections)) {
+    .refuseCheckpoint(given)
+  }
   scLabels <- .labels(sc, scSide$data, "sc", given)
   stLabels <- .labels(st, stSide$data, "st", given)
-  value <- .call(
-    "map_cells",
-    .table(scSide, "sc", sc.scale, dtype, scLabels),
-    .table(stSide, "st", st.scale, dtype, stLabels),
-    method,
-    preset = preset, k_best = k.best, seed = seed, device = device,
-    parameters = .dict(given),
-    progress = .progress(progress, "Mapping")
-  )
-  .mapOf(value, scSide, stSide, coords)
+  cells <- .table(scSide, "sc", sc.scale, dtype, scLabels)
+  spots <- .table(stSide, "st", st.scale, dtype, stLabels)
+  solved <- function(spots, side, coords) {
+    value <- .call(
+      "map_cells", cells, spots, method,
+      preset = preset, k_best = k.best, seed = seed, device = device,
+      parameters = .dict(given), progress = .progress(progress, "Mapping")
+    )
+    .mapOf(value, scSide, side, coords)
+  }
+  if (is.null(sections)) {
+    return(solved(spots, stSide, coords))
+  }
+  tables <- lapply(rows, function(members) {
+    .call("section", spots, as.array(members - 1L))
+  })
+  .inSections(Map(function(table, members) {
+    side <- stSide
+    side$names <- side$names[members]
+    side$data <- side$data[members, , drop = FALSE]
+    solved(table, side, coords[members, , drop = FALSE])
+  }, tables, rows), sections)
 }
 
 # What the core found, as a map with the annotation of both sides.
@@ -205,6 +232,58 @@ setGeneric(
     .fetch(value$get("record")),
     images = stSide$images
   ))
+}
+
+# The spots of every section, in the order in which the sections first appear.
+.sectionRows <- function(st, side, sections) {
+  .checkString(sections, "sections")
+  if (!sections %in% names(side$data)) {
+    .refuseLabels(st, side$data, "st", sections, "sections")
+  }
+  section <- as.character(side$data[[sections]])
+  missing <- which(is.na(section))
+  if (length(missing)) {
+    .refuse(
+      sprintf(
+        "a section of every spot in column '%s' of colData(st)", sections
+      ),
+      sprintf(
+        "%d spot(s) without (%s)", length(missing), .some(side$names[missing])
+      ),
+      "Name the section of these spots, or drop them."
+    )
+  }
+  rows <- split(seq_along(section), factor(section, unique(section)))
+  small <- names(rows)[lengths(rows) < 2L]
+  if (length(small)) {
+    .refuse(
+      "at least 2 spots in every section",
+      sprintf("%d section(s) of one spot (%s)", length(small), .some(small)),
+      "Drop these sections."
+    )
+  }
+  rows
+}
+
+.refuseCheckpoint <- function(given) {
+  if (!is.null(given$checkpoint)) {
+    .refuse(
+      "no checkpoint, which is of one training", "one",
+      "Leave it out, or sections."
+    )
+  }
+}
+
+# The maps of the sections, named by section, as one.
+.inSections <- function(maps, column) {
+  map <- do.call(combineSections, unname(maps))
+  record <- .record(map)
+  record$sections <- column
+  record$parts <- Map(function(part, name) {
+    c(part, list(section = name))
+  }, record$parts, names(maps))
+  metadata(map)[[.keys$HOMESPOT]] <- record
+  map
 }
 
 #' @rdname mapCells

@@ -200,6 +200,11 @@ def table(
     return Expression(matrix, strings(names), strings(genes), side, scale, np.dtype(dtype), types)
 
 
+def section(of: Expression, rows: npt.NDArray[np.int32]) -> Expression:
+    """Take the rows of a section (0-based) out of a table."""
+    return of.section(np.asarray(rows, dtype=np.intp))
+
+
 def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     """Refuse a dense P for which R, whose numbers are doubles, has no room beside Python's."""
     memory.require(
@@ -433,6 +438,7 @@ _DOOR: dict[str, Callable[..., Any]] = (
             new_mapping,
             report,
             save,
+        section,
             signature,
             single_cells,
             table,

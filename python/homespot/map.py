@@ -10,7 +10,6 @@ from typing import Any, Literal
 import anndata as ad
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import sparse
 
 from . import methods
@@ -18,11 +17,12 @@ from ._version import __version__
 from .checks import one_of, whole
 from .device import limited_threads, resolve_device
 from .errors import InputError, expected, some
-from .keys import FORMAT_VERSION, SPATIAL
-from .mapping import check_adata, keep_best, new_mapping, spot_coordinates
+from .keys import FORMAT_VERSION, HOMESPOT, SPATIAL
+from .mapping import check_adata, combine_sections, keep_best, new_mapping, spot_coordinates
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 from .progress import check as check_progress
+from .sections import refuse_checkpoint, section_rows
 
 __all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
 
@@ -176,6 +176,7 @@ def map_cells(
     st_layer: str | None = None,
     sc_scale: Scale | Literal["auto"] = "auto",
     st_scale: Scale | Literal["auto"] = "auto",
+    sections: str | None = None,
     k_best: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",
     seed: int = 0,
@@ -203,8 +204,14 @@ def map_cells(
     sc_scale, st_scale
         What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
         as they are), or ``"auto"`` to look at them; the record says what was found.
+    sections
+        Column of ``st.obs`` with the section of every spot. Each section is then mapped by itself, with all
+        cells, and the maps are put side by side with equal weights, as `combine_sections` does; the spots
+        come section by section. The record says so: ``sections`` is the column, and ``parts`` has the record
+        of every section, with its name and how its solver ended. `cross_validate` and `tune` know no
+        sections: call them with one section at a time. None maps onto all spots jointly.
     k_best
-        Keep only the k largest entries of each row, as CSR; what that leaves out is in
+        Keep only the k largest entries of each row (of every section), as CSR; what that leaves out is in
         ``obs["homespot_left_over"]``. None keeps the dense matrix.
     dtype
         Type of the computation and of P.
@@ -239,26 +246,40 @@ def map_cells(
     for adata, side in ((sc, "sc"), (st, "st")):
         check_adata(adata, side)
     positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
+    if sections is not None:
+        refuse_checkpoint(settings)
+    rows = {"": np.arange(st.n_obs)} if sections is None else section_rows(st.obs, sections)
     sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype, settings.get(LABELS["sc"]))
     st_table = expression(st, "st", st_layer, st_scale, dtype, settings.get(LABELS["st"]))
-    solution = solve(
-        sc_table,
-        st_table,
-        method,
-        preset=preset,
-        k_best=k_best,
-        seed=seed,
-        device=device,
-        progress=progress,
-        parameters=parameters,
-    )
-    cells: pd.DataFrame = sc.obs.iloc[solution.cells]
-    spots: pd.DataFrame = st.obs.iloc[solution.spots]
-    return new_mapping(
-        solution.matrix,
-        cells,
-        spots,
-        solution.record,
-        positions=None if positions is None else positions[solution.spots],
-        left_over=solution.left_over,
-    )
+    tables = [st_table] if sections is None else [st_table.section(members) for members in rows.values()]
+    parts = []
+    for table, members in zip(tables, rows.values(), strict=True):
+        solution = solve(
+            sc_table,
+            table,
+            method,
+            preset=preset,
+            k_best=k_best,
+            seed=seed,
+            device=device,
+            progress=progress,
+            parameters=parameters,
+        )
+        spots = members[solution.spots]
+        part = new_mapping(
+            solution.matrix,
+            sc.obs.iloc[solution.cells],
+            st.obs.iloc[spots],
+            solution.record,
+            positions=None if positions is None else positions[spots],
+            left_over=solution.left_over,
+        )
+        parts.append(part)
+    if sections is None:
+        return parts[0]
+    combined = combine_sections(parts)
+    record = combined.uns[HOMESPOT]
+    record["sections"] = sections
+    for name, part_record in zip(rows, record["parts"].values(), strict=True):
+        part_record["section"] = name
+    return combined

@@ -429,7 +429,10 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
-    out.obs[LEFT_OVER] = np.clip(1 - row_sums(out.X), 0, 1)
+    out.obs[LEFT_OVER] = sum(
+        share * mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+        for share, mapping in zip(shares, mappings, strict=True)
+    )
     out.uns[HOMESPOT] = {**_combined_record(mappings, "sections"), "weights": shares}
     return out
 

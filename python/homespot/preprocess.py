@@ -249,6 +249,13 @@ class Expression:
         object.__setattr__(taken, "evidence", self.evidence)
         return taken
 
+    def section(self, rows: npt.NDArray[np.intp]) -> Expression:
+        """Return the table of a section, which is mapped by itself: its labels have to do for it alone."""
+        taken = self.take(rows)
+        if taken.labels is not None:
+            _checked_labels(taken.labels, taken.names, taken.side)
+        return taken
+
     def without_empty_rows(self) -> Expression:
         """Drop rows without any expression, with a warning that counts them."""
         empty = self.totals <= 0

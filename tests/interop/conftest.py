@@ -54,6 +54,8 @@ CASES: dict[str, dict[str, Any]] = {
         "st_scale": "log",
         "seed": 11,
     },
+    "sections": {"sections": "slice"},
+    "sections_k_best": {"sections": "slice", "k_best": 4, "method": "correlation"},
 }
 
 # --- processes ---------------------------------------------------------------
@@ -157,6 +159,7 @@ def _work(environment: dict[str, str], folder: Path) -> dict[str, Callable[[Path
             ("again", []),
             ("k_best", ["--k-best=7"]),
             ("settings", options),
+            ("sections", ["--sections=slice"]),
         ):
             finished([*homespot_, "map", *inputs, "-o", out / f"{name}.h5ad", *given], environment)
         placed = ["-o", out / "placed.h5ad"]
@@ -298,6 +301,8 @@ def problem():
     st = _side(rng, 40, ["only in spots", *genes[::-1]], "s", 4.0)
     # Cells that resemble spots, so that there is something to find.
     st.obsm["spatial"] = np.round(rng.uniform(-1000, 1000, (40, 3)), 3) + np.array([1e5, 0, 0])
+    # Three sections, in turn, the first of which is not the first by name.
+    st.obs["slice"] = pd.Categorical(["s/2", "1", "µ"] * 13 + ["1"])
     return sc, st
 
 
@@ -354,6 +359,7 @@ def folder(tmp_path_factory, problem, saved):
         table.write_h5ad(path / f"{side}.h5ad")
     xyz = pd.DataFrame(problem[1].obsm["spatial"], columns=["x", "y", "z"])
     xyz.to_csv(path / "coordinates.csv", index=False)
+    (path / "st_slices.txt").write_text("\n".join(problem[1].obs["slice"]), encoding="utf-8")
     (path / "cases.json").write_text(json.dumps(CASES))
     for name, mapping in saved.items():
         homespot.save(mapping, path / f"saved_{name}.h5ad")

@@ -32,7 +32,10 @@ readProblem <- function(folder, dense = FALSE) {
   list(
     sc = SingleCellExperiment::SingleCellExperiment(list(counts = sc)),
     st = SpatialExperiment::SpatialExperiment(
-      assays = list(counts = st), spatialCoords = coords
+      assays = list(counts = st), spatialCoords = coords,
+      colData = S4Vectors::DataFrame(
+        slice = lines(file.path(folder, "st_slices.txt"))
+      )
     )
   )
 }

@@ -9,7 +9,10 @@ import pytest
 
 import homespot
 
-CASES = ("default", "dense", "correlation", "k_best", "float64", "settings")
+CASES = (
+    *("default", "dense", "correlation", "k_best", "float64", "settings"),
+    *("sections", "sections_k_best"),
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -33,7 +36,12 @@ def test_r_gives_the_places_of_python(case, fresh, hosted, own, same):
 def test_r_saves_the_map_of_python(case, fresh, own, same):
     found = homespot.load(fresh / f"{case}.h5ad")
     expected = own[case].copy()
-    expected.var["sample_id"] = pd.Categorical(["sample01"] * expected.n_vars)
+    samples = ["sample01"] * expected.n_vars
+    if case.startswith("sections"):
+        # As combined sections of one sample are told apart.
+        number = {"s/2": 1, "1": 2, "µ": 3}
+        samples = [f"sample01.{number[name]}" for name in expected.var["slice"]]
+    expected.var["sample_id"] = pd.Categorical(samples)
     same.mapping(found, expected)
 
 
@@ -63,7 +71,7 @@ def test_placed_cells_come_back_by_anndata2ri(hosted, problem, own):
     assert np.array_equal(placed.obsm["homespot"].toarray(), mapping.X.toarray())
 
 
-@pytest.mark.parametrize("case", ["default", "k_best", "settings"])
+@pytest.mark.parametrize("case", ["default", "k_best", "settings", "sections"])
 def test_the_command_line_gives_the_same_bytes(case, command_line, own, same):
     same.mapping(homespot.load(command_line / f"{case}.h5ad"), own[case])
 

@@ -136,6 +136,26 @@ def test_map_says_what_it_found(run) -> None:
     assert last == "Wrote m.h5ad"
 
 
+def test_sections_are_mapped_by_themselves(run, folder) -> None:
+    """The file is that of map_cells; what is said is said of each."""
+    options = ["--sections", "region", "--device", "cpu"]
+    code, out, err = run("map", "sc.h5ad", "st.h5ad", "-o", "m.h5ad", *options)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "Mapped 40 cells to 25 spots in 3 sections (region), each by itself."
+    said = [line for line in lines if line.startswith("Section")]
+    assert said == [f"Section '{name}' over 31 genes by ssa on cpu." for name in (0, 1, 2)]
+    assert sum(line.startswith("Converged after ") for line in lines) == 3
+    mapping = load(folder / "m.h5ad")
+    tables = [ad.read_h5ad(folder / f"{side}.h5ad") for side in ("sc", "st")]
+    assert np.array_equal(mapping.X, map_cells(*tables, sections="region").X)
+    code, out, err = run("map", "sc.h5ad", "st.h5ad", "-o", "m.h5ad", *options, "--json")
+    found = json.loads(out)
+    assert (found["cells"], found["spots"]) == (40, 25)
+    assert all(section["converged"] and section["genes"] == 31 for section in found["sections"].values())
+    assert list(found["sections"]) == ["0", "1", "2"]
+
+
 COME = ["--method", "come", "--device", "cpu", "--set", "hidden=8", "--set", "latent=4"]
 
 

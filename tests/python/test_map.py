@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from homespot import map_cells, methods
-from homespot.errors import DataWarning
+from homespot import combine_sections, load, map_cells, methods, save
+from homespot.errors import ConvergenceWarning, DataWarning, InputError
 
 
 def plain(value: object) -> bool:
@@ -174,3 +174,90 @@ def test_obs_columns_of_an_earlier_run_are_replaced(pair) -> None:
     assert "z" not in mapping.var
     assert (mapping.obs["homespot_left_over"] == 0).all()
     np.testing.assert_array_equal(mapping.var["x"], st.obsm["spatial"][:, 0])
+
+
+# --- several sections -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_sections(pair):
+    """Spots of two sections, in turn."""
+    sc, st = pair
+    st = st.copy()
+    st.obs["slice"] = pd.Categorical(["b", "a", "a", "b", "b"] * 5, categories=["a", "unused", "b"])
+    st.obs["layer"] = pd.Categorical(["in", "out"] * 12 + ["in"], categories=["out", "in"])
+    return sc, st
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("ssa", {}), ("ssa", {"k_best": 3, "dtype": "float64"}), ("correlation", {"sc_scale": "log"})],
+)
+def test_sections_are_mapped_by_themselves(two_sections, method, options) -> None:
+    """As mapping each by hand, and combining the maps: to the byte."""
+    sc, st = two_sections
+    found = map_cells(sc, st, method, sections="slice", **options)
+    by_hand = [map_cells(sc, st[st.obs["slice"] == name].copy(), method, **options) for name in ("b", "a")]
+    expected = combine_sections(by_hand)
+    assert type(found.X) is type(expected.X)
+    assert found.X.dtype == expected.X.dtype == np.dtype(options.get("dtype", "float32"))
+    dense = [x.toarray() if sparse.issparse(x) else x for x in (found.X, expected.X)]
+    assert dense[0].tobytes() == dense[1].tobytes()
+    assert found.var_names.tolist() == [*by_hand[0].var_names, *by_hand[1].var_names]
+    assert found.var["slice"].tolist() == ["b"] * 15 + ["a"] * 10
+    assert found.var["layer"].cat.categories.tolist() == ["out", "in"]
+    np.testing.assert_array_equal(found.varm["spatial"], expected.varm["spatial"])
+    pd.testing.assert_frame_equal(found.obs, expected.obs)
+    np.testing.assert_allclose(found.obs["homespot_left_over"] + dense[0].sum(axis=1), 1, atol=1e-6)
+    joint = map_cells(sc, st, method, **options)
+    assert not np.array_equal(found[:, joint.var_names].to_df(), joint.to_df())
+
+
+def test_the_record_says_how_each_section_ended(two_sections, tmp_path) -> None:
+    sc, st = two_sections
+    with pytest.warns(ConvergenceWarning):
+        mapping = map_cells(sc, st, sections="slice", max_iter=1)
+    save(mapping, tmp_path / "m.h5ad")
+    record = load(tmp_path / "m.h5ad").uns["homespot"]
+    assert record["sections"] == "slice"
+    assert record["combined"] == "sections"
+    assert record["weights"].tolist() == [0.5, 0.5]
+    parts = [record["parts"][f"part{i}"] for i in (1, 2)]
+    assert [part["section"] for part in parts] == ["b", "a"]
+    assert [bool(part["solver"]["converged"]) for part in parts] == [False, False]
+    assert "sections" not in map_cells(sc, st).uns["homespot"]
+
+
+@pytest.mark.parametrize("values", [[2.0, 10.5] * 12 + [2.0], ["2", "10.5"] * 12 + ["2"]])
+def test_sections_are_named_by_their_values(pair, values) -> None:
+    sc, st = pair
+    st = st.copy()
+    st.obs["slice"] = values
+    parts = map_cells(sc, st, sections="slice").uns["homespot"]["parts"]
+    assert [part["section"] for part in parts.values()] == ["2", "10.5"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "a column 'slice' in st.obs, found no columns. Name the one with the section of every spot"),
+        (["a", None] + ["b"] * 23, r"a section of every spot in column 'slice' of st.obs, found 1 spot\(s\)"),
+        (["a"] * 24 + ["b"], r"at least 2 spots in every section, found 1 section\(s\) of one spot \('b'\)"),
+    ],
+)
+def test_sections_that_are_none_are_refused(pair, values, message) -> None:
+    sc, st = pair
+    st = ad.AnnData(st.X, pd.DataFrame(index=st.obs_names), st.var)
+    if values is not None:
+        st.obs["slice"] = values
+    with pytest.raises(InputError, match=message):
+        map_cells(sc, st, sections="slice", progress=lambda *_: pytest.fail("work has begun"))
+
+
+def test_each_section_has_to_do_for_the_method(two_sections, tmp_path) -> None:
+    sc, st = two_sections
+    st.obs["kind"] = st.obs["slice"]
+    with pytest.raises(InputError, match="spots of two types or more, found only 'b'"):
+        map_cells(sc, st, "come", sections="slice", st_labels="kind", epochs=1)
+    with pytest.raises(InputError, match="no checkpoint, which is of one training"):
+        map_cells(sc, st, "come", sections="slice", checkpoint=str(tmp_path / "c.pt"))

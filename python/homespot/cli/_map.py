@@ -57,6 +57,10 @@ def map_(
     st_layer: StLayer = None,
     sc_scale: Scale = "auto",
     st_scale: Scale = "auto",
+    sections: Annotated[
+        str | None,
+        typer.Option(help="Column of the spots with their section: each is mapped by itself. Else jointly."),
+    ] = None,
     k_best: Annotated[int | None, typer.Option(help="Keep the k largest entries of a row.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     seed: Seed = 0,
@@ -81,6 +85,7 @@ def map_(
         st_layer=st_layer,
         sc_scale=sc_scale,  # type: ignore[arg-type]
         st_scale=st_scale,  # type: ignore[arg-type]
+        sections=sections,
         k_best=k_best,
         dtype=dtype,  # type: ignore[arg-type]
         seed=seed,
@@ -90,29 +95,37 @@ def map_(
     )
     save(mapping, output)
     record = mapping.uns[HOMESPOT]
-    ending = record["solver"]
+    size = {"output": str(output), "cells": mapping.n_obs, "spots": mapping.n_vars}
+    mapped = f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots"
+    if sections is None:
+        summary = _summary(record)
+        text = f"{mapped} {_told(record, summary)}"
+    else:
+        parts = {part["section"]: part for part in record["parts"].values()}
+        summary = {"sections": {name: _summary(part) for name, part in parts.items()}}
+        told = [f"Section {name!r} {_told(parts[name], of)}" for name, of in summary["sections"].items()]
+        text = "\n".join([f"{mapped} in {len(parts)} sections ({sections}), each by itself.", *told])
+    say(as_json, {**size, **summary}, f"{text}\nWrote {output}")
+
+
+def _summary(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what there is to say of a map in plain values; the curves are in the file."""
+    ending = {k: v for k, v in record["solver"].items() if isinstance(v, bool | int | float | str | np.generic)}
     summary = {
-        "output": str(output),
-        "cells": mapping.n_obs,
-        "spots": mapping.n_vars,
         "genes": len(record["genes"]),
-        "method": method,
-        "device": record["device"],
-        "sc_scale": record["sc_scale"],
-        "st_scale": record["st_scale"],
-        # The curves are in the file.
-        **{k: v for k, v in ending.items() if isinstance(v, bool | int | float | str | np.generic)},
+        **{name: record[name] for name in ("method", "device", "sc_scale", "st_scale")},
+        **ending,
     }
-    summary = {k: v.item() if isinstance(v, np.generic) else v for k, v in summary.items()}
-    say(
-        as_json,
-        summary,
-        f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots over {summary['genes']} genes "
-        f"by {method} on {record['device']}.\n"
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in summary.items()}
+
+
+def _told(record: dict[str, Any], summary: dict[str, Any]) -> str:
+    """Say the same for people."""
+    return (
+        f"over {summary['genes']} genes by {summary['method']} on {summary['device']}.\n"
         f"Single-cell data: {record['sc_scale']} ({record['sc_scale_evidence']}); "
         f"spatial data: {record['st_scale']} ({record['st_scale_evidence']}).\n"
-        f"{_ended(summary)}\n"
-        f"Wrote {output}",
+        f"{_ended(summary)}"
     )
 
 
