@@ -52,7 +52,7 @@ setClass("CellMapping", contains = "SpatialExperiment")
   }
 }
 
-.validLeftOver <- function(object) {
+.validLeftOver <- function(object, sums) {
   left <- rowData(object)[[.keys$LEFT_OVER]]
   if (!is.numeric(left)) {
     return(sprintf("no numeric column '%s' in rowData", .keys$LEFT_OVER))
@@ -60,7 +60,7 @@ setClass("CellMapping", contains = "SpatialExperiment")
   if (anyNA(left) || any(left < -.tolerance | left > 1 + .tolerance)) {
     return(sprintf("'%s' is not within [0, 1]", .keys$LEFT_OVER))
   }
-  total <- unname(rowSums(.mapping(object))) + left
+  total <- sums + left
   off <- which(abs(total - 1) > .tolerance)
   if (length(off)) {
     sprintf(
@@ -71,21 +71,35 @@ setClass("CellMapping", contains = "SpatialExperiment")
   }
 }
 
-.validEntries <- function(p) {
-  if (length(p) == 0L) {
-    return(NULL)
-  }
-  if (anyNA(p)) {
-    return("the mapping has missing entries")
-  }
-  # range() copies a matrix first.
-  bounds <- if (is.matrix(p)) c(min(p), max(p)) else range(p)
-  if (bounds[1L] < 0 || bounds[2L] > 1 + .tolerance) {
+.validEntries <- function(found) {
+  if (anyNA(c(found$low, found$high))) {
+    "the mapping has missing entries"
+  } else if (any(found$low < 0, found$high > 1 + .tolerance)) {
     sprintf(
       "entries of the mapping are not within [0, 1] (from %.6g to %.6g)",
-      bounds[1L], bounds[2L]
+      min(found$low), max(found$high)
     )
   }
+}
+
+# The least and the largest entry of P, and its row sums; of a P on disk these
+# of every block, read once.
+.lookAt <- function(p) {
+  if (is(p, "DelayedMatrix")) {
+    grid <- rowAutoGrid(p)
+    parts <- lapply(seq_along(grid), function(i) {
+      .lookAt(read_block(p, grid[[i]], as.sparse = DelayedArray::is_sparse(p)))
+    })
+    fields <- c(low = "low", high = "high", sums = "sums")
+    return(lapply(fields, function(name) unlist(lapply(parts, `[[`, name))))
+  }
+  if (is(p, "SparseMatrix")) {
+    p <- as(p, "dgCMatrix")
+  }
+  list(
+    low = if (length(p)) min(p), high = if (length(p)) max(p),
+    sums = unname(rowSums(p))
+  )
 }
 
 .validSamples <- function(object) {
@@ -112,9 +126,10 @@ setValidity2("CellMapping", function(object) {
   if (!.mappingAssay %in% assayNames(object)) {
     return(c(problems, sprintf("no assay '%s'", .mappingAssay)))
   }
-  problems <- c(problems, .validEntries(.mapping(object)))
+  found <- .lookAt(.mapping(object))
+  problems <- c(problems, .validEntries(found))
   if (is.null(problems)) {
-    problems <- .validLeftOver(object)
+    problems <- .validLeftOver(object, found$sums)
   }
   if (is.null(problems)) TRUE else problems
 })

@@ -193,6 +193,13 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 
 # Rows in the order of `at`; those that were not mapped are empty.
 .spreadRows <- function(p, at, names) {
+  if (is(p, "DelayedMatrix")) {
+    empty <- DelayedArray::ConstantArray(c(1L, ncol(p)), value = 0)
+    at[is.na(at)] <- nrow(p) + 1L
+    out <- rbind(unname(p), empty)[at, , drop = FALSE]
+    dimnames(out) <- list(names, colnames(p))
+    return(out)
+  }
   mapped <- which(!is.na(at))
   place <- Matrix::sparseMatrix(
     i = mapped, j = at[mapped], x = 1, dims = c(length(at), nrow(p))

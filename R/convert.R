@@ -39,16 +39,21 @@ setMethod(".transposed", "SparseMatrix", function(x) {
   .transposed(as(x, "dgCMatrix"))
 })
 
-# Blocks of columns, as large as getAutoBlockSize() says, one after another.
+# Not the numbers, but how to read them: in blocks of columns, as large as
+# getAutoBlockSize() says, one at a time, when they are needed.
 setMethod(".transposed", "DelayedMatrix", function(x) {
-  blocks <- .core()$Blocks()
   grid <- colAutoGrid(x)
   sparse <- DelayedArray::is_sparse(x)
-  for (i in seq_along(grid)) {
-    block <- read_block(x, grid[[i]], as.sparse = sparse)
-    blocks$add(.transposed(block))
+  widths <- vapply(seq_along(grid), function(i) ncol(grid[[i]]), 0L)
+  read <- function(k) {
+    k <- .fetch(k) + 1L
+    tryCatch(
+      .transposed(read_block(x, grid[[k]], as.sparse = sparse)),
+      # Python would make another error of it on the way.
+      error = function(e) conditionMessage(e)
+    )
   }
-  blocks$matrix()
+  .core()$streamed(read, as.array(cumsum(widths)), rev(dim(x)), sparse = sparse)
 })
 
 # P from Python, cells by spots: float32 becomes double, exactly.

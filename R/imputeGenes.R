@@ -30,9 +30,11 @@
 #' @param output Path of an `.h5ad` file to write a block at a time, for what
 #'   does not fit into memory; it appears whole or not at all.
 #'   `NULL` keeps the result in memory.
-#' @param block.size How many genes are computed at once.
-#'   Beside the result, the computation takes the expression once more and, for
-#'   each thread, 8 bytes times spots times `block.size`.
+#' @param block.size How many genes a thread computes at once, and the width of
+#'   a chunk of the file.
+#'   The cells are gone through in blocks, once for every 2^25 / spots genes
+#'   (256 MiB of sums), in the order of the map: data on disk is read so often,
+#'   and once more to check it, and so is a map on disk.
 #' @param ... Not used.
 #'
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on

@@ -11,7 +11,11 @@
 #'   `DelayedMatrix`), or a SummarizedExperiment, SingleCellExperiment,
 #'   SpatialExperiment or Seurat object that holds one.
 #'   Counts or log values, with gene names as row names.
-#'   Sparse matrices stay sparse, a DelayedMatrix is read block by block.
+#'   Sparse matrices stay sparse.
+#'   A DelayedMatrix, such as an HDF5Array, is read in blocks of columns, none
+#'   larger than [DelayedArray::getAutoBlockSize()], and never whole: once to
+#'   check it, once for the genes that are used, and once more for the
+#'   variances where it has more genes than `n.genes`.
 #' @param st Spatial data: the same, genes by N spots.
 #'   Genes are matched by name.
 #' @param method Name of the method: `"ssa"` (entropic optimal transport on

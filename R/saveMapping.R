@@ -7,6 +7,10 @@
 #' @param path Path of the file; it ends in `.h5ad`.
 #'   An existing file is replaced, and the new one appears whole or not at all.
 #'
+#' @param backed `TRUE` leaves P in the file, for a map that does not fit into
+#'   memory: the assay is a DelayedMatrix on it (needs HDF5Array).
+#'   The file has to stay where it is.
+#'
 #' @return `saveMapping()`: `path`, invisibly.
 #'   `loadMapping()`: a [CellMapping-class], with spatialCoords named `x`, `y`
 #'   (and `z`).
@@ -18,6 +22,19 @@
 #' factors are kept; others, and images, are left out with a warning that
 #' names them.
 #' Text that repeats comes back as a factor, which is how AnnData stores it.
+#'
+#' @section Maps on disk:
+#' A map whose assay is a DelayedMatrix, on a file or with delayed operations,
+#' is read in blocks of rows, none larger than
+#' [DelayedArray::getAutoBlockSize()], by everything that follows from a map,
+#' to the same numbers, and [saveMapping()] writes it so.
+#' `map[cells, spots]`, [renormalise()], [combineSections()], `rbind()` and
+#' [addMapping()] stay delayed.
+#' [cellDistances()] reads the rows of the cells that it is asked for, and the
+#' costs of [assignCells()] are in memory, so name candidates for a large map.
+#' [mapCells()] makes P in memory: keep the `k.best` entries of every row of a
+#' map that would not fit, or map the cells in parts, save each, and `rbind()`
+#' them.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the path has another ending or its
@@ -43,9 +60,14 @@ saveMapping <- function(map, path) {
 
 #' @rdname saveMapping
 #' @export
-loadMapping <- function(path) {
+loadMapping <- function(path, backed = FALSE) {
   path <- path.expand(.checkString(path, "path"))
-  value <- .call("load", path)
+  .checkFlag(backed, "backed")
+  if (backed) {
+    .requirePackage("HDF5Array", "maps on disk")
+  }
+  .core()
+  value <- .call("load", path, backed = backed)
   cells <- .columnsFromPython(value$get("obs"))
   spots <- .columnsFromPython(value$get("var"))
   coords <- .fetch(value$get("coordinates"))
@@ -60,8 +82,13 @@ loadMapping <- function(path) {
   if (is.null(spots$sample_id)) {
     spots$sample_id <- rep("sample01", length(spotNames))
   }
+  p <- if (backed) {
+    t(HDF5Array::H5ADMatrix(normalizePath(path)))
+  } else {
+    .fromPython(value)
+  }
   .valid(.newMapping(
-    .fromPython(value), cellNames, spotNames,
+    p, cellNames, spotNames,
     .frame(cells, length(cellNames)), .frame(spots, length(spotNames)), coords,
     .fetch(value$get("record"))
   ))

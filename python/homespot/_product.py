@@ -11,7 +11,7 @@ from scipy import sparse
 from ._jit import compiled
 from .matrices import is_sparse
 
-__all__ = ["transposed_product"]
+__all__ = ["add_product"]
 
 _TILE = 512  # spots whose sums, with those of a block of genes, stay in the cache of a core
 
@@ -44,20 +44,19 @@ def _sparse(
                 sums[indices[at]] += p * np.float64(data[at])
 
 
-def transposed_product(p: Any, x: sparse.csr_matrix) -> npt.NDArray[np.float64]:
-    """Return P' X (spots x genes).
+def add_product(p: Any, x: sparse.csr_matrix, out: npt.NDArray[np.float64]) -> None:
+    """Add P' X to `out`, cell by cell, so that it makes no difference how many cells come at once.
 
     Parameters
     ----------
     p
-        P, cells x spots, dense in C order; or P' (spots x cells) as CSR, which spares the transposition.
+        P, cells x spots, dense in C order; or P' (spots x cells) as CSR.
     x
         Cells x genes, CSR.
+    out
+        Spots x genes, in Fortran order for a dense P and in C order for a sparse one.
     """
     if is_sparse(p):
-        out = np.zeros((p.shape[0], x.shape[1]))
         _sparse(p.data, p.indices, p.indptr, x.data, x.indices, x.indptr, out)
-        return out
-    out = np.zeros((x.shape[1], p.shape[1]))
-    _dense(p, x.data, x.indices, x.indptr, _TILE, out)
-    return out.T
+    else:
+        _dense(p, x.data, x.indices, x.indptr, _TILE, out.T)

@@ -15,6 +15,7 @@ from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SPOT_CELLS
 from .mapping import check_adata, check_mapping, has_coordinates, refuse_duplicates
 from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_table
+from .streamed import in_memory, x_of
 
 __all__ = ["add_mapping"]
 
@@ -89,11 +90,11 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         )
     out = adata.to_memory() if adata.isbacked else adata.copy()
     if as_cells.all():
-        table, matrix, names = _cell_summary(mapping), mapping.X, mapping.obs_names
+        table, matrix, names = _cell_summary(mapping), in_memory(x_of(mapping)), mapping.obs_names
     else:
-        mass = column_sums(mapping.X)
+        mass = column_sums(x_of(mapping))
         table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
-        matrix, names = mapping.X.T, mapping.var_names
+        matrix, names = in_memory(x_of(mapping)).T, mapping.var_names
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     out.obs[list(table.columns)] = _at(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)

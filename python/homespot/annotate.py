@@ -15,6 +15,7 @@ from .labels import Labels, resolve
 from .mapping import check_mapping
 from .matrices import is_sparse
 from .rows import blocks
+from .streamed import x_of
 
 __all__ = ["annotate_cells", "label_probabilities"]
 
@@ -58,7 +59,7 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
     """
     check_mapping(mapping)
     regions = resolve(labels, mapping.var, "spot")
-    found = label_probabilities(mapping.X, regions)
+    found = label_probabilities(x_of(mapping), regions)
     nowhere = found.sum(axis=1) <= 0
     if nowhere.any():
         raise InputError(

@@ -21,6 +21,7 @@ from .keys import ASSIGNED, POSITIONS, PROB
 from .labels import in_order
 from .mapping import check_mapping, coordinates, has_coordinates
 from .matrices import column_sums, is_sparse
+from .streamed import Streamed, x_of
 
 __all__ = ["assign", "assign_cells", "expected_capacity"]
 
@@ -51,7 +52,7 @@ def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
     """Return how many cells each spot can take."""
     n_cells, n_spots = mapping.shape
     if capacity is None:
-        return expected_capacity(mapping.X)
+        return expected_capacity(x_of(mapping))
     if isinstance(capacity, Integral) or (np.ndim(capacity) == 0 and not isinstance(capacity, str)):
         whole("capacity", capacity, 1)
         room = np.full(n_spots, min(int(capacity), n_cells), dtype=np.int64)
@@ -159,10 +160,14 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
     n_cells, n_spots = matrix.shape
     if candidates is not None:
         whole("candidates", candidates, 1)
-    kept = int(np.diff(matrix.indptr).max(initial=1)) if is_sparse(matrix) else n_spots
-    pairs = int(room[matrix.indices].sum()) if is_sparse(matrix) else n_cells * int(room.sum())
+    dense = not (matrix.sparse if isinstance(matrix, Streamed) else is_sparse(matrix))
+    kept = rows.widest(matrix)
+    if dense:
+        pairs = n_cells * int(room.sum())
+    else:
+        pairs = sum(int(room[matrix[block].indices].sum()) for block in rows.blocks(matrix))
     k = min(kept, candidates if candidates is not None else kept if pairs <= _PAIRS else _CHOSEN)
-    if k == n_spots and not is_sparse(matrix):
+    if k == n_spots and dense:
         return _all_pairs(matrix, room)
     found = _candidate_pairs(matrix, room, k)
     while found is None and candidates is None and k < kept:
@@ -177,7 +182,7 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
                     f"Raise candidates, e.g. to {min(2 * k, kept)}, or the capacity.",
                 )
             )
-        raise _too_many("spots" if not is_sparse(matrix) else "spots, as the map keeps no others")
+        raise _too_many("spots" if dense else "spots, as the map keeps no others")
     if candidates is None and k < kept:
         warnings.warn(
             f"Considered the {k} most probable spots of every cell, not all {kept:,}. "
@@ -185,6 +190,15 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
             DataWarning,
             stacklevel=3,
         )
+    return found
+
+
+def _probability(matrix: Any, spots: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return P of every cell at its spot."""
+    found = np.empty(matrix.shape[0])
+    for block in rows.blocks(matrix):
+        part = matrix[block]
+        found[block] = np.asarray(part[np.arange(part.shape[0]), spots[block]]).ravel()
     return found
 
 
@@ -224,12 +238,13 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
     """
     check_mapping(mapping)
     room = _capacity(mapping, capacity)
-    matrix = mapping.X.tocsr() if is_sparse(mapping.X) else mapping.X
+    matrix = x_of(mapping)
+    matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     found = assign(matrix, room, candidates)
     table = pd.DataFrame(
         {
             ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found],
-            PROB: np.asarray(matrix[np.arange(mapping.n_obs), found], dtype=np.float64).ravel(),
+            PROB: _probability(matrix, found),
         },
         index=mapping.obs_names.copy(),
     )

@@ -36,7 +36,6 @@ from . import map as maps
 from ._version import __version__
 from .checks import one_of
 from .crossing import (
-    Blocks,
     columns,
     csr,
     frame,
@@ -48,6 +47,7 @@ from .crossing import (
     read_column,
     record_from,
     release,
+    streamed,
     strings,
 )
 from .device import resolve_device
@@ -56,9 +56,9 @@ from .evaluate import simulate
 from .map import Solution
 from .preprocess import Expression, Scale, Side
 from .report import report as write_report
+from .streamed import annotated
 
 __all__ = [
-    "Blocks",
     "about",
     "argument_names",
     "call",
@@ -66,6 +66,7 @@ __all__ = [
     "csr",
     "release",
     "set_threads",
+    "streamed",
 ]
 
 _VERBS: dict[str, Callable[..., Any]] = {
@@ -305,11 +306,14 @@ def save(path: str, of: ad.AnnData) -> None:
     mapping.save(of, path)
 
 
-def load(path: str) -> dict[str, Any]:
-    """Read a mapping from .h5ad as plain values."""
-    loaded = mapping.load(path)
+def load(path: str, *, backed: bool) -> dict[str, Any]:
+    """Read a mapping from .h5ad as plain values; where it stays `backed`, R reads P itself."""
+    loaded = mapping.load(path, backed=backed)
+    matrix = {} if backed else plain_matrix(loaded.X)
+    if backed:
+        loaded.file.close()
     return {
-        **plain_matrix(loaded.X),
+        **matrix,
         "cells": np.asarray(loaded.obs_names, dtype=object),
         "spots": np.asarray(loaded.var_names, dtype=object),
         "obs": frame_columns(loaded.obs),
@@ -332,7 +336,7 @@ def single_cells(
     with warnings.catch_warnings():
         # The verbs refuse such, and say which.
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
-        return ad.AnnData(matrix, obs=pd.DataFrame(index=strings(names)), var=frame(annotation or {}, genes))
+        return annotated(matrix, obs=pd.DataFrame(index=strings(names)), var=frame(annotation or {}, genes))
 
 
 def values(column: dict[str, Any], names: str | Sequence[str] | None = None) -> Any:

@@ -28,6 +28,7 @@ from .impute import ReadOut
 from .keys import HOMESPOT, SPATIAL
 from .mapping import spot_coordinates
 from .progress import Progress, reporting
+from .streamed import annotated, in_memory, x_of
 
 __all__ = ["DOOR", "VERBS"]
 
@@ -54,7 +55,8 @@ def experiment(
 
     Values are kept in half of R's bytes where that loses nothing, as Python's users mostly have them.
     """
-    adata = ad.AnnData(narrowed(matrix), frame(annotation, names), pd.DataFrame(index=strings(genes)))
+    obs, var = frame(annotation, names), pd.DataFrame(index=strings(genes))
+    adata = annotated(narrowed(matrix), obs=obs, var=var)
     if coordinates is not None:
         adata.obsm[SPATIAL] = spot_coordinates(coordinates, adata.n_obs)
     return adata
@@ -83,7 +85,7 @@ class RMethod:
         answer = self.function(_seen(cells), _seen(spots))
         if "mapping" in answer:
             return answer["mapping"]
-        matrix = answer["matrix"]
+        matrix = in_memory(answer["matrix"])
         if isinstance(matrix, np.ndarray):
             matrix = np.ascontiguousarray(matrix)  # as Python's functions return it: the same last digits
         if answer["cells"] is None or answer["spots"] is None:
@@ -257,7 +259,8 @@ def tune(
 
 def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:
     """Score genes; as `homespot.metrics.gene_scores`; both tables are spots x genes."""
-    return frame_columns(metrics.gene_scores(true, found, strings(genes).tolist()).reset_index())
+    tables = in_memory(true), in_memory(found)
+    return frame_columns(metrics.gene_scores(*tables, strings(genes).tolist()).reset_index())
 
 
 def proportions(
@@ -302,7 +305,9 @@ def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.Da
 
 def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
-    numbered = ad.AnnData(cells.X, pd.DataFrame({"number": range(cells.n_obs)}, cells.obs_names), cells.var)
+    numbered = ad.AnnData(
+        in_memory(x_of(cells)), pd.DataFrame({"number": range(cells.n_obs)}, cells.obs_names), cells.var
+    )
     numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]
     sc, st = simulating.simulate_spots(numbered, **named)
     return {

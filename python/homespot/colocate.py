@@ -14,9 +14,10 @@ from scipy.spatial.distance import cdist
 from . import memory
 from .deconvolve import masses, proportions
 from .labels import resolve
-from .mapping import check_mapping, coordinates, subset
+from .mapping import check_mapping, coordinates, positions_of
 from .matrices import is_sparse, row_sums
 from .rows import blocks
+from .streamed import Streamed, in_memory, x_of
 
 __all__ = ["cell_distances", "colocate_types", "correlations", "expected_distances", "type_distances"]
 
@@ -75,7 +76,7 @@ def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     """
     check_mapping(mapping)
     types = resolve(labels, mapping.obs, "cell")
-    shares, _ = proportions(mapping.X, types)
+    shares, _ = proportions(x_of(mapping), types)
     return pd.DataFrame(correlations(shares), index=types.names, columns=types.names)
 
 
@@ -100,7 +101,7 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     check_mapping(mapping)
     types = resolve(labels, mapping.obs, "cell")
     where = coordinates(mapping)
-    found = expected_distances(masses(mapping.X, types.membership()), where)
+    found = expected_distances(masses(x_of(mapping), types.membership()), where)
     return pd.DataFrame(found, index=types.names, columns=types.names)
 
 
@@ -114,7 +115,7 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
     mapping
         What `map_cells` returned, made with coordinates.
     cells
-        Names of the cells; None is all.
+        Names of the cells; None is all. Of a map on disk their rows are read.
 
     Returns
     -------
@@ -128,11 +129,15 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
     """
     check_mapping(mapping)
     where = coordinates(mapping)
-    part = mapping if cells is None else subset(mapping, cells=cells)
-    n, n_spots = part.shape
+    names, matrix = mapping.obs_names, x_of(mapping)
+    if cells is not None:
+        at = positions_of(cells, names, "cells")
+        names, matrix = names[at], matrix[at]
+    n, n_spots = matrix.shape
+    of_p = 8 * n * n_spots if isinstance(matrix, Streamed) else 0
     memory.require(
-        8 * (2 * n * n + 2 * n * _BLOCK + n_spots * _BLOCK),
+        8 * (2 * n * n + 2 * n * _BLOCK + n_spots * _BLOCK) + of_p,
         f"the distances of {n:,} cells",
         "Name fewer cells, or use type_distances().",
     )
-    return pd.DataFrame(expected_distances(part.X, where), index=part.obs_names, columns=part.obs_names)
+    return pd.DataFrame(expected_distances(in_memory(matrix), where), index=names, columns=names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from .streamed import Streamed, in_blocks
+
 __all__ = [
-    "Blocks",
     "columns",
     "csr",
     "frame",
@@ -23,6 +24,7 @@ __all__ = [
     "read_column",
     "record_from",
     "release",
+    "streamed",
     "strings",
 ]
 
@@ -41,7 +43,12 @@ def csr(
 
 
 def narrowed(matrix: Any) -> Any:
-    """Copy R's doubles to the canonical form, float32 in C order; as float64 if float32 cannot hold them."""
+    """Copy R's doubles to the canonical form, float32 in C order; as float64 if float32 cannot hold them.
+
+    What is to be read comes in that form.
+    """
+    if isinstance(matrix, Streamed):
+        return matrix
     is_sparse = sparse.issparse(matrix)
     if is_sparse:
         narrow = matrix.astype(np.float32)
@@ -50,25 +57,18 @@ def narrowed(matrix: Any) -> Any:
     return narrow if np.array_equal(matrix, narrow, equal_nan=True) else np.array(matrix, order="C")
 
 
-class Blocks:
-    """Takes a matrix that does not fit into R's memory, block of rows by block of rows.
+def streamed(read: Callable[[int], Any], ends: Any, shape: Sequence[int], *, sparse: bool) -> Streamed:
+    """Take a matrix of which R reads the blocks of rows that end where `ends` says, as Python asks for them.
 
-    Blocks from R are doubles; they are kept in half the bytes where that loses nothing.
+    Blocks from R are doubles; they come in half the bytes where that loses nothing. `read` returns a block,
+    or what went wrong in words.
     """
 
-    def __init__(self) -> None:
-        self._blocks: list[Any] = []
+    def block(k: int) -> Any:
+        found = read(k)
+        return found if isinstance(found, str) else narrowed(found)
 
-    def add(self, block: Any) -> None:
-        """Add the next rows, dense or CSR."""
-        self._blocks.append(narrowed(block))
-
-    def matrix(self) -> Any:
-        """Return all rows as one matrix, CSR if the blocks were sparse."""
-        blocks, self._blocks = self._blocks, []
-        if all(sparse.issparse(block) for block in blocks):
-            return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
-        return np.concatenate(blocks)
+    return in_blocks(block, np.atleast_1d(ends).tolist(), shape, "float32", sparse=sparse)
 
 
 def strings(values: str | Sequence[str]) -> npt.NDArray[np.str_]:

@@ -19,6 +19,7 @@ from .mapping import check_mapping, coordinates, has_coordinates
 from .matrices import is_sparse
 from .place import cell_positions
 from .rows import blocks
+from .streamed import x_of
 
 __all__ = ["deconvolve_spots", "masses", "proportions"]
 
@@ -27,11 +28,10 @@ F64 = npt.NDArray[np.float64]
 
 def masses(matrix: Any, weights: Any) -> F64:
     """Return W P in float64, for W groups x cells (CSR) and P cells x spots."""
-    if is_sparse(matrix):
-        return np.asarray((weights @ matrix.astype(np.float64)).toarray())
     total = np.zeros((weights.shape[0], matrix.shape[1]))
     for block in blocks(matrix):
-        total += weights[:, block] @ matrix[block].astype(np.float64)
+        part = weights[:, block] @ matrix[block].astype(np.float64)
+        total += part.toarray() if is_sparse(part) else part
     return total
 
 
@@ -131,7 +131,7 @@ def deconvolve_spots(
     types = resolve(labels, mapping.obs, "cell")
     numbers = None if density is None else _density(mapping, density)
     relied_on = _confident(mapping, confident)
-    shares, mass = proportions(mapping.X, types)
+    shares, mass = proportions(x_of(mapping), types)
     cells = mass if numbers is None else np.nan_to_num(shares) * numbers[:, None]
     filled = np.isfinite(shares).all(axis=1)
     best = np.nan_to_num(shares).argmax(axis=1)
@@ -141,7 +141,7 @@ def deconvolve_spots(
     obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
     if relied_on is not None:
         total = mass.sum(axis=1)
-        held = masses(mapping.X, sparse.csr_matrix(relied_on[None, :].astype(np.float64)))[0]
+        held = masses(x_of(mapping), sparse.csr_matrix(relied_on[None, :].astype(np.float64)))[0]
         obs[CONFIDENT_SHARE] = np.divide(held, total, out=np.full_like(total, np.nan), where=total > 0)
     out = ad.AnnData(
         X=shares,

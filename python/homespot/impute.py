@@ -6,7 +6,7 @@ import os
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, Literal, get_args
 
@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from . import memory
-from ._product import transposed_product
+from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
@@ -35,10 +35,16 @@ from .mapping import (
 )
 from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale
+from .streamed import x_of
 
 __all__ = ["ReadOut", "gene_blocks", "impute_genes", "imputed", "selected", "write_imputed"]
 
 ReadOut = Literal["mean", "sum"]
+
+_SUMS = 2**25
+"""So many sums, of a spot and a gene, are held at once: 256 MiB."""
+_ENTRIES = 2**22
+"""So many entries of P are looked at at once."""
 
 Block = tuple[slice, npt.NDArray[np.float32]]
 
@@ -70,7 +76,6 @@ def gene_blocks(
     ------
     Which of `genes` (a slice), and spots x these genes.
     """
-    p = matrix.T.tocsr() if is_sparse(matrix) else np.ascontiguousarray(matrix)
     mass = column_sums(matrix)
     scale = np.ones_like(mass)
     if read_out == "mean":
@@ -83,27 +88,53 @@ def gene_blocks(
                 stacklevel=2,
             )
         scale = np.divide(1, mass, out=np.full_like(mass, np.nan), where=~nothing)
+    in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
+    of_map = table if in_order else table.take(cells)
+    with ThreadPoolExecutor(threads()) as pool:
+        at_once = _at_once(matrix.shape[1], block_size)
+        for start in range(0, len(genes), at_once):
+            columns = slice(start, min(start + at_once, len(genes)))
+            total = _total(matrix, of_map, genes[columns], block_size, pool)
+            for first in range(0, columns.stop - start, block_size):
+                part = total[:, first : first + block_size]
+                of_genes = slice(start + first, start + first + part.shape[1])
+                yield of_genes, (part * scale[:, None]).astype(np.float32)
+
+
+def _at_once(n_spots: int, block_size: int) -> int:
+    """Return how many genes are summed in one pass over the cells: whole blocks."""
+    return max(1, _SUMS // (n_spots * block_size)) * block_size
+
+
+def _total(
+    matrix: Any,
+    table: Expression,
+    genes: npt.NDArray[np.intp],
+    block_size: int,
+    pool: ThreadPoolExecutor,
+) -> npt.NDArray[np.float64]:
+    """Return P' X of these genes (spots x genes), in one pass over the cells."""
     every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
-    parts = [sparse.csr_matrix(block) for _, block in table.log_blocks(None if every else genes)]
-    x = sparse.vstack(parts).tocsc()  # by columns, so that a block of genes is a slice
-    del parts
-    same_cells = len(cells) == x.shape[0] and (cells == np.arange(len(cells))).all()
+    total: npt.NDArray[np.float64] | None = None
+    step = max(1, _ENTRIES // matrix.shape[1])
+    for rows, block in table.log_blocks(None if every else genes):
+        for start in range(rows.start, rows.stop, step):
+            some_cells = slice(start, min(start + step, rows.stop))
+            p = matrix[some_cells]
+            p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
+            # By columns, so that some genes are a slice.
+            x = sparse.csc_matrix(block[start - rows.start : some_cells.stop - rows.start])
+            if total is None:
+                total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
-    def block(start: int) -> Block:
-        columns = slice(start, min(start + block_size, len(genes)))
-        of_cells = x[:, columns].tocsr()
-        total = transposed_product(p, of_cells if same_cells else of_cells[cells])
-        return columns, (total * scale[:, None]).astype(np.float32)
+            # Some genes are one thread's from start to end, so their number changes no sum.
+            def add(first: int, p: Any = p, x: Any = x, out: npt.NDArray[np.float64] = total) -> None:
+                of_genes = slice(first, first + block_size)
+                add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
-    # One block is one thread's from start to end, so their number changes no sum.
-    with ThreadPoolExecutor(n_threads := threads()) as pool:
-        ahead: deque[Future[Block]] = deque()
-        for start in range(0, len(genes), block_size):
-            ahead.append(pool.submit(block, start))
-            if len(ahead) > n_threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            deque(pool.map(add, range(0, len(genes), block_size)), maxlen=0)
+    assert total is not None  # a table has two rows or more
+    return total
 
 
 def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.intp]:
@@ -132,12 +163,9 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
 
 
 def _working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
-    """Return the bytes that imputing takes beside its result."""
-    stored = table.matrix.nnz if is_sparse(table.matrix) else table.shape[0] * n_genes
-    expression_twice = 2 * 8 * stored  # value and index; by rows, while it is turned to columns
-    p = 12 * matrix.nnz if is_sparse(matrix) else 0
-    block = 8 * matrix.shape[1] * min(block_size, n_genes)
-    return int(expression_twice + p + (threads() + 1) * block)
+    """Return the bytes that imputing takes beside its result: the sums of a pass, and a block of cells."""
+    sums = matrix.shape[1] * min(n_genes, _at_once(matrix.shape[1], block_size))
+    return int(8 * sums + 4 * 8 * min(table.shape[0] * table.shape[1], 4_000_000))
 
 
 def imputed(
@@ -253,8 +281,10 @@ def impute_genes(
         An .h5ad file to write a block at a time, for what does not fit into memory; it appears whole or not
         at all. None keeps the result in memory.
     block_size
-        How many genes are computed at once. Beside the result, the computation takes the expression twice
-        more and, for each thread, 8 bytes x spots x `block_size`.
+        How many genes a thread computes at once, and the width of a chunk of the file. The cells are gone
+        through in blocks of rows, once for every 2**25 / spots genes (256 MiB of sums), in the order of the
+        mapping: data on disk (``backed="r"``) is read so often, and once more to check it. So is a mapping
+        on disk.
 
     Returns
     -------
@@ -286,14 +316,14 @@ def impute_genes(
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)
     if output is None:
-        empty.X = imputed(mapping.X, table, cells, columns, read_out, block_size)
+        empty.X = imputed(x_of(mapping), table, cells, columns, read_out, block_size)
         return empty
     memory.require(
-        _working_memory(mapping.X, table, len(columns), block_size),
+        _working_memory(x_of(mapping), table, len(columns), block_size),
         f"blocks of {min(block_size, len(columns)):,} genes at {mapping.n_vars:,} spots",
         "Lower block_size, or ask for fewer genes.",
     )
     write_imputed(
-        gene_blocks(mapping.X, table, cells, columns, read_out, block_size), empty, output, block_size
+        gene_blocks(x_of(mapping), table, cells, columns, read_out, block_size), empty, output, block_size
     )
     return ad.read_h5ad(output, backed="r")

@@ -23,8 +23,9 @@ from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 from .progress import check as check_progress
 from .sections import refuse_checkpoint, section_rows
+from .streamed import x_of
 
-__all__ = ["Solution", "expression", "map_cells", "solve", "spot_coordinates", "versions"]
+__all__ = ["Solution", "expression", "label_column", "map_cells", "solve", "spot_coordinates", "versions"]
 
 LABELS: dict[Side, str] = {"sc": "labels", "st": "st_labels"}
 """Parameters of methods that name a column of labels, by the table it is in."""
@@ -126,6 +127,20 @@ def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArr
     return np.flatnonzero(np.isin(names, kept))
 
 
+def label_column(adata: ad.AnnData, side: Side, name: str) -> npt.NDArray[np.object_]:
+    """Take the column with the types out of an AnnData's annotation."""
+    if name not in adata.obs:
+        raise InputError(
+            expected(
+                f"a column {name!r} in {side}.obs",
+                some(adata.obs.columns, 10) or "no columns",
+                f"Name one that is there as {LABELS[side]}.",
+            )
+        )
+    column: npt.NDArray[np.object_] = adata.obs[name].to_numpy(dtype=object)
+    return column
+
+
 def expression(
     adata: ad.AnnData,
     side: Side,
@@ -149,20 +164,10 @@ def expression(
                 f"Name one that is there as {argument}, or leave it out to use X.",
             )
         )
-    matrix = adata.X if layer is None else adata.layers[layer]
+    matrix = x_of(adata, layer)
     if matrix is None:
         raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {argument}."))
-    if adata.isbacked and layer is None:
-        matrix = adata.X[:]
-    if labels is not None and labels not in adata.obs:
-        raise InputError(
-            expected(
-                f"a column {labels!r} in {side}.obs",
-                some(adata.obs.columns, 10) or "no columns",
-                f"Name one that is there as {LABELS[side]}.",
-            )
-        )
-    types = None if labels is None else adata.obs[labels].to_numpy(dtype=object)
+    types = None if labels is None else label_column(adata, side, labels)
     return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype), types)
 
 
@@ -189,7 +194,10 @@ def map_cells(
     Parameters
     ----------
     sc
-        Single-cell data, cells x genes: counts or log values.
+        Single-cell data, cells x genes: counts or log values. Where it is backed by a file
+        (``anndata.read_h5ad(path, backed="r")``), X is read in blocks of rows, never whole: once to check it,
+        once for the genes that are used, and once more for the variances where it has more genes than
+        `n_genes`. (A part of a backed object, and a matrix stored by columns, CSC, are read whole.)
     st
         Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``; they replace
         columns ``x``, ``y`` and ``z`` of obs in the mapping. Without them the map is made, but cells can be

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -30,6 +31,7 @@ from .errors import DataWarning, HomespotError, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 from .rows import blocks
+from .streamed import Streamed, annotated, write_x, x_of
 
 __all__ = [
     "check_adata",
@@ -38,6 +40,7 @@ __all__ = [
     "combine_cells",
     "combine_sections",
     "coordinates",
+    "copied",
     "file_size",
     "has_coordinates",
     "keep_best",
@@ -45,6 +48,7 @@ __all__ = [
     "mapped_cells",
     "mapped_spots",
     "new_mapping",
+    "positions_of",
     "read_whole",
     "refuse_duplicates",
     "renormalise",
@@ -82,7 +86,7 @@ def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np
 
 
 def new_mapping(
-    matrix: Floats | sparse.csr_matrix,
+    matrix: Floats | sparse.csr_matrix | Streamed,
     cells: pd.DataFrame,
     spots: pd.DataFrame,
     record: dict[str, Any],
@@ -95,7 +99,7 @@ def new_mapping(
     Parameters
     ----------
     matrix
-        P, cells x spots, dense or CSR.
+        P, cells x spots, dense, CSR or `Streamed`.
     cells, spots
         Annotation, indexed by name, one row per row or column of P.
     record
@@ -109,12 +113,12 @@ def new_mapping(
     obs = cells.copy()
     obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
     where = spot_coordinates(positions, len(spots))
-    mapping = ad.AnnData(
-        X=matrix,
-        obs=obs,
-        var=spots.copy() if where is None else _with_columns(spots, where),
-        uns={HOMESPOT: {**_filled(record), "format_version": FORMAT_VERSION}},
-    )
+    parts: dict[str, Any] = {
+        "obs": obs,
+        "var": spots.copy() if where is None else _with_columns(spots, where),
+        "uns": {HOMESPOT: {**_filled(record), "format_version": FORMAT_VERSION}},
+    }
+    mapping = annotated(matrix, **parts)
     if where is not None:
         mapping.varm[SPATIAL] = where
     check_mapping(mapping)
@@ -162,7 +166,7 @@ def check_mapping(mapping: ad.AnnData) -> None:
     """
     remedy = "Pass what map_cells() or load() returned."
     check_adata(mapping, "mapping", remedy)
-    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or mapping.X is None:
+    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
         raise InputError(
             expected(
                 f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
@@ -170,13 +174,11 @@ def check_mapping(mapping: ad.AnnData) -> None:
                 remedy,
             )
         )
-    if mapping.isbacked:
-        raise InputError(
-            expected("a mapping in memory", "one backed by a file", "Use load(), or mapping.to_memory().")
-        )
     spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
-    for rows in blocks(mapping.X):
-        block = mapping.X[rows]
+    sums = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, copy=True)
+    for rows in blocks(matrix):
+        block = matrix[rows]
+        sums[rows] += row_sums(block)
         if 0 in block.shape:
             continue
         low, high = float(block.min()), float(block.max())
@@ -189,7 +191,6 @@ def check_mapping(mapping: ad.AnnData) -> None:
                 )
             )
     left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-    sums = row_sums(mapping.X) + left_over
     wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
     if wrong.any():
         first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.6g}"
@@ -309,29 +310,42 @@ def _rows_of(names: pd.Index, adata: ad.AnnData, side: str, data: str, kind: str
     return np.asarray(rows, dtype=np.intp)
 
 
+def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArray[np.intp]:
+    """Return where cells or spots stand in a mapping, by name, each once."""
+    if isinstance(names, str):
+        raise InputError(expected(f"a list of names of {kind}", repr(names), f"Pass [{names!r}]."))
+    unknown = [name for name in names if name not in index]
+    if unknown:
+        raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))
+    refuse_duplicates(pd.Index(names), kind)
+    return np.asarray(index.get_indexer(pd.Index(list(names))), dtype=np.intp)
+
+
+def copied(mapping: ad.AnnData) -> ad.AnnData:
+    """Return a copy in memory."""
+    return mapping.to_memory() if mapping.isbacked else mapping.copy()
+
+
 def subset(
     mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
 ) -> ad.AnnData:
-    """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over."""
+    """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over.
+
+    Of a mapping on disk the part is read.
+    """
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
-        if names is None:
-            continue
-        if isinstance(names, str):
-            raise InputError(expected(f"a list of names of {kind}", repr(names), f"Pass [{names!r}]."))
-        unknown = [name for name in names if name not in index]
-        if unknown:
-            raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))
-        refuse_duplicates(pd.Index(names), kind)
+        if names is not None:
+            positions_of(names, index, kind)
     kept = mapping if cells is None else mapping[list(cells)]
-    kept = (kept if spots is None else kept[:, list(spots)]).copy()
+    kept = copied(kept if spots is None else kept[:, list(spots)])
     if spots is not None:
         kept.obs[LEFT_OVER] = np.clip(1 - row_sums(kept.X), 0, 1)
     return kept
 
 
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
-    """Return the mapping with every row divided by its sum and nothing left over.
+    """Return the mapping, in memory, with every row divided by its sum and nothing left over.
 
     Raises
     ------
@@ -339,7 +353,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         If the kept spots hold nothing of a cell.
     """
     check_mapping(mapping)
-    sums = row_sums(mapping.X)
+    sums = row_sums(x_of(mapping))
     if (sums <= 0).any():
         raise InputError(
             expected(
@@ -348,7 +362,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
                 "Drop these cells with subset() first.",
             )
         )
-    out = mapping.copy()
+    out = copied(mapping)
     scale = (1 / sums).astype(out.X.dtype)
     scaled = out.X.multiply(scale[:, None]).tocsr() if is_sparse(out.X) else out.X * scale[:, None]
     out.X = scaled
@@ -357,7 +371,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
 
 
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
-    """Put mappings of different cells onto the same spots below one another."""
+    """Put mappings of different cells onto the same spots below one another, in memory."""
     _refuse_none(mappings)
     for mapping in mappings:
         check_mapping(mapping)
@@ -379,13 +393,13 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
             )
         )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
-    out = ad.concat(mappings, axis="obs", join="outer", merge="first")
+    out = ad.concat([copied(mapping) for mapping in mappings], axis="obs", join="outer", merge="first")
     out.uns[HOMESPOT] = _combined_record(mappings, "cells")
     return out
 
 
 def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | None = None) -> ad.AnnData:
-    """Put mappings of the same cells onto several sections side by side.
+    """Put mappings of the same cells onto several sections side by side, in memory.
 
     Parameters
     ----------
@@ -425,7 +439,7 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         )
     scaled = []
     for share, mapping in zip(shares, mappings, strict=True):
-        part = mapping.copy()
+        part = copied(mapping)
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
@@ -444,7 +458,7 @@ def _combined_record(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]
         "format_version": FORMAT_VERSION,
         "method": ", ".join(dict.fromkeys(str(record.get("method", "unknown")) for record in records)),
         "combined": how,
-        "dtype": np.result_type(*(mapping.X.dtype for mapping in mappings)).name,
+        "dtype": np.result_type(*(x_of(mapping).dtype for mapping in mappings)).name,
         "parts": {f"part{i + 1}": record for i, record in enumerate(records)},
     }
 
@@ -538,13 +552,24 @@ def file_size(adata: ad.AnnData) -> int:
 
 def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
+    matrix, size = x_of(adata), 0
+    if isinstance(matrix, Streamed):
+        size = int(matrix.counts.sum()) * (matrix.dtype.itemsize + 4) + 8 * matrix.shape[0]
+        adata = ad.AnnData(
+            obs=adata.obs, var=adata.var, uns=adata.uns, obsm=dict(adata.obsm), varm=dict(adata.varm)
+        )
     adata = adata.copy() if adata.is_view else adata
     obs, var = adata.obs.copy(), adata.var.copy()
     try:
-        with whole_file(path, file_size(adata)) as name, warnings.catch_warnings():
+        with whole_file(path, file_size(adata) + size) as name, warnings.catch_warnings():
             # It works in the versions of anndata that are allowed.
             warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
             adata.write_h5ad(name, compression="gzip")
+            if isinstance(matrix, Streamed):
+                with h5py.File(name, "r+") as file:
+                    if "X" in file:
+                        del file["X"]
+                    write_x(file, matrix)
     except HomespotError:
         raise
     except Exception as error:  # anndata raises many kinds
@@ -554,12 +579,12 @@ def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         adata.obs, adata.var = obs, var  # writing turns text into categories in place
 
 
-def read_whole(path: str | os.PathLike[str]) -> ad.AnnData:
-    """Read an .h5ad file, or say what is wrong with it."""
+def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
+    """Read an .h5ad file, or say what is wrong with it; a `backed` one leaves X where it is."""
     if not Path(path).is_file():
         raise InputError(expected("an .h5ad file", f"no file at {str(path)!r}", "Check the path."))
     try:
-        return ad.read_h5ad(path)
+        return ad.read_h5ad(path, backed="r" if backed else None)
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise InputError(
             expected("an .h5ad file", f"{str(path)!r}, which cannot be read ({error})", "Write it anew.")
@@ -580,15 +605,25 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     write_whole(mapping, path)
 
 
-def load(path: str | os.PathLike[str]) -> ad.AnnData:
+def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
     """Read a mapping that `save` wrote.
+
+    Parameters
+    ----------
+    path
+        An .h5ad file.
+    backed
+        Leave P in the file, for a map that does not fit into memory, as ``anndata.read_h5ad(path,
+        backed="r")`` does. What follows from a map reads it in blocks of rows, to the same numbers; only
+        `add_mapping`, which puts P into the user's object, `subset` (the part asked for), `renormalise` and
+        the combinations bring it into memory.
 
     Raises
     ------
     InputError
         If the file is not there, is not a mapping, or has a newer format than this version knows.
     """
-    mapping = read_whole(path)
+    mapping = read_whole(path, backed=backed)
     record = mapping.uns.get(HOMESPOT)
     version = record.get("format_version", FORMAT_VERSION) if isinstance(record, dict) else FORMAT_VERSION
     number = isinstance(version, int | float | np.number)

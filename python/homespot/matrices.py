@@ -1,4 +1,4 @@
-"""Dense and sparse matrices alike."""
+"""Dense and sparse matrices alike, in memory or not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+
+from .streamed import Streamed
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -21,11 +23,21 @@ def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
 
 def row_sums(matrix: Any) -> npt.NDArray[np.float64]:
     """Sum every row in float64; SciPy's own sum of a sparse matrix adds up in the matrix's type."""
+    if isinstance(matrix, Streamed):
+        return np.concatenate([np.empty(0), *(row_sums(block) for _, block in matrix.blocks())])
     sums = matrix @ np.ones(matrix.shape[1]) if is_sparse(matrix) else matrix.sum(axis=1, dtype=np.float64)
     return np.asarray(sums, dtype=np.float64).ravel()
 
 
 def column_sums(matrix: Any) -> npt.NDArray[np.float64]:
-    """Sum every column in float64."""
+    """Sum every column in float64, one row after another, so that blocks change nothing."""
+    if isinstance(matrix, Streamed):
+        sums: npt.NDArray[np.float64] = np.zeros(matrix.shape[1])
+        for _, block in matrix.blocks():
+            if is_sparse(block):
+                np.add.at(sums, block.indices, block.data.astype(np.float64))
+            else:
+                sums = np.asarray(np.concatenate([sums[None], block]).sum(axis=0))
+        return sums
     sums = matrix.T @ np.ones(matrix.shape[0]) if is_sparse(matrix) else matrix.sum(axis=0, dtype=np.float64)
     return np.asarray(sums, dtype=np.float64).ravel()

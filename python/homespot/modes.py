@@ -14,6 +14,7 @@ from .checks import whole, within
 from .confidence import pitch
 from .keys import COORDINATES
 from .mapping import check_mapping, coordinates, spot_coordinates
+from .streamed import x_of
 
 __all__ = ["cell_modes", "modes"]
 
@@ -108,7 +109,7 @@ def cell_modes(
     most 1.
     """
     check_mapping(mapping)
-    cell, mode, share, place = modes(mapping.X, coordinates(mapping), n_modes, min_share, reach, k)
+    cell, mode, share, place = modes(x_of(mapping), coordinates(mapping), n_modes, min_share, reach, k)
     columns = dict(zip(COORDINATES, place.T, strict=False))
     return pd.DataFrame(
         {"cell": mapping.obs_names.to_numpy(dtype=str)[cell], "mode": mode + 1, "share": share, **columns}

@@ -16,6 +16,7 @@ from .checks import one_of, whole, within
 from .device import limited_threads
 from .keys import CONFIDENT, ENTROPY, HOMESPOT, POSITIONS, PROB, RADIUS, SPATIAL, SPOT, SPREAD
 from .mapping import check_mapping, coordinates, mapped_cells, spot_coordinates
+from .streamed import x_of
 
 __all__ = [
     "Position",
@@ -149,12 +150,12 @@ def radius(
 
 def home_table(mapping: ad.AnnData) -> pd.DataFrame:
     """Return what is known of every cell without coordinates: home spot, its probability, and entropy."""
-    home, probability = home_spots(mapping.X)
+    home, probability = home_spots(x_of(mapping))
     return pd.DataFrame(
         {
             SPOT: mapping.var_names.to_numpy(dtype=str)[home],
             PROB: probability,
-            ENTROPY: entropy(mapping.X),
+            ENTROPY: entropy(x_of(mapping)),
         },
         index=mapping.obs_names.copy(),
     )
@@ -192,8 +193,8 @@ def cell_positions(
     """
     check_mapping(mapping)
     where = coordinates(mapping)
-    placed, spread = positions(mapping.X, where, position, k)
-    radii, confident = radius(mapping.X, where, placed, level, max_radius)
+    placed, spread = positions(x_of(mapping), where, position, k)
+    radii, confident = radius(x_of(mapping), where, placed, level, max_radius)
     table = home_table(mapping)
     for name, column in zip(POSITIONS, placed.T, strict=False):
         table[name] = column

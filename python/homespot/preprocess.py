@@ -2,15 +2,18 @@
 
 Nothing here makes sparse data dense before the genes are selected: a table is read in blocks of rows, each
 brought to one canonical form (float32 or float64, C order) before any arithmetic, so that storage order and
-type do not change a result. Sums over cells and over genes are accumulated in float64.
+type do not change a result, nor whether it is in memory. Sums over cells and over genes are accumulated in
+float64. A table on disk is read once to check it, to see what it holds and to sum its rows; once for the
+variances, where there are more genes than may be used; and once for the genes that are used.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,6 +25,7 @@ from scipy import sparse
 from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
 from .matrices import column_sums, is_sparse, row_sums
+from .streamed import Streamed
 
 __all__ = [
     "SCALES",
@@ -30,29 +34,34 @@ __all__ = [
     "log_normalised",
     "min_max",
     "most_variable",
-    "recognise",
     "shared_genes",
     "unit_rows",
     "z_scores",
 ]
 
 Floats = npt.NDArray[np.floating[Any]]
-Matrix = npt.NDArray[Any] | sparse.csr_matrix
+Matrix = npt.NDArray[Any] | sparse.csr_matrix | Streamed
 Side = Literal["sc", "st"]
 Scale = Literal["counts", "log"]
 
 SCALES = ("auto", "counts", "log")
 TARGET_SUM = 1e4
 _BLOCK_VALUES = 4_000_000
+_SAMPLE = 200
 _ROWS = {"sc": "cell", "st": "spot"}
 _TABLES = {"sc": "single-cell data", "st": "spatial data"}
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
 
 
 def _canonical_storage(matrix: Any, what: str) -> Matrix:
-    """Return `matrix` as a 2-d NumPy array or a CSR matrix, sharing memory where that can be."""
+    """Return `matrix` as a 2-d NumPy array or a CSR matrix, sharing memory where that can be.
+
+    One to be read stays one to be read: its blocks have this form.
+    """
     stored: Matrix
-    if is_sparse(matrix):
+    if isinstance(matrix, Streamed):
+        stored = matrix
+    elif is_sparse(matrix):
         csr = matrix.tocsr()
         stored = sparse.csr_matrix((csr.data, csr.indices, csr.indptr), shape=csr.shape, copy=False)
     else:
@@ -61,19 +70,16 @@ def _canonical_storage(matrix: Any, what: str) -> Matrix:
         raise InputError(
             expected(f"numbers in the {what}", f"values of type {stored.dtype}", "Convert them to numbers.")
         )
-    if stored.ndim != 2:
+    if len(stored.shape) != 2:
         raise InputError(
-            expected(f"a matrix of two dimensions as {what}", f"{stored.ndim} dimension(s)", "Reshape it.")
+            expected(
+                f"a matrix of two dimensions as {what}", f"{len(stored.shape)} dimension(s)", "Reshape it."
+            )
         )
     if is_sparse(stored) and not stored.has_canonical_format:
         stored = stored.copy()
         stored.sum_duplicates()
     return stored
-
-
-def _values(matrix: Matrix) -> npt.NDArray[Any]:
-    """Return the stored numbers of a matrix."""
-    return matrix.data if is_sparse(matrix) else matrix
 
 
 def _duplicates(names: npt.NDArray[np.str_]) -> list[str]:
@@ -122,7 +128,7 @@ class Expression:
     Parameters
     ----------
     matrix
-        Array or sparse matrix, rows x genes; counts or log values, non-negative and finite.
+        Array, sparse matrix or `Streamed`, rows x genes; counts or log values, non-negative and finite.
     names
         Names of the rows (cells or spots), unique.
     genes
@@ -130,7 +136,12 @@ class Expression:
     side
         ``"sc"`` (single cells) or ``"st"`` (spots); for messages.
     scale
-        ``"counts"``, ``"log"``, or ``"auto"`` to look at the data; see `recognise`.
+        ``"counts"``, ``"log"``, or ``"auto"`` to look at the data. Whole numbers are counts. Otherwise 200
+        rows, evenly spread, are looked at: if the values of a row are whole multiples of one unit, they are
+        counts that were scaled or averaged; if exp(x) - 1 is, they are the logarithm of such. What is neither
+        is taken as log values if no value exceeds 20 (no count of 5e8 is needed then), else as counts. Counts
+        averaged over many cells without any lowly expressed gene can be missed so: state the scale where you
+        know it.
     dtype
         Type in which blocks are computed with.
     labels
@@ -150,6 +161,8 @@ class Expression:
     dtype: npt.DTypeLike = np.float32
     labels: npt.NDArray[Any] | None = None
     evidence: str = field(default="as stated", init=False)
+    totals: npt.NDArray[np.float64] = field(init=False, repr=False)
+    """Sum of every row over all genes, in the units of the table."""
 
     def __post_init__(self) -> None:
         row, table = _ROWS[self.side], _TABLES[self.side]
@@ -183,71 +196,107 @@ class Expression:
         if self.labels is not None:
             object.__setattr__(self, "labels", _checked_labels(self.labels, self.names, self.side))
         one_of(f"{self.side}_scale", self.scale, SCALES)
-        self._check_values()
-        if self.scale == "auto":
-            scale, evidence = recognise(self)
-            object.__setattr__(self, "scale", scale)
-            object.__setattr__(self, "evidence", evidence)
+        self._look()
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and genes."""
         return int(self.matrix.shape[0]), int(self.matrix.shape[1])
 
-    def _check_values(self) -> None:
-        values = _values(self.matrix)
-        if values.dtype.kind in "bu":
-            return
+    def _slices(self) -> Iterator[slice]:
+        n_rows = self.shape[0]
+        step = max(1, min(n_rows, _BLOCK_VALUES // max(self.shape[1], 1)))
+        for start in range(0, n_rows, step):
+            yield slice(start, min(start + step, n_rows))
+
+    def _look(self) -> None:
+        """Go through all values once: check them, sum the rows, and see what scale they are on."""
         table, row = _TABLES[self.side], _ROWS[self.side]
-        for start in range(0, max(len(values), 1), step := _block_rows(values)):
-            block = values[start : start + step]
-            if block.dtype.kind == "f" and not np.isfinite(block).all():
-                bad = sum(
-                    np.count_nonzero(~np.isfinite(values[i : i + step]))
-                    for i in range(start, len(values), step)
+        bad, lowest, highest, whole = 0, 0.0, 0.0, True
+        totals = np.empty(self.shape[0])
+        sample = np.unique(np.linspace(0, self.shape[0] - 1, _SAMPLE).astype(int))
+        looked_at: list[npt.NDArray[np.float64]] = []
+        for rows in self._slices():
+            block = self.matrix[rows]
+            values = block.data if is_sparse(block) else block
+            if values.dtype.kind == "f":
+                bad += int(np.count_nonzero(~np.isfinite(values)))
+                if bad:
+                    continue
+                whole = whole and np.array_equal(values, np.rint(values))
+            lowest, highest = min(lowest, values.min(initial=0)), max(highest, values.max(initial=0))
+            totals[rows] = row_sums(self._canonical(block))
+            if self.scale == "auto" and values.dtype.kind == "f":
+                some_rows = block[sample[(sample >= rows.start) & (sample < rows.stop)] - rows.start]
+                dense = some_rows.toarray() if is_sparse(some_rows) else some_rows
+                looked_at += [np.unique(one[one > 0]) for one in dense.astype(np.float64)]
+        if bad:
+            raise InputError(
+                expected(
+                    f"finite numbers in the {table}",
+                    f"{bad} that are NaN or infinite",
+                    f"Replace them, or drop the {row}s or genes that have them.",
                 )
-                raise InputError(
-                    expected(
-                        f"finite numbers in the {table}",
-                        f"{bad} that are NaN or infinite",
-                        f"Replace them, or drop the {row}s or genes that have them.",
-                    )
+            )
+        if lowest < 0:
+            raise InputError(
+                expected(
+                    f"counts or log values, never negative, in the {table}",
+                    f"values down to {lowest:.4g}, as z-scores or scaled data have",
+                    "Pass the counts or the log-normalised values instead.",
                 )
-            if block.size and block.min() < 0:
-                raise InputError(
-                    expected(
-                        f"counts or log values, never negative, in the {table}",
-                        f"values down to {values.min():.4g}, as z-scores or scaled data have",
-                        "Pass the counts or the log-normalised values instead.",
-                    )
-                )
+            )
+        object.__setattr__(self, "totals", totals)
+        if self.scale == "auto":
+            scale, evidence = _recognised(looked_at, float(highest), whole=whole)
+            object.__setattr__(self, "scale", scale)
+            object.__setattr__(self, "evidence", evidence)
+
+    def _canonical(self, block: Any) -> Floats | sparse.csr_matrix:
+        canonical: Floats | sparse.csr_matrix
+        canonical = block.astype(self.dtype, **({} if is_sparse(block) else {"order": "C"}))
+        return canonical
 
     def blocks(
         self, columns: npt.NDArray[np.intp] | None = None
     ) -> Iterator[tuple[slice, Floats | sparse.csr_matrix]]:
         """Yield blocks of rows in canonical form: float, C order or CSR, the genes `columns` only."""
-        n_rows = self.shape[0]
-        step = max(1, min(n_rows, _BLOCK_VALUES // max(self.shape[1], 1)))
-        for start in range(0, n_rows, step):
-            rows = slice(start, min(start + step, n_rows))
-            block: Any = self.matrix[rows] if columns is None else self.matrix[rows][:, columns]
-            yield rows, block.astype(self.dtype, **({} if is_sparse(block) else {"order": "C"}))
+        for rows in self._slices():
+            block = self.matrix[rows]
+            yield rows, self._canonical(block if columns is None else block[:, columns])
 
-    @cached_property
-    def totals(self) -> npt.NDArray[np.float64]:
-        """Sum of every row over all genes, in the units of the table."""
-        totals = np.empty(self.shape[0])
-        for rows, block in self.blocks():
-            totals[rows] = row_sums(block)
-        return totals
+    def _with(self, **fields: Any) -> Expression:
+        """Return the table with other fields; what is taken out of a checked table is not checked again."""
+        other = copy.copy(self)
+        for name in ("variances", "log_totals"):
+            vars(other).pop(name, None)
+        vars(other).update(fields)
+        return other
 
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of these rows only, on the same scale."""
-        taken = replace(self, matrix=self.matrix[rows], names=self.names[rows], labels=None)
-        if self.labels is not None:
-            object.__setattr__(taken, "labels", self.labels[rows])
-        object.__setattr__(taken, "evidence", self.evidence)
-        return taken
+        return self._with(
+            matrix=self.matrix.taken(rows) if isinstance(self.matrix, Streamed) else self.matrix[rows],
+            names=self.names[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            totals=self.totals[rows],
+        )
+
+    def without_genes(self, genes: Sequence[str]) -> Expression:
+        """Return the table without these genes.
+
+        The totals by which counts are normalised stay those over all genes, so that what is held out changes
+        no other gene.
+        """
+        kept = np.flatnonzero(~np.isin(self.genes, np.asarray(list(genes), dtype=str)))
+        matrix = self.matrix
+        less = matrix.taken(columns=kept) if isinstance(matrix, Streamed) else matrix[:, kept]
+        return self._with(matrix=less, genes=self.genes[kept])
+
+    def labelled(self, labels: Any) -> Expression:
+        """Return the table with the type of every row, checked."""
+        known = {name: vars(self)[name] for name in ("variances", "log_totals") if name in vars(self)}
+        return self._with(labels=_checked_labels(labels, self.names, self.side), **known)
 
     def section(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of a section, which is mapped by itself: its labels have to do for it alone."""
@@ -341,39 +390,23 @@ def _are_multiples(rows: Sequence[npt.NDArray[np.float64]]) -> bool:
     return bool(rows) and sum(whole(row) for row in rows) >= 0.9 * len(rows)
 
 
-def recognise(table: Expression) -> tuple[Scale, str]:
-    """Look at a table and say whether it holds counts or log values.
+def _recognised(rows: list[npt.NDArray[np.float64]], highest: float, *, whole: bool) -> tuple[Scale, str]:
+    """Say whether a table holds counts or log values, and why.
 
-    Whole numbers are counts. Otherwise 200 rows, evenly spread, are looked at: if the values of a row are
-    whole multiples of one unit, they are counts that were scaled or averaged; if exp(x) - 1 is, they are the
-    logarithm of such. What is neither is taken as log values if no value exceeds 20 (no count of 5e8 is
-    needed then), else as counts. Counts averaged over many cells without any lowly expressed gene can be
-    missed so: state the scale where you know it.
-
-    Returns
-    -------
-    ``"counts"`` or ``"log"``, and the evidence in words.
+    `rows` are the distinct values of some rows, `highest` is the largest of all, and `whole` says whether all
+    are whole numbers.
     """
-    values = _values(table.matrix)
-    step = _block_rows(values)
-    starts = range(0, len(values), step)
-    if values.dtype.kind in "biu" or all(
-        np.array_equal(values[i : i + step], np.rint(values[i : i + step])) for i in starts
-    ):
+    if whole:
         return "counts", "all values are whole numbers"
     # Few distinct values say nothing: one detected gene is always a multiple of itself.
-    sample = np.unique(np.linspace(0, table.shape[0] - 1, 200).astype(int))
-    block = table.matrix[sample]
-    dense = (block.toarray() if is_sparse(block) else np.asarray(block)).astype(np.float64)
-    rows = [np.unique(row[row > 0]) for row in dense]
     rows = [row for row in rows if len(row) >= 3]
     if _are_multiples(rows):
         return "counts", "the values of a row are multiples of one unit: scaled or averaged counts"
-    if values.max() <= 20:
+    if highest <= 20:
         if _are_multiples([np.expm1(row) for row in rows]):
             return "log", "exp(x) - 1 are multiples of one unit: the logarithm of normalised counts"
-        return "log", f"not whole numbers, and no value above {values.max():.3g}"
-    return "counts", f"not whole numbers, but values up to {values.max():.3g}, too large for logarithms"
+        return "log", f"not whole numbers, and no value above {highest:.3g}"
+    return "counts", f"not whole numbers, but values up to {highest:.3g}, too large for logarithms"
 
 
 def _cause(sc: Expression, st: Expression) -> str:

@@ -11,8 +11,9 @@ from scipy import sparse
 
 from .errors import InputError, expected
 from .matrices import is_sparse, row_sums
+from .streamed import Streamed
 
-__all__ = ["Rows", "best", "blocks", "entries", "home", "mean_of", "sharpened"]
+__all__ = ["Rows", "best", "blocks", "entries", "home", "mean_of", "sharpened", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -33,12 +34,19 @@ class Rows(NamedTuple):
     spots: Indices | None
 
 
+def widest(matrix: Any) -> int:
+    """Return the largest number of entries that a row has; of a dense map the number of spots."""
+    if isinstance(matrix, Streamed):
+        return int(matrix.counts.max(initial=1))
+    if is_sparse(matrix):
+        return int(np.diff(matrix.tocsr().indptr).max(initial=1))  # a converter may have made it CSC
+    return int(matrix.shape[1])
+
+
 def blocks(matrix: Any) -> list[slice]:
     """Return the blocks of rows in which a map is gone through."""
-    n, width = matrix.shape
-    if is_sparse(matrix):
-        width = int(np.diff(matrix.tocsr().indptr).max(initial=1))  # a converter may have made it CSC
-    step = max(1, min(_MOST, _VALUES // max(width, 1)))
+    n = matrix.shape[0]
+    step = max(1, min(_MOST, _VALUES // max(widest(matrix), 1)))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
@@ -52,7 +60,7 @@ def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], 
 
 
 def entries(matrix: Any) -> Iterator[Rows]:
-    """Go through P (cells x spots, dense or CSR).
+    """Go through P (cells x spots, dense, CSR or `Streamed`).
 
     Raises
     ------

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import anndata as ad
@@ -32,6 +32,7 @@ from ..mapping import check_mapping
 from ..matrices import column_sums, is_sparse, row_sums
 from ..preprocess import Expression, Side, log_normalised
 from ..rows import blocks
+from ..streamed import Streamed, in_memory, x_of
 from .metrics import gene_scores
 
 __all__ = [
@@ -43,7 +44,6 @@ __all__ = [
     "run",
     "score_fold",
     "score_map",
-    "without_genes",
     "work",
 ]
 
@@ -97,21 +97,6 @@ class Task:
 
 Scores = dict[str, pd.DataFrame]
 """Tables of scores by read-out."""
-
-
-def without_genes(table: Expression, genes: Sequence[str]) -> Expression:
-    """Return the table without these genes.
-
-    The totals by which counts are normalised stay those over all genes, so that what is held out changes no
-    other gene.
-    """
-    kept = np.flatnonzero(~np.isin(table.genes, np.asarray(list(genes), dtype=str)))
-    less = replace(table, matrix=table.matrix[:, kept], genes=table.genes[kept], labels=None)
-    if table.labels is not None:
-        object.__setattr__(less, "labels", table.labels)
-    object.__setattr__(less, "evidence", table.evidence)
-    vars(less)["totals"] = table.totals  # what the cached property would hold
-    return less
 
 
 def _predicted(
@@ -238,7 +223,7 @@ def _scores(
     data: Data | None,
 ) -> Scores:
     """Run one fold; `data` has what functions are given beside the tables."""
-    seen = without_genes(st, (*held_out, *excluded))
+    seen = st.without_genes((*held_out, *excluded))
     start = time.perf_counter()
     if isinstance(plan.method, str):
         solution = solve(
@@ -264,10 +249,11 @@ def _scores(
 def _annotated(table: Expression, frame: pd.DataFrame) -> ad.AnnData:
     """Return a table as an AnnData of log values, with the counts as a layer where there are counts."""
     blocks: list[Any] = [block for _, block in table.log_blocks()]
-    values: Any = sparse.vstack(blocks, format="csr") if is_sparse(table.matrix) else np.concatenate(blocks)
+    values: Any = sparse.vstack(blocks, format="csr") if is_sparse(blocks[0]) else np.concatenate(blocks)
     adata = ad.AnnData(values, frame.copy(), pd.DataFrame(index=table.genes))
     if table.scale == "counts":
-        adata.layers["counts"] = table.matrix.copy()
+        matrix = table.matrix
+        adata.layers["counts"] = in_memory(matrix) if isinstance(matrix, Streamed) else matrix.copy()
     return adata
 
 
@@ -287,7 +273,7 @@ def _called(
             check_mapping(result)
         rows = _named(result.obs_names, sc.names, "cells")
         columns = _named(result.var_names, st.names, "spots")
-        matrix = result.X
+        matrix = in_memory(x_of(result))
     if is_sparse(matrix):
         matrix, partial = matrix.tocsr(), True
     else:
@@ -336,24 +322,17 @@ def _check_map(matrix: Any, shape: tuple[int, int], *, complete: bool) -> None:
     raise InputError(expected("rows of probabilities that sum to 1 from the method", found, remedy))
 
 
-def _labelled(table: Expression, frame: pd.DataFrame, column: str | None) -> Expression:
-    """Give a table the labels that a method wants."""
-    if column is None:
-        return table
-    labelled = replace(table, labels=frame[column].to_numpy(dtype=object))
-    known = ("totals", "log_totals", "variances")
-    vars(labelled).update({name: vars(table)[name] for name in known if name in vars(table)})
-    return labelled
-
-
 def work(data: Data, task: Task) -> Scores:
     """Do one fold: map with the other genes, and score those held out."""
     sides: tuple[tuple[Side, Expression, pd.DataFrame], ...] = (
         ("sc", data.sc, data.cells),
         ("st", data.st, data.spots),
     )
-    settings = task.plan.settings
-    sc, st = (_labelled(table, frame, settings.get(LABELS[side])) for side, table, frame in sides)
+    columns = {side: task.plan.settings.get(LABELS[side]) for side, _, _ in sides}
+    sc, st = (
+        table if (column := columns[side]) is None else table.labelled(frame[column].to_numpy(dtype=object))
+        for side, table, frame in sides
+    )
     return _scores(
         task.plan, sc, st, task.held_out, task.excluded, task.read_outs, task.seed, task.device, data
     )

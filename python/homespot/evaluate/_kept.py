@@ -31,11 +31,11 @@ def digest(*tables: Expression) -> str:
     """Return a digest of expression tables: values, names, genes and scale."""
     state = hashlib.sha256()
     for table in tables:
-        matrix = table.matrix
-        parts = [matrix.data, matrix.indices, matrix.indptr] if is_sparse(matrix) else [matrix]
-        state.update(repr((table.shape, str(table.scale), [str(part.dtype) for part in parts])).encode())
-        for part in parts:
-            state.update(np.ascontiguousarray(part).data)
+        state.update(repr((table.shape, str(table.scale))).encode())
+        for _, block in table.blocks():
+            parts = [block.data, block.indices, block.indptr] if is_sparse(block) else [block]
+            for part in parts:
+                state.update(part.astype(np.int64 if part.dtype.kind == "i" else part.dtype, order="C").data)
         state.update("\n".join([*table.names.tolist(), *table.genes.tolist()]).encode())
     return state.hexdigest()
 

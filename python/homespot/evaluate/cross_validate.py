@@ -19,15 +19,15 @@ from ..device import resolve_device
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
 from ..keys import SPATIAL
-from ..map import LABELS, expression
+from ..map import LABELS, expression, label_column
 from ..mapping import check_adata, spot_coordinates
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
-from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map, without_genes
+from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
 
-__all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy", "without_genes"]
+__all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy"]
 
 Methods = str | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
 Folds = int | Literal["loo"] | Mapping[str, Any] | pd.Series
@@ -167,9 +167,10 @@ def _data(
     positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
     sides: tuple[tuple[Side, ad.AnnData], ...] = (("sc", sc), ("st", st))
     for side, adata in sides:
-        for column in {plan.settings.get(LABELS[side]) for plan in plans} - {None}:
-            expression(adata, side, layers[side], scales[side], "float32", column)  # checks the labels
         full = expression(adata, side, layers[side], scales[side], "float32")
+        columns = {plan.settings.get(LABELS[side]) for plan in plans}
+        for column in (column for column in columns if column is not None):
+            full.labelled(label_column(adata, side, column))  # refuses what are no labels
         tables[side] = full.without_empty_rows()
         kept = np.isin(full.names, tables[side].names)
         frames[side] = adata.obs.loc[kept]

@@ -23,6 +23,7 @@ from ..mapping import check_adata, check_mapping, spot_coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised, shared_genes, z_scores
 from ..rows import blocks
+from ..streamed import x_of
 
 __all__ = ["QUANTILES", "Reference", "best_spots", "distmap", "dream_scores", "reference"]
 
@@ -230,8 +231,9 @@ def best_spots(mapping: ad.AnnData, k: int = _N_BEST) -> pd.DataFrame:
     whole("k", k, 1)
     within("k", k, 1, mapping.n_vars)
     best = np.empty((mapping.n_obs, k), dtype=np.intp)
-    for rows in blocks(mapping.X):
-        block = mapping.X[rows]
+    matrix = x_of(mapping)
+    for rows in blocks(matrix):
+        block = matrix[rows]
         block = block.toarray() if is_sparse(block) else np.asarray(block)
         best[rows] = np.argsort(-block, axis=1, kind="stable")[:, :k]
     names = mapping.var_names.to_numpy(dtype=object)

@@ -13,6 +13,7 @@ from ..errors import InputError, expected, some
 from ..keys import HOMESPOT, SPATIAL
 from ..mapping import check_adata, spot_coordinates
 from ..matrices import is_sparse
+from ..streamed import in_memory, x_of
 
 __all__ = ["simulate_spots"]
 
@@ -117,7 +118,7 @@ def simulate_spots(
     used = members(np.setdiff1d(np.arange(cells.n_obs), queried)) if leave_out else everyone
     count = np.asarray(used.sum(axis=1)).ravel()
     kept = np.flatnonzero(count > 0)
-    matrix = cells.layers[layer] if layer is not None else cells.X[:] if cells.isbacked else cells.X
+    matrix = in_memory(x_of(cells, layer))
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])
     st = ad.AnnData(

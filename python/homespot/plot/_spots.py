@@ -17,6 +17,7 @@ from ..map import expression
 from ..mapping import check_adata, check_mapping, coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
+from ..streamed import x_of
 from ._base import (
     F64,
     GREY,
@@ -222,7 +223,7 @@ def probability(
                     "Check its name.",
                 )
             )
-        row = mapping.X[[mapping.obs_names.get_loc(cell)]]
+        row = x_of(mapping)[[mapping.obs_names.get_loc(cell)]]
         values = np.asarray(row.toarray() if is_sparse(row) else row, dtype=np.float64).ravel()
         name = f"probability of {cell}"
     else:
@@ -235,7 +236,7 @@ def probability(
             raise InputError(
                 expected(f"a label {label!r}", f"others ({some(types.names, 10)})", "Name one of these.")
             )
-        values = masses(mapping.X, types.membership()[[types.names.index(label)]])[0]
+        values = masses(x_of(mapping), types.membership()[[types.names.index(label)]])[0]
         name = f"expected cells of {label}"
     xy = coordinates(mapping)[:, :2]
     [ax] = tissue_axes(ax, 1, xy, below=0.7)

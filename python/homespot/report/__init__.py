@@ -22,6 +22,7 @@ from ..labels import in_order
 from ..mapping import check_mapping, has_coordinates
 from ..matrices import column_sums
 from ..place import cell_positions
+from ..streamed import x_of
 from ._genes import Genes, gene_columns
 from ._pictures import has_image, pictures, place_table
 from ._summary import runs, score_rows
@@ -100,7 +101,7 @@ def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], s
 
 
 def _of_the_map(mapping: ad.AnnData, types: ad.AnnData | None) -> list[Column]:
-    columns = [Column(MAP, "Expected cells", "per spot", column_sums(mapping.X))]
+    columns = [Column(MAP, "Expected cells", "per spot", column_sums(x_of(mapping)))]
     if types is not None and CONFIDENT_SHARE in types.obs:
         share = types.obs[CONFIDENT_SHARE].to_numpy(dtype=np.float64)
         columns.append(Column(MAP, "Confident cells", "share of a spot's cells", share))

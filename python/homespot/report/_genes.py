@@ -19,6 +19,7 @@ from ..keys import HOMESPOT, SCORES
 from ..map import expression
 from ..mapping import coordinates, mapped_cells, mapped_spots
 from ..preprocess import Expression, log_normalised, most_variable
+from ..streamed import x_of
 from ._tissue import Column
 
 __all__ = ["IMPUTED", "MEASURED", "Genes", "gene_columns", "neighbours", "spatial_covariance"]
@@ -92,7 +93,7 @@ def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> 
     near = neighbours(coordinates(mapping))
     covariance = np.empty(len(candidates))
     size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
-    for block, values in gene_blocks(mapping.X, table, cells, candidates, block_size=size):
+    for block, values in gene_blocks(x_of(mapping), table, cells, candidates, block_size=size):
         covariance[block] = spatial_covariance(values, near)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]

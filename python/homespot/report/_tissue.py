@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from ..mapping import coordinates
 from ..matrices import column_sums, is_sparse
 from ..rows import blocks
+from ..streamed import x_of
 
 __all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
 
@@ -215,12 +216,12 @@ def tissue(
         "axes": {axis: _packed(values, "<f4") for axis, values in zip("xyz", where.T, strict=False)},
         "pitch": _pitch(where),
         "spots": mapping.var_names.astype(str).tolist(),
-        "expected": _packed(column_sums(mapping.X), "<f4"),
+        "expected": _packed(column_sums(x_of(mapping)), "<f4"),
         "columns": [_quantised(column) for column in columns],
         "types": [i for i, column in enumerate(columns) if column.group == TYPES],
     }
     if mapping.n_vars <= CELLS_UP_TO:
-        best, value = likeliest_cells(mapping.X)
+        best, value = likeliest_cells(x_of(mapping))
         used, index = np.unique(best, return_inverse=True)
         out["cells"] = {
             "names": mapping.obs_names.astype(str).to_numpy()[used].tolist(),

@@ -1,0 +1,259 @@
+"""Matrices that are not in memory: they are read a block of rows at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from .errors import InputError, expected
+
+__all__ = ["Streamed", "Streaming", "annotated", "in_blocks", "in_memory", "write_x", "x_of"]
+
+Indices = npt.NDArray[np.intp]
+Read = Callable[[int, int], Any]
+
+_VALUES = 2**22
+_CHUNK = 2**18
+
+
+def _stacked(parts: Sequence[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if sparse.issparse(parts[0]):
+        return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Streamed:
+    """A matrix of which ``matrix[rows]`` reads some rows: an array, or a CSR matrix with sorted columns.
+
+    Rows are a slice without a step, or indices in any order; far apart, they are read with what lies between.
+    Sent to another process, it goes as what it holds.
+
+    Parameters
+    ----------
+    read
+        Returns the rows from a first one up to, without it, a last one.
+    shape, dtype
+        Of the whole; a block may be of a narrower type.
+    sparse
+        Whether blocks are CSR.
+    """
+
+    read: Read
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    sparse: bool
+
+    def __getitem__(self, rows: slice | Indices) -> Any:
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(self.shape[0])
+            return self.read(start, max(start, stop))
+        index = np.arange(self.shape[0])[rows]
+        if len(index) == 0:
+            return self.read(0, 0)
+        order = np.argsort(index, kind="stable")
+        index = index[order]
+        parts, at = [], 0
+        while at < len(index):
+            first = int(index[at])
+            end = int(np.searchsorted(index, first + self.step))
+            parts.append(self.read(first, int(index[end - 1]) + 1)[index[at:end] - first])
+            at = end
+        found = _stacked(parts)
+        return found if (order == np.arange(len(order))).all() else found[np.argsort(order)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.asarray if not self.sparse else sparse.csr_matrix, (in_memory(self),)
+
+    @property
+    def step(self) -> int:
+        """How many rows are read at once where nobody says."""
+        return max(1, min(self.shape[0], _VALUES // max(self.shape[1], 1)))
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield all rows, block by block."""
+        for start in range(0, self.shape[0], self.step):
+            rows = slice(start, min(start + self.step, self.shape[0]))
+            yield rows, self[rows]
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many entries every row has; of a sparse matrix, for which it is read once."""
+        counts = np.full(self.shape[0], self.shape[1], dtype=np.int64)
+        if self.sparse:
+            for rows, block in self.blocks():
+                counts[rows] = np.diff(block.indptr)
+        return counts
+
+    def taken(self, rows: Indices | None = None, columns: Indices | None = None) -> Streamed:
+        """Return the matrix of these rows and columns, still to be read."""
+        found = self
+        if rows is not None:
+            found = replace(
+                found, read=lambda start, stop: self[rows[start:stop]], shape=(len(rows), self.shape[1])
+            )
+        if columns is not None:
+            read = found.read
+            found = replace(
+                found,
+                read=lambda start, stop: read(start, stop)[:, columns],
+                shape=(found.shape[0], len(columns)),
+            )
+        return found
+
+    def astype(self, dtype: npt.DTypeLike) -> Streamed:
+        """Return the matrix with this type."""
+        return replace(
+            self, read=lambda start, stop: self.read(start, stop).astype(dtype), dtype=np.dtype(dtype)
+        )
+
+
+class Streaming(ad.AnnData):  # type: ignore[misc]
+    """An AnnData without X, whose ``matrix`` takes its place: for what another program holds."""
+
+    def __init__(self, matrix: Streamed, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.matrix = matrix
+
+
+def annotated(matrix: Any, **parts: Any) -> ad.AnnData:
+    """Build an AnnData around a matrix, or one that is to be read."""
+    return Streaming(matrix, **parts) if isinstance(matrix, Streamed) else ad.AnnData(matrix, **parts)
+
+
+def in_blocks(
+    fetch: Callable[[int], Any], ends: Sequence[int], shape: Sequence[int], dtype: str, *, sparse: bool
+) -> Streamed:
+    """Return a matrix whose blocks of rows another program chooses; one of them is kept.
+
+    Parameters
+    ----------
+    fetch
+        Returns block k, from 0, or what went wrong in words. It is called from the thread of this call only.
+    ends
+        The row after the last one of every block.
+    shape, dtype, sparse
+        As for `Streamed`.
+    """
+    own = threading.get_ident()
+    limits = np.asarray([0, *ends], dtype=np.intp)
+    kept: dict[int, Any] = {}
+
+    def block(k: int) -> Any:
+        if k not in kept:
+            if threading.get_ident() != own:
+                raise RuntimeError("the matrix can be read from the thread only that it came from")
+            kept.clear()
+            found = fetch(k)
+            if isinstance(found, str):
+                raise InputError(
+                    expected("a matrix that can be read", found, "Is the file that it is in still there?")
+                )
+            kept[k] = found
+        return kept[k]
+
+    def read(start: int, stop: int) -> Any:
+        first = min(int(np.searchsorted(limits, start, side="right")) - 1, len(limits) - 2)
+        parts = []
+        while True:
+            offset = int(limits[first])
+            parts.append(block(first)[start - offset : max(min(stop, int(limits[first + 1])) - offset, 0)])
+            first, start = first + 1, int(limits[first + 1])
+            if start >= stop:
+                return _stacked(parts)
+
+    return Streamed(read, (int(shape[0]), int(shape[1])), np.dtype(dtype), sparse)
+
+
+def _of_file(stored: Any, path: str) -> Any:
+    """Return what anndata keeps in a file as a matrix to be read; columns first, it has to be read whole."""
+    is_sparse = not isinstance(stored, h5py.Dataset)
+
+    def read(start: int, stop: int) -> Any:
+        try:
+            part = stored[start:stop]
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")
+            ) from error
+        if not is_sparse:
+            return part
+        block = sparse.csr_matrix((part.data, part.indices, part.indptr), shape=part.shape)
+        block.sum_duplicates()
+        return block
+
+    if is_sparse and stored.format != "csr":
+        return stored[:]
+    return Streamed(read, (int(stored.shape[0]), int(stored.shape[1])), np.dtype(stored.dtype), is_sparse)
+
+
+def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
+    """Return X, or a layer: as it is where it is in memory, else as `Streamed`.
+
+    In memory are layers, and of what is backed by a file a part of it, and a matrix stored by columns (CSC).
+    """
+    if layer is not None:
+        return adata.layers[layer]
+    if isinstance(adata, Streaming):
+        return adata.matrix
+    if not adata.isbacked:
+        return adata.X
+    path = str(adata.filename)
+    try:
+        stored = adata.X
+    except (KeyError, OSError) as error:
+        raise InputError(
+            expected(f"a file {path!r} that can be read", str(error), "Is it still there?")
+        ) from error
+    return stored if stored is None or adata.is_view else _of_file(stored, path)
+
+
+def in_memory(matrix: Any) -> Any:
+    """Return a matrix whole: itself, or what `Streamed` reads."""
+    if not isinstance(matrix, Streamed):
+        return matrix
+    if matrix.sparse or not matrix.shape[0]:
+        return _stacked([block for _, block in matrix.blocks()] or [matrix.read(0, 0)])
+    parts = matrix.blocks()
+    rows, block = next(parts)
+    out = np.empty(matrix.shape, dtype=block.dtype)
+    out[rows] = block
+    for rows, block in parts:
+        if np.result_type(out, block) != out.dtype:
+            out = out.astype(np.result_type(out, block))
+        out[rows] = block
+    return out
+
+
+def write_x(file: h5py.File, matrix: Streamed) -> None:
+    """Write a matrix as X of an .h5ad file, block by block; what is read together lies together."""
+    n, width = matrix.shape
+    packed = {"chunks": True, "compression": "gzip", "compression_opts": 4}
+    if not matrix.sparse:
+        columns = min(max(width, 1), _CHUNK)
+        chunks = (max(1, min(n, _CHUNK // columns)), columns)
+        x = file.create_dataset("X", (n, width), matrix.dtype, **(packed | {"chunks": chunks}))
+        x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for rows, block in matrix.blocks():
+            x[rows] = block
+        return
+    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(matrix.counts)])
+    x = file.create_group("X")
+    x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": matrix.shape})
+    x.create_dataset("indptr", data=indptr)
+    for name, dtype in (("data", matrix.dtype), ("indices", np.dtype(np.int32))):
+        x.create_dataset(name, (indptr[-1],), dtype, **(packed if indptr[-1] else {}))
+    for rows, block in matrix.blocks():
+        part = slice(indptr[rows.start], indptr[rows.stop])
+        x["data"][part], x["indices"][part] = block.data, block.indices

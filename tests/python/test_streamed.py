@@ -1,0 +1,295 @@
+"""Data and maps on disk: the numbers are those of memory, to the byte, and little is in memory at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import homespot as hs
+from homespot import preprocess, rows, streamed
+from homespot.errors import InputError
+from homespot.evaluate import cross_validate as cv
+from homespot.streamed import Streamed, in_blocks, in_memory, x_of
+
+Pair = tuple[ad.AnnData, ad.AnnData]
+
+
+@pytest.fixture(params=["csr", "dense"])
+def stored(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Iterator[Callable[[ad.AnnData], ad.AnnData]]:
+    opened = []
+
+    def write(adata: ad.AnnData) -> ad.AnnData:
+        path = tmp_path / f"{len(opened)}.h5ad"
+        adata.copy().write_h5ad(path)
+        opened.append(ad.read_h5ad(path, backed="r"))
+        return opened[-1]
+
+    yield write
+    for adata in opened:
+        adata.file.close()
+
+
+def logs(adata: ad.AnnData) -> ad.AnnData:
+    counts = adata.X.toarray() if sparse.issparse(adata.X) else adata.X
+    values = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4).astype(np.float32)
+    out = adata.copy()
+    out.X = sparse.csr_matrix(values) if sparse.issparse(adata.X) else values
+    return out
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Which rows of which matrix were read from a file: the number of rows, of rows read."""
+    seen: list[tuple[int, int]] = []
+    taken = streamed._of_file
+
+    def counted(dataset: Any, path: str) -> Any:
+        matrix = taken(dataset, path)
+
+        def read(start: int, stop: int) -> Any:
+            seen.append((matrix.shape[0], stop - start))
+            return matrix.read(start, stop)
+
+        return Streamed(read, matrix.shape, matrix.dtype, matrix.sparse)
+
+    monkeypatch.setattr(streamed, "_of_file", counted)
+    return seen
+
+
+@pytest.mark.parametrize("scale", ["counts", "log"])
+@pytest.mark.parametrize(("method", "n_genes"), [("ssa", 5000), ("ssa", 20), ("come", 20)])
+def test_maps_from_files_are_those_from_memory(
+    make_pair: Callable[..., Pair],
+    on_disk: Callable[[ad.AnnData], ad.AnnData],
+    monkeypatch: pytest.MonkeyPatch,
+    stored: str,
+    scale: str,
+    method: str,
+    n_genes: int,
+) -> None:
+    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)  # many blocks
+    pair = make_pair(stored=stored)
+    sc, st = pair if scale == "counts" else map(logs, pair)
+    settings: dict[str, Any] = {"n_genes": n_genes}
+    if method == "come":
+        settings |= {"epochs": 2, "hidden": 8, "latent": 4, "labels": "type", "validation_genes": 0.2}
+    expected = hs.map_cells(sc, st, method, **settings)
+    found = hs.map_cells(on_disk(sc), on_disk(st), method, **settings)
+    assert found.uns["homespot"]["sc_scale"] == scale
+    assert found.X.tobytes() == expected.X.tobytes()
+    for name in ("sc_scale_evidence", "st_scale_evidence"):
+        assert found.uns["homespot"][name] == expected.uns["homespot"][name]
+
+
+def test_a_map_reads_its_data_twice_and_once_more_for_the_variances(
+    make_pair: Callable[..., Pair],
+    on_disk: Callable[[ad.AnnData], ad.AnnData],
+    reads: list[tuple[int, int]],
+    stored: str,
+) -> None:
+    sc, st = make_pair(stored=stored)
+    dropped = (np.arange(sc.n_obs) != 3).astype(np.float32)[:, None]
+    sc.X = sparse.csr_matrix(sc.X.multiply(dropped)) if stored == "csr" else sc.X * dropped
+    cells, spots = on_disk(sc), on_disk(st)
+    for n_genes, passes in ((5000, 2), (20, 3)):
+        reads.clear()
+        with pytest.warns(hs.errors.DataWarning, match="Dropped 1 cell"):
+            hs.map_cells(cells, spots, n_genes=n_genes)
+        of_cells = sum(read for n, read in reads if n == sc.n_obs)
+        assert sc.n_obs + (passes - 1) * (sc.n_obs - 1) <= of_cells <= passes * sc.n_obs
+        assert sum(read for n, read in reads if n == st.n_obs) == 2 * st.n_obs
+
+
+def test_blocks_read_change_nothing(
+    make_pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch, stored: str
+) -> None:
+    """As R reads, in blocks that have nothing to do with those that are computed with."""
+    matrix = make_pair(stored=stored)[0].X
+    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    monkeypatch.setattr(streamed, "_VALUES", 200)
+    names, genes = np.arange(matrix.shape[0]).astype(str), np.arange(matrix.shape[1]).astype(str)
+    whole = preprocess.Expression(matrix, names, genes)
+    for ends in ([40], [1, 2, 39, 40], [*range(7, 40, 7), 40]):
+        fetched: list[int] = []
+
+        def fetch(k: int, ends: list[int] = ends, fetched: list[int] = fetched) -> Any:
+            fetched.append(k)
+            return matrix[([0, *ends])[k] : ends[k]]
+
+        blocks = in_blocks(fetch, ends, matrix.shape, "float32", sparse=stored == "csr")
+        table = preprocess.Expression(blocks, names, genes)
+        assert fetched == list(range(len(ends)))  # every block once
+        np.testing.assert_array_equal(table.variances, whole.variances)
+        np.testing.assert_array_equal(table.totals, whole.totals)
+        np.testing.assert_array_equal(table.log_totals, whole.log_totals)
+        some = np.array([31, 2, 2, 17, 39])
+        for found, expected in (
+            (in_memory(blocks), matrix),
+            (blocks[some], matrix[some]),
+            (blocks.taken(some, np.array([4, 1]))[1:4], matrix[some][1:4][:, [4, 1]]),
+        ):
+            assert type(found) is type(expected)
+            assert (found != expected).sum() == 0
+
+
+def test_cross_validation_and_its_processes(
+    make_pair: Callable[..., Pair],
+    on_disk: Callable[[ad.AnnData], ad.AnnData],
+    tmp_path: Path,
+) -> None:
+    pair = make_pair()
+    expected = cv.cross_validate(*pair, folds=2).drop(columns="seconds")
+    backed = on_disk(pair[0]), on_disk(pair[1])
+    output = tmp_path / "folds.csv"
+    for n_jobs in (1, 2):
+        found = cv.cross_validate(*backed, folds=2, n_jobs=n_jobs, output=output).drop(columns="seconds")
+        pd.testing.assert_frame_equal(found, expected)
+        output.unlink()
+    cv.cross_validate(*backed, folds=2, output=output)
+    kept = output.read_bytes()
+    cv.cross_validate(*pair, folds=2, output=output)  # goes on with the file: the data are the same
+    assert output.read_bytes() == kept
+
+
+@pytest.mark.parametrize("k_best", [None, 5])
+def test_what_follows_from_a_map_on_disk_is_what_follows_from_it_in_memory(
+    make_pair: Callable[..., Pair],
+    on_disk: Callable[[ad.AnnData], ad.AnnData],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stored: str,
+    k_best: int | None,
+) -> None:
+    monkeypatch.setattr(rows, "_VALUES", 200)
+    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    monkeypatch.setattr(streamed, "_VALUES", 170)
+    sc, st = make_pair(stored=stored, n_spots=12)
+    hs.save(hs.map_cells(sc, st, k_best=k_best), tmp_path / "map.h5ad")
+    mapping, backed = (hs.load(tmp_path / "map.h5ad", backed=on_disk) for on_disk in (False, True))
+    assert backed.isbacked
+    cells, turned = on_disk(sc), on_disk(sc[::-1])
+    sc, some = cells.to_memory(), ["c9", "c3", "c30"]
+    verbs: dict[str, Callable[[ad.AnnData, ad.AnnData], Any]] = {
+        "place": hs.place_cells,
+        "impute": lambda m, x: hs.impute_genes(m, x, block_size=7),
+        "impute some cells": lambda m, x: hs.impute_genes(hs.subset(m, some), x, read_out="sum"),
+        "impute another order": lambda m, x: hs.impute_genes(m, turned if x.isbacked else sc[::-1]),
+        "deconvolve": lambda m, _: hs.deconvolve_spots(m, "type"),
+        "annotate": lambda m, _: hs.annotate_cells(m, "region"),
+        "assign": lambda m, _: hs.assign_cells(m, 12),
+        "assign to candidates": lambda m, _: hs.assign_cells(m, 12, candidates=4),
+        "colocate": lambda m, _: hs.colocate_types(m, "type"),
+        "type distances": lambda m, _: hs.type_distances(m, "type"),
+        "cell distances": lambda m, _: hs.cell_distances(m, ["c7", "c2"]),
+        "modes": lambda m, _: hs.cell_modes(m),
+        "add to cells": lambda m, x: hs.add_mapping(x, m),
+        "add to spots": lambda m, _: hs.add_mapping(st, m),
+        "subset": lambda m, _: hs.subset(m, spots=list(m.var_names[:7])),
+        "renormalise": lambda m, _: hs.renormalise(m),
+        "combine": lambda m, _: hs.combine_sections([m]),
+    }
+    for name, verb in verbs.items():
+        expected, found = verb(mapping, sc), verb(backed, cells)
+        if isinstance(expected, pd.DataFrame):
+            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+            continue
+        pd.testing.assert_frame_equal(found.obs, expected.obs, check_exact=True, obj=name)
+        pairs = [(found.X, expected.X), *((found.obsm[key], expected.obsm[key]) for key in expected.obsm)]
+        for one, other in pairs:
+            assert (one != other).sum() == np.isnan(other.data if sparse.issparse(other) else other).sum(), (
+                name
+            )
+    hs.save(backed, tmp_path / "again.h5ad")
+    again = hs.load(tmp_path / "again.h5ad")
+    assert (again.X != mapping.X).sum() == 0
+    assert again.X.dtype == mapping.X.dtype
+    pd.testing.assert_frame_equal(again.obs, mapping.obs, check_categorical=False, check_dtype=False)
+    backed.file.close()
+
+
+def test_a_map_is_checked_in_one_pass(
+    make_pair: Callable[..., Pair], tmp_path: Path, reads: list[tuple[int, int]]
+) -> None:
+    mapping = hs.map_cells(*make_pair(stored="dense"))
+    hs.save(mapping, tmp_path / "map.h5ad")
+    backed = hs.load(tmp_path / "map.h5ad", backed=True)
+    assert sum(read for _, read in reads) == mapping.n_obs
+    backed.file.close()
+
+
+def test_what_is_wrong_with_a_file_is_said(pair: Pair, on_disk: Callable[[ad.AnnData], ad.AnnData]) -> None:
+    sc, st = pair
+    backed = on_disk(sc)
+    matrix = x_of(backed)
+    backed.file.close()
+    with pytest.raises(InputError, match=r"Expected a file '.*0.h5ad' that can be read, found "):
+        matrix[:3]
+    Path(backed.filename).unlink()
+    with pytest.raises(InputError, match=r"Expected a file '.*0.h5ad' that can be read, found "):
+        hs.map_cells(backed, st)
+    broken = sc.copy()
+    broken.X.data[[3, 50]] = np.nan, -np.inf
+    with pytest.raises(InputError, match="found 2 that are NaN or infinite"):
+        hs.map_cells(on_disk(broken), st)
+    broken.X.data[[3, 50]] = 1, -2
+    with pytest.raises(InputError, match="found values down to -2, as z-scores"):
+        hs.map_cells(on_disk(broken), st)
+
+
+MEASURE = """
+import sys
+import anndata as ad, h5py, numpy as np, pandas as pd
+import homespot as hs
+folder, n, genes, spots = sys.argv[1], 25_000, 4_000, 60
+rng = np.random.default_rng(0)
+with h5py.File(f"{folder}/sc.h5ad", "w") as file:
+    file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    x = file.create_dataset("X", (n, genes), np.float32)
+    x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    some_cells = rng.poisson(0.3, (1000, genes))
+    for start in range(0, n, 1000):
+        x[start : start + 1000] = rng.permutation(some_cells)
+    for name, size in (("obs", n), ("var", genes)):
+        ad.io.write_elem(file, name, pd.DataFrame(index=[f"{name}{i}" for i in range(size)]))
+st = ad.AnnData(rng.poisson(3.0, (spots, genes)).astype(np.float32))
+st.var_names = [f"var{i}" for i in range(genes)]
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+backed = ad.read_h5ad(f"{folder}/sc.h5ad", backed="r")
+warm = backed[:500].to_memory()
+hs.impute_genes(hs.map_cells(warm, st, n_genes=500, progress=False), warm)
+before = peak()
+mapping = hs.map_cells(backed, st, n_genes=500, progress=False)
+hs.impute_genes(mapping, backed, output=f"{folder}/imputed.h5ad")
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_400_mb_on_disk_are_never_in_memory(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    # Of the genes used there are 50 MB, three copies at most; the map has 6 MB, a block 16 MB.
+    assert float(done.stdout) < 220
