@@ -195,7 +195,16 @@ setGeneric(
 }
 
 .checkNumbers <- function(x, table) {
-  kind <- if (is(x, "sparseMatrix")) "double" else DelayedArray::type(x)
+  kind <- if (is(x, "sparseMatrix")) {
+    "double"
+  } else {
+    tryCatch(DelayedArray::type(x), error = function(e) {
+      .refuse(
+        "a matrix that can be read", conditionMessage(e),
+        "Is the file that it is in still there?"
+      )
+    })
+  }
   if (!kind %in% c("double", "integer", "logical")) {
     .refuse(
       sprintf("numbers in the %s", table), sprintf("values of type %s", kind),

@@ -33,8 +33,9 @@
 #' [cellDistances()] reads the rows of the cells that it is asked for, and the
 #' costs of [assignCells()] are in memory, so name candidates for a large map.
 #' [mapCells()] makes P in memory: keep the `k.best` entries of every row of a
-#' map that would not fit, or map the cells in parts, save each, and `rbind()`
-#' them.
+#' map that would not fit.
+#' Cells can be mapped in parts that are saved and put together with `rbind()`,
+#' but the spots' marginal of SSA is then kept by each part.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the path has another ending or its

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from .matrices import is_sparse
 from .streamed import Streamed, in_blocks
 
 __all__ = [
@@ -49,11 +50,12 @@ def narrowed(matrix: Any) -> Any:
     """
     if isinstance(matrix, Streamed):
         return matrix
-    is_sparse = sparse.issparse(matrix)
-    if is_sparse:
-        narrow = matrix.astype(np.float32)
-        return narrow if np.array_equal(matrix.data, narrow.data, equal_nan=True) else matrix.copy()
-    narrow = np.array(matrix, dtype=np.float32, order="C")
+    with np.errstate(invalid="ignore", over="ignore"):  # NA, and what is kept as float64
+        if is_sparse(matrix):
+            narrower: Any = matrix.astype(np.float32)
+            same = np.array_equal(matrix.data, narrower.data, equal_nan=True)
+            return narrower if same else matrix.copy()
+        narrow = np.array(matrix, dtype=np.float32, order="C")
     return narrow if np.array_equal(matrix, narrow, equal_nan=True) else np.array(matrix, order="C")
 
 

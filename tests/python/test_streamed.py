@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import homespot as hs
 from homespot import preprocess, rows, streamed
 from homespot.errors import InputError
 from homespot.evaluate import cross_validate as cv
-from homespot.streamed import Streamed, in_blocks, in_memory, x_of
+from homespot.streamed import in_blocks, in_memory, x_of
 
 Pair = tuple[ad.AnnData, ad.AnnData]
 
@@ -64,7 +65,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
             seen.append((matrix.shape[0], stop - start))
             return matrix.read(start, stop)
 
-        return Streamed(read, matrix.shape, matrix.dtype, matrix.sparse)
+        found = replace(matrix, read=read)
+        vars(found)["counts"] = matrix.counts
+        return found
 
     monkeypatch.setattr(streamed, "_of_file", counted)
     return seen
@@ -221,13 +224,17 @@ def test_what_follows_from_a_map_on_disk_is_what_follows_from_it_in_memory(
     backed.file.close()
 
 
-def test_a_map_is_checked_in_one_pass(
-    make_pair: Callable[..., Pair], tmp_path: Path, reads: list[tuple[int, int]]
+@pytest.mark.parametrize("k_best", [None, 5])
+def test_a_map_is_read_once_to_check_it_and_once_to_use_it(
+    make_pair: Callable[..., Pair], tmp_path: Path, reads: list[tuple[int, int]], k_best: int | None
 ) -> None:
-    mapping = hs.map_cells(*make_pair(stored="dense"))
+    mapping = hs.map_cells(*make_pair(), k_best=k_best)
     hs.save(mapping, tmp_path / "map.h5ad")
     backed = hs.load(tmp_path / "map.h5ad", backed=True)
     assert sum(read for _, read in reads) == mapping.n_obs
+    reads.clear()
+    hs.annotate_cells(backed, "region")
+    assert sum(read for _, read in reads) == 2 * mapping.n_obs
     backed.file.close()
 
 
