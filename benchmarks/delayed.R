@@ -41,15 +41,15 @@ writeData <- function(size, kind, file) {
 
 spots <- function(size) {
   set.seed(2)
+  n <- seq_len(size$spots)
   x <- matrix(
     as.double(stats::rpois(size$spots * size$measured, 3)), size$measured,
     dimnames = list(
-      paste0("Gene", seq_len(size$measured)), paste0("spot", seq_len(size$spots))
+      paste0("Gene", seq_len(size$measured)), paste0("spot", n)
     )
   )
   SpatialExperiment::SpatialExperiment(
-    assays = list(counts = x),
-    spatialCoords = cbind(x = seq_len(size$spots) %% 25, y = seq_len(size$spots))
+    assays = list(counts = x), spatialCoords = cbind(x = n %% 25, y = n %/% 25)
   )
 }
 

@@ -44,7 +44,7 @@ onDisk <- function(x) {
 problem <- smallProblem(cells = 40L)
 sparse <- lapply(problem[1:2], as, "dgCMatrix")
 
-test_that("data on disk give the map of data in memory, in blocks of any size", {
+test_that("data on disk give the map of data in memory, whatever the blocks", {
   expected <- mapCells(problem$sc, problem$st)
   kinds <- list(
     HDF5Array = lapply(problem[1:2], onDisk),
