@@ -82,18 +82,10 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
   )
 }
 
-.dict <- function(x) {
-  do.call(reticulate::dict, c(x, list(convert = FALSE)))
-}
-
-.isNone <- function(value) {
-  inherits(value, "python.builtin.NoneType")
-}
-
 # Block of columns by block: never a whole copy between the two.
 .denseFromPython <- function(result) {
   shape <- as.integer(.toR(result$get("shape")))
-  none <- reticulate::py_to_r(.core()$columns(result, 0L, 0L))
+  none <- .fetch(.core()$columns(result, 0L, 0L))
   p <- matrix(vector(typeof(none), 1L), shape[1L], shape[2L])
   step <- max(1L, as.integer(2^21 / max(shape[1L], 1L)))
   for (start in seq.int(0L, by = step, length.out = ceiling(
