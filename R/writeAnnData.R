@@ -144,7 +144,7 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   alternatives <- if (single) .altExpsToPython(x, account)
   uns <- .metadataToPython(x, account)
   do.call(.call, c(
-    list("experiment"), matrices, tables,
+    list("anndata_parts"), matrices, tables,
     list(
       obsm = .dict(embeddings), obsp = .dict(pairs$obsp),
       varp = .dict(pairs$varp), uns = uns, alternatives = .dict(alternatives),

@@ -442,7 +442,7 @@ _DOOR: dict[str, Callable[..., Any]] = (
             new_mapping,
             report,
             save,
-        section,
+            section,
             signature,
             single_cells,
             table,

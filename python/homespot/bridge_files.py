@@ -17,6 +17,7 @@ from . import mapping
 from .crossing import frame_columns, plain, plain_matrix, read_column, record_from, strings, write_column
 from .keys import ALT_EXPS, EXPERIMENT
 from .matrices import is_sparse
+from .streamed import Streamed, annotated, in_memory
 
 __all__ = ["DOOR"]
 
@@ -55,7 +56,7 @@ def _stored_value(value: dict[str, Any]) -> Any:
     return value["value"] if kind in ("scalar", "array") else _stored_column(value)
 
 
-def experiment(
+def anndata_parts(
     x: Any,
     obs: dict[str, Any],
     obs_names: str | Sequence[str],
@@ -69,15 +70,27 @@ def experiment(
     """Put together what an AnnData is made of; experiments beside the main one stand in uns as the same."""
     stored = {**_stored_value(uns), EXPERIMENT: record_from(record)}
     if alternatives:
-        stored[ALT_EXPS] = alternatives
+        stored[ALT_EXPS] = {name: _read(parts) for name, parts in alternatives.items()}
     tables = {"obs": _stored_frame(obs, obs_names), "var": _stored_frame(var, var_names)}
     return {"X": x, **tables, **aligned, "uns": stored}
 
 
+def _read(parts: dict[str, Any]) -> dict[str, Any]:
+    layers = {name: in_memory(layer) for name, layer in parts.get("layers", {}).items()}
+    return {**parts, "X": in_memory(parts["X"]), **({"layers": layers} if layers else {})}
+
+
 def write_anndata(path: str, parts: dict[str, Any]) -> None:
-    """Write what `experiment` put together as .h5ad; the file appears whole or not at all."""
+    """Write what `anndata_parts` put together as .h5ad; the file appears whole or not at all.
+
+    What is still to be read, X or layers, is written in blocks.
+    """
+    layers = parts.get("layers", {})
+    streamed = {name: layer for name, layer in layers.items() if isinstance(layer, Streamed)}
+    kept = {name: layer for name, layer in layers.items() if name not in streamed}
     with _names_twice():
-        mapping.write_whole(ad.AnnData(**parts), path)
+        others = {name: part for name, part in parts.items() if name != "X"}
+        mapping.write_whole(annotated(parts["X"], **others | {"layers": kept}), path, streamed)
 
 
 def check_anndata_path(path: str) -> None:
@@ -188,5 +201,6 @@ def read_anndata(path: str) -> dict[str, Any]:
 
 
 DOOR: dict[str, Callable[..., Any]] = {
-    function.__name__: function for function in (check_anndata_path, experiment, read_anndata, write_anndata)
+    function.__name__: function
+    for function in (anndata_parts, check_anndata_path, read_anndata, write_anndata)
 }

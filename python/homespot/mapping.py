@@ -31,7 +31,7 @@ from .errors import DataWarning, HomespotError, InputError, expected, some
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 from .rows import blocks
-from .streamed import Streamed, annotated, write_x, x_of
+from .streamed import Streamed, annotated, write_streamed, x_of
 
 __all__ = [
     "check_adata",
@@ -550,14 +550,20 @@ def file_size(adata: ad.AnnData) -> int:
     return _stored_size({**{slot: getattr(adata, slot) for slot in slots}, "raw": raw}) + 2**20
 
 
-def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
-    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced."""
-    matrix, size = x_of(adata), 0
+def write_whole(
+    adata: ad.AnnData, path: str | os.PathLike[str], layers: Mapping[str, Streamed] | None = None
+) -> None:
+    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced.
+
+    `layers` are those that are still to be read: like an X of that kind they are written in blocks.
+    """
+    matrix = x_of(adata)
+    streamed = {f"layers/{name}": layer for name, layer in (layers or {}).items()}
     if isinstance(matrix, Streamed):
-        size = int(matrix.counts.sum()) * (matrix.dtype.itemsize + 4) + 8 * matrix.shape[0]
-        adata = ad.AnnData(
-            obs=adata.obs, var=adata.var, uns=adata.uns, obsm=dict(adata.obsm), varm=dict(adata.varm)
-        )
+        streamed["X"] = matrix
+        slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
+        adata = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots})
+    size = sum(int(m.counts.sum()) * (m.dtype.itemsize + 4) + 8 * m.shape[0] for m in streamed.values())
     adata = adata.copy() if adata.is_view else adata
     obs, var = adata.obs.copy(), adata.var.copy()
     try:
@@ -565,11 +571,12 @@ def write_whole(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
             # It works in the versions of anndata that are allowed.
             warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
             adata.write_h5ad(name, compression="gzip")
-            if isinstance(matrix, Streamed):
+            if streamed:
                 with h5py.File(name, "r+") as file:
-                    if "X" in file:
+                    if "X" in streamed and "X" in file:
                         del file["X"]
-                    write_x(file, matrix)
+                    for place, values in streamed.items():
+                        write_streamed(file, place, values)
     except HomespotError:
         raise
     except Exception as error:  # anndata raises many kinds

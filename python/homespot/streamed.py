@@ -16,7 +16,7 @@ from scipy import sparse
 
 from .errors import InputError, expected
 
-__all__ = ["Streamed", "Streaming", "annotated", "in_blocks", "in_memory", "write_x", "x_of"]
+__all__ = ["Streamed", "Streaming", "annotated", "in_blocks", "in_memory", "write_streamed", "x_of"]
 
 Indices = npt.NDArray[np.intp]
 Read = Callable[[int, int], Any]
@@ -239,20 +239,20 @@ def in_memory(matrix: Any) -> Any:
     return out
 
 
-def write_x(file: h5py.File, matrix: Streamed) -> None:
-    """Write a matrix as X of an .h5ad file, block by block; what is read together lies together."""
+def write_streamed(file: h5py.File, place: str, matrix: Streamed) -> None:
+    """Write a matrix to a place of an .h5ad file, block by block; what is read together lies together."""
     n, width = matrix.shape
     packed = {"chunks": True, "compression": "gzip", "compression_opts": 4}
     if not matrix.sparse:
         columns = min(max(width, 1), _CHUNK)
         chunks = (max(1, min(n, _CHUNK // columns)), columns)
-        x = file.create_dataset("X", (n, width), matrix.dtype, **(packed | {"chunks": chunks}))
+        x = file.create_dataset(place, (n, width), matrix.dtype, **(packed | {"chunks": chunks}))
         x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         for rows, block in matrix.blocks():
             x[rows] = block
         return
     indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(matrix.counts)])
-    x = file.create_group("X")
+    x = file.create_group(place)
     x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": matrix.shape})
     x.create_dataset("indptr", data=indptr)
     for name, dtype in (("data", matrix.dtype), ("indices", np.dtype(np.int32))):

@@ -110,7 +110,9 @@ def map_(
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:
     """Return what there is to say of a map in plain values; the curves are in the file."""
-    ending = {k: v for k, v in record["solver"].items() if isinstance(v, bool | int | float | str | np.generic)}
+    ending = {
+        k: v for k, v in record["solver"].items() if isinstance(v, bool | int | float | str | np.generic)
+    }
     summary = {
         "genes": len(record["genes"]),
         **{name: record[name] for name in ("method", "device", "sc_scale", "st_scale")},
