@@ -45,6 +45,8 @@ _SUMS = 2**25
 """So many sums, of a spot and a gene, are held at once: 256 MiB."""
 _ENTRIES = 2**22
 """So many entries of P are looked at at once."""
+_STORED = 2**20
+"""And so many values of the cells that are not 0, or a block's: 8 MiB."""
 
 Block = tuple[slice, npt.NDArray[np.float32]]
 
@@ -106,6 +108,18 @@ def _at_once(n_spots: int, block_size: int) -> int:
     return max(1, _SUMS // (n_spots * block_size)) * block_size
 
 
+def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Yield the cells on the log scale, with so many values at once that the work on a block is worth it."""
+    every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
+    parts: list[sparse.csr_matrix] = []
+    start = 0
+    for rows, block in table.log_blocks(None if every else genes):
+        parts.append(sparse.csr_matrix(block))
+        if sum(part.nnz for part in parts) >= _STORED or rows.stop == table.shape[0]:
+            yield slice(start, rows.stop), sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+            parts, start = [], rows.stop
+
+
 def _total(
     matrix: Any,
     table: Expression,
@@ -114,16 +128,15 @@ def _total(
     pool: ThreadPoolExecutor,
 ) -> npt.NDArray[np.float64]:
     """Return P' X of these genes (spots x genes), in one pass over the cells."""
-    every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
     total: npt.NDArray[np.float64] | None = None
     step = max(1, _ENTRIES // matrix.shape[1])
-    for rows, block in table.log_blocks(None if every else genes):
+    for rows, block in _cell_blocks(table, genes):
         for start in range(rows.start, rows.stop, step):
             some_cells = slice(start, min(start + step, rows.stop))
             p = matrix[some_cells]
             p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
             # By columns, so that some genes are a slice.
-            x = sparse.csc_matrix(block[start - rows.start : some_cells.stop - rows.start])
+            x = block[start - rows.start : some_cells.stop - rows.start].tocsc()
             if total is None:
                 total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
