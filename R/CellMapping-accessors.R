@@ -139,7 +139,7 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
         .ending(part$solver)
       ))
     }
-  } else if (is.null(info$combined) && length(unique(object$sample_id)) > 1L) {
+  } else if (!is.null(info$solver) && length(unique(object$sample_id)) > 1L) {
     cat(sprintf(
       "samples: %d, mapped jointly\n", length(unique(object$sample_id))
     ))

@@ -61,7 +61,8 @@ combineSections <- function(..., weights = NULL) {
     cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
     .bindTables(lapply(maps, colData)), coords,
     .combinedRecord(maps, "sections", weights),
-    images = .bindTables(lapply(maps, imgData))
+    # Some may have none.
+    images = .bindTables(Filter(NROW, lapply(maps, imgData)))
   ))
 }
 

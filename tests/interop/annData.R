@@ -44,7 +44,9 @@ x <- SpatialExperiment::SpatialExperiment(
   )
 )
 pixels <- array(c(255, 0, 10, 20, 30, 40), c(1, 2, 3))
-image <- SpatialExperiment::SpatialImage(grDevices::as.raster(pixels, max = 255))
+image <- SpatialExperiment::SpatialImage(
+  grDevices::as.raster(pixels, max = 255)
+)
 SpatialExperiment::imgData(x) <- S4Vectors::DataFrame(
   sample_id = c("one", "one", "two/2"),
   image_id = c("hires", "lowres", "hires"),

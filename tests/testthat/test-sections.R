@@ -19,7 +19,8 @@ sectioned <- function() {
     )
   }
   SpatialExperiment::imgData(spe) <- S4Vectors::DataFrame(
-    sample_id = c("one", "two", "two"), image_id = c("hires", "hires", "lowres"),
+    sample_id = c("one", "two", "two"),
+    image_id = c("hires", "hires", "lowres"),
     data = I(list(image("#111111"), image("#222222"), image("#333333"))),
     scaleFactor = c(0.5, 0.25, 0.125)
   )
