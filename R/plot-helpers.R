@@ -303,6 +303,8 @@
     return(list())
   }
   table <- imgData(x)
+  # Without a scale nobody knows where it lies.
+  table <- table[!is.na(table$scaleFactor), ]
   first <- match(levels(data$sample_id), table$sample_id)
   lapply(first[!is.na(first)], function(row) {
     raster <- SpatialExperiment::imgRaster(table$data[[row]])

@@ -172,6 +172,13 @@ test_that("an image lies under the spots, the right way up", {
   expect_gt(plot$layers[[4L]]$data$y, 20)
 })
 
+test_that("an image without a scale factor is not drawn", {
+  spe <- withImage(grid(), scale = NA_real_)
+  plot <- plotSpots(spe, "area", unit = "px")
+  expectDraws(plot)
+  expect_false("GeomRasterAnn" %in% geoms(plot))
+})
+
 test_that("samples have panels, each with its own image", {
   spe <- withImage(grid(c("one", "two")), "two")
   plot <- plotSpots(spe, "area", unit = "px")
