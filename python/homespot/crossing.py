@@ -70,7 +70,7 @@ def streamed(read: Callable[[int], Any], ends: Any, shape: Sequence[int], *, spa
         found = read(k)
         return found if isinstance(found, str) else narrowed(found)
 
-    return in_blocks(block, np.atleast_1d(ends).tolist(), shape, "float32", sparse=sparse)
+    return in_blocks(block, np.atleast_1d(ends).tolist(), shape, "float64", sparse=sparse)
 
 
 def strings(values: str | Sequence[str]) -> npt.NDArray[np.str_]:

@@ -240,13 +240,19 @@ def in_memory(matrix: Any) -> Any:
 
 
 def write_streamed(file: h5py.File, place: str, matrix: Streamed) -> None:
-    """Write a matrix to a place of an .h5ad file, block by block; what is read together lies together."""
+    """Write a matrix to a place of an .h5ad file, block by block; what is read together lies together.
+
+    Doubles of which every block is narrower are written so.
+    """
     n, width = matrix.shape
+    dtype = matrix.dtype
+    if dtype == np.float64 and n:
+        dtype = np.result_type(*{block.dtype for _, block in matrix.blocks()})
     packed = {"chunks": True, "compression": "gzip", "compression_opts": 4}
     if not matrix.sparse:
         columns = min(max(width, 1), _CHUNK)
         chunks = (max(1, min(n, _CHUNK // columns)), columns)
-        x = file.create_dataset(place, (n, width), matrix.dtype, **(packed | {"chunks": chunks}))
+        x = file.create_dataset(place, (n, width), dtype, **(packed | {"chunks": chunks}))
         x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         for rows, block in matrix.blocks():
             x[rows] = block
@@ -255,8 +261,8 @@ def write_streamed(file: h5py.File, place: str, matrix: Streamed) -> None:
     x = file.create_group(place)
     x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": matrix.shape})
     x.create_dataset("indptr", data=indptr)
-    for name, dtype in (("data", matrix.dtype), ("indices", np.dtype(np.int32))):
-        x.create_dataset(name, (indptr[-1],), dtype, **(packed if indptr[-1] else {}))
+    for name, kind in (("data", dtype), ("indices", np.dtype(np.int32))):
+        x.create_dataset(name, (indptr[-1],), kind, **(packed if indptr[-1] else {}))
     for rows, block in matrix.blocks():
         part = slice(indptr[rows.start], indptr[rows.stop])
         x["data"][part], x["indices"][part] = block.data, block.indices
