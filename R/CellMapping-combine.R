@@ -129,7 +129,8 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
 }
 
 # In the type that the map was computed with, as Python does: the product of
-# two float32 is exact in a double, so rounding it once is their product.
+# two float32 is exact in a double, so rounding it once is their product. What
+# is delayed stays so, as doubles.
 .weighted <- function(p, weight, dtype) {
   if (!identical(dtype, "float32") || is(p, "DelayedMatrix")) {
     return(p * weight)
