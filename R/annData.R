@@ -257,7 +257,7 @@
 # Back, and from Python's images in numbers from 0 to 1, and in grey.
 .raster <- function(pixels) {
   if (length(dim(pixels)) == 3L && dim(pixels)[3L] == 1L) {
-    dim(pixels) <- dim(pixels)[1:2]
+    dim(pixels) <- dim(pixels)[seq_len(2L)]
   }
   grDevices::as.raster(pixels, max = if (is.double(pixels)) 1 else 255)
 }

@@ -432,24 +432,34 @@ crossValidateGenes <- function(
     )
     done + 1L
   }
-  interrupted <- FALSE
+  .iterated(
+    BiocParallel::bpiterate(
+      nextFold, .elsewhere,
+      setup = setup, REDUCE = keep, init = 0L, reduce.in.order = FALSE,
+      BPPARAM = BPPARAM
+    ),
+    # BiocParallel would wait for what they are at, and now has an error.
+    interrupted = function() if (!started) .endWorkers(folder), workers
+  )
+  finished <- TRUE
+  if (!is.null(failure)) {
+    stop(failure)
+  }
+}
+
+# Its errors are those of the workers' processes, unless it was interrupted.
+.iterated <- function(work, interrupted, workers) {
+  wasInterrupted <- FALSE
   tryCatch(
     withCallingHandlers(
-      BiocParallel::bpiterate(
-        nextFold, .elsewhere,
-        setup = setup, REDUCE = keep, init = 0L, reduce.in.order = FALSE,
-        BPPARAM = BPPARAM
-      ),
+      work,
       interrupt = function(e) {
-        # BiocParallel would wait for what they are at, and now has an error.
-        interrupted <<- TRUE
-        if (!started) {
-          .endWorkers(folder)
-        }
+        wasInterrupted <<- TRUE
+        interrupted()
       }
     ),
     error = function(e) {
-      if (interrupted) {
+      if (wasInterrupted) {
         rlang::interrupt()
       }
       .refuse(
@@ -462,10 +472,6 @@ crossValidateGenes <- function(
       )
     }
   )
-  finished <- TRUE
-  if (!is.null(failure)) {
-    stop(failure)
-  }
 }
 
 # Warnings and the error of a worker, as they would have come here.

@@ -17,7 +17,8 @@
 #' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
 #' @importFrom rlang .data
 #' @importFrom S4Vectors DataFrame SelfHits from isTRUEorFALSE
-#'   make_zero_col_DFrame mcols mcols<- metadata metadata<- nnode setValidity2 to
+#'   make_zero_col_DFrame mcols mcols<- metadata metadata<- nnode setValidity2
+#'   to
 #' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-
 #'   altExpNames colPairs colPairs<- mainExpName reducedDim reducedDim<-
 #'   reducedDimNames reducedDims rowPairs rowPairs<-

@@ -21,7 +21,7 @@
 #'
 #' The check maps the demo data, on the device that `device = "auto"` takes.
 #'
-#' @return What [homespotPython()] returns, invisibly.
+#' @return What [homespotPython()] returns.
 #'
 #' @section Errors:
 #' Of class `homespot_dependency_error` as for [homespotPython()], also if the
@@ -38,8 +38,7 @@ homespotSetup <- function() {
   demo <- demoData()
   mapCells(demo$sc, demo$st, progress = FALSE)
   cli::cli_progress_done()
-  print(python)
-  invisible(python)
+  python
 }
 
 # What making the environment takes from the network, on this platform.

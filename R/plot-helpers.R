@@ -70,7 +70,7 @@
     names <- as.character(seq_len(ncol(x)))
   }
   rownames(coords) <- names
-  bad <- which(rowSums(!is.finite(coords[, 1:2, drop = FALSE])) > 0)
+  bad <- which(rowSums(!is.finite(coords[, seq_len(2L), drop = FALSE])) > 0)
   if (length(bad)) {
     .refuse(
       "finite coordinates", sprintf(

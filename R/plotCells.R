@@ -61,7 +61,7 @@ plotCells <- function(
       "Give what placeCells() returned."
     )
   }
-  columns <- .keys$POSITIONS[1:2]
+  columns <- .keys$POSITIONS[seq_len(2L)]
   if (ncol(tissue) > 0L && all(columns %in% names(colData(tissue)))) {
     coords <- as.matrix(as.data.frame(colData(tissue)[columns]))
     return(.placesAt(coords, tissue))

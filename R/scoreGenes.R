@@ -147,7 +147,7 @@ scoreProportions <- function(
       if (is.null(rows)) "none" else "missing ones", "Set rownames()."
     )
   }
-  for (axis in 1:2) {
+  for (axis in seq_len(2L)) {
     names <- dimnames(x)[[axis]]
     twice <- unique(names[duplicated(names)])
     if (length(twice)) {

@@ -171,7 +171,7 @@
   image <- rep(NA_character_, length(cells))
   coords <- matrix(
     NA_real_, length(cells), 2L,
-    dimnames = list(NULL, .keys$COORDINATES[1:2])
+    dimnames = list(NULL, .keys$COORDINATES[seq_len(2L)])
   )
   for (name in SeuratObject::Images(x)) {
     found <- .imagePlaces(x[[name]])

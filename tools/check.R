@@ -35,7 +35,7 @@ cat(sprintf(
 
 step("R CMD check --as-cran")
 check <- rcmdcheck::rcmdcheck(
-  tarball, "--no-manual --as-cran",
+  tarball, c("--no-manual", "--as-cran"),
   quiet = TRUE, error_on = "never",
   env = if (!online) c("_R_CHECK_CRAN_INCOMING_REMOTE_" = "false")
 )
@@ -51,11 +51,14 @@ bioc <- do.call(BiocCheck::BiocCheck, c(
 step("BiocCheckGitClone on the clone")
 git <- BiocCheck::BiocCheckGitClone(clone)
 
-text <- function(x) vapply(x, function(one) paste(unlist(one), collapse = " "), "")
-of_bioc <- function(x) unlist(lapply(c("error", "warning", "note"), function(kind) {
-  found <- text(x[[kind]])
-  if (length(found)) paste0(toupper(kind), ": ", found)
-}))
+of_bioc <- function(x) {
+  unlist(lapply(c("error", "warning", "note"), function(kind) {
+    # Each a heading, and the first lines of what it is about.
+    vapply(x[[kind]], function(one) {
+      paste0(toupper(kind), ": ", paste(utils::head(unlist(one), 12), collapse = " "))
+    }, "")
+  }))
+}
 found <- list(
   "R CMD check" = c(
     if (length(check$errors)) paste("ERROR:", check$errors),
