@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The R manual pages, the Python reference (docs/_build) and the R site (site/).
+# The R manual pages, the cheat sheet, the Python reference (docs/_build) and the R site (site/).
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 setup
@@ -7,6 +7,8 @@ setup
 step "R manual pages"
 Rscript -e 'roxygen2::roxygenise()'
 install_r_package
+step "Cheat sheet"
+python tools/cheatsheet.py
 step "Python reference"
 python -m sphinx -q -W -b html docs docs/_build/html
 echo "docs/_build/html/index.html"
