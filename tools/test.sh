@@ -15,14 +15,19 @@ ruff check .
 ruff format --check .
 step "mypy"
 mypy
-step "R package: install; lintr runs beside the tests that follow"
+step "R package: install"
 install_r_package
-Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)' >build/lintr.log 2>&1 &
-lintr=$!
-step "testthat"
-Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
-step "pytest: Python and both languages together"
-pytest "${slow[@]}"
-step "lintr"
-wait $lintr || { cat build/lintr.log; exit 1; }
-echo "no lints"
+
+step "pytest: Python and both languages together; testthat and lintr beside it"
+{
+    Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+    Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)'
+} >build/r-tests.log 2>&1 &
+r=$!
+failed=0
+pytest "${slow[@]}" || failed=1
+
+step "testthat and lintr"
+wait $r || failed=1
+cat build/r-tests.log
+exit $failed
