@@ -27,7 +27,8 @@
 #' @section Errors:
 #' Of class `homespot_input_error` if there is not room for all cells, in all or
 #' at spots on which they have some probability; `homespot_too_large_error` if
-#' the costs do not fit in memory.
+#' the costs do not fit in memory: 10 bytes a pair of a cell and a place if all
+#' pairs are considered, else 60.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()

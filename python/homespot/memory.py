@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ from .errors import TooLargeError, expected
 __all__ = ["available", "human", "require"]
 
 
+_log = logging.getLogger("homespot")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -45,7 +47,7 @@ def human(n_bytes: float) -> str:
 
 
 def require(n_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
-    """Refuse with a `TooLargeError` what would not fit.
+    """Refuse with a `TooLargeError` what would not fit; of what does, the log "homespot" has a line (INFO).
 
     Parameters
     ----------
@@ -67,3 +69,4 @@ def require(n_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
         raise TooLargeError(
             expected(f"{human(n_bytes)} of {where} for {what}", f"{human(free)} free", remedy)
         )
+    _log.info("%s of %s for %s, %s free", human(n_bytes), where, what, human(free))

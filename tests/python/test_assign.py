@@ -191,6 +191,12 @@ def test_large_problems_take_candidates_and_say_so(monkeypatch) -> None:
     assert sorted(assign(p, np.ones(6, dtype=int)).tolist()) == list(range(6))  # it came to all
 
 
+def test_memory_is_told_before_the_start(caplog) -> None:
+    with caplog.at_level("INFO", logger="homespot"):
+        assign_cells(mapping_of(rows(40, 20)), 3)
+    assert caplog.messages[0].startswith("23.4 KiB of memory for the costs of 40 cells x 60 places, ")
+
+
 def test_memory_is_looked_at_before_the_start(monkeypatch) -> None:
     monkeypatch.setattr(module.memory, "available", lambda: 1000)
     mapping = mapping_of(rows(40, 20))
