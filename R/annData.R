@@ -84,6 +84,9 @@
 # A value of metadata as the core takes it up, a plain list; NULL, and noted,
 # where AnnData has nothing for it.
 .valueToPython <- function(x, account, where, what) {
+  if (is.character(x) && length(dim(x)) == 1L) {
+    x <- as.vector(x)
+  }
   if (is(x, "DataFrame") || is.data.frame(x)) {
     .frameToPython(x, account, where, what)
   } else if (is.list(x) && !is.object(x)) {

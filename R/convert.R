@@ -102,7 +102,7 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 # The way back, for verbs that read a map: cells by spots stay cells by spots.
 .mapToPython <- function(p) {
   if (is(p, "DelayedMatrix")) {
-    .toPython(t(p))
+    .toPython(.onDisk(t(p)))
   } else if (is.matrix(p)) {
     .arrayToPython(unname(p))
   } else {
@@ -186,16 +186,21 @@ setGeneric(
   )
 }
 
+# A matrix on disk may have lost its file.
+.onDisk <- function(expr) {
+  tryCatch(expr, error = function(e) {
+    .refuse(
+      "a matrix that can be read", conditionMessage(e),
+      "Is the file that it is in still there?"
+    )
+  })
+}
+
 .checkNumbers <- function(x, table) {
   kind <- if (is(x, "sparseMatrix")) {
     "double"
   } else {
-    tryCatch(DelayedArray::type(x), error = function(e) {
-      .refuse(
-        "a matrix that can be read", conditionMessage(e),
-        "Is the file that it is in still there?"
-      )
-    })
+    .onDisk(DelayedArray::type(x))
   }
   if (!kind %in% c("double", "integer", "logical")) {
     .refuse(
@@ -232,7 +237,8 @@ setMethod(".side", "ANY", function(x, assay.type, side) {
 
 setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   name <- .assayName(x, assay.type, side)
-  out <- .bareSide(assay(x, name, withDimnames = TRUE), NULL, side)
+  values <- .onDisk(assay(x, name, withDimnames = TRUE))
+  out <- .bareSide(values, NULL, side)
   out$assay <- name
   out$rows <- rowData(x)
   out$data <- colData(x)

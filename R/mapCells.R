@@ -244,7 +244,13 @@ setGeneric(
   if (!sections %in% names(side$data)) {
     .refuseLabels(st, side$data, "st", sections, "sections")
   }
-  section <- as.character(side$data[[sections]])
+  section <- side$data[[sections]]
+  # A whole number is written as one, and not as 1e+05.
+  section <- if (is.double(section) && all(section %% 1 == 0, na.rm = TRUE)) {
+    ifelse(is.na(section), NA, sprintf("%.0f", section))
+  } else {
+    as.character(section)
+  }
   missing <- which(is.na(section))
   if (length(missing)) {
     .refuse(

@@ -30,6 +30,11 @@
   function(...) .there(".method", x, name, ...)
 }
 
+#' @export
+names.homespotRemote <- function(x) {
+  .there("names", x)
+}
+
 .method <- function(object, name, ...) {
   reticulate::py_get_attr(object, name)(...)
 }
@@ -85,7 +90,8 @@
     parallel::clusterCall(
       .state$process, .answer,
       list(
-        name = name, arguments = arguments, dropped = dropped, folder = getwd()
+        name = name, arguments = arguments, dropped = dropped, folder = getwd(),
+        block = DelayedArray::getAutoBlockSize()
       )
     )[[1L]],
     error = function(e) {
@@ -137,6 +143,7 @@ environment(.prepared) <- environment(.answer) <- baseenv()
 # An answer is plain R: a value, a handle, or an error's class and message.
 .serve <- function(request) {
   setwd(request$folder)
+  DelayedArray::setAutoBlockSize(request$block)
   if (is.null(.state$objects)) {
     .state$objects <- new.env(parent = emptyenv())
     .state$count <- 0L

@@ -52,9 +52,9 @@
 #' The core is loaded from the installed R package, so that both halves are of
 #' one version; a homespot that a hosting Python has loaded already has to be
 #' of this version.
-#' Nothing is ever run in a forked process: after Python's compiled loops have
-#' run, forks die or hang, so in a fork of a process that has loaded Python
-#' every call is an error.
+#' homespot forks no process, and basilisk does not fork one for it: after
+#' Python's compiled loops have run, forks die or hang, so in a fork of a
+#' process that has loaded Python every call is an error.
 #'
 #' `basilisk::setBasiliskShared(FALSE)`, before the first call, keeps Python out
 #' of this process, so that another one can be loaded here: it is run by an R

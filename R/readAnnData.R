@@ -22,17 +22,19 @@ readAnnData <- function(path) {
     }
     table
   }, c(obs = "obs", var = "var"), names)
-  varm <- .uprightFromPython(value, "varm", record, account)
+  varm <- .asNoted(
+    .uprightFromPython(value, "varm", record, account), record, "varm"
+  )
   for (name in names(varm)) {
     tables$var[[name]] <- varm[[name]]
   }
-  embeddings <- .uprightFromPython(value, "obsm", record, account)
+  obsm <- .uprightFromPython(value, "obsm", record, account)
   content <- .listFromPython(uns, record, "uns", account, "uns")
   tissue <- .tissueOf(content[[.keys$SPATIAL]])
   spatial <- if (length(record$class)) {
     record$class == "SpatialExperiment"
   } else {
-    .keys$SPATIAL %in% names(embeddings) || NROW(tissue$images) > 0L
+    .keys$SPATIAL %in% names(obsm) || NROW(tissue$images) > 0L
   }
   if (spatial) {
     content[[.keys$SPATIAL]] <- tissue$other
@@ -40,16 +42,17 @@ readAnnData <- function(path) {
   sce <- SingleCellExperiment(
     assays = .assaysFromPython(value, record), rowData = tables$var,
     colData = tables$obs, metadata = content,
-    reducedDims = embeddings[setdiff(
-      names(embeddings), if (spatial) .keys$SPATIAL
-    )],
+    # Where they are the places, a reducedDim of that name has another key.
+    reducedDims = .asNoted(
+      obsm[setdiff(names(obsm), if (spatial) .keys$SPATIAL)], record, "obsm"
+    ),
     altExps = .altExpsFromPython(value, record, names$obs, account),
     mainExpName = .mainOf(record)
   )
   colPairs(sce) <- .pairsFromPython(value, "obsp", record, account)
   rowPairs(sce) <- .pairsFromPython(value, "varp", record, account)
   if (spatial) {
-    .tissueFromPython(sce, embeddings[[.keys$SPATIAL]], tissue$images, account)
+    .tissueFromPython(sce, obsm[[.keys$SPATIAL]], tissue$images, account)
   } else {
     sce
   }
@@ -97,7 +100,7 @@ readAnnData <- function(path) {
   for (key in intersect(names(found), names(record$columns[[slot]]))) {
     colnames(found[[key]]) <- record$columns[[slot]][[key]]
   }
-  .asNoted(found, record, slot)
+  found
 }
 
 .pairsFromPython <- function(value, slot, record, account) {

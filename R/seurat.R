@@ -67,11 +67,26 @@
   out <- SpatialExperiment(
     ..., colData = data, spatialCoords = places$coords
   )
-  images <- .seuratImages(x)
-  if (!is.null(images)) {
-    imgData(out) <- images[images$sample_id %in% out$sample_id, ]
-  }
+  imgData(out) <- .ofSamples(.seuratImages(x), places$image, out$sample_id)
   out
+}
+
+# Images have the samples of the cells that are in them; of several in one
+# sample each keeps its name.
+.ofSamples <- function(images, image, sample) {
+  if (is.null(images)) {
+    return(NULL)
+  }
+  pairs <- unique(data.frame(image = image, sample = as.character(sample)))
+  pairs <- pairs[pairs$image %in% images$sample_id, ]
+  if (nrow(pairs) == 0L) {
+    return(NULL)
+  }
+  images <- images[match(pairs$image, images$sample_id), ]
+  images$sample_id <- pairs$sample
+  several <- pairs$sample %in% pairs$sample[duplicated(pairs$sample)]
+  images$image_id[several] <- pairs$image[several]
+  images
 }
 
 # --- expression --------------------------------------------------------------
@@ -269,7 +284,10 @@
 
 .withSeuratAssay <- function(x, name, values, key = name) {
   key <- .seuratKey(key)
-  .freeForSeurat(x, name, key, SeuratObject::Assays(x))
+  own <- Filter(function(other) {
+    isTRUE(SeuratObject::Misc(x[[other]], .keys$HOMESPOT))
+  }, SeuratObject::Assays(x))
+  .freeForSeurat(x, name, key, own)
   if (is(values, "DelayedMatrix")) {
     .refuse(
       sprintf("'%s' in memory, for an assay of a Seurat object", name),
@@ -283,6 +301,7 @@
     data = values, key = key, check.matrix = FALSE
   )
   # One of this name is replaced, whatever its size.
+  SeuratObject::Misc(assay, .keys$HOMESPOT) <- TRUE
   suppressWarnings(x[[name]] <- assay, classes = "dimWarning")
   x
 }

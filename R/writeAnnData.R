@@ -311,9 +311,12 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   }
   content <- content[!bare]
   if (is(x, "SpatialExperiment")) {
-    content[[.keys$SPATIAL]] <- .withImages(
-      content[[.keys$SPATIAL]], imgData(x)
-    )
+    beside <- content[[.keys$SPATIAL]]
+    if (!is.null(beside) && !is.list(beside) || !all(vapply(beside, is.list, NA))) {
+      .noteLeft(account, sprintf("metadata$%s", .keys$SPATIAL))
+      beside <- NULL
+    }
+    content[[.keys$SPATIAL]] <- .withImages(beside, imgData(x))
   }
   .listToPython(
     content, account, "uns", "metadata",

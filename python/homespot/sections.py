@@ -41,6 +41,14 @@ def section_rows(spots: pd.DataFrame, column: object) -> dict[str, npt.NDArray[n
         )
     codes, values = pd.factorize(given)
     rows = {_text(value): np.flatnonzero(codes == i) for i, value in enumerate(values)}
+    if len(rows) < len(values):
+        raise InputError(
+            expected(
+                f"sections with names of their own in column {column!r} of st.obs",
+                f"{len(values)} values, but {len(rows)} names",
+                "Give all the same type.",
+            )
+        )
     small = [name for name, members in rows.items() if len(members) < 2]
     if small:
         raise InputError(
@@ -54,7 +62,9 @@ def section_rows(spots: pd.DataFrame, column: object) -> dict[str, npt.NDArray[n
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.15g}"  # as R writes it
+    return str(value)
 
 
 def refuse_checkpoint(settings: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from homespot import combine_sections, load, map_cells, methods, save
 from homespot.errors import ConvergenceWarning, DataWarning, InputError
+from homespot.sections import section_rows
 
 
 def plain(value: object) -> bool:
@@ -261,3 +262,15 @@ def test_each_section_has_to_do_for_the_method(two_sections, tmp_path) -> None:
         map_cells(sc, st, "come", sections="slice", st_labels="kind", epochs=1)
     with pytest.raises(InputError, match="no checkpoint, which is of one training"):
         map_cells(sc, st, "come", sections="slice", checkpoint=str(tmp_path / "c.pt"))
+
+
+def test_sections_of_long_numbers_stay_apart() -> None:
+    spots = pd.DataFrame({"s": [1234567.0] * 2 + [1234568.0] * 3})
+    rows = section_rows(spots, "s")
+    assert {name: members.tolist() for name, members in rows.items()} == {
+        "1234567": [0, 1],
+        "1234568": [2, 3, 4],
+    }
+    mixed = pd.DataFrame({"s": pd.Series([1, 1, "1", "1"], dtype=object)})
+    with pytest.raises(InputError, match="2 values, but 1 names"):
+        section_rows(mixed, "s")

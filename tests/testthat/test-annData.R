@@ -418,3 +418,22 @@ test_that("what is no experiment, or no file, is refused", {
   refused(writeAnnData(letters, path), "values of type character")
   expect_false(file.exists(path))
 })
+
+test_that("places, and a reducedDim of that name, are kept apart", {
+  st <- demoData()$st
+  reducedDim(st, "spatial") <- matrix(-1, ncol(st), 2)
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  writeAnnData(st, path)
+  found <- readAnnData(path)
+  expect_identical(spatialCoords(found), spatialCoords(st))
+  expect_identical(unname(reducedDim(found, "spatial")), matrix(-1, ncol(st), 2))
+})
+
+test_that("a map in an experiment is written whole", {
+  demo <- demoData()
+  x <- addMapping(demo$st, mapCells(demo$sc, demo$st))
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  expect_no_warning(writeAnnData(x, path))
+  genes <- as.vector(metadata(x)$homespot$genes)
+  expect_identical(metadata(readAnnData(path))$homespot$genes, genes)
+})

@@ -37,6 +37,21 @@ session <- local({
           out$places <- placeCells(out$map, demo$sc)
           out$genes <- imputeGenes(out$map, demo$sc, c("Gene001", "Gene120"))
           out$types <- deconvolveSpots(out$map, "cell_type")
+          writeAnnData(addMapping(demo$st, out$map), "st.h5ad")
+          out$written <- readAnnData("st.h5ad")
+          onDisk <- demo$sc
+          counts <- SummarizedExperiment::assay(onDisk)
+          SummarizedExperiment::assay(onDisk) <-
+            DelayedArray::DelayedArray(counts)
+          DelayedArray::setAutoBlockSize(1e5)
+          out$delayed <- mapCells(onDisk, demo$st)
+          state <- environment(homespotPython)$.state
+          out$block <- parallel::clusterCall(
+            state$process, function() DelayedArray::getAutoBlockSize()
+          )[[1L]]
+          out$backed <- placeCells(
+            loadMapping("map.h5ad", backed = TRUE), demo$sc
+          )
           everywhere <- function(sc, st) {
             matrix(1 / ncol(st), ncol(sc), ncol(st))
           }
@@ -49,7 +64,6 @@ session <- local({
           out$progress <- message(mapCells(demo$sc, demo$st, progress = print))
           out$loadedPython <- reticulate::py_available()
           # Its end is reported, and the next call starts another.
-          state <- environment(homespotPython)$.state
           before <- state$pid
           tools::pskill(before)
           out$ended <- message(mapCells(demo$sc, demo$st))
@@ -79,13 +93,21 @@ test_that("what comes back is what this process would have computed", {
   expect_identical(out$python$device, homespotPython()$device)
   map <- mapCells(demo$sc, demo$st)
   sparse <- mapCells(demo$sc, demo$st, k.best = 5)
-  for (name in c("map", "again")) {
+  for (name in c("map", "again", "delayed")) {
     expect_identical(mappingMatrix(out[[name]]), mappingMatrix(map))
   }
   for (name in c("sparse", "loaded")) {
     expect_identical(mappingMatrix(out[[name]]), mappingMatrix(sparse))
   }
   expect_identical(out$map, map)
+  expect_identical(out$block, 1e5)
+  expect_identical(
+    SingleCellExperiment::colData(out$backed),
+    SingleCellExperiment::colData(placeCells(sparse, demo$sc))
+  )
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  writeAnnData(addMapping(demo$st, map), path)
+  expect_identical(out$written, readAnnData(path))
   expect_identical(out$places, placeCells(map, demo$sc))
   expect_identical(
     out$genes, imputeGenes(map, demo$sc, c("Gene001", "Gene120"))

@@ -587,3 +587,31 @@ test_that("without Seurat its objects are refused with what to install", {
     "installed. Install it: install.packages(\"Seurat\")."
   )), 6))
 })
+
+test_that("pictures stay where the metadata names the samples", {
+  x <- spots
+  first <- seq_len(4)
+  x[["one"]] <- visium(places[first, ], 2)
+  x[["two"]] <- visium(places[-first, ], 2, "two_")
+  x$sample_id <- ifelse(seq_len(ncol(x)) <= 4, "P1", "P2")
+  images <- imgData(.fromSeurat(x))
+  expect_identical(images$sample_id, c("P1", "P2"))
+  expect_identical(images$image_id, c("lowres", "lowres"))
+  x$sample_id <- "P"
+  images <- imgData(.fromSeurat(x))
+  expect_identical(images$sample_id, c("P", "P"))
+  expect_identical(images$image_id, c("one", "two"))
+})
+
+test_that("an assay of the user's is not replaced", {
+  counts <- SeuratObject::LayerData(spots, layer = "counts")
+  x <- spots
+  x[["types"]] <- SeuratObject::CreateAssay5Object(counts = counts)
+  expect_error(
+    .withSeuratAssay(x, "types", counts), "the name 'types'",
+    class = "homespot_input_error"
+  )
+  x[["types"]] <- NULL
+  x <- .withSeuratAssay(x, "types", counts)
+  expect_s4_class(.withSeuratAssay(x, "types", counts)[["types"]], "Assay")
+})
