@@ -312,7 +312,8 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   content <- content[!bare]
   if (is(x, "SpatialExperiment")) {
     beside <- content[[.keys$SPATIAL]]
-    if (!is.null(beside) && !is.list(beside) || !all(vapply(beside, is.list, NA))) {
+    lists <- vapply(beside, is.list, NA)
+    if (length(beside) && !(is.list(beside) && all(lists))) {
       .noteLeft(account, sprintf("metadata$%s", .keys$SPATIAL))
       beside <- NULL
     }

@@ -426,7 +426,8 @@ test_that("places, and a reducedDim of that name, are kept apart", {
   writeAnnData(st, path)
   found <- readAnnData(path)
   expect_identical(spatialCoords(found), spatialCoords(st))
-  expect_identical(unname(reducedDim(found, "spatial")), matrix(-1, ncol(st), 2))
+  places <- unname(reducedDim(found, "spatial"))
+  expect_identical(places, matrix(-1, ncol(st), 2))
 })
 
 test_that("a map in an experiment is written whole", {
