@@ -27,7 +27,7 @@ status <- system2("R", c("CMD", "build", basename(clone)))
 took <- sum(proc.time()[c("user.child", "sys.child")]) / 60
 tarball <- Sys.glob("homespot_*.tar.gz")
 stopifnot("R CMD build failed" = status == 0, length(tarball) == 1)
-megabytes <- file.size(tarball) / 2^20
+megabytes <- file.size(tarball) / 1e6
 cat(sprintf(
   "%s: %.2f MB (at most %g), built with its vignettes in %.1f minutes (at most %g)\n",
   tarball, megabytes, most_megabytes, took, most_minutes
