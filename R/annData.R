@@ -178,11 +178,12 @@
   keys <- .noteAll(
     account, where, names(table), ifelse(text, "character", "")
   )
-  left <- vapply(table, function(column) is.null(.columnToPython(column)), NA)
+  columns <- stats::setNames(lapply(table, .columnToPython), keys)
+  left <- vapply(columns, is.null, NA)
   for (name in names(table)[left]) {
     .noteLeft(account, sprintf("%s$%s", what, name))
   }
-  .columnsToPython(stats::setNames(table, keys)[!left], what, stop)
+  .dict(columns[!left])
 }
 
 .valueFromPython <- function(value, record, where, account, what) {
