@@ -285,9 +285,21 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   for (name in setdiff(names(colData(result)), "sample_id")) {
     colData(x)[[name]] <- colData(result)[[name]]
   }
+  .freeForResult(x, kind$name)
   altExp(x, kind$name) <- result
   metadata(x)[[.keys$HOMESPOT]] <- metadata(result)[[.keys$HOMESPOT]]
   x
+}
+
+# An altExp of the user's own stays; a result from before gives way.
+.freeForResult <- function(x, name) {
+  if (name %in% altExpNames(x) &&
+        is.null(metadata(altExp(x, name))[[.keys$HOMESPOT]])) {
+    .refuse(
+      sprintf("no altExp '%s' but a result of homespot's", name),
+      "one of another kind", "Rename it, or take it out."
+    )
+  }
 }
 
 # A result in the order of x; what was not mapped is missing.
@@ -313,9 +325,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
     coords <- spatialCoords(result)[at, , drop = FALSE]
     rownames(coords) <- colnames(x)
     out <- SpatialExperiment::toSpatialExperiment(out, spatialCoords = coords)
-    if (!is.null(imgData(result)) && nrow(imgData(result)) > 0L) {
-      imgData(out) <- imgData(result)
-    }
+    imgData(out) <- imgData(result)
   }
   out
 }

@@ -46,7 +46,11 @@
   } else if (is.atomic(x) && length(x) == 1L && is.null(dim(x))) {
     if (is.character(x)) paste0("'", x, "'") else format(x)
   } else if (!is.null(dim(x))) {
-    sprintf("a %s of %s", class(x)[1L], paste(dim(x), collapse = " x "))
+    class <- class(x)[1L]
+    sprintf(
+      "%s %s of %s", if (grepl("^[AEIOUaeiou]", class)) "an" else "a", class,
+      paste(dim(x), collapse = " x ")
+    )
   } else if (is.atomic(x)) {
     sprintf("%s values (%s)", length(x), class(x)[1L])
   } else {

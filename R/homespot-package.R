@@ -24,8 +24,8 @@
 #'   reducedDimNames reducedDims rowPairs rowPairs<-
 #' @importFrom SpatialExperiment SpatialExperiment imgData imgData<-
 #'   spatialCoords spatialCoords<- spatialCoordsNames
-#' @importFrom SummarizedExperiment assay assayNames assays assays<-
-#'   colData colData<- rowData rowData<-
+#' @importFrom SummarizedExperiment assay assayNames assayNames<- assays
+#'   assays<- colData colData<- rowData rowData<-
 #' @importClassesFrom DelayedArray DelayedMatrix
 #' @importClassesFrom Matrix CsparseMatrix Matrix dgCMatrix sparseMatrix
 #' @importClassesFrom SingleCellExperiment SingleCellExperiment

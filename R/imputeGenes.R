@@ -187,7 +187,7 @@ setMethod(
     what <- sprintf("plain values in column '%s' of %s", name, where)
     remedy <- "Make it a vector or a factor first."
   } else {
-    column <- .columnToPython(unname(x))
+    column <- if (is.atomic(x) || is(x, "Rle")) .columnToPython(unname(x))
     what <- sprintf("%s as a vector, a factor or the name of a column", what)
     remedy <- sprintf(
       "Pass one value a %s, with names or in the map's order.", side
@@ -228,9 +228,7 @@ setMethod(
       list(c(mappingInfo(map), info)), .keys$HOMESPOT
     )
   )
-  if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
-    imgData(out) <- imgData(map)
-  }
+  imgData(out) <- imgData(map)
   out
 }
 

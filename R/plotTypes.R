@@ -1,7 +1,8 @@
 #' The cell types of every spot
 #'
 #' @param types A SpatialExperiment of types by spots, as deconvolveSpots()
-#'   returns it, with the proportions in the assay `"proportion"`.
+#'   returns it, with the proportions in the assay `"proportion"`, or the
+#'   Seurat object that addMapping() put them into.
 #' @param kind `"pies"`: one pie for each spot, which shows what is mixed where,
 #'   for up to some thousand spots.
 #'   `"panels"`: one panel for each type, for any number of spots and types.
@@ -40,6 +41,7 @@
 plotTypes <- function(
     types, kind = c("pies", "panels"), unit = NULL, size = NULL) {
   kind <- .checkChoice(kind, c("pies", "panels"), "kind")
+  types <- .seuratTypes(types)
   places <- .places(types, "types")
   share <- .plottedProportions(types)
   if (kind == "pies" && ncol(types) > .mostPies) {

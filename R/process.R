@@ -142,7 +142,10 @@ environment(.prepared) <- environment(.answer) <- baseenv()
 
 # An answer is plain R: a value, a handle, or an error's class and message.
 .serve <- function(request) {
-  setwd(request$folder)
+  # None where it was deleted.
+  if (!is.null(request$folder)) {
+    setwd(request$folder)
+  }
   DelayedArray::setAutoBlockSize(request$block)
   if (is.null(.state$objects)) {
     .state$objects <- new.env(parent = emptyenv())

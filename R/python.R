@@ -53,8 +53,8 @@
 #' one version; a homespot that a hosting Python has loaded already has to be
 #' of this version.
 #' homespot forks no process, and basilisk does not fork one for it: after
-#' Python's compiled loops have run, forks die or hang, so in a fork of a
-#' process that has loaded Python every call is an error.
+#' Python's compiled loops have run, forks die or hang, so in a fork of the
+#' process that has loaded homespot every call is an error.
 #'
 #' `basilisk::setBasiliskShared(FALSE)`, before the first call, keeps Python out
 #' of this process, so that another one can be loaded here: it is run by an R
@@ -120,23 +120,27 @@ print.homespotPython <- function(x, ...) {
 
 # The door to the core, opened once per session.
 .core <- function() {
-  if (is.null(.state$bridge)) {
-    .state$bridge <- if (basilisk::getBasiliskShared()) {
-      .connect()
-    } else {
-      .startProcess(.namedPython())
-    }
-    .state$owner <- Sys.getpid()
-  } else if (.state$owner != Sys.getpid()) {
+  if (.state$owner != Sys.getpid()) {
     .refuse(
-      "the R process that has loaded Python", "a fork of it",
+      "the R process that has loaded homespot", "a fork of it",
       paste(
         "Compiled code hangs or dies there: use fresh processes, as",
         "BiocParallel::SnowParam() and parallel::makePSOCKcluster() start them."
       ), "homespot_error"
     )
   }
+  if (is.null(.state$bridge)) {
+    .state$bridge <- if (basilisk::getBasiliskShared()) {
+      .connect()
+    } else {
+      .startProcess(.namedPython())
+    }
+  }
   .state$bridge
+}
+
+.onLoad <- function(libname, pkgname) {
+  .state$owner <- Sys.getpid()
 }
 
 .connect <- function() {

@@ -47,6 +47,16 @@
   list(x = x, assay.type = assay.type)
 }
 
+# Proportions of types, of the assay that addMapping() made.
+.seuratTypes <- function(x) {
+  if (!.isSeurat(x)) {
+    return(x)
+  }
+  x <- .fromSeurat(x, c("types", "data"))
+  assayNames(x) <- "proportion"
+  x[rownames(x) != "max", ]
+}
+
 # All cells, without any gene.
 .seuratShell <- function(x) {
   if (.isSeurat(x)) .seuratExperiment(x, colnames(x)) else x

@@ -255,6 +255,20 @@ test_that("what follows from a map goes into altExps and columns", {
   )
 })
 
+test_that("a result gives way to a newer one, an altExp of the user's not", {
+  map <- smallMap()
+  types <- deconvolveSpots(map, "cell_type")
+  found <- addMapping(data(colnames(map)), types)
+  expect_identical(addMapping(found, types), found)
+  SingleCellExperiment::altExp(found, "types") <- data(colnames(map))
+  kept <- found
+  expect_error(
+    addMapping(found, types), "no altExp 'types' but a result of homespot's",
+    class = "homespot_input_error"
+  )
+  expect_identical(found, kept)
+})
+
 test_that("what does not belong to the data is refused", {
   map <- smallMap()
   types <- deconvolveSpots(map, "cell_type")

@@ -355,6 +355,12 @@ cases <- list(
     "one label a spot."
   ),
   list(
+    "an object as labels", deconvolve(smallMap()),
+    "Expected labels as a vector, a factor or the name of a column, found a",
+    "CellMapping of 3 x 4. Pass one value a cell, with names or in the map's",
+    "order."
+  ),
+  list(
     "a column that is not there", deconvolve("True"),
     "Expected a column 'True' with the labels in rowData(map), found",
     "'cell_type', 'homespot_left_over'. Name one that is there, or pass one",

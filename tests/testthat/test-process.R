@@ -29,7 +29,11 @@ session <- local({
           folder <- tempfile()
           dir.create(folder)
           setwd(folder)
-          out <- list(python = homespotPython())
+          forked <- if (.Platform$OS.type == "unix") {
+            job <- parallel::mcparallel(message(homespotPython()))
+            parallel::mccollect(job, wait = TRUE, timeout = 60)[[1L]]
+          }
+          out <- list(forked = forked, python = homespotPython())
           out$map <- mapCells(demo$sc, demo$st)
           out$sparse <- mapCells(demo$sc, demo$st, k.best = 5)
           saveMapping(out$sparse, "map.h5ad")
@@ -138,8 +142,9 @@ test_that("a process that ended is reported, and another one started", {
   expect_true(out$another)
 })
 
-test_that("a fork of a process that has loaded Python is refused", {
+test_that("a fork is refused, before Python is loaded and after", {
   skip_on_os("windows")
+  expect_match(session()$forked[1], "found a fork of it. .*SnowParam")
   homespotPython()
   job <- parallel::mcparallel(
     tryCatch(homespotPython(), error = function(e) {

@@ -419,6 +419,9 @@ test_that("types are a prediction assay as TransferData() makes it", {
     SummarizedExperiment::assay(types, "proportion")
   )
   expect_identical(unname(y$homespot_type), types$homespot_type)
+  expect_error(
+    plotTypes(st), "found the assays .*RNA", class = "homespot_input_error"
+  )
   # Both are scored as proportions.
   suppressWarnings(y[["theirs"]] <- theirs)
   scores <- scoreProportions(y, y, "type", "types", "theirs")
@@ -513,6 +516,11 @@ test_that("scores and reports take it", {
 test_that("plots take it", {
   skip_if_not_installed("ggplot2")
   st <- addMapping(onSlice(1), imputeGenes(map, cells))
+  shares <- deconvolveSpots(map, "cell_type")
+  expect_identical(
+    plotTypes(addMapping(st, shares))$data$proportion,
+    plotTypes(shares)$data$proportion
+  )
   expect_equal(
     plotSpots(st, "gene07")$data$value, unname(problem$st["gene07", ])
   )
