@@ -10,23 +10,32 @@ if [ "${1:-}" = --all ]; then
     export HOMESPOT_SLOW_TESTS=1
 fi
 
+# Tests run once: R would compile them for longer than they take.
+export R_ENABLE_JIT=0
+
+install_r_package &
 step "ruff"
 ruff check .
 ruff format --check .
 step "mypy"
 mypy
 step "R package: install"
-install_r_package
+wait $!
 
-step "pytest: Python and both languages together; testthat and lintr beside it"
+step "pytest of both folders, and testthat with lintr, beside one another"
+pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &
+interop=$!
 {
     Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
     Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)'
 } >build/r-tests.log 2>&1 &
 r=$!
 failed=0
-pytest "${slow[@]}" || failed=1
+pytest "${slow[@]}" tests/python || failed=1
 
+step "pytest of tests/interop"
+wait $interop || failed=1
+cat build/interop-tests.log
 step "testthat and lintr"
 wait $r || failed=1
 cat build/r-tests.log

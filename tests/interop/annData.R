@@ -1,9 +1,8 @@
 # AnnData files of an experiment that R makes, and of one that Python wrote,
-# read and written again. Arguments: exchange.R, the folder of both.
+# read and written again. Environment variables name exchange.R and the folder.
 
-arguments <- commandArgs(trailingOnly = TRUE)
-source(arguments[1L])
-folder <- arguments[2L]
+source(Sys.getenv("HOMESPOT_EXCHANGE"))
+folder <- Sys.getenv("HOMESPOT_FOLDER")
 
 cells <- c("cell/1", "NA", "\u00b5 3")
 genes <- c("beta'COP", "nan", "1", "TRUE")

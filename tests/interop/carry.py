@@ -1,9 +1,10 @@
 """A Python that hosts R: carries results over by anndata2ri, Python's to R and back, and R's to Python.
 
-Argument: folder of the results, ``result_<name>.h5ad``. It gets ``back_<name>.h5ad`` and ``r_<name>.h5ad``.
+An environment variable names the folder of the results, ``result_<name>.h5ad``. It gets ``back_<name>.h5ad``
+and ``r_<name>.h5ad``.
 """
 
-import sys
+import os
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rpy2 import robjects as ro
 from rpy2.robjects.conversion import localconverter
 
 ad.settings.allow_write_nullable_strings = True  # rpy2 makes such of R's text
-folder = Path(sys.argv[1])
+folder = Path(os.environ["HOMESPOT_FOLDER"])
 conversion = ro.default_converter + anndata2ri.converter
 
 

@@ -270,15 +270,60 @@ def rscript(environment):
     return run
 
 
+class Session:
+    """An R process that runs script after script: loading Bioconductor takes longer than most of them."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], said: Path) -> None:
+        self.said = said
+        with said.open("w") as errors:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+
+    def run(self, script: str, variables: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        named = {f"HOMESPOT_{name}": str(value) for name, value in variables.items()}
+        named["HOMESPOT_EXCHANGE"] = str(HERE / "exchange.R")
+        request = json.dumps({"script": str(HERE / script), "variables": named})
+        self.process.stdin.write(request + "\n")
+        self.process.stdin.flush()
+        output = ""
+        for line in self.process.stdout:
+            if line == "done\n":
+                return
+            output += line
+        pytest.fail(f"{script}: R ended\n{output}\n{self.said.read_text()}", pytrace=False)
+
+    def close(self) -> None:
+        with self.process:
+            self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, self.said.read_text()
+
+
 @pytest.fixture(scope="session")
-def sourced(environment):
+def sourced(environment, tmp_path_factory):
     """Run one of the R scripts of this folder, which finds its folders in environment variables."""
+    commands = {
+        False: ["Rscript", "--vanilla", HERE / "session.R"],
+        True: [sys.executable, HERE / "session.py"],
+    }
+    folder = tmp_path_factory.mktemp("sessions")
+    sessions: dict[bool, Session] = {}
 
-    def run(script, variables, *, hosted):
-        command = [sys.executable, "-c", HOST] if hosted else ["Rscript", "--vanilla"]
-        return finished([*command, HERE / script], environment | variables)
+    def run(script, variables, *, hosted=False):
+        if hosted not in sessions:
+            sessions[hosted] = Session(commands[hosted], environment, folder / f"{hosted}.txt")
+        sessions[hosted].run(script, variables)
 
-    return run
+    yield run
+    for session in sessions.values():
+        session.close()
 
 
 # --- the problem -------------------------------------------------------------

@@ -1,10 +1,9 @@
 # Cross-validation, tuning, scores, simulated spots and calibration as R
 # computes them, in one fresh process: tables for Python to compare.
 
-arguments <- commandArgs(trailingOnly = TRUE)
-source(arguments[1L])
-folder <- arguments[2L]
-out <- arguments[3L]
+source(Sys.getenv("HOMESPOT_EXCHANGE"))
+folder <- Sys.getenv("HOMESPOT_PROBLEM")
+out <- Sys.getenv("HOMESPOT_OUT")
 # As the workers below, of which two share two.
 Sys.setenv(OMP_NUM_THREADS = "1")
 

@@ -59,11 +59,11 @@ def python():
 
 
 @pytest.fixture(scope="module")
-def exchanged(python, rscript, tmp_path_factory):
+def exchanged(python, sourced, tmp_path_factory):
     """Folder of the files: R's, and Python's that went through R."""
     folder = tmp_path_factory.mktemp("files")
     python.copy().write_h5ad(folder / "python.h5ad")
-    rscript("annData.R", folder)
+    sourced("annData.R", {"FOLDER": folder})
     return folder
 
 

@@ -62,9 +62,7 @@ def files(folder, typed, tmp_path_factory):
 def r_come(request, files, sourced, tmp_path_factory):
     """Folder of what an R process made of every case: one of its own, and one that Python hosts."""
     out = tmp_path_factory.mktemp(request.param)
-    variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
-    named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
-    sourced("come.R", named, hosted=request.param == "hosted")
+    sourced("come.R", {"PROBLEM": files, "OUT": out}, hosted=request.param == "hosted")
     return out
 
 
@@ -104,10 +102,10 @@ def test_the_cases_are_not_all_the_same(own_come):
     assert len(maps) == len(DIFFERENT)
 
 
-def _interrupted(way, environment):
-    """Start R, send it Ctrl-C's signal in its training, and return what it says."""
+def _interrupted(environment):
+    """Start R, send it Ctrl-C's signal in each of its trainings; return what it writes, and its log."""
     process = subprocess.Popen(
-        ["Rscript", "--vanilla", HERE / "interrupt.R", way],
+        ["Rscript", "--vanilla", HERE / "interrupt.R", *WAYS],
         env=environment,
         text=True,
         stdout=subprocess.PIPE,
@@ -117,11 +115,12 @@ def _interrupted(way, environment):
     limit.start()
     said = []
     try:
-        for line in process.stderr:
-            said.append(line)
-            if '"total": 100000' in line and '"done": 0,' not in line:
-                process.send_signal(signal.SIGINT)
-                break
+        for i in range(len(WAYS)):
+            for line in process.stderr:
+                said.append(line)
+                if f'"total": {100_001 + i}' in line and '"done": 0,' not in line:
+                    process.send_signal(signal.SIGINT)
+                    break
         output, rest = process.stdout.read(), process.stderr.read()
         process.wait()
     finally:
@@ -131,7 +130,7 @@ def _interrupted(way, environment):
         for pipe in (process.stdout, process.stderr):
             pipe.close()
     assert process.returncode == 0, "".join([*said, rest, output])
-    return output
+    return output, said
 
 
 def _interrupted_at_a_console(environment):
@@ -152,7 +151,7 @@ def _interrupted_at_a_console(environment):
                 said += os.read(here, 65536)
             except OSError:  # the other end is closed
                 break
-            if not sent and re.search(rb"[1-9]\d*/100000", said):
+            if not sent and re.search(rb"[1-9]\d*/100001", said):
                 process.send_signal(signal.SIGINT)
                 sent = True
         process.wait()
@@ -166,11 +165,18 @@ def _interrupted_at_a_console(environment):
     return text
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize("way", ["log", "function", "console"])
-def test_an_interruption_in_r_gives_the_map_so_far(way, environment):
-    at_console = way == "console"
-    output = _interrupted_at_a_console(environment) if at_console else _interrupted(way, environment)
+WAYS = ("log", "function")
+STEP = re.compile(
+    r'\{"step": "(Pretraining|Training)", "done": (\d+), "total": (2|100001), "note": "[^"]*"\}\n'
+)
+
+
+@pytest.fixture(scope="module")
+def interrupted(environment):
+    return _interrupted(environment)
+
+
+def _is_the_map_so_far(output, total):
     said = dict(line.split(":", 1) for line in output.splitlines() if ":" in line)
     assert said["finished"].strip() == "FALSE"
     epochs = int(said["epochs"])
@@ -179,9 +185,30 @@ def test_an_interruption_in_r_gives_the_map_so_far(way, environment):
     assert (
         said["warned"].split()
         == (
-            f"Training was interrupted after {epochs} of 100000 epochs; the map is that of the state so far. "
-            "Name a checkpoint to be able to go on from an interruption."
+            f"Training was interrupted after {epochs} of {total} epochs; the map is that of the state "
+            "so far. Name a checkpoint to be able to go on from an interruption."
         ).split()
     )
     assert said["method"].strip().startswith(f"come, INTERRUPTED after {epochs} epoch")
     assert said["again"].strip() == "TRUE"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("way", WAYS)
+def test_an_interruption_of_a_script_gives_the_map_so_far(way, interrupted):
+    i = WAYS.index(way)
+    output = interrupted[0].split("finished:")[1:][i]
+    _is_the_map_so_far(f"finished:{output}", 100_001 + i)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_an_interruption_at_a_console_gives_the_map_so_far(environment):
+    _is_the_map_so_far(_interrupted_at_a_console(environment), 100_001)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_progress_as_a_log_is_a_line_of_json_for_every_step(interrupted):
+    lines = [line for line in interrupted[1] if line.startswith('{"step"')]
+    steps = [STEP.fullmatch(line).groups() for line in lines]
+    done = [(stage, int(at)) for stage, at, _ in steps if at != "0"]
+    assert done[:3] == [("Pretraining", 1), ("Pretraining", 2), ("Training", 1)]

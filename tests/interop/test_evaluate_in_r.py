@@ -55,7 +55,7 @@ def scores(problem):
 
 
 @pytest.fixture(scope="module")
-def r(problem, folder, rscript, tmp_path_factory, scores, same):
+def r(problem, folder, sourced, tmp_path_factory, scores, same):
     """Tables of R by name, and its folder; Python has begun a file before, and not finished it."""
     out = tmp_path_factory.mktemp("evaluate")
     begun = folder / "begun.csv"
@@ -64,7 +64,7 @@ def r(problem, folder, rscript, tmp_path_factory, scores, same):
     first_fold = int((scores["fold"] == 1)[: len(scores) // 3].sum())
     begun.write_text("".join(lines[: 1 + first_fold]), encoding="utf-8")
     seconds = first_seconds(begun)
-    rscript("evaluate.R", folder, out)
+    sourced("evaluate.R", {"PROBLEM": folder, "OUT": out})
     tables = json.loads((out / "evaluate.json").read_text(encoding="utf-8"))
     tables = {
         name: {key: same.decode(value) for key, value in table.items()} for name, table in tables.items()

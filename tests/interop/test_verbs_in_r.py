@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,9 +114,7 @@ def processes(files, sourced, tmp_path_factory):
 
     def run(kind):
         out = tmp_path_factory.mktemp(kind)
-        variables = {"EXCHANGE": HERE / "exchange.R", "PROBLEM": files, "OUT": out}
-        named = {f"HOMESPOT_{name}": str(path) for name, path in variables.items()}
-        sourced("verbs.R", named, hosted=kind == "hosted")
+        sourced("verbs.R", {"PROBLEM": files, "OUT": out}, hosted=kind == "hosted")
         return out
 
     with ThreadPoolExecutor(2) as pool:
@@ -236,7 +232,7 @@ def results(maps, tables):
 
 
 @pytest.fixture(scope="module")
-def carried(results, maps, tables, environment, tmp_path_factory):
+def carried(results, maps, tables, sourced, tmp_path_factory):
     """Folder of results that anndata2ri has carried: Python's to R and back, and R's to Python."""
     out = tmp_path_factory.mktemp("carried")
     homespot.save(maps["k_best"], out / "map.h5ad")
@@ -244,14 +240,7 @@ def carried(results, maps, tables, environment, tmp_path_factory):
         table.copy().write_h5ad(out / f"{name}.h5ad")
     for name, result in results.items():
         result.copy().write_h5ad(out / f"result_{name}.h5ad")
-    done = subprocess.run(
-        [sys.executable, str(HERE / "carry.py"), str(out)],
-        env=environment,
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    sourced("carry.py", {"FOLDER": out}, hosted=True)
     return out
 
 

@@ -17,18 +17,29 @@ skipWithoutPython <- function() {
   )
 }
 
-# A map that needs no Python: 3 cells, 4 spots in two samples.
-smallMap <- function(p = NULL, ...) {
-  if (is.null(p)) {
-    p <- matrix(
-      c(
-        0.7, 0.1, 0.1, 0.1,
-        0.2, 0.5, 0.2, 0.1,
-        0.25, 0.25, 0.25, 0.25
-      ), 3,
-      byrow = TRUE, dimnames = list(paste0("cell", 1:3), paste0("spot", 1:4))
-    )
+# A map that needs no Python: 3 cells, 4 spots in two samples. It is made once,
+# as Bioconductor takes a while.
+smallMap <- local({
+  map <- NULL
+  function(p = NULL, ...) {
+    if (!is.null(p) || ...length()) {
+      return(.smallMap(p, ...))
+    }
+    if (is.null(map)) {
+      map <<- .smallMap(matrix(
+        c(
+          0.7, 0.1, 0.1, 0.1,
+          0.2, 0.5, 0.2, 0.1,
+          0.25, 0.25, 0.25, 0.25
+        ), 3,
+        byrow = TRUE, dimnames = list(paste0("cell", 1:3), paste0("spot", 1:4))
+      ))
+    }
+    map
   }
+})
+
+.smallMap <- function(p, ...) {
   CellMapping(p,
     coords = cbind(x = c(0, 1, 0, 1), y = c(0, 0, 1, 1)),
     cells = S4Vectors::DataFrame(cell_type = c("A", "B", "A")),

@@ -553,14 +553,14 @@ test_that("Python's words become R's outside quotes, and only there", {
 
 test_that("a map that R's doubles make too large is refused before the work", {
   skip_if_not(file.exists("/proc/meminfo"), "no /proc")
-  names <- sprintf("n%d", seq_len(4e6))
+  names <- sprintf("n%d", seq_len(4e5))
   huge <- Matrix::sparseMatrix(
-    i = rep_len(1:2, 4e6), j = seq_len(4e6), x = 1, dims = c(2L, 4e6L),
+    i = rep_len(1:2, 4e5), j = seq_len(4e5), x = 1, dims = c(2L, 4e5L),
     dimnames = list(c("g1", "g2"), names)
   )
   text <- messageOf(mapCells(huge, huge), "homespot_too_large_error")
   expect_match(text, paste(
-    "TiB of memory for a map of 4,000,000 cells x 4,000,000 spots in Python",
+    "TiB of memory for a map of 400,000 cells x 400,000 spots in Python",
     "and, as doubles, in R, found .* free. Use k.best, which keeps"
   ))
 })

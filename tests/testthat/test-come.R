@@ -165,32 +165,6 @@ test_that("progress counts both stages, as a function and as a bar", {
   expect_no_error(quick(epochs = 5, pretrain.epochs = 2, progress = TRUE))
 })
 
-test_that("progress as a log is a line of JSON for every step", {
-  said <- withr::local_tempfile()
-  callr::r(function(problem) {
-    library(homespot)
-    mapCells(problem$sc, problem$st,
-      method = "come", epochs = 2, pretrain.epochs = 1, hidden = 6, latent = 3,
-      progress = "log"
-    )
-    NULL
-  }, list(smallProblem()),
-  libpath = .libPaths(), stderr = said,
-  env = callr::rcmd_safe_env(), package = FALSE
-  )
-  lines <- grep("^\\{", readLines(said), value = TRUE)
-  lines <- grep("\"done\": 0,", lines, invert = TRUE, value = TRUE)
-  pattern <- paste0(
-    "^\\{\"step\": \"(Pretraining|Training)\", \"done\": (\\d), ",
-    "\"total\": (\\d), \"note\": \"[^\"]*\"\\}$"
-  )
-  expect_match(lines, pattern)
-  expect_identical(
-    sub(pattern, "\\1 \\2 \\3", lines),
-    c("Pretraining 1 1", "Training 1 2", "Training 2 2")
-  )
-})
-
 test_that("a checkpoint goes on to the result of one run", {
   path <- withr::local_tempfile(fileext = ".pt")
   whole <- quick(epochs = 4)

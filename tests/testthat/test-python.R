@@ -1,8 +1,8 @@
 # Alone: Rscript -e 'testthat::test_file("tests/testthat/test-python.R",
 # package = "homespot")'.
 #
-# Which Python runs: R can load one per process, so every case has a process
-# of its own.
+# Which Python runs: R can load one per process, so what ends with one loaded
+# has a process of its own. Pythons that host R are tests/interop's.
 
 skipWithoutPython()
 
@@ -59,100 +59,7 @@ test_that("the Python in use is described", {
   expect_true(hasPython())
 })
 
-test_that("RETICULATE_PYTHON names it", {
-  info <- inFreshR(
-    quote(homespotPython()), c(RETICULATE_PYTHON = testPython())
-  )
-  expect_identical(info$why, "RETICULATE_PYTHON names it")
-  expect_identical(info$python, testPython())
-})
-
-test_that("the option goes before RETICULATE_PYTHON, and takes a venv", {
-  prefix <- dirname(dirname(testPython()))
-  python <- testPython()
-  info <- inFreshR(
-    bquote({
-      options(homespot.python = .(python))
-      homespotPython()
-    }),
-    c(RETICULATE_PYTHON = "/no/such/python")
-  )
-  expect_identical(info$why, "options(homespot.python) names it")
-  expect_identical(info$python, testPython())
-  skip_if_not(file.exists(file.path(prefix, "pyvenv.cfg")), "no venv")
-  info <- inFreshR(
-    bquote({
-      options(homespot.python = .(prefix))
-      homespotPython()
-    }),
-    nothingNamed
-  )
-  expect_identical(info$why, "options(homespot.python) names it")
-})
-
-test_that("a Python that is loaded already is used, whatever is named", {
-  before <- bquote({
-    Sys.setenv(RETICULATE_PYTHON = .(testPython()))
-    reticulate::py_config()
-    Sys.setenv(RETICULATE_PYTHON = .(file.path(bareVenv(), "bin", "python")))
-  })
-  info <- inFreshR(quote(homespotPython()), nothingNamed, before)
-  expect_match(info$why, "^it was already loaded into this R process")
-  expect_match(info$why, "which cannot be loaded beside it")
-  expect_identical(info$python, testPython())
-  before <- bquote({
-    Sys.setenv(RETICULATE_PYTHON = .(testPython()))
-    reticulate::py_config()
-  })
-  info <- inFreshR(quote(homespotPython()), nothingNamed, before)
-  expect_identical(info$why, "it was already loaded into this R process")
-})
-
-test_that("a named Python that lacks packages is an error, and stays out", {
-  python <- file.path(bareVenv(), "bin", "python")
-  found <- inFreshR(
-    quote({
-      e <- tryCatch(homespotPython(), error = identity)
-      list(
-        message = conditionMessage(e), class = class(e),
-        loaded = reticulate::py_available(), has = hasPython()
-      )
-    }),
-    c(RETICULATE_PYTHON = python)
-  )
-  expect_true("homespot_dependency_error" %in% found$class)
-  expect_match(found$message, sprintf(
-    "Expected Python packages %s in %s, found no %s. Three ways out:",
-    paste(names(.needed), collapse = ", "), python,
-    paste(names(.needed), collapse = ", ")
-  ), fixed = TRUE)
-  expect_match(
-    found$message, sprintf("1. Install it: %s -m pip install", python),
-    fixed = TRUE
-  )
-  threeWays(found$message)
-  expect_false(found$loaded)
-  expect_false(found$has)
-})
-
-test_that("a loaded Python that lacks packages is an error", {
-  python <- file.path(bareVenv(), "bin", "python")
-  before <- bquote({
-    Sys.setenv(RETICULATE_PYTHON = .(python))
-    reticulate::py_config()
-    Sys.setenv(RETICULATE_PYTHON = .(testPython()))
-  })
-  found <- inFreshR(quote(homespotPython()), nothingNamed, before)
-  expect_true("homespot_dependency_error" %in% found$class)
-  expect_match(
-    found$message, "found no anndata, h5py, numba, numpy",
-    fixed = TRUE
-  )
-  expect_match(found$message, "2. In a fresh R session, name another Python")
-  threeWays(found$message)
-})
-
-test_that("a package of another version is named with what is needed", {
+test_that("a Python that will not do is an error, and stays out", {
   site <- withr::local_tempdir()
   for (name in names(.needed)) {
     info <- file.path(site, sprintf("%s-1.0.dist-info", name))
@@ -164,59 +71,120 @@ test_that("a package of another version is named with what is needed", {
       "Metadata-Version: 2.1", paste("Name:", name), paste("Version:", version)
     ), file.path(info, "METADATA"))
   }
-  python <- file.path(bareVenv(), "bin", "python")
+  bare <- file.path(bareVenv(), "bin", "python")
+  own <- dirname(dirname(testPython()))
   found <- inFreshR(
-    quote(homespotPython()),
-    c(RETICULATE_PYTHON = python, PYTHONPATH = site)
+    bquote({
+      of <- function(python, ...) {
+        Sys.setenv(RETICULATE_PYTHON = python, ...)
+        e <- tryCatch(homespotPython(), error = identity)
+        list(message = conditionMessage(e), class = class(e))
+      }
+      out <- list(
+        before = reticulate::py_available(initialize = FALSE),
+        nothing = of("/no/such/python"), folder = of(.(site)),
+        bare = of(.(bare)), has = hasPython(),
+        versions = of(.(bare), PYTHONPATH = .(site)),
+        after = reticulate::py_available(initialize = FALSE)
+      )
+      Sys.unsetenv("PYTHONPATH")
+      options(homespot.python = .(own))
+      c(out, info = list(homespotPython()))
+    }),
+    nothingNamed
   )
-  expect_match(
-    found$message,
-    sprintf(
-      paste(
-        "Expected numpy>=2.0,<3, torch>=2.4,<3 in %s, found numpy 1.26.4,",
-        "torch 3.0.1+cpu."
-      ), python
-    ),
-    fixed = TRUE
-  )
-  expect_match(
-    found$message, "pip install 'numpy>=2.0,<3' 'torch>=2.4,<3'",
-    fixed = TRUE
-  )
-})
-
-test_that("a Python that is not there is an error", {
-  for (path in c("/no/such/python", tempdir())) {
-    found <- inFreshR(
-      quote(homespotPython()), c(RETICULATE_PYTHON = path)
-    )
-    expect_true("homespot_dependency_error" %in% found$class)
-    expect_match(
-      found$message,
-      sprintf(
-        paste(
-          "Expected a Python at %s, which RETICULATE_PYTHON names, found none",
-          "that runs."
-        ),
-        path
-      ),
-      fixed = TRUE
-    )
-    threeWays(found$message)
+  expect_false(found$before)
+  expect_false(found$after)
+  expect_false(found$has)
+  for (name in c("nothing", "folder", "bare", "versions")) {
+    expect_true("homespot_dependency_error" %in% found[[name]]$class)
+    threeWays(found[[name]]$message)
   }
+  none <- paste(
+    "Expected a Python at %s, which RETICULATE_PYTHON names, found none that",
+    "runs."
+  )
+  expect_match(
+    found$nothing$message, sprintf(none, "/no/such/python"), fixed = TRUE
+  )
+  expect_match(found$folder$message, sprintf(none, site), fixed = TRUE)
+  expect_match(found$bare$message, sprintf(
+    "Expected Python packages %s in %s, found no %s. Three ways out:",
+    paste(names(.needed), collapse = ", "), bare,
+    paste(names(.needed), collapse = ", ")
+  ), fixed = TRUE)
+  expect_match(
+    found$bare$message, sprintf("1. Install it: %s -m pip install", bare),
+    fixed = TRUE
+  )
+  expect_match(found$versions$message, sprintf(
+    paste(
+      "Expected numpy>=2.0,<3, torch>=2.4,<3 in %s, found numpy 1.26.4,",
+      "torch 3.0.1+cpu."
+    ), bare
+  ), fixed = TRUE)
+  expect_match(
+    found$versions$message, "pip install 'numpy>=2.0,<3' 'torch>=2.4,<3'",
+    fixed = TRUE
+  )
+  # The option goes before RETICULATE_PYTHON, and takes a virtual environment.
+  skip_if_not(file.exists(file.path(own, "pyvenv.cfg")), "no venv")
+  expect_identical(found$info$why, "options(homespot.python) names it")
+  expect_identical(dirname(dirname(found$info$python)), own)
 })
 
-test_that("another homespot in the loaded Python is an error", {
+test_that("the core is the R package's own, and nothing is written there", {
   other <- withr::local_tempdir()
   dir.create(file.path(other, "homespot"))
   writeLines(
     "__version__ = '0.1.0'", file.path(other, "homespot", "__init__.py")
   )
-  before <- bquote({
-    Sys.setenv(RETICULATE_PYTHON = .(testPython()))
-    reticulate::import_from_path("homespot", .(other))
-  })
-  found <- inFreshR(quote(homespotPython()), nothingNamed, before)
+  core <- homespotPython()$core
+  before <- list.files(core, recursive = TRUE, all.files = TRUE)
+  info <- inFreshR(
+    quote({
+      problem <- matrix(1:9, 3, dimnames = list(letters[1:3], LETTERS[1:3]))
+      try(mapCells(problem, problem), silent = TRUE)
+      homespotPython()
+    }),
+    c(RETICULATE_PYTHON = testPython(), PYTHONPATH = other)
+  )
+  expect_identical(info$why, "RETICULATE_PYTHON names it")
+  expect_identical(info$python, testPython())
+  expect_identical(
+    info$homespot, as.character(utils::packageVersion("homespot"))
+  )
+  skip_if(nzchar(packagePath()), "the package is loaded from its sources")
+  expect_identical(list.files(core, recursive = TRUE, all.files = TRUE), before)
+})
+
+test_that("a Python that is loaded already is used, whatever is named", {
+  other <- withr::local_tempdir()
+  dir.create(file.path(other, "homespot"))
+  writeLines(
+    "__version__ = '0.1.0'", file.path(other, "homespot", "__init__.py")
+  )
+  folder <- dirname(homespotPython()$core)
+  found <- inFreshR(
+    bquote({
+      refused <- tryCatch(homespotPython(), error = identity)
+      reticulate::py_run_string("import sys; del sys.modules['homespot']")
+      reticulate::import_from_path("homespot", .(folder))
+      alone <- environment(homespotPython)$.loadedPython()
+      Sys.setenv(RETICULATE_PYTHON = .(file.path(bareVenv(), "bin", "python")))
+      list(
+        message = conditionMessage(refused), class = class(refused),
+        alone = alone, info = homespotPython()
+      )
+    }),
+    nothingNamed,
+    before = bquote({
+      Sys.setenv(RETICULATE_PYTHON = .(testPython()))
+      reticulate::import_from_path("homespot", .(other))
+      Sys.setenv(RETICULATE_PYTHON = "")
+    })
+  )
+  # Another homespot that is loaded there is an error.
   expect_true("homespot_dependency_error" %in% found$class)
   version <- as.character(utils::packageVersion("homespot"))
   expect_match(
@@ -228,88 +196,12 @@ test_that("another homespot in the loaded Python is an error", {
     found$message, "found homespot 0.1.0, loaded there already.",
     fixed = TRUE
   )
-})
-
-test_that("a homespot of this version that is loaded already is used", {
-  folder <- dirname(homespotPython()$core)
-  before <- bquote({
-    Sys.setenv(RETICULATE_PYTHON = .(testPython()))
-    reticulate::import_from_path("homespot", .(folder))
-  })
-  info <- inFreshR(quote(homespotPython()), nothingNamed, before)
-  expect_identical(normalizePath(info$core), normalizePath(
-    file.path(folder, "homespot")
-  ))
-})
-
-test_that("the R package brings its own core, whatever is installed", {
-  other <- withr::local_tempdir()
-  dir.create(file.path(other, "homespot"))
-  writeLines(
-    "__version__ = '0.1.0'", file.path(other, "homespot", "__init__.py")
-  )
-  info <- inFreshR(
-    quote(homespotPython()),
-    c(RETICULATE_PYTHON = testPython(), PYTHONPATH = other)
-  )
+  # One of this version is used.
+  expect_identical(found$alone, "it was already loaded into this R process")
+  expect_match(found$info$why, "^it was already loaded into this R process")
+  expect_match(found$info$why, "which cannot be loaded beside it")
+  expect_identical(found$info$python, testPython())
   expect_identical(
-    info$homespot, as.character(utils::packageVersion("homespot"))
+    normalizePath(found$info$core), normalizePath(file.path(folder, "homespot"))
   )
-})
-
-test_that("nothing is written beside the sources", {
-  skip_if(nzchar(packagePath()), "the package is loaded from its sources")
-  core <- homespotPython()$core
-  before <- list.files(core, recursive = TRUE, all.files = TRUE)
-  inFreshR(
-    quote({
-      problem <- matrix(1:9, 3, dimnames = list(letters[1:3], LETTERS[1:3]))
-      try(mapCells(problem, problem))
-      TRUE
-    }),
-    c(RETICULATE_PYTHON = testPython())
-  )
-  expect_identical(list.files(core, recursive = TRUE, all.files = TRUE), before)
-})
-
-test_that("importing the package starts no Python", {
-  found <- inFreshR(
-    quote(reticulate::py_available(initialize = FALSE)), nothingNamed
-  )
-  expect_false(found)
-})
-
-# R inside Python: rpy2 starts R in a process that Python hosts.
-test_that("a Python that hosts this R is used, whatever is named", {
-  has <- system2(testPython(), c("-c", shQuote("import rpy2.robjects")),
-    stdout = FALSE, stderr = FALSE,
-    env = paste0("R_HOME=", R.home())
-  )
-  skip_if_not(has == 0L, "no rpy2 in this Python")
-  path <- packagePath()
-  load <- if (nzchar(path)) {
-    sprintf("pkgload::load_all('%s', quiet = TRUE)", path)
-  } else {
-    "library(homespot)"
-  }
-  script <- withr::local_tempfile(fileext = ".py")
-  writeLines(c(
-    "import sys",
-    "import rpy2.robjects as ro",
-    sprintf("ro.r(\"\"\"suppressMessages(%s)\"\"\")", load),
-    "ro.r(\"Sys.setenv(RETICULATE_PYTHON = '/no/such/python')\")",
-    "print(ro.r('homespotPython()$why')[0])",
-    "print(ro.r('homespotPython()$python')[0])",
-    "print('homespot.bridge' in sys.modules)"
-  ), script)
-  out <- system2(testPython(), shQuote(script),
-    stdout = TRUE, stderr = FALSE,
-    env = c(
-      paste0("R_HOME=", R.home()), "RETICULATE_PYTHON=",
-      paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
-    )
-  )
-  expect_match(out[1], "^it hosts this R process \\(RETICULATE_PYTHON names")
-  expect_match(out[2], basename(dirname(dirname(testPython()))), fixed = TRUE)
-  expect_identical(out[3], "True")
 })
