@@ -56,6 +56,7 @@
 #'   Each section is then mapped by itself, with all cells, and the maps are put
 #'   side by side with equal weights, as [combineSections()] does; the spots
 #'   come section by section, and the images of all sections are kept.
+#'   A sample that lies in several sections has their numbers appended.
 #'   The record says so ([mappingInfo()]): `sections` is the column, and `parts`
 #'   has the record of every section, with its name and how its solver ended.
 #'   [crossValidateGenes()] and [tuneMapping()] know no sections: call them with

@@ -171,7 +171,8 @@ environment(.prepared) <- environment(.answer) <- baseenv()
     error = function(e) {
       list(error = list(
         class = c(intersect(class(e), .errorClasses), "homespot_error")[1L],
-        message = conditionMessage(e)
+        # What reticulate advises cannot be done from the other side.
+        message = sub("\\s*Run .*py_last_error.*$", "", conditionMessage(e))
       ))
     }
   )

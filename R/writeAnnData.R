@@ -272,6 +272,12 @@ writeAnnData <- function(x, path, assay.type = NULL) {
       .noteColumns(account, where, key, names(columns)[1L])
     }
     n <- nnode(hits)
+    if (anyDuplicated(as.double(from(hits)) * n + to(hits))) {
+      .noteLeft(account, sprintf(
+        "which of the pairs '%s' stand there more than once: they are summed",
+        name
+      ))
+    }
     # Its slots are those of the transpose in rows.
     .toPython(Matrix::sparseMatrix(
       i = to(hits), j = from(hits),

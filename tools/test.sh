@@ -27,7 +27,7 @@ pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &
 interop=$!
 {
     Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
-    Rscript -e 'found <- lintr::lint_package(); print(found); quit(status = length(found) > 0)'
+    Rscript -e 'found <- lintr::lint_package(cache = TRUE); print(found); quit(status = length(found) > 0)'
 } >build/r-tests.log 2>&1 &
 r=$!
 failed=0

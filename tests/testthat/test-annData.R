@@ -228,6 +228,9 @@ test_that("what AnnData has no place for is named in one warning", {
   SingleCellExperiment::rowPair(x, "p") <- S4Vectors::SelfHits(
     1L, 2L, nnode = 2L, x = 0.5, note = "n"
   )
+  SingleCellExperiment::colPair(x, "twice") <- S4Vectors::SelfHits(
+    c(1L, 1L), c(2L, 2L), nnode = 3L, x = c(0.5, 1)
+  )
   SingleCellExperiment::altExp(x, "more") <- x[1, ]
   path <- withr::local_tempfile(fileext = ".h5ad")
   said <- character()
@@ -239,6 +242,7 @@ test_that("what AnnData has no place for is named in one warning", {
   for (what in c(
     "colData$day,", "attributes of reducedDim 'PCA' ('percentVar')",
     "values of the pairs 'p' ('note')", "rowRanges", "metadata$fit",
+    "which of the pairs 'twice' stand there more than once",
     "metadata$nested$f", "metadata$list", "1 metadata without a name",
     "colData$day of altExp 'more'"
   )) {
