@@ -141,7 +141,7 @@
 #' # Few genes, narrow layers and few epochs, to be quick.
 #' mapCells(demo$sc, demo$st,
 #'   method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
-#'   latent = 16, epochs = 2
+#'   latent = 16, pretrain.epochs = 20, epochs = 2
 #' )
 #'
 #' @name mapCells

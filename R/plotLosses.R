@@ -24,7 +24,8 @@
 #' @examplesIf homespot::hasPython() && rlang::is_installed("ggplot2")
 #' demo <- demoData()
 #' map <- mapCells(demo$sc, demo$st,
-#'   method = "come", n.genes = 100, hidden = 32, latent = 16, epochs = 5
+#'   method = "come", n.genes = 100, hidden = 32, latent = 16,
+#'   pretrain.epochs = 20, epochs = 5
 #' )
 #' plotLosses(map)
 #'
