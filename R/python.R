@@ -295,7 +295,7 @@ print.homespotPython <- function(x, ...) {
 
 .inspection <- function() {
   c(
-    "import sys",
+    "import os, sys",
     "from importlib import metadata",
     "packages = {}",
     sprintf("for name in '%s'.split():", paste(names(.needed), collapse = " ")),
@@ -304,8 +304,10 @@ print.homespotPython <- function(x, ...) {
     "    except metadata.PackageNotFoundError:",
     "        packages[name] = ''",
     "host = getattr(sys.modules.get('homespot'), '__version__', '')",
+    # reticulate follows links, Python does not.
+    "prefix = os.path.realpath(sys.prefix)",
     "found = {'python': '.'.join(map(str, sys.version_info[:3])),",
-    "         'prefix': sys.prefix, 'host': host, 'packages': packages}"
+    "         'prefix': prefix, 'host': host, 'packages': packages}"
   )
 }
 

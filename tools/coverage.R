@@ -10,12 +10,15 @@ for (file in list.files("%s", "^test-.*[.]R$", full.names = TRUE)) {
   )
   log <- system2("Rscript", c("-e", shQuote(code)), stdout = TRUE, stderr = TRUE)
   if (!is.null(attr(log, "status"))) stop(paste(log, collapse = "\\n"))
-  writeLines(basename(file), "%s")
+  writeLines(basename(file))
 }'
-how <- 'load_package = \\"installed\\", reporter = \\"summary\\", stop_on_warning = TRUE'
+how <- paste0(
+  'load_package = \\"installed\\", reporter = \\"summary\\", ',
+  'stop_on_failure = TRUE, stop_on_warning = TRUE'
+)
 coverage <- covr::package_coverage(
   ".", type = "none", quiet = FALSE,
-  code = sprintf(alone, normalizePath("tests/testthat"), how, nullfile())
+  code = sprintf(alone, normalizePath("tests/testthat"), how)
 )
 print(coverage)
 found <- covr::percent_coverage(coverage)
