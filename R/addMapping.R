@@ -272,6 +272,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
       .describe(x), "Convert it first: as(x, \"SingleCellExperiment\")."
     )
   }
+  .freeForResult(x, kind$name)
   lost <- setdiff(colnames(result), colnames(x))
   if (length(lost)) {
     .refuse(
@@ -285,7 +286,6 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   for (name in setdiff(names(colData(result)), "sample_id")) {
     colData(x)[[name]] <- colData(result)[[name]]
   }
-  .freeForResult(x, kind$name)
   altExp(x, kind$name) <- result
   metadata(x)[[.keys$HOMESPOT]] <- metadata(result)[[.keys$HOMESPOT]]
   x

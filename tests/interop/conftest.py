@@ -136,7 +136,8 @@ def _work(environment: dict[str, str], folder: Path) -> dict[str, Callable[[Path
         return out
 
     def hosted(out: Path) -> Path:
-        finished([sys.executable, HERE / "host.py", folder, out], environment)
+        named = environment | {"RETICULATE_PYTHON": "/no/such/python"}
+        finished([sys.executable, HERE / "host.py", folder, out], named)
         return out
 
     def parallel(out: Path) -> Any:

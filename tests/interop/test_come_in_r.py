@@ -102,6 +102,12 @@ def test_the_cases_are_not_all_the_same(own_come):
     assert len(maps) == len(DIFFERENT)
 
 
+WAYS = ("log", "function")
+STEP = re.compile(
+    r'\{"step": "(Pretraining|Training)", "done": (\d+), "total": (2|100001), "note": "[^"]*"\}\n'
+)
+
+
 def _interrupted(environment):
     """Start R, send it Ctrl-C's signal in each of its trainings; return what it writes, and its log."""
     process = subprocess.Popen(
@@ -163,12 +169,6 @@ def _interrupted_at_a_console(environment):
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode().replace("\r", "\n"))
     assert process.returncode == 0, text
     return text
-
-
-WAYS = ("log", "function")
-STEP = re.compile(
-    r'\{"step": "(Pretraining|Training)", "done": (\d+), "total": (2|100001), "note": "[^"]*"\}\n'
-)
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_r_saves_the_map_of_python(case, fresh, own, same):
 
 def test_the_python_that_hosts_r_computes(hosted):
     found = json.loads((hosted / "python.json").read_text())
-    assert found["why"][0].startswith("it hosts this R process")
+    assert found["why"][0].startswith("it hosts this R process (RETICULATE_PYTHON names /no/such/python")
     assert found["core"] == [homespot.__path__[0]]
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -13,8 +12,6 @@ import pytest
 from scipy import sparse
 
 import homespot
-
-HERE = Path(__file__).parent
 
 MAPS = {"dense": {}, "k_best": {"k_best": 3}, "first": {"k_best": 1}}
 SOME_GENES = ["µ 3", "beta'COP", "NA", "only in cells"]
