@@ -10,7 +10,8 @@ step "coverage of R, test file by test file"
 Rscript tools/coverage.R 90
 
 step "coverage of Python, test file by test file"
-for file in tests/python/test_*.py; do
+install_r_package
+for file in tests/python/test_*.py tests/interop/test_*.py; do
     coverage run -m pytest -q --no-header "$file" >build/coverage/alone.log 2>&1 || {
         cat build/coverage/alone.log
         exit 1
@@ -19,9 +20,3 @@ for file in tests/python/test_*.py; do
 done
 coverage combine -q build/coverage
 coverage report
-
-step "the interop suite, test file by test file"
-install_r_package
-for file in tests/interop/test_*.py; do
-    pytest -q --no-header "$file" | tail -1
-done

@@ -489,7 +489,7 @@ def test_what_a_failure_leaves_is_the_last_state_written(pair, straight, tmp_pat
 
 
 CHILD = """
-import json, sys, warnings
+import json, signal, sys, warnings
 import anndata as ad
 from homespot import map_cells
 
@@ -497,6 +497,7 @@ def progress(done, total, note):
     if total > 1000 and done == 5:
         print("go", flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background has it ignored
 warnings.simplefilter("ignore")
 sc, st = ad.read_h5ad("sc.h5ad"), ad.read_h5ad("st.h5ad")
 found = map_cells(sc, st, "come", progress=progress, **json.loads(sys.argv[1]))
@@ -517,10 +518,13 @@ def test_control_c_ends_the_epoch_under_way_and_keeps_all(pair, tmp_path) -> Non
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert child.stdout is not None
-    assert child.stdout.readline() == "go\n"
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "go\n"
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert (child.returncode, err) == (0, "")
     finished, epochs, error = json.loads(out)
     assert not finished
