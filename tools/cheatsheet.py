@@ -112,8 +112,8 @@ PAGE = """\
 title: "Cheat sheet"
 author: "The homespot developers"
 output:
-  rmarkdown::html_document:
-    theme: null
+  rmarkdown::html_vignette:
+    mathjax: null
 vignette: >
   %\\VignetteIndexEntry{{Cheat sheet}}
   %\\VignetteEngine{{knitr::rmarkdown}}
@@ -128,10 +128,11 @@ Every public verb in both languages, by step, with its arguments and their defau
 `import homespot as hs`; in Python, what stands behind `*` is given by name. Printed, this is two sides of A4.
 
 <style>
+body:has(> h1.title) {{ max-width: 72rem; }}
 .cheat {{ border-collapse: collapse; width: 100%; font-size: 0.8rem; line-height: 1.35; }}
 .cheat td, .cheat th {{
   border: 0; border-bottom: 1px solid #8884; padding: 0.25rem 0.6rem 0.25rem 0;
-  vertical-align: top; text-align: left; overflow-wrap: anywhere;
+  vertical-align: top; text-align: left; overflow-wrap: anywhere; line-height: inherit;
 }}
 .cheat td {{ width: 38%; }}
 .cheat td:first-child {{ width: 24%; }}
@@ -150,6 +151,8 @@ Every public verb in both languages, by step, with its arguments and their defau
 }}
 @media print {{
   @page {{ size: A4 landscape; margin: 8mm; }}
+  body:has(> h1.title) {{ max-width: none; margin: 0; padding: 0; }}
+  h4.author {{ display: none; }}
   .cheat {{ font-size: 6.2pt; line-height: 1.15; break-inside: auto; }}
   .cheat td {{ padding: 0.3pt 5pt 0.3pt 0; }}
   .cheat tbody th {{ padding: 1.5pt 0 0; font-size: 7pt; }}
