@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal, get_args
 
 import anndata as ad
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from .labels import Labels, in_order, resolve
@@ -21,26 +22,31 @@ from .place import cell_positions
 from .rows import blocks
 from .streamed import x_of
 
-__all__ = ["deconvolve_spots", "masses", "proportions"]
+__all__ = ["TypesReadOut", "deconvolve_spots", "masses", "proportions"]
 
 F64 = npt.NDArray[np.float64]
+TypesReadOut = Literal["square", "sum"]
 
 
-def masses(matrix: Any, weights: Any) -> F64:
-    """Return W P in float64, for W groups x cells (CSR) and P cells x spots."""
+def masses(matrix: Any, weights: Any, read_out: TypesReadOut = "sum") -> F64:
+    """Return W P, or W on the squares of P, in float64, for W groups x cells (CSR) and P cells x spots."""
     total = np.zeros((weights.shape[0], matrix.shape[1]))
     for block in blocks(matrix):
-        part = weights[:, block] @ matrix[block].astype(np.float64)
+        p = matrix[block].astype(np.float64)
+        if read_out == "square":
+            values = p.data if is_sparse(p) else p
+            np.square(values, out=values)
+        part = weights[:, block] @ p
         total += part.toarray() if is_sparse(part) else part
     return total
 
 
-def proportions(matrix: Any, labels: Labels) -> tuple[F64, F64]:
-    """Return the shares of the types in every spot and the mass of each, both spots x types.
+def proportions(matrix: Any, labels: Labels, read_out: TypesReadOut = "square") -> tuple[F64, F64]:
+    """Return the shares of the types in every spot and what they are shares of, both spots x types.
 
     Rows of the shares sum to 1; those of spots without any mass are NaN, and a warning counts them.
     """
-    mass = masses(matrix, labels.membership()).T
+    mass = masses(matrix, labels.membership(), read_out).T
     total = mass.sum(axis=1, keepdims=True)
     empty = total[:, 0] <= 0
     if empty.any():
@@ -92,11 +98,17 @@ def _density(mapping: ad.AnnData, density: Any) -> F64:
 
 
 def deconvolve_spots(
-    mapping: ad.AnnData, labels: Any, *, density: Any = None, confident: Any = None
+    mapping: ad.AnnData,
+    labels: Any,
+    *,
+    read_out: TypesReadOut = "square",
+    density: Any = None,
+    confident: Any = None,
 ) -> ad.AnnData:
     """Return the cell types in every spot.
 
-    The mass of type t in spot j is A[j, t], the sum of P[i, j] over the cells i of this type.
+    The proportion of type t in spot j is A[j, t] over the sum of row j, with A[j, t] the sum of P[i, j]^2, or
+    of P[i, j], over the cells i of this type.
 
     Parameters
     ----------
@@ -105,6 +117,11 @@ def deconvolve_spots(
     labels
         Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
         index (in any order), or one label a cell in the mapping's order.
+    read_out
+        ``"square"``: cells count by the square of their probability, as for their places. P spreads a cell
+        over the spots that look alike, which makes all spots more alike than they are; the squares undo most
+        of it. ``"sum"``: by their probability, so that the expected numbers of a type's cells, over all
+        spots, add up to its cells.
     density
         How many cells every spot holds, where that is known from elsewhere, e.g. from counted nuclei: name of
         a column of the mapping's var, a Series by name of the spot, or one number a spot. None: the column
@@ -115,24 +132,29 @@ def deconvolve_spots(
 
     Returns
     -------
-    Spots x types. ``X``: proportions, A over its row sums; every row sums to 1, but that of a spot without
-    any mass, which is NaN. ``layers["cells"]``: expected number of cells of each type, A, or the proportions
-    times `density`. obs: the spots, with ``homespot_cells`` (row sum of the expected numbers),
-    ``homespot_type`` and ``homespot_type_prob`` (the most abundant type and its proportion) and
-    ``homespot_confident_share`` (share of the spot's mass from confident cells). var: the types, with
-    ``n_cells``, the number of mapped cells.
+    Spots x types. ``X``: proportions; every row sums to 1, but that of a spot without any mass, which is NaN.
+    ``layers["cells"]``: expected number of cells of each type, the proportions times `density`. obs: the
+    spots, with ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
+    ``homespot_type_prob`` (the most abundant type and its proportion) and ``homespot_confident_share`` (share
+    of the spot's A from confident cells). var: the types, with ``n_cells``, the number of mapped cells.
+    ``uns["homespot"]``: the mapping's record, and the `read_out`.
 
     Raises
     ------
     InputError
-        If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some.
+        If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some, or the
+        read-out is not one of the two.
     """
     check_mapping(mapping)
+    one_of("read_out", read_out, get_args(TypesReadOut))
     types = resolve(labels, mapping.obs, "cell")
     numbers = None if density is None else _density(mapping, density)
     relied_on = _confident(mapping, confident)
-    shares, mass = proportions(x_of(mapping), types)
-    cells = mass if numbers is None else np.nan_to_num(shares) * numbers[:, None]
+    matrix = x_of(mapping)
+    shares, mass = proportions(matrix, types, read_out)
+    if numbers is None:
+        numbers = masses(matrix, sparse.csr_matrix(np.ones((1, mapping.n_obs))))[0]
+    cells = np.nan_to_num(shares) * numbers[:, None]
     filled = np.isfinite(shares).all(axis=1)
     best = np.nan_to_num(shares).argmax(axis=1)
     obs = mapping.var.copy()
@@ -141,14 +163,14 @@ def deconvolve_spots(
     obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
     if relied_on is not None:
         total = mass.sum(axis=1)
-        held = masses(x_of(mapping), sparse.csr_matrix(relied_on[None, :].astype(np.float64)))[0]
+        held = masses(matrix, sparse.csr_matrix(relied_on[None, :].astype(np.float64)), read_out)[0]
         obs[CONFIDENT_SHARE] = np.divide(held, total, out=np.full_like(total, np.nan), where=total > 0)
     out = ad.AnnData(
         X=shares,
         obs=obs,
         var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
         layers={"cells": cells},
-        uns={HOMESPOT: deepcopy(mapping.uns[HOMESPOT])},
+        uns={HOMESPOT: {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}},
     )
     out.var_names = types.names
     if has_coordinates(mapping):

@@ -74,6 +74,7 @@ def _verbs(mapping, sc, scores, output):
     deconvolve, impute = homespot.deconvolve_spots, homespot.impute_genes
     return {
         "types": deconvolve(mapping, "type"),
+        "types by sum": deconvolve(mapping, "type", read_out="sum"),
         "types by name": deconvolve(mapping, mapping.obs["type"][::-1]),
         "types by number": deconvolve(mapping, "cluster"),
         "types by density": deconvolve(mapping, "type", density=densities, confident=flags),
@@ -145,7 +146,7 @@ def _same_values(found, expected):
 
 
 SQUARES = ("co-location", "distances of types", "distances of cells", "distances of some")
-TYPES = ("types", "types by name", "types by number", "types by density")
+TYPES = ("types", "types by sum", "types by name", "types by number", "types by density")
 GENES = ("mean", "sum", "some", "from a dense matrix", "on disk")
 
 
@@ -201,7 +202,7 @@ def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
 
 def test_the_cases_are_not_all_the_same(own):
     """And some spots hold no cell where only the best of every row is kept."""
-    verbs = [*TYPES[:1], *TYPES[2:3], "labels", "mean", "sum", "some"]
+    verbs = ["types", "types by sum", "types by number", "labels", "mean", "sum", "some"]
     found = {own[kind][verb].X.tobytes() for kind in MAPS for verb in verbs}
     assert len(found) == len(MAPS) * len(verbs)
     assert not np.isnan(own["dense"]["mean"].X).any()

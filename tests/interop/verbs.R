@@ -52,6 +52,7 @@ for (kind in c("dense", "k_best", "first")) {
   types <- stats::setNames(SummarizedExperiment::rowData(map)$type, cells)
 
   keepOf("types", deconvolveSpots(map, "type"))
+  keepOf("types by sum", deconvolveSpots(map, "type", read.out = "sum"))
   keepOf("types by name", deconvolveSpots(map, rev(types)))
   keepOf("types by number", deconvolveSpots(map, "cluster"))
   keepOf("types by density", deconvolveSpots(

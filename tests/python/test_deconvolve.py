@@ -32,17 +32,47 @@ def by_hand(*, stored: str = "dense", p: np.ndarray = P, placed: bool = True) ->
 
 
 @pytest.mark.parametrize("stored", ["dense", "csr"])
-def test_proportions_by_hand(stored: str) -> None:
-    found = hs.deconvolve_spots(by_hand(stored=stored), "type", confident=[True, False, False, True])
+@pytest.mark.parametrize(
+    ("read_out", "proportions", "confident"),
+    [
+        ("square", [[0, 1], [2 / 3, 1 / 3], [16 / 17, 1 / 17]], [0.8, 1 / 6, 16 / 17]),
+        ("sum", [[0, 1], [0.5, 0.5], [0.8, 0.2]], [2 / 3, 0.25, 0.8]),
+    ],
+)
+def test_proportions_by_hand(stored: str, read_out, proportions, confident) -> None:
+    found = hs.deconvolve_spots(
+        by_hand(stored=stored), "type", read_out=read_out, confident=[True, False, False, True]
+    )
     assert found.var_names.tolist() == ["a", "b"]
     assert found.var["n_cells"].tolist() == [2, 2]
-    np.testing.assert_allclose(found.layers["cells"], [[0, 0.75], [1, 1], [1, 0.25]])
-    np.testing.assert_allclose(found.X, [[0, 1], [0.5, 0.5], [0.8, 0.2]])
+    np.testing.assert_allclose(found.X, proportions)
+    np.testing.assert_allclose(found.layers["cells"], np.array(proportions) * [[0.75], [2], [1.25]])
     np.testing.assert_allclose(found.obs["homespot_cells"], [0.75, 2, 1.25])
     assert found.obs["homespot_type"].tolist() == ["b", "a", "a"]
-    np.testing.assert_allclose(found.obs["homespot_type_prob"], [1, 0.5, 0.8])
-    np.testing.assert_allclose(found.obs["homespot_confident_share"], [2 / 3, 0.25, 0.8])
+    np.testing.assert_allclose(found.obs["homespot_type_prob"], np.max(proportions, axis=1))
+    np.testing.assert_allclose(found.obs["homespot_confident_share"], confident)
     np.testing.assert_array_equal(found.obsm["spatial"], AT)
+    assert found.uns["homespot"]["read_out"] == read_out
+
+
+def test_numbers_by_probability_add_up_to_the_cells() -> None:
+    mapping = by_hand()
+    found = hs.deconvolve_spots(mapping, "type", read_out="sum")
+    np.testing.assert_allclose(found.layers["cells"].sum(axis=0), found.var["n_cells"])
+
+
+def test_squares_are_nearer_to_the_truth() -> None:
+    sc, st = hs.make_demo()
+    count = pd.crosstab(sc.obs["true_spot"], sc.obs["cell_type"])
+    truth = count.div(count.sum(axis=1), axis=0)
+    mapping = hs.map_cells(sc, st, progress=False)
+    scores = {}
+    for read_out in ("square", "sum"):
+        found = hs.deconvolve_spots(mapping, "cell_type", read_out=read_out)[truth.index].to_df()
+        scores[read_out] = hs.metrics.proportion_scores(truth, found).mean()
+    assert scores["square"]["rmse"] < 0.9 * scores["sum"]["rmse"]
+    assert scores["square"]["jsd"] < 0.8 * scores["sum"]["jsd"]
+    assert scores["square"]["ssim"] > scores["sum"]["ssim"]
 
 
 def test_densities_scale_the_numbers_and_not_the_proportions() -> None:
@@ -70,8 +100,9 @@ def test_the_places_say_which_cells_are_confident(pair: tuple[ad.AnnData, ad.Ann
     mapping = hs.map_cells(sc, st)
     confident = hs.cell_positions(mapping)["homespot_confident"]
     share = hs.deconvolve_spots(mapping, "type").obs["homespot_confident_share"]
+    squares = np.square(mapping.X.astype(np.float64))
     np.testing.assert_allclose(
-        share, mapping.X[confident.to_numpy()].sum(axis=0) / mapping.X.sum(axis=0), rtol=1e-5
+        share, squares[confident.to_numpy()].sum(axis=0) / squares.sum(axis=0), rtol=1e-5
     )
     given = hs.deconvolve_spots(mapping, "type", confident=confident.sample(frac=1, random_state=0))
     np.testing.assert_array_equal(share, given.obs["homespot_confident_share"])
@@ -118,6 +149,10 @@ def test_what_does_not_fit_is_refused() -> None:
         (
             lambda: hs.deconvolve_spots(mapping, "type", density=[1, -1, 1]),
             r"a number of cells of at least 0 for every spot as density, found 1 spot\(s\) without \('s2'\)",
+        ),
+        (
+            lambda: hs.deconvolve_spots(mapping, "type", read_out="mean"),
+            r"read_out to be one of 'square', 'sum', found 'mean'",
         ),
         (lambda: hs.deconvolve_spots(mapping, "type", density="layer"), r"found 3 spot\(s\) without"),
         (

@@ -9,15 +9,19 @@ values <- function(x, name) {
 
 types <- c(cell1 = "A", cell2 = "B", cell3 = "A")
 
-# The mass of the types in smallMap(), by hand: cells 1 and 3, and cell 2.
-mass <- matrix(
-  c(
-    0.95, 0.35, 0.35, 0.35,
-    0.2, 0.5, 0.2, 0.1
-  ), 2,
-  byrow = TRUE, dimnames = list(c("A", "B"), paste0("spot", 1:4))
-)
+# The mass of the types in smallMap(), and that of the squares, by hand: cells 1
+# and 3, and cell 2.
+sums <- function(...) {
+  matrix(c(...), 2,
+    byrow = TRUE, dimnames = list(c("A", "B"), paste0("spot", 1:4))
+  )
+}
+mass <- sums(0.95, 0.35, 0.35, 0.35, 0.2, 0.5, 0.2, 0.1)
 total <- colSums(mass)
+squares <- sums(
+  0.7^2 + 0.25^2, rep(0.1^2 + 0.25^2, 3),
+  0.2^2, 0.5^2, 0.2^2, 0.1^2
+)
 
 # Without coordinates, and so without the confidence that follows from them.
 bareMap <- function(p = mappingMatrix(smallMap())) {
@@ -33,31 +37,39 @@ bareMap <- function(p = mappingMatrix(smallMap())) {
 # --- types per spot ----------------------------------------------------------
 
 test_that("proportions and numbers of cells are those of the definition", {
-  found <- deconvolveSpots(smallMap(), "cell_type",
-    confident = c(TRUE, FALSE, FALSE)
-  )
-  expect_s4_class(found, "SpatialExperiment")
-  expect_identical(dimnames(found), dimnames(mass))
+  for (read.out in c("square", "sum")) {
+    weight <- list(square = squares, sum = mass)[[read.out]]
+    share <- t(t(weight) / colSums(weight))
+    found <- deconvolveSpots(smallMap(), "cell_type",
+      read.out = read.out, confident = c(TRUE, FALSE, FALSE)
+    )
+    expect_s4_class(found, "SpatialExperiment")
+    expect_identical(dimnames(found), dimnames(mass))
+    expect_identical(
+      SummarizedExperiment::assayNames(found), c("proportion", "cells")
+    )
+    expect_equal(values(found, "proportion"), share, tolerance = 1e-7)
+    expect_equal(
+      values(found, "cells"), t(t(share) * total),
+      tolerance = 1e-7
+    )
+    expect_equal(unname(colSums(values(found, "proportion"))), rep(1, 4))
+    expect_identical(SummarizedExperiment::rowData(found)$n_cells, c(2L, 1L))
+    expect_equal(found$homespot_cells, unname(total), tolerance = 1e-7)
+    expect_identical(found$homespot_type, c("A", "B", "A", "A"))
+    expect_equal(
+      found$homespot_type_prob, unname(apply(share, 2, max)),
+      tolerance = 1e-7
+    )
+    first <- c(0.7, 0.1, 0.1, 0.1)^(if (read.out == "sum") 1 else 2)
+    expect_equal(
+      found$homespot_confident_share, unname(first / colSums(weight)),
+      tolerance = 1e-7
+    )
+  }
   expect_identical(
-    SummarizedExperiment::assayNames(found), c("proportion", "cells")
-  )
-  expect_equal(values(found, "cells"), mass, tolerance = 1e-7)
-  expect_equal(
-    values(found, "proportion"), t(t(mass) / total),
-    tolerance = 1e-7
-  )
-  expect_equal(unname(colSums(values(found, "proportion"))), rep(1, 4))
-  expect_identical(SummarizedExperiment::rowData(found)$n_cells, c(2L, 1L))
-  expect_equal(found$homespot_cells, unname(total), tolerance = 1e-7)
-  expect_identical(found$homespot_type, c("A", "B", "A", "A"))
-  expect_equal(
-    found$homespot_type_prob,
-    c(0.95 / 1.15, 0.5 / 0.85, 0.35 / 0.55, 0.35 / 0.45),
-    tolerance = 1e-7
-  )
-  expect_equal(
-    found$homespot_confident_share, unname(c(0.7, 0.1, 0.1, 0.1) / total),
-    tolerance = 1e-7
+    deconvolveSpots(smallMap(), "cell_type"),
+    deconvolveSpots(smallMap(), "cell_type", read.out = "square")
   )
 })
 
@@ -78,7 +90,8 @@ test_that("the result is the map's spots", {
     SpatialExperiment::spatialCoords(map)
   )
   expect_identical(
-    S4Vectors::metadata(found)$homespot, mappingInfo(map)
+    S4Vectors::metadata(found)$homespot,
+    c(mappingInfo(map), read_out = "square")
   )
   expect_true(validObject(found))
   bare <- deconvolveSpots(bareMap(), "cell_type")
@@ -135,7 +148,7 @@ test_that("types stand in the order of levels, and empty ones are left out", {
   map <- smallMap()
   labels <- factor(c("x", "\u03b2'", "x"), c("\u03b2'", "none", "x"))
   expect_warning(
-    found <- deconvolveSpots(map, labels),
+    found <- deconvolveSpots(map, labels, read.out = "sum"),
     "Left out label\\(s\\) that no cell has: 'none'",
     class = "homespot_data_warning"
   )
@@ -180,7 +193,7 @@ test_that("confident cells are those of placeCells() unless given", {
   p <- as.matrix(mappingMatrix(map))
   expect_equal(
     found$homespot_confident_share,
-    unname(colSums(p * confident) / colSums(p)),
+    unname(colSums(p^2 * confident) / colSums(p^2)),
     tolerance = 1e-6
   )
   names(confident) <- rownames(map)

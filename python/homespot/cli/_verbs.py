@@ -72,6 +72,9 @@ def deconvolve(
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     labels: Annotated[str, typer.Argument(help="Column of the mapping's cells with their type.")],
     output: Out = Path("types.h5ad"),
+    read_out: Annotated[
+        str, typer.Option(help="square (cells count by the square of P) or sum (by P).")
+    ] = "square",
     density: Annotated[
         str | None, typer.Option(help="Column of the mapping's spots with how many cells each holds.")
     ] = None,
@@ -79,7 +82,12 @@ def deconvolve(
 ) -> None:
     """Find the cell types in every spot: spots x types, proportions and expected numbers of cells."""
     check_target(output)
-    found = deconvolve_spots(load(mapping), labels, density=density)
+    found = deconvolve_spots(
+        load(mapping),
+        labels,
+        read_out=read_out,  # type: ignore[arg-type]
+        density=density,
+    )
     write_whole(found, output)
     most = found.obs[TYPE].value_counts()
     say(
