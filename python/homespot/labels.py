@@ -93,8 +93,9 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
 def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
     """Return the labels of the rows of `frame`, in a form as `in_order` takes them.
 
-    Names stand in the order of a categorical's levels, else sorted. Whole numbers are named without a point,
-    however they are stored. Levels that no row has are left out, with a warning that names them.
+    Names stand in the order of a categorical's levels, else sorted, numbers as numbers. Whole numbers are
+    named without a point, however they are stored. Levels that no row has are left out, with a warning that
+    names them.
 
     Raises
     ------
@@ -116,7 +117,9 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(name) for name in column.cat.categories]
     else:
-        levels = sorted(column.astype(str).unique())
+        numbers = pd.api.types.is_numeric_dtype(column.dtype)
+        distinct = (column if numbers else column.astype(str)).drop_duplicates()
+        levels = distinct.sort_values().astype(str).tolist()
     text = column.astype(str).to_numpy()
     empty = [name for name in levels if name not in set(text)]
     if empty:

@@ -37,9 +37,12 @@ def test_levels_keep_their_order_and_empty_ones_are_named() -> None:
 
 
 def test_numbers_are_labels_too() -> None:
-    assert resolve([2, 10, 2], FRAME, "cell").names == ["10", "2"]
-    assert resolve([2.0, 10.0, 2.0], FRAME, "cell").names == ["10", "2"]
-    assert resolve([2.5, 10.0, 2.5], FRAME, "cell").names == ["10.0", "2.5"]
+    assert resolve([2, 10, 2], FRAME, "cell").names == ["2", "10"]
+    assert resolve([2.0, 10.0, 2.0], FRAME, "cell").names == ["2", "10"]
+    assert resolve([2.5, 10.0, 2.5], FRAME, "cell").names == ["2.5", "10.0"]
+    assert resolve(pd.array([10, 2, 10], dtype="Int64"), FRAME, "cell").names == ["2", "10"]
+    assert resolve([True, False, True], FRAME, "cell").names == ["False", "True"]
+    assert resolve(["é", "z", "B"], FRAME, "cell").names == ["B", "z", "é"]
     assert resolve([2.0, np.inf, 2.0], FRAME, "cell").names == ["2.0", "inf"]
 
 

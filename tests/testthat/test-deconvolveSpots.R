@@ -162,7 +162,7 @@ test_that("types stand in the order of levels, and empty ones are left out", {
 test_that("numbers are labels too", {
   for (labels in list(c(2, 10, 2), c(2L, 10L, 2L))) {
     expect_identical(
-      rownames(deconvolveSpots(bareMap(), labels)), c("10", "2")
+      rownames(deconvolveSpots(bareMap(), labels)), c("2", "10")
     )
   }
 })
