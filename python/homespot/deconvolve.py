@@ -17,7 +17,7 @@ from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from .labels import Labels, in_order, resolve
 from .mapping import check_mapping, coordinates, has_coordinates
-from .matrices import is_sparse
+from .matrices import column_sums, is_sparse
 from .place import cell_positions
 from .rows import blocks
 from .streamed import x_of
@@ -153,7 +153,7 @@ def deconvolve_spots(
     matrix = x_of(mapping)
     shares, mass = proportions(matrix, types, read_out)
     if numbers is None:
-        numbers = masses(matrix, sparse.csr_matrix(np.ones((1, mapping.n_obs))))[0]
+        numbers = column_sums(matrix)
     cells = np.nan_to_num(shares) * numbers[:, None]
     filled = np.isfinite(shares).all(axis=1)
     best = np.nan_to_num(shares).argmax(axis=1)
