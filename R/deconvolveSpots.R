@@ -32,7 +32,8 @@
 #'   expected numbers), `homespot_type` and `homespot_type_prob` (the most
 #'   abundant type and its proportion) and `homespot_confident_share` (share of
 #'   the spot's A from confident cells); rowData has `n_cells`, the number
-#'   of mapped cells of each type.
+#'   of mapped cells of each type; `metadata(x)$homespot` is the run's record,
+#'   with `read_out`.
 #'   [addMapping()] puts it into the spatial data.
 #'
 #' @section Errors:

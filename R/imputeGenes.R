@@ -38,7 +38,8 @@
 #' @param ... Not used.
 #'
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on
-#'   the log scale and the map's spots and coordinates.
+#'   the log scale and the map's spots and coordinates;
+#'   `metadata(x)$homespot` is the run's record, with `read_out`.
 #'   With `output` the assay is a DelayedMatrix on that file.
 #'   [addMapping()] puts it into the spatial data.
 #'   Spots without any mass have `NaN` where `read.out` is `"mean"`, with a

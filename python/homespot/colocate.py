@@ -76,7 +76,7 @@ def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     """
     check_mapping(mapping)
     types = resolve(labels, mapping.obs, "cell")
-    shares, _ = proportions(x_of(mapping), types)
+    shares = proportions(masses(x_of(mapping), types.membership(), "square").T)
     return pd.DataFrame(correlations(shares), index=types.names, columns=types.names)
 
 

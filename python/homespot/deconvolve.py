@@ -15,7 +15,7 @@ from scipy import sparse
 from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
-from .labels import Labels, in_order, resolve
+from .labels import in_order, resolve
 from .mapping import check_mapping, coordinates, has_coordinates
 from .matrices import column_sums, is_sparse
 from .place import cell_positions
@@ -41,12 +41,11 @@ def masses(matrix: Any, weights: Any, read_out: TypesReadOut = "sum") -> F64:
     return total
 
 
-def proportions(matrix: Any, labels: Labels, read_out: TypesReadOut = "square") -> tuple[F64, F64]:
-    """Return the shares of the types in every spot and what they are shares of, both spots x types.
+def proportions(mass: F64) -> F64:
+    """Return the shares of the types in every spot, for masses of spots x types.
 
-    Rows of the shares sum to 1; those of spots without any mass are NaN, and a warning counts them.
+    Rows sum to 1; those of spots without any mass are NaN, and a warning counts them.
     """
-    mass = masses(matrix, labels.membership(), read_out).T
     total = mass.sum(axis=1, keepdims=True)
     empty = total[:, 0] <= 0
     if empty.any():
@@ -56,7 +55,8 @@ def proportions(matrix: Any, labels: Labels, read_out: TypesReadOut = "square") 
             DataWarning,
             stacklevel=3,
         )
-    return np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0), mass
+    shares: F64 = np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0)
+    return shares
 
 
 def _confident(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_] | None:
@@ -151,7 +151,12 @@ def deconvolve_spots(
     numbers = None if density is None else _density(mapping, density)
     relied_on = _confident(mapping, confident)
     matrix = x_of(mapping)
-    shares, mass = proportions(matrix, types, read_out)
+    weights = types.membership()
+    if relied_on is not None:  # one more group, so that P is gone through once
+        flags = sparse.csr_matrix(relied_on[None, :].astype(np.float64))
+        weights = sparse.vstack([weights, flags], format="csr")
+    mass, held = np.split(masses(matrix, weights, read_out).T, [len(types.names)], axis=1)
+    shares = proportions(mass)
     if numbers is None:
         numbers = column_sums(matrix)
     cells = np.nan_to_num(shares) * numbers[:, None]
@@ -163,8 +168,7 @@ def deconvolve_spots(
     obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
     if relied_on is not None:
         total = mass.sum(axis=1)
-        held = masses(matrix, sparse.csr_matrix(relied_on[None, :].astype(np.float64)), read_out)[0]
-        obs[CONFIDENT_SHARE] = np.divide(held, total, out=np.full_like(total, np.nan), where=total > 0)
+        obs[CONFIDENT_SHARE] = np.divide(held[:, 0], total, out=np.full_like(total, np.nan), where=total > 0)
     out = ad.AnnData(
         X=shares,
         obs=obs,
