@@ -9,6 +9,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+import pytest
 
 import homespot
 
@@ -57,6 +58,7 @@ def test_what_users_of_tangram_read():
     assert found["slots"].shape[0] == sc.n_obs
 
 
+@pytest.mark.slow
 def test_what_users_of_r_packages_read(rscript, tmp_path):
     for tool in ("Seurat", "spacexr", "CARD"):
         (tmp_path / f"{tool}.R").write_text(ours(tool), encoding="utf-8")
