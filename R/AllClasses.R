@@ -14,6 +14,8 @@
 #' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix;
 #' * rowData: the cells' annotation, and the column `homespot_left_over`;
 #' * colData: the spots' annotation with their `sample_id`;
+#' * `homespot_expression` in both, of maps that [mapCells()] made: the mean log
+#'   expression of the cell, or spot, over the genes that the map was made from;
 #' * spatialCoords: the spots' coordinates, in the unit of the spatial data;
 #' * `metadata(x)$homespot`: the record of the run.
 #'

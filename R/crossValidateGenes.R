@@ -23,8 +23,9 @@
 #' @param folds How many folds the shared genes are divided into at random,
 #'   `"loo"` for leave-one-out, or the fold of every gene, a vector or factor
 #'   named by gene; genes without are never held out.
-#' @param read.out `"mean"`: a gene at a spot is the mean over the cells,
-#'   weighted by their probability to be there; `"sum"`: the sum.
+#' @param read.out How a gene at a spot is read from the map: `"scaled"`,
+#'   `"mean"` or `"sum"`, as for [imputeGenes()].
+#'   The map of a function is taken to be made from all genes that it was given.
 #' @param output Path of a `.csv` file in which finished folds are kept.
 #'   If it is there, the folds in it are not done again; it has to be of the
 #'   same data and settings, which stand in a `.json` file beside it.
@@ -83,7 +84,7 @@
 #'
 #' @export
 crossValidateGenes <- function(
-    sc, st, method = "ssa", ..., folds = 10L, read.out = "mean",
+    sc, st, method = "ssa", ..., folds = 10L, read.out = "scaled",
     output = NULL, seed = 0L, sc.assay.type = NULL, st.assay.type = NULL,
     sc.scale = "auto", st.scale = "auto", preset = NULL, device = "auto",
     progress = NULL, BPPARAM = BiocParallel::SerialParam()) {

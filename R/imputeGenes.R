@@ -11,13 +11,24 @@
 #'   names.
 #'   It is not changed.
 #' @param genes Names of genes; `NULL` is all.
-#' @param read.out `"mean"`: P'X over the column sums of P, the mean of the
-#'   cells that sit at a spot, in the unit of a cell; for the pattern of a
-#'   gene, and for maps by COME.
-#'   `"sum"`: P'X, the expression that the cells bring to a spot; it grows with
-#'   their number, and so shows the density of cells as well; to be compared
-#'   with an atlas in which fuller spots have higher values, as SSA's marginals
-#'   of total expression assume.
+#' @param read.out How P'X, the expression that the cells bring to a spot, is
+#'   scaled.
+#'   `"mean"`: over the column sums of P, which is the mean of the cells that
+#'   sit there, in the unit of a cell.
+#'   `"scaled"`: this mean times what the atlas measured at the spot over what
+#'   it predicts there, so that
+#'   X\[g, j\] = e\[j\] (sum over i of P\[i, j\] x\[g, i\]) /
+#'   (sum over i of P\[i, j\] e\[i\])
+#'   with e the mean log expression of a spot, and of a cell, over the genes
+#'   that the map was made from (`homespot_expression` in `colData(map)` and
+#'   `rowData(map)`): over these genes the mean of X is e\[j\].
+#'   A spot that holds more has more of every gene, as atlases have it; for the
+#'   pattern of a gene.
+#'   `"sum"`: P'X as it is; it grows with the number of cells, and is to be
+#'   compared with such an atlas where the marginals of P follow its
+#'   expression, as in SSA's `preset = "genes"`.
+#'   `NULL`: `"scaled"`, or `"mean"` for a map from elsewhere, which does not
+#'   know e.
 #' @param assay.type Name of the assay with the expression; `NULL` is
 #'   `"counts"` if there, else the first; of a Seurat object as for
 #'   [mapCells()].
@@ -42,13 +53,14 @@
 #'   `metadata(x)$homespot` is the run's record, with `read_out`.
 #'   With `output` the assay is a DelayedMatrix on that file.
 #'   [addMapping()] puts it into the spatial data.
-#'   Spots without any mass have `NaN` where `read.out` is `"mean"`, with a
-#'   warning that counts them.
+#'   Spots without any mass have `NaN`, but for the sum, with a warning that
+#'   counts them.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if cells of the map are not in `sce`, a gene
-#' is not, or a parameter is not as described; `homespot_too_large_error` if
-#' the result would not fit into memory.
+#' is not, a parameter is not as described, or the map does not know the
+#' expression by which it is to be scaled; `homespot_too_large_error` if the
+#' result would not fit into memory.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
@@ -60,7 +72,7 @@
 setGeneric(
   "imputeGenes",
   function(
-      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
       scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
     .beforeMethod(sce)
     standardGeneric("imputeGenes")
@@ -73,9 +85,11 @@ setGeneric(
 setMethod(
   "imputeGenes", c("CellMapping", "ANY"),
   function(
-      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
       scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
-    .checkString(read.out, "read.out")
+    if (!is.null(read.out)) {
+      .checkString(read.out, "read.out")
+    }
     .checkString(scale, "scale")
     block.size <- .checkWhole(block.size, "block.size", 1L)
     if (!is.null(output)) {
@@ -109,7 +123,7 @@ setMethod(
       rows <- rows[match(names, side$genes), , drop = FALSE]
     }
     .atSpots(
-      map, list(imputed = imputed), value, rows, list(read_out = read.out)
+      map, list(imputed = imputed), value, rows, list(read_out = .toR(value$get("read_out")))
     )
   }
 )
@@ -119,7 +133,7 @@ setMethod(
 setMethod(
   "imputeGenes", c("ANY", "ANY"),
   function(
-      map, sce, genes = NULL, read.out = "mean", assay.type = NULL,
+      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
       scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
     .requireMapping(map)
   }

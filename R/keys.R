@@ -11,6 +11,7 @@
   POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
   SPREAD = "homespot_spread",
   LEFT_OVER = "homespot_left_over",
+  EXPRESSION = "homespot_expression",
   SPOT_CELLS = "homespot_cells",
   ENTROPY = "homespot_entropy",
   RADIUS = "homespot_radius",

@@ -227,7 +227,9 @@ setGeneric(
   spots <- .toR(value$get("spots")) + 1L
   cellData <- scSide$data[cells, , drop = FALSE]
   cellData[[.keys$LEFT_OVER]] <- .toR(value$get("left_over"))
+  cellData[[.keys$EXPRESSION]] <- .toR(value$get("cell_expression"))
   spotData <- stSide$data[spots, , drop = FALSE]
+  spotData[[.keys$EXPRESSION]] <- .toR(value$get("spot_expression"))
   if (is.null(spotData$sample_id)) {
     spotData$sample_id <- rep("sample01", length(spots))
   }

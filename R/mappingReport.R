@@ -11,7 +11,7 @@
 #' @param output Path of the file to write; it appears whole or not at all, an
 #'   existing one is replaced.
 #' @param sc The single-cell data that was mapped, as for [imputeGenes()]; its
-#'   genes are imputed (read-out `"mean"`).
+#'   genes are imputed, as that does it.
 #' @param st The spatial data; genes that it has are shown as measured, too.
 #' @param labels Type of every cell, as for [deconvolveSpots()].
 #'   `NULL`: those with which the map was made, where there are any.

@@ -2,9 +2,10 @@
 
 Genes: Drosophila (the given folds, five random partitions of the genes; COME with three seeds each), and in
 three folds seqfish_cortex_tasic, pdac_moncada and the semi-simulated tissues. Differences are paired over the
-partitions, each the median over the genes, with their 95 % interval. Every map is read as the weighted mean
-of the cells at a spot. Places: as in `placement.py`, read by the default, the median. Types: as in
-`deconvolution.py`.
+partitions, each the median over the genes, with their 95 % interval. Every map is read by the default, the
+weighted mean of the cells at a spot scaled to what the spot holds. Places: as in `placement.py`, read by the
+default, the median. Types: as in `deconvolution.py`. Genes are also read as the mean alone, and predicted
+without a map, by what the spot holds of the other genes.
 
     python benchmarks/accuracy.py [genes] [tissues] [places]      all of them, or those named
 """
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
-from genes import cross_validate, other_tissues, partitions, random_folds
+from genes import cross_validate, expression_alone, other_tissues, partitions, random_folds
 from placement import SETS, error, interval
 
 import homespot as hs
@@ -43,6 +44,8 @@ PLACED: dict[str, Run] = {
 }
 SCORES = {"mean PCC": "pcc", "SSIM": "ssim", "RMSE": "rmse", "JSD": "jsd"}
 SEEDS = (0, 1, 2)
+READ_OUTS = ("scaled", "mean")
+ALONE = "without a map"
 
 
 def summary(scores: pd.DataFrame) -> dict[str, float]:
@@ -61,13 +64,17 @@ def drosophila() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for seed in SEEDS:
         for name, folds in partitions(st).items():
+            if seed == 0:
+                row = {"folds": name, "run": ALONE, "read-out": "scaled", "seed": 0}
+                rows.append({**row, **summary(expression_alone(st, folds))})
             for run, (method, settings) in RUNS.items():
                 if seed > 0 and run != "come, defaults":  # the others draw nothing
                     continue
                 tables, seconds = cross_validate(sc, st, folds, method, {**settings, "seed": seed})
-                row = {"folds": name, "run": run, "seed": seed, **summary(tables["mean"])}
-                rows.append({**row, "seconds a fold": seconds})
-                print(row, flush=True)
+                for read_out in READ_OUTS:
+                    row = {"folds": name, "run": run, "read-out": read_out, "seed": seed}
+                    rows.append({**row, **summary(tables[read_out]), "seconds a fold": seconds})
+                    print(rows[-1], flush=True)
     return rows
 
 
@@ -81,16 +88,15 @@ def genes() -> None:
 def compare(frame: pd.DataFrame) -> None:
     """Print and write the spread of every run's scores, and the paired differences over the partitions."""
     names = ["median PCC", *SCORES]
-    by_partition = frame.groupby(["run", "folds"], sort=False)[names].mean()
+    by_partition = frame.groupby(["read-out", "run", "folds"], sort=False)[names].mean()
     lines: list[dict[str, object]] = []
-    for run in RUNS:
-        found = by_partition.loc[run]
-        line: dict[str, object] = {"run": run}
+    for (read_out, run), mine in frame.groupby(["read-out", "run"], sort=False):
+        found = by_partition.loc[read_out, run]
+        line: dict[str, object] = {"run": run, "read-out": read_out}
         for score in names:
-            mine = frame.loc[frame["run"] == run, score]
-            line[score] = f"{mine.median():.3f} ({mine.min():.3f} to {mine.max():.3f})"
+            line[score] = f"{mine[score].median():.3f} ({mine[score].min():.3f} to {mine[score].max():.3f})"
         for other in ("correlation", "ssa, defaults"):
-            differences = (found - by_partition.loc[other])["median PCC"].tolist()
+            differences = (found - by_partition.loc[read_out, other])["median PCC"].tolist()
             mean, half = interval(differences) if run != other else (0.0, 0.0)
             line[f"median PCC minus {other}"] = f"{mean:+.3f} ± {half:.3f}"
         lines.append(line)
@@ -104,11 +110,14 @@ def tissues() -> None:
     for name, sc, st, scale in other_tissues():
         shared = [gene for gene in st.var_names if gene in set(sc.var_names)]
         folds = random_folds(shared, 3, 0)
+        alone = summary(expression_alone(st, folds, scale))
+        rows.append({"data": name, "run": ALONE, "read-out": "scaled", **alone})
         for run, (method, settings) in RUNS.items():
             tables, seconds = cross_validate(sc, st[:, shared], folds, method, settings, scale)
-            row = {"data": name, "run": run, **summary(tables["mean"]), "seconds a fold": seconds}
-            rows.append(row)
-            print(row, flush=True)
+            for read_out in READ_OUTS:
+                row = {"data": name, "run": run, "read-out": read_out, **summary(tables[read_out])}
+                rows.append({**row, "seconds a fold": seconds})
+                print(rows[-1], flush=True)
     print_table(rows)
     print(f"Written to {write_csv('accuracy_tissues', rows)}")
 

@@ -246,6 +246,8 @@ def map_cells(
         "cells": solution.cells.astype(np.int32),
         "spots": solution.spots.astype(np.int32),
         "left_over": solution.left_over,
+        "cell_expression": solution.expression[0],
+        "spot_expression": solution.expression[1],
         "record": plain(solution.record),
     }
 
@@ -374,6 +376,7 @@ def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> di
     found = impute.impute_genes(of, sc, chosen, **named)
     result = _turned(found)
     result["row_columns"] = frame_columns(found.var[[name for name in keys.SCORES if name in found.var]])
+    result["read_out"] = found.uns[keys.HOMESPOT]["read_out"]
     if found.isbacked:
         found.file.close()
     return result

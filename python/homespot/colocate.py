@@ -12,11 +12,11 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from . import memory
-from .deconvolve import masses, proportions
+from .deconvolve import proportions
 from .labels import resolve
 from .mapping import check_mapping, coordinates, positions_of
 from .matrices import is_sparse, row_sums
-from .rows import blocks
+from .rows import blocks, masses
 from .streamed import Streamed, in_memory, x_of
 
 __all__ = ["cell_distances", "colocate_types", "correlations", "expected_distances", "type_distances"]
@@ -76,7 +76,7 @@ def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     """
     check_mapping(mapping)
     types = resolve(labels, mapping.obs, "cell")
-    shares = proportions(masses(x_of(mapping), types.membership(), "square").T)
+    shares = proportions(masses(x_of(mapping), types.membership(), squares=True).T)
     return pd.DataFrame(correlations(shares), index=types.names, columns=types.names)
 
 

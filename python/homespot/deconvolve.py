@@ -17,28 +17,15 @@ from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from .labels import in_order, resolve
 from .mapping import check_mapping, coordinates, has_coordinates
-from .matrices import column_sums, is_sparse
+from .matrices import column_sums
 from .place import cell_positions
-from .rows import blocks
+from .rows import masses
 from .streamed import x_of
 
-__all__ = ["TypesReadOut", "deconvolve_spots", "masses", "proportions"]
+__all__ = ["TypesReadOut", "deconvolve_spots", "proportions"]
 
 F64 = npt.NDArray[np.float64]
 TypesReadOut = Literal["square", "sum"]
-
-
-def masses(matrix: Any, weights: Any, read_out: TypesReadOut = "sum") -> F64:
-    """Return W P, or W on the squares of P, in float64, for W groups x cells (CSR) and P cells x spots."""
-    total = np.zeros((weights.shape[0], matrix.shape[1]))
-    for block in blocks(matrix):
-        p = matrix[block].astype(np.float64)
-        if read_out == "square":
-            values = p.data if is_sparse(p) else p
-            np.square(values, out=values)
-        part = weights[:, block] @ p
-        total += part.toarray() if is_sparse(part) else part
-    return total
 
 
 def proportions(mass: F64) -> F64:
@@ -155,7 +142,7 @@ def deconvolve_spots(
     if relied_on is not None:  # one more group, so that P is gone through once
         flags = sparse.csr_matrix(relied_on[None, :].astype(np.float64))
         weights = sparse.vstack([weights, flags], format="csr")
-    mass, held = np.split(masses(matrix, weights, read_out).T, [len(types.names)], axis=1)
+    mass, held = np.split(masses(matrix, weights, squares=read_out == "square").T, [len(types.names)], axis=1)
     shares = proportions(mass)
     if numbers is None:
         numbers = column_sums(matrix)

@@ -22,7 +22,7 @@ from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
-from .keys import HOMESPOT, SCORES, SPATIAL
+from .keys import EXPRESSION, HOMESPOT, SCORES, SPATIAL
 from .map import expression
 from .mapping import (
     check_mapping,
@@ -35,11 +35,22 @@ from .mapping import (
 )
 from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale
+from .rows import masses
 from .streamed import x_of
 
-__all__ = ["ReadOut", "gene_blocks", "impute_genes", "imputed", "selected", "write_imputed"]
+__all__ = [
+    "Factors",
+    "ReadOut",
+    "factors",
+    "gene_blocks",
+    "impute_genes",
+    "imputed",
+    "read_out_of",
+    "selected",
+    "write_imputed",
+]
 
-ReadOut = Literal["mean", "sum"]
+ReadOut = Literal["scaled", "mean", "sum"]
 
 _SUMS = 2**25
 """So many sums, of a spot and a gene, are held at once: 256 MiB."""
@@ -49,6 +60,65 @@ _STORED = 2**20
 """And so many values of the cells that are not 0, or a block's: 8 MiB."""
 
 Block = tuple[slice, npt.NDArray[np.float32]]
+Factors = npt.NDArray[np.float64]
+Expressions = tuple[Factors, Factors]
+"""Mean log expression of the cells and of the spots over the genes that a map was made from."""
+
+
+def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> Factors:
+    """Return what P' X of every spot is multiplied with; NaN for a spot without any mass, but for the sum."""
+    if read_out == "sum":
+        return np.ones(matrix.shape[1])
+    if read_out == "scaled" and expressions is not None:
+        of_cells, wanted = expressions
+        found = masses(matrix, sparse.csr_matrix(of_cells[None, :]))[0]
+    else:
+        found, wanted = column_sums(matrix), np.ones(matrix.shape[1])
+    scale: Factors = np.divide(wanted, found, out=np.full_like(found, np.nan), where=found > 0)
+    return scale
+
+
+def _expressions(mapping: ad.AnnData) -> Expressions | None:
+    """Return the mean log expression of all cells and spots, or None where the mapping does not know it."""
+    found = []
+    for frame in (mapping.obs, mapping.var):
+        if EXPRESSION not in frame:
+            return None
+        values = pd.to_numeric(frame[EXPRESSION], errors="coerce").to_numpy(dtype=np.float64)
+        if not (np.isfinite(values) & (values >= 0)).all():
+            return None
+        found.append(values)
+    return found[0], found[1]
+
+
+def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut, Factors]:
+    """Choose the read-out where it is None; return it with its factors. A warning counts empty spots.
+
+    Raises
+    ------
+    InputError
+        If the mapping does not know the expression by which it is to be scaled.
+    """
+    expressions = _expressions(mapping)
+    if read_out == "scaled" and expressions is None:
+        raise InputError(
+            expected(
+                f"a mapping that knows its expression ({EXPRESSION!r} in obs and var), to scale by it",
+                "one that does not, as those from elsewhere",
+                "Use read_out='mean'.",
+            )
+        )
+    chosen: ReadOut = read_out or ("mean" if expressions is None else "scaled")
+    found = factors(x_of(mapping), chosen, expressions)
+    nothing = np.isnan(found)
+    if nothing.any():
+        warnings.warn(
+            f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
+            "A map with a larger k_best, or a dense one, reaches them, and read_out='sum' gives 0.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return chosen, found
 
 
 def gene_blocks(
@@ -56,7 +126,7 @@ def gene_blocks(
     table: Expression,
     cells: npt.NDArray[np.intp],
     genes: npt.NDArray[np.intp],
-    read_out: ReadOut = "mean",
+    scale: Factors,
     block_size: int = 256,
 ) -> Iterator[Block]:
     """Yield the expression of genes at the spots, a block of genes at a time.
@@ -71,25 +141,15 @@ def gene_blocks(
         The row of `table` for every row of P.
     genes
         Columns of `table`.
-    read_out, block_size
+    scale
+        What P' X of every spot is multiplied with: the `factors` of a read-out.
+    block_size
         As for `impute_genes`.
 
     Yields
     ------
     Which of `genes` (a slice), and spots x these genes.
     """
-    mass = column_sums(matrix)
-    scale = np.ones_like(mass)
-    if read_out == "mean":
-        nothing = mass <= 0
-        if nothing.any():
-            warnings.warn(
-                f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
-                "A map with a larger k_best, or a dense one, reaches them, and read_out='sum' gives 0.",
-                DataWarning,
-                stacklevel=2,
-            )
-        scale = np.divide(1, mass, out=np.full_like(mass, np.nan), where=~nothing)
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
     with ThreadPoolExecutor(threads()) as pool:
@@ -186,7 +246,7 @@ def imputed(
     table: Expression,
     cells: npt.NDArray[np.intp],
     genes: npt.NDArray[np.intp],
-    read_out: ReadOut = "mean",
+    scale: Factors,
     block_size: int = 256,
 ) -> npt.NDArray[np.float32]:
     """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
@@ -197,7 +257,7 @@ def imputed(
         "Ask for fewer genes, lower block_size, or name an output file, which is written a block at a time.",
     )
     out = np.empty((n_spots, len(genes)), dtype=np.float32)
-    for columns, block in gene_blocks(matrix, table, cells, genes, read_out, block_size):
+    for columns, block in gene_blocks(matrix, table, cells, genes, scale, block_size):
         out[:, columns] = block
     return out
 
@@ -260,7 +320,7 @@ def impute_genes(
     sc: ad.AnnData,
     genes: Sequence[str] | None = None,
     *,
-    read_out: ReadOut = "mean",
+    read_out: ReadOut | None = None,
     layer: str | None = None,
     scale: Scale | Literal["auto"] = "auto",
     scores: pd.DataFrame | None = None,
@@ -278,11 +338,18 @@ def impute_genes(
     genes
         Which genes; None is all.
     read_out
-        ``"mean"``: P' X over the column sums of P, the mean of the cells that sit at a spot; in the unit of a
-        cell. To be taken for the pattern of a gene, and for maps by COME. ``"sum"``: P' X, the expression
-        that the cells bring to a spot; it grows with their number, and so shows the density of cells as
-        well. To be compared with an atlas in which fuller spots have higher values, as SSA's marginals of
-        total expression assume.
+        How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: over the column sums
+        of P, which is the mean of the cells that sit there, in the unit of a cell. ``"scaled"``: this mean
+        times what the atlas measured at the spot over what it predicts there, so that
+
+            X[j, g] = e[j] (sum over i of P[i, j] x[i, g]) / (sum over i of P[i, j] e[i])
+
+        with e the mean log expression of a spot, and of a cell, over the genes that the map was made from
+        (``homespot_expression``): over these genes the mean of X is e[j]. A spot that holds more has more of
+        every gene, as atlases have it; for the pattern of a gene. ``"sum"``: P' X as it is; it grows with the
+        number of cells, and is to be compared with such an atlas where the marginals of P follow its
+        expression, as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from
+        elsewhere, which does not know e.
     layer, scale
         Where the expression is, and what the numbers are: as ``sc_layer`` and ``sc_scale`` of `map_cells`.
         Counts become log(1 + 10,000 x / total).
@@ -302,16 +369,19 @@ def impute_genes(
     Returns
     -------
     Spots x genes: X is float32, on the log scale; obs are the spots, ``obsm["spatial"]`` their coordinates.
-    With `output` it is backed by the file. Spots without any mass have NaN where `read_out` is ``"mean"``.
+    With `output` it is backed by the file. Spots without any mass have NaN, but for the sum.
+    ``uns["homespot"]``: the mapping's record, and the `read_out`.
 
     Raises
     ------
     InputError
-        If cells of the mapping are not in `sc`, a gene is not, or a parameter is not as described.
+        If cells of the mapping are not in `sc`, a gene is not, a parameter is not as described, or the
+        mapping does not know the expression by which it is to be scaled.
     TooLargeError
         If the result would not fit into memory.
     """
-    one_of("read_out", read_out, get_args(ReadOut))
+    if read_out is not None:
+        one_of("read_out", read_out, get_args(ReadOut))
     one_of("scale", scale, SCALES)
     whole("block_size", block_size, 1)
     check_mapping(mapping)
@@ -320,7 +390,8 @@ def impute_genes(
     cells = mapped_cells(mapping, sc)
     table = expression(sc, "sc", layer, scale, "float32", argument="layer")
     columns = selected(genes, table)
-    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}
+    chosen, factor = read_out_of(mapping, read_out)
+    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": chosen}
     empty = ad.AnnData(
         obs=mapping.var.copy(),
         var=_annotated(sc.var.iloc[columns].copy(), scores, str(record.get("method"))),
@@ -329,7 +400,7 @@ def impute_genes(
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)
     if output is None:
-        empty.X = imputed(x_of(mapping), table, cells, columns, read_out, block_size)
+        empty.X = imputed(x_of(mapping), table, cells, columns, factor, block_size)
         return empty
     memory.require(
         _working_memory(x_of(mapping), table, len(columns), block_size),
@@ -337,6 +408,6 @@ def impute_genes(
         "Lower block_size, or ask for fewer genes.",
     )
     write_imputed(
-        gene_blocks(x_of(mapping), table, cells, columns, read_out, block_size), empty, output, block_size
+        gene_blocks(x_of(mapping), table, cells, columns, factor, block_size), empty, output, block_size
     )
     return ad.read_h5ad(output, backed="r")

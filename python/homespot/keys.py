@@ -10,6 +10,7 @@ __all__ = [
     "COORDINATES",
     "ENTROPY",
     "EXPERIMENT",
+    "EXPRESSION",
     "FORMAT_VERSION",
     "HOMESPOT",
     "LABEL",
@@ -59,6 +60,9 @@ SPREAD = "homespot_spread"
 
 LEFT_OVER = "homespot_left_over"
 """What a cell's row of P leaves out: 1 - its sum."""
+
+EXPRESSION = "homespot_expression"
+"""Mean of a cell's, or a spot's, log expression over the genes that the map was made from."""
 
 SPOT_CELLS = "homespot_cells"
 """Expected number of cells at a spot: the column sum of P."""

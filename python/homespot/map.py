@@ -17,7 +17,7 @@ from ._version import __version__
 from .checks import one_of, whole
 from .device import limited_threads, resolve_device
 from .errors import InputError, expected, some
-from .keys import FORMAT_VERSION, HOMESPOT, SPATIAL
+from .keys import EXPRESSION, FORMAT_VERSION, HOMESPOT, SPATIAL
 from .mapping import check_adata, combine_sections, keep_best, new_mapping, spot_coordinates
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
@@ -38,13 +38,15 @@ class Solution:
     """A map in plain values: what `map_cells` and the bridge to R build their objects from.
 
     ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
-    that were mapped; ``left_over`` is what each row leaves out; ``record`` describes the run.
+    that were mapped; ``left_over`` is what each row leaves out; ``expression`` is the mean of these cells,
+    and of these spots, over the genes used, on the log scale; ``record`` describes the run.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
     cells: npt.NDArray[np.intp]
     spots: npt.NDArray[np.intp]
     left_over: npt.NDArray[np.float64]
+    expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     record: dict[str, Any]
 
 
@@ -118,7 +120,7 @@ def solve(
     asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
     record |= {name: value for name, value in asked.items() if value is not None}
     rows = (_where(all_cells, sc.names[outcome.cells]), _where(all_spots, st.names[outcome.spots]))
-    return Solution(matrix, *rows, left_over, record)
+    return Solution(matrix, *rows, left_over, outcome.expression, record)
 
 
 def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
@@ -236,7 +238,8 @@ def map_cells(
     Returns
     -------
     The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
-    annotation of the cells and spots that were mapped, ``uns["homespot"]`` the run's record.
+    annotation of the cells and spots that were mapped, with ``homespot_expression``, their mean log
+    expression over the genes used; ``uns["homespot"]`` is the run's record.
 
     Raises
     ------
@@ -274,10 +277,11 @@ def map_cells(
             parameters=parameters,
         )
         spots = members[solution.spots]
+        of_cells, of_spots = ({EXPRESSION: values} for values in solution.expression)
         part = new_mapping(
             solution.matrix,
-            sc.obs.iloc[solution.cells],
-            st.obs.iloc[spots],
+            sc.obs.iloc[solution.cells].assign(**of_cells),
+            st.obs.iloc[spots].assign(**of_spots),
             solution.record,
             positions=None if positions is None else positions[spots],
             left_over=solution.left_over,

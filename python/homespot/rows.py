@@ -13,7 +13,7 @@ from .errors import InputError, expected
 from .matrices import is_sparse, row_sums
 from .streamed import Streamed
 
-__all__ = ["Rows", "best", "blocks", "entries", "home", "mean_of", "sharpened", "widest"]
+__all__ = ["Rows", "best", "blocks", "entries", "home", "masses", "mean_of", "sharpened", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -48,6 +48,19 @@ def blocks(matrix: Any) -> list[slice]:
     n = matrix.shape[0]
     step = max(1, min(_MOST, _VALUES // max(widest(matrix), 1)))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+
+
+def masses(matrix: Any, weights: sparse.csr_matrix, *, squares: bool = False) -> F64:
+    """Return W P, or W on the squares of P, in float64, for W groups x cells and P cells x spots."""
+    total = np.zeros((weights.shape[0], matrix.shape[1]))
+    for block in blocks(matrix):
+        p = matrix[block].astype(np.float64)
+        if squares:
+            values = p.data if is_sparse(p) else p
+            np.square(values, out=values)
+        part = weights[:, block] @ p
+        total += part.toarray() if is_sparse(part) else part
+    return total
 
 
 def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], Indices]:

@@ -83,7 +83,8 @@ def _verbs(mapping, sc, scores, output):
         "distances of types": homespot.type_distances(mapping, "type"),
         "distances of cells": homespot.cell_distances(mapping),
         "distances of some": homespot.cell_distances(mapping, list(cells[::-1][:7])),
-        "mean": impute(mapping, sc),
+        "scaled": impute(mapping, sc),
+        "mean": impute(mapping, sc, read_out="mean"),
         "sum": impute(mapping, sc, read_out="sum"),
         "some": impute(mapping, sc, SOME_GENES, scale="log", scores=scores),
         "from a dense matrix": impute(mapping, sc, SOME_GENES),
@@ -147,7 +148,7 @@ def _same_values(found, expected):
 
 SQUARES = ("co-location", "distances of types", "distances of cells", "distances of some")
 TYPES = ("types", "types by sum", "types by name", "types by number", "types by density")
-GENES = ("mean", "sum", "some", "from a dense matrix", "on disk")
+GENES = ("scaled", "mean", "sum", "some", "from a dense matrix", "on disk")
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -202,7 +203,7 @@ def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
 
 def test_the_cases_are_not_all_the_same(own):
     """And some spots hold no cell where only the best of every row is kept."""
-    verbs = ["types", "types by sum", "types by number", "labels", "mean", "sum", "some"]
+    verbs = ["types", "types by sum", "types by number", "labels", "scaled", "mean", "sum", "some"]
     found = {own[kind][verb].X.tobytes() for kind in MAPS for verb in verbs}
     assert len(found) == len(MAPS) * len(verbs)
     assert not np.isnan(own["dense"]["mean"].X).any()

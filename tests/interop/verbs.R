@@ -65,7 +65,8 @@ for (kind in c("dense", "k_best", "first")) {
   keepOf("distances of cells", cellDistances(map))
   keepOf("distances of some", cellDistances(map, rev(cells)[1:7]))
 
-  keepOf("mean", imputeGenes(map, sce))
+  keepOf("scaled", imputeGenes(map, sce))
+  keepOf("mean", imputeGenes(map, sce, read.out = "mean"))
   keepOf("sum", imputeGenes(map, sce, read.out = "sum", block.size = 9L))
   keepOf("some", imputeGenes(
     map, sce[, rev(colnames(sce))], genes,

@@ -50,7 +50,7 @@ def uniform(sc: ad.AnnData, st: ad.AnnData) -> np.ndarray:
     return np.full((sc.n_obs, st.n_obs), 1 / st.n_obs)
 
 
-@pytest.mark.parametrize("read_out", ["mean", "sum"])
+@pytest.mark.parametrize("read_out", ["scaled", "mean", "sum"])
 def test_a_fold_is_what_one_does_by_hand(pair, read_out: str) -> None:
     sc, st = pair
     held_out = sorted(shared(sc, st))[:4]
@@ -69,6 +69,11 @@ def test_a_fold_is_what_one_does_by_hand(pair, read_out: str) -> None:
     found = mapping.X.astype(np.float64).T @ x
     if read_out == "mean":
         found /= mapping.X.astype(np.float64).sum(axis=0)[:, None]
+    elif read_out == "scaled":
+        genes = list(mapping.uns["homespot"]["genes"])
+        of_cells = log_normalised(expression(sc, "sc", None, "auto", "float64"), genes).mean(axis=1)
+        predicted = mapping.X.astype(np.float64).T @ of_cells
+        found *= (log[:, genes].X.toarray().mean(axis=1) / predicted)[:, None]
     expected = gene_scores(log[:, held_out].X.toarray(), found, held_out)
     np.testing.assert_allclose(table[["pcc", "ssim", "rmse", "jsd"]], expected, rtol=1e-4)
 
@@ -126,7 +131,6 @@ def test_several_methods_in_one_table(pair) -> None:
     assert table["method"].unique().tolist() == ["default", "for genes", "soft", "mine", "bound"]
     assert (table.groupby("method")["gene"].nunique() == len(shared(sc, st))).all()
     by_method = table.groupby("method")
-    np.testing.assert_array_equal(by_method["pcc"].get_group("mine"), 0)  # uniform maps predict no pattern
     one = cross_validate(sc, st, "ssa", folds=3, preset="genes")
     same(by_method.get_group("for genes").reset_index(drop=True).assign(method="ssa"), one)
     bound = by_method.get_group("bound").reset_index(drop=True).assign(method="correlation")
@@ -137,6 +141,20 @@ def test_several_methods_in_one_table(pair) -> None:
     )
     accuracy = hs.metrics.accuracy_score(table)
     assert accuracy.index.tolist() == table["method"].unique().tolist()
+
+
+def test_a_uniform_map_knows_only_how_much_a_spot_holds(pair) -> None:
+    sc, st = pair
+    held_out = shared(sc, st)[:4]
+    folds = dict.fromkeys(held_out, 1)
+    np.testing.assert_array_equal(cross_validate(sc, st, uniform, folds=folds, read_out="mean")["pcc"], 0)
+    rest = [gene for gene in st.var_names if gene in set(sc.var_names) - set(held_out)]
+    log = pd.DataFrame(
+        log_normalised(expression(st, "st", None, "auto", "float64"), st.var_names), columns=st.var_names
+    )
+    found = cross_validate(sc, st, uniform, folds=folds).set_index("gene")["pcc"]
+    holds = log[rest].mean(axis=1)
+    np.testing.assert_allclose(found[held_out], [log[gene].corr(holds) for gene in held_out], rtol=1e-5)
 
 
 def test_maps_in_every_form(pair) -> None:
@@ -166,17 +184,20 @@ def test_a_truncated_map_and_one_of_fewer_cells(pair) -> None:
 
 
 def test_a_spot_without_cells_is_like_any_other() -> None:
-    names = np.array(["a", "b", "c"])
-    sc = Expression(np.array([[1.0, 0], [3, 1], [2, 2]]), names, ["g", "h"], "sc", "log")
-    st = Expression(np.array([[1.0, 2], [2, 1], [1.5, 0]]), names, ["g", "h"], "st", "log")
+    names, genes = np.array(["a", "b", "c"]), ["g", "h", "i"]
+    sc = Expression(np.array([[1.0, 0, 2], [3, 1, 1], [2, 2, 0]]), names, genes, "sc", "log")
+    st = Expression(np.array([[1.0, 2, 4], [2, 1, 3], [1.5, 0, 4]]), names, genes, "st", "log")
     p = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
     every = np.arange(3)
-    scores = score_map(p, every, every, sc, st, ["g"])
-    expected = gene_scores(np.array([[1.0], [2], [1.5]]), np.array([[1.0], [2.5], [2.0]]), ["g"])
-    pd.testing.assert_frame_equal(scores, expected)
-    total = score_map(p, every, every, sc, st, ["g"], "sum")
-    expected = gene_scores(np.array([[1.0], [2], [1.5]]), np.array([[1.0], [5], [0]]), ["g"])
-    pd.testing.assert_frame_equal(total, expected)
+    # Over h and i, the cells have a mean of 1 each, the spots of 3, 2 and 2.
+    for read_out, predicted in (
+        ("scaled", [3.0, 5.0, 4.0]),
+        ("mean", [1.0, 2.5, 2.0]),
+        ("sum", [1.0, 5.0, 0.0]),
+    ):
+        scores = score_map(p, every, every, sc, st, ["g"], read_out)
+        expected = gene_scores(np.array([[1.0], [2], [1.5]]), np.array(predicted)[:, None], ["g"])
+        pd.testing.assert_frame_equal(scores, expected)
 
 
 def test_folds_divide_the_sorted_genes() -> None:
@@ -233,7 +254,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, ending: dict[str, bool]) -> list[list[
         assert st.labels is None
         p = np.full((len(sc.names), len(st.names)), 1 / len(st.names))
         every = [np.arange(n) for n in p.shape]
-        return methods.Outcome(p, every[0], every[1], [], ending)
+        expression = np.ones(p.shape[0]), np.ones(p.shape[1])
+        return methods.Outcome(p, every[0], every[1], [], expression, ending)
 
     monkeypatch.setitem(registry._METHODS, "fake", methods.Method("fake", "for tests", method))
     return given
@@ -531,7 +553,7 @@ def test_bad_maps_of_functions_are_refused(pair, returned, message: str) -> None
         ({"method": {"a": "ssa"}, "preset": "genes"}, "one method by name only, found 'preset'"),
         ({"method": "come", "checkpoint": "x.pt"}, "no checkpoint"),
         ({"regularisation": -1}, "regularisation to be"),
-        ({"read_out": "median"}, "read_out to be one of 'mean', 'sum'"),
+        ({"read_out": "median"}, "read_out to be one of 'scaled', 'mean', 'sum'"),
         ({"n_jobs": 0}, "n_jobs to be a whole number of at least 1"),
         ({"seed": -1}, "seed to be a whole number"),
         ({"sc_layer": "counts"}, "a layer 'counts' in sc"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,15 +37,50 @@ def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: 
     assert found.obs_names.equals(mapping.var_names)
     np.testing.assert_array_equal(found.obsm["spatial"], mapping.varm["spatial"])
     np.testing.assert_allclose(found.X, total, rtol=1e-5, atol=1e-6)
-    mass = p.sum(axis=0)
-    if (mass == 0).any():
-        with pytest.warns(DataWarning, match=f"{(mass == 0).sum()} spot.s. hold no cell"):
-            mean = hs.impute_genes(mapping, sc)
-        assert np.isnan(mean.X[mass == 0]).all()
-    else:
-        mean = hs.impute_genes(mapping, sc)
-    there = mass > 0
-    np.testing.assert_allclose(mean.X[there], total[there] / mass[there, None], rtol=1e-5, atol=1e-6)
+    mass, there = p.sum(axis=0), p.sum(axis=0) > 0
+    wanted = {"mean": total[there] / mass[there, None]}
+    genes = mapping.uns["homespot"]["genes"]
+    cells, spots = (
+        pd.DataFrame(log_normalised(side), columns=side.var_names)[genes].mean(axis=1).to_numpy()
+        for side in (sc, st)
+    )
+    wanted["scaled"] = spots[there, None] * total[there] / (p.T @ cells)[there, None]
+    for read_out, expected in wanted.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = hs.impute_genes(mapping, sc, read_out=read_out)
+        said = [str(w.message) for w in caught if w.category is DataWarning]
+        assert [text.split(" ", 1)[0] for text in said] == [str((~there).sum())] * (not there.all())
+        assert np.isnan(found.X[~there]).all()
+        np.testing.assert_allclose(found.X[there], expected, rtol=1e-5, atol=1e-6)
+        assert found.uns["homespot"]["read_out"] == read_out
+
+
+def test_the_genes_of_the_map_add_up_to_what_the_atlas_measured(pair: Pair) -> None:
+    sc, st = pair
+    for method in ("ssa", "come", "correlation"):
+        settings = {"epochs": 2, "pretrain_epochs": 2, "hidden": 8, "latent": 4} if method == "come" else {}
+        mapping = hs.map_cells(sc, st, method, n_genes=20, **settings)
+        genes = list(mapping.uns["homespot"]["genes"])
+        found = hs.impute_genes(mapping, sc, genes)
+        measured = pd.DataFrame(log_normalised(st), st.obs_names, st.var_names)
+        measured = measured.loc[mapping.var_names, genes].mean(axis=1)
+        np.testing.assert_allclose(found.X.mean(axis=1), measured, rtol=1e-5)
+        np.testing.assert_allclose(mapping.var["homespot_expression"], measured, rtol=1e-6)
+
+
+def test_a_map_from_elsewhere_is_read_as_a_mean(pair: Pair) -> None:
+    sc, st = pair
+    mapping = hs.map_cells(sc, st)
+    known = hs.impute_genes(mapping, sc)
+    assert known.uns["homespot"]["read_out"] == "scaled"
+    del mapping.var["homespot_expression"]
+    found = hs.impute_genes(mapping, sc)
+    assert found.uns["homespot"]["read_out"] == "mean"
+    np.testing.assert_array_equal(found.X, hs.impute_genes(mapping, sc, read_out="mean").X)
+    assert not np.allclose(found.X, known.X)
+    with pytest.raises(InputError, match=r"knows its expression .* Use read_out='mean'\."):
+        hs.impute_genes(mapping, sc, read_out="scaled")
 
 
 def test_blocks_and_storage_change_no_byte(
@@ -70,7 +106,9 @@ def test_cells_are_found_by_name_in_any_order(pair: Pair) -> None:
     p = some_cells.X.astype(np.float64)
     at = sc.obs_names.get_indexer(some_cells.obs_names)
     expected = p.T @ log_normalised(sc)[at] / p.sum(axis=0)[:, None]
-    np.testing.assert_allclose(hs.impute_genes(some_cells, sc).X, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        hs.impute_genes(some_cells, sc, read_out="mean").X, expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_the_file_holds_the_same(pair: Pair, tmp_path: Path) -> None:
@@ -85,7 +123,7 @@ def test_the_file_holds_the_same(pair: Pair, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.X, in_memory.X)
     pd.testing.assert_frame_equal(read.obs, in_memory.obs, check_dtype=False, check_categorical=False)
     assert read.var_names.equals(in_memory.var_names)
-    assert read.uns["homespot"]["read_out"] == "mean"
+    assert read.uns["homespot"]["read_out"] == "scaled"
     np.testing.assert_array_equal(read.obsm["spatial"], in_memory.obsm["spatial"])
     assert [p.name for p in tmp_path.iterdir()] == ["imputed.h5ad"]
 
@@ -166,7 +204,7 @@ def test_what_does_not_fit_is_refused(pair: Pair, tmp_path: Path) -> None:
         ({"genes": []}, r"each once, found none"),
         ({"genes": ["g1", "g1"]}, r"'g1' more than once"),
         ({"genes": "g1"}, r"a list of genes, found 'g1'\. Pass \['g1'\]"),
-        ({"read_out": "median"}, r"read_out to be one of 'mean', 'sum', found 'median'"),
+        ({"read_out": "median"}, r"read_out to be one of 'scaled', 'mean', 'sum', found 'median'"),
         ({"block_size": 0}, r"block_size to be a whole number of at least 1, found 0"),
         ({"output": tmp_path / "x.csv"}, r"a path that ends in \.h5ad"),
         ({"layer": "lost"}, r"a layer 'lost' in sc"),

@@ -32,8 +32,8 @@ def tuned(data):
 
 def test_the_choice_is_that_of_cross_validation(data, tuned) -> None:
     rows = tuned.tried[tuned.tried["outer"] == "all"]
-    assert rows["regularisation"].tolist() == [0.05, 0.05, 0.2, 0.2]
-    assert rows["read_out"].tolist() == ["mean", "sum"] * 2
+    assert rows["regularisation"].tolist() == [0.05] * 3 + [0.2] * 3
+    assert rows["read_out"].tolist() == ["scaled", "mean", "sum"] * 2
     for row in rows.itertuples():
         table = cross_validate(
             *data, "ssa", folds=2, seed=3, regularisation=row.regularisation, read_out=row.read_out
@@ -89,13 +89,13 @@ def test_genes_of_an_outer_fold_have_no_part_in_its_choice(data, tuned) -> None:
 
 
 def test_what_it_says_and_cost(tuned) -> None:
-    assert len(tuned.tried) == 3 * 4
+    assert len(tuned.tried) == 3 * 6
     assert (tuned.tried["seconds"] > 0).all()
     assert tuned.seconds > tuned.tried.drop_duplicates(["outer", "regularisation"])["seconds"].sum()
     text = str(tuned)
     assert text.startswith("ssa: regularisation=")
     assert "Median PCC of genes that had no part in the choice" in text
-    assert "4 settings were tried" in text
+    assert "6 settings were tried" in text
     with pytest.raises(FrozenInstanceError):
         tuned.seconds = 0.0
 
@@ -132,7 +132,7 @@ def test_processes_find_the_same(data, tuned, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_has_a_grid_with_its_defaults(method: str) -> None:
-    defaults = {**methods.get(method).settings(None, {}), "read_out": "mean"}
+    defaults = {**methods.get(method).settings(None, {}), "read_out": "scaled"}
     for name, values in GRIDS[method].items():
         assert defaults[name] in values
         if name != "read_out":

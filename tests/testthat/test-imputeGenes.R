@@ -131,10 +131,19 @@ for (kind in names(maps)) {
     expected <- imputed(imputeGenes(map, problem$sc))
     log <- log1p(1e4 * t(t(problem$sc) / colSums(problem$sc)))
     p <- as.matrix(mappingMatrix(map))
+    mean <- t(t(log %*% p) / colSums(p))
     expect_equal(
-      expected, t(t(log %*% p) / colSums(p)),
+      imputed(imputeGenes(map, problem$sc, read.out = "mean")), mean,
       tolerance = 1e-5
     )
+    # Scaled, so that the genes of the map add up to what was measured.
+    genes <- mappingInfo(map)$genes
+    measured <- log1p(1e4 * t(t(problem$st) / colSums(problem$st)))[genes, ]
+    expect_equal(colMeans(measured), map$homespot_expression,
+      tolerance = 1e-6, ignore_attr = TRUE
+    )
+    scale <- colMeans(measured) / colMeans(mean[genes, ])
+    expect_equal(expected, t(t(mean) * scale), tolerance = 1e-5)
     for (class in names(classes)) {
       x <- classes[[class]](problem$sc)
       # In another order, and in blocks.
@@ -299,10 +308,10 @@ test_that("on disk is what is in memory", {
   expect_identical(pieces[[2]], colnames(memory))
   expect_identical(pieces[[3]], c(
     "symbol", "homespot_pcc", "homespot_ssim", "homespot_rmse", "homespot_jsd",
-    "sample_id", "x", "y", "spatial"
+    "homespot_expression", "sample_id", "x", "y", "spatial"
   ))
   expect_identical(pieces[[4]], genes$symbol)
-  expect_identical(text[5], "mean float32")
+  expect_identical(text[5], "scaled float32")
   numbers <- function(line) as.numeric(strsplit(line, " ")[[1]])
   expect_identical(numbers(text[6]), as.vector(imputed(memory)))
   expect_identical(
@@ -463,8 +472,8 @@ cases <- list(
   ),
   list(
     "an unknown read-out", list(expression, read.out = "median"),
-    "Expected read.out to be one of 'mean', 'sum', found 'median'. Use one of",
-    "these."
+    "Expected read.out to be one of 'scaled', 'mean', 'sum', found 'median'.",
+    "Use one of these."
   ),
   list(
     "two read-outs", list(expression, read.out = c("mean", "sum")),

@@ -41,7 +41,10 @@ def evaluate(
     preset: Preset = None,
     setting: Setting = None,
     folds: Annotated[str, typer.Option(help="How many folds of genes, or loo for leave-one-out.")] = "10",
-    read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
+    read_out: Annotated[
+        str,
+        typer.Option(help="scaled (to what the atlas measured at a spot), mean (of its cells) or sum (P'X)."),
+    ] = "scaled",
     n_jobs: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     sc_layer: ScLayer = None,
     st_layer: StLayer = None,

@@ -39,7 +39,13 @@ def impute(
     sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
     output: Out = Path("imputed.h5ad"),
     gene: Annotated[list[str] | None, typer.Option(help="A gene; all of them if left out.")] = None,
-    read_out: Annotated[str, typer.Option(help="mean (of the cells at a spot) or sum (P'X).")] = "mean",
+    read_out: Annotated[
+        str | None,
+        typer.Option(
+            help="scaled (to what the atlas measured at a spot), mean (of its cells) or sum (P'X); "
+            "scaled if left out, mean for maps from elsewhere."
+        ),
+    ] = None,
     layer: ScLayer = None,
     scale: Scale = "auto",
     scores: Annotated[

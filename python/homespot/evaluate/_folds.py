@@ -25,12 +25,13 @@ from .. import methods
 from ..checks import one_of
 from ..device import limited_threads, threads
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected, some
-from ..impute import ReadOut
+from ..impute import Expressions, ReadOut, factors
 from ..keys import LEFT_OVER, SPATIAL
 from ..map import LABELS, solve
 from ..mapping import check_mapping
-from ..matrices import column_sums, is_sparse, row_sums
-from ..preprocess import Expression, Side, log_normalised
+from ..matrices import is_sparse, row_sums
+from ..methods._tables import row_means
+from ..preprocess import Expression, Side, log_normalised, shared_genes
 from ..rows import blocks
 from ..streamed import Streamed, in_memory, x_of
 from .metrics import gene_scores
@@ -90,7 +91,7 @@ class Task:
     plan: Plan
     held_out: tuple[str, ...]
     excluded: tuple[str, ...] = ()
-    read_outs: tuple[ReadOut, ...] = ("mean",)
+    read_outs: tuple[ReadOut, ...] = ("scaled",)
     seed: int = 0
     device: str = "auto"
 
@@ -100,17 +101,23 @@ Scores = dict[str, pd.DataFrame]
 
 
 def _predicted(
-    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut]
+    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut], expressions: Expressions
 ) -> dict[ReadOut, npt.NDArray[np.float64]]:
-    """Return spots x genes: P' X, or by the weighted mean of the cells of every spot."""
+    """Return spots x genes, by each read-out."""
     total = np.zeros((matrix.shape[1], x.shape[1]))
     for rows in blocks(matrix):
         total += matrix[rows].astype(np.float64).T @ x[rows]
-    found: dict[ReadOut, npt.NDArray[np.float64]] = {"sum": total}
-    if "mean" in read_outs:
-        mass = column_sums(matrix)[:, None]
+    of_cells, of_spots = expressions
+    found: dict[ReadOut, npt.NDArray[np.float64]] = {}
+    for read_out in read_outs:
+        scale = factors(matrix, read_out, expressions)
+        found[read_out] = total * scale[:, None]
         # A spot that no cell goes to is like any other.
-        found["mean"] = np.where(mass > 0, total / np.where(mass > 0, mass, 1), x.mean(axis=0))
+        empty = np.isnan(scale)
+        mean = x.mean(axis=0)
+        found[read_out][empty] = (
+            mean if read_out == "mean" else of_spots[empty, None] / of_cells.mean() * mean
+        )
     return found
 
 
@@ -121,7 +128,7 @@ def score_map(
     sc: Expression,
     st: Expression,
     genes: Sequence[str],
-    read_out: ReadOut = "mean",
+    read_out: ReadOut = "scaled",
 ) -> pd.DataFrame:
     """Score what a map predicts of genes that it has not seen.
 
@@ -134,17 +141,25 @@ def score_map(
     sc, st
         Both tables, with these genes; compared are values on the log scale.
     genes
-        Genes that both tables have.
+        Genes that both tables have. The other shared ones are those that the map is taken to be made from.
     read_out
-        ``"sum"``: P'X; ``"mean"``: the same over the column sums of P. A spot to which no cell goes is
-        predicted as the mean over the cells.
+        As for `impute_genes`. A spot to which no cell goes is predicted as the mean over the cells, scaled
+        alike.
 
     Returns
     -------
     `gene_scores` over the mapped spots.
     """
     one_of("read_out", read_out, get_args(ReadOut))
-    return _score_map(matrix, cells, spots, sc, st, genes, (read_out,))[read_out]
+    seen = st.without_genes(genes)
+    expressions = _expressions(sc, seen, cells, spots)
+    return _score_map(matrix, cells, spots, sc, st, genes, (read_out,), expressions)[read_out]
+
+
+def _expressions(sc: Expression, st: Expression, cells: Indices, spots: Indices) -> Expressions:
+    """Return the mean log expression of these cells and spots over the genes that both tables have."""
+    genes = shared_genes(sc, st)
+    return row_means(log_normalised(sc, genes))[cells], row_means(log_normalised(st, genes))[spots]
 
 
 def _score_map(
@@ -155,11 +170,12 @@ def _score_map(
     st: Expression,
     genes: Sequence[str],
     read_outs: Sequence[ReadOut],
+    expressions: Expressions,
 ) -> Scores:
     x = log_normalised(sc, genes)[cells].astype(np.float64)
     true = log_normalised(st, genes)[spots]
     with limited_threads():
-        found = _predicted(matrix, x, read_outs)
+        found = _predicted(matrix, x, read_outs, expressions)
     return {read_out: gene_scores(true, found[read_out], list(genes)) for read_out in read_outs}
 
 
@@ -169,7 +185,7 @@ def score_fold(
     held_out: Sequence[str],
     method: str,
     *,
-    read_out: ReadOut = "mean",
+    read_out: ReadOut = "scaled",
     preset: str | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -239,10 +255,12 @@ def _scores(
         if solution.record["solver"].get("finished") is False:
             raise KeyboardInterrupt  # which the training took for the wish to end early
         matrix, cells, spots = solution.matrix, solution.cells, solution.spots
+        expressions = solution.expression
     elif data is not None:
         matrix, cells, spots = _called(plan.method, sc, seen, data)
+        expressions = _expressions(sc, seen, cells, spots)
     seconds = time.perf_counter() - start
-    scores = _score_map(matrix, cells, spots, sc, st, held_out, read_outs)
+    scores = _score_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
     return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
 
 

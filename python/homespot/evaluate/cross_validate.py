@@ -250,7 +250,7 @@ def cross_validate(
     method: Methods = "ssa",
     *,
     folds: Folds = 10,
-    read_out: ReadOut = "mean",
+    read_out: ReadOut = "scaled",
     n_jobs: int = 1,
     output: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -282,8 +282,8 @@ def cross_validate(
         How many folds the shared genes are divided into at random, ``"loo"`` for leave-one-out, or the fold
         of every gene by name; see `gene_folds`.
     read_out
-        ``"mean"``: a gene at a spot is the mean over the cells, weighted by their probability to be there;
-        ``"sum"``: the sum.
+        How a gene at a spot is read from the map: ``"scaled"``, ``"mean"`` or ``"sum"``, as for
+        `impute_genes`. The map of a function is taken to be made from all genes that it was given.
     n_jobs
         Processes that work at once; they share the threads there are, and each holds the data and a map of
         its own. The scores are those of one process with as many threads. A script that uses several calls

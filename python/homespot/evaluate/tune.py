@@ -24,15 +24,15 @@ from .cross_validate import Folds, checked_data, gene_folds, tidy
 __all__ = ["GRIDS", "Tuning", "tune"]
 
 GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
-    "correlation": {"regularisation": (0.03, 0.05, 0.1), "read_out": ("mean", "sum")},
+    "correlation": {"regularisation": (0.03, 0.05, 0.1), "read_out": ("scaled", "mean", "sum")},
     "ssa": {
         "regularisation": (0.03, 0.05, 0.1),
         "relax_spots": (0.0, 0.75),
-        "read_out": ("mean", "sum"),
+        "read_out": ("scaled", "mean", "sum"),
     },
-    "come": {"epochs": (10, 20), "start_temperature": (0.1, 0.15), "read_out": ("mean", "sum")},
+    "come": {"epochs": (10, 20), "start_temperature": (0.1, 0.15), "read_out": ("scaled", "mean", "sum")},
 }
-"""What is tried where no grid is given. Both read-outs are read from one map: the second costs nothing."""
+"""What is tried where no grid is given. All read-outs are read from one map: they cost nothing more."""
 
 _ALL = "all"
 
@@ -92,7 +92,7 @@ def _candidates(
             raise InputError(
                 expected(f"{name} either in grid or fixed", "both", "Take it out of one of them.")
             )
-    read_outs: Sequence[ReadOut] = grid.get("read_out", ("mean",))
+    read_outs: Sequence[ReadOut] = grid.get("read_out", ("scaled",))
     for read_out in read_outs:
         one_of("read_out", read_out, get_args(ReadOut))
     names = [name for name in grid if name != "read_out"]
@@ -112,7 +112,7 @@ def _candidates(
         chosen.settings(preset, {**fixed, **combination})  # checks them before any work
         if combination not in combinations:
             combinations.append(combination)
-    return combinations, tuple(dict.fromkeys(("mean", *read_outs)))
+    return combinations, tuple(dict.fromkeys(("scaled", *read_outs)))
 
 
 def tune(
@@ -203,7 +203,7 @@ def tune(
         last = [
             Task((fold, name), plans[index], tuple(outer[fold]), (), (read_out,), int(seed), where)
             for fold in outer
-            for name, (index, read_out) in (("tuned", best[fold]), ("defaults", (0, "mean")))
+            for name, (index, read_out) in (("tuned", best[fold]), ("defaults", (0, "scaled")))
         ]
         final = _run(data, last, int(n_jobs), lambda done: report(len(inner) + done, total, "outer folds"))
     table = pd.concat(

@@ -20,7 +20,7 @@ from ..errors import ConvergenceWarning, InputError, expected
 from ..learning import Autoencoder, Checkpoint, Held, Tables, Training, Weights, fingerprint, pretrain
 from ..preprocess import Expression, Floats, Side, log_normalised, min_max, unit_rows, z_scores
 from ..progress import reporting
-from ._tables import Rows, log_tables, selected_genes
+from ._tables import Rows, log_tables, row_means, selected_genes
 from .registry import Outcome, Run
 from .ssa import ssa
 
@@ -271,4 +271,5 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
         "losses": {name: np.asarray(values) for name, values in training.curves.items()},
         **data.described,
     }
-    return Outcome(matrix, data.cells, data.spots, data.genes, ending)
+    means = row_means(data.logs[0]), row_means(data.logs[1])
+    return Outcome(matrix, data.cells, data.spots, data.genes, means, ending)

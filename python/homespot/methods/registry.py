@@ -44,6 +44,8 @@ class Outcome:
         Which rows of the two tables were mapped.
     genes
         Names of the genes used.
+    expression
+        Mean of every mapped cell, and of every mapped spot, over these genes, on the log scale.
     ending
         How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors,
         ...).
@@ -53,6 +55,7 @@ class Outcome:
     cells: npt.NDArray[np.intp]
     spots: npt.NDArray[np.intp]
     genes: list[str]
+    expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     ending: dict[str, Any]
 
 

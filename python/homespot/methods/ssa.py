@@ -11,7 +11,7 @@ from .. import memory
 from ..checks import one_of, whole, within
 from ..preprocess import Expression, Floats, unit_rows, z_scores
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
-from ._tables import Rows, log_tables, selected_genes
+from ._tables import Rows, log_tables, row_means, selected_genes
 from .registry import Outcome, Run, register
 
 __all__ = ["check", "ssa"]
@@ -140,6 +140,7 @@ def ssa(
     )
 
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    means = row_means(x_sc), row_means(x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
     x_sc, x_st = unit_rows(z_scores(x_sc)), unit_rows(z_scores(x_st))
 
@@ -165,4 +166,4 @@ def ssa(
         "domain": result.domain,
         "largest_cost": result.scale,
     }
-    return Outcome(_rows_to_one(result.matrix), cells, spots, genes, ending)
+    return Outcome(_rows_to_one(result.matrix), cells, spots, genes, means, ending)

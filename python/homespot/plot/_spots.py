@@ -10,13 +10,13 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from ..deconvolve import masses
 from ..errors import InputError, expected, some
 from ..labels import in_order, resolve
 from ..map import expression
 from ..mapping import check_adata, check_mapping, coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
+from ..rows import masses
 from ..streamed import x_of
 from ._base import (
     F64,

@@ -132,7 +132,7 @@ def report(
     output
         File to write; it appears whole or not at all, an existing one is replaced.
     sc
-        The single-cell data that was mapped; its genes are imputed (`impute_genes`, read-out ``"mean"``).
+        The single-cell data that was mapped; its genes are imputed, as `impute_genes` does it.
     st
         The spatial data; genes that it has are shown as measured, too.
     labels

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..errors import InputError, expected, some
-from ..impute import gene_blocks, impute_genes
+from ..impute import gene_blocks, impute_genes, read_out_of
 from ..keys import HOMESPOT, SCORES
 from ..map import expression
 from ..mapping import coordinates, mapped_cells, mapped_spots
@@ -92,8 +92,9 @@ def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> 
     candidates = most_variable(table, _CANDIDATES)
     near = neighbours(coordinates(mapping))
     covariance = np.empty(len(candidates))
+    _, scale = read_out_of(mapping, None)
     size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
-    for block, values in gene_blocks(x_of(mapping), table, cells, candidates, block_size=size):
+    for block, values in gene_blocks(x_of(mapping), table, cells, candidates, scale, size):
         covariance[block] = spatial_covariance(values, near)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]
