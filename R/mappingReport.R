@@ -51,13 +51,27 @@ mappingReport <- function(
       .cellsToPython(.side(x, assay.type, side))
     }
   }
+  image <- .tissueImage(map)
   .call(
     "report", .mappingToPython(map), output,
     sc = table(sc, sc.assay.type, "sc"), st = table(st, st.assay.type, "st"),
     labels = .valuesToPython(labels, "labels", map, "cell"),
     genes = if (!is.null(genes)) as.list(as.character(genes)),
     scores = if (!is.null(scores)) .tableToPython(scores),
-    unit = unit, title = title
+    unit = unit, title = title, image = image$pixels, scale = image$scale
   )
   invisible(output)
+}
+
+# The image of the tissue, of one sample; of several none is drawn in one page.
+.tissueImage <- function(map) {
+  table <- imgData(map)
+  table <- table[!is.na(table$scaleFactor), ]
+  if (NROW(table) == 0L || length(unique(map$sample_id)) > 1L) {
+    return(NULL)
+  }
+  list(
+    pixels = .pixels(SpatialExperiment::imgRaster(table$data[[1L]])),
+    scale = table$scaleFactor[[1L]]
+  )
 }

@@ -79,7 +79,7 @@ def cross_validate(
 
 
 def expression_alone(st: ad.AnnData, folds: Folds, scale: str = "auto") -> pd.DataFrame:
-    """Return the scores where every gene is predicted as the mean of the others at the spot: without a map."""
+    """Return the scores of genes predicted without a map, each as the mean of the others at the spot."""
     genes = [gene for fold in folds for gene in fold]
     truth = log_table(st, "st", scale, genes)
     scores = []

@@ -393,8 +393,14 @@ def cell_modes(of: ad.AnnData, **named: Any) -> dict[str, Any]:
     return {"columns": frame_columns(modes.cell_modes(of, **named))}
 
 
-def report(of: ad.AnnData, output: str, *, genes: Any, **named: Any) -> None:
-    """Write the page; as `homespot.report`."""
+def report(
+    of: ad.AnnData, output: str, *, genes: Any, image: Any = None, scale: float = 1, **named: Any
+) -> None:
+    """Write the page; as `homespot.report`. `image` (height x width x colours, 0 to 255) is of the tissue."""
+    if image is not None:
+        pixels = np.asarray(image).astype(np.uint8)
+        factors = {"tissue_hires_scalef": scale}
+        of.uns[keys.SPATIAL] = {"tissue": {"images": {"hires": pixels}, "scalefactors": factors}}
     write_report(of, output, genes=None if genes is None else list(strings(genes)), **named)
 
 

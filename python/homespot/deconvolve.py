@@ -16,7 +16,7 @@ from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
 from .keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from .labels import in_order, resolve
-from .mapping import check_mapping, coordinates, has_coordinates
+from .mapping import check_mapping, coordinates, has_coordinates, images
 from .matrices import column_sums
 from .place import cell_positions
 from .rows import masses
@@ -161,7 +161,7 @@ def deconvolve_spots(
         obs=obs,
         var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
         layers={"cells": cells},
-        uns={HOMESPOT: {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}},
+        uns={**images(mapping), HOMESPOT: {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}},
     )
     out.var_names = types.names
     if has_coordinates(mapping):

@@ -30,6 +30,7 @@ from .mapping import (
     coordinates,
     file_size,
     has_coordinates,
+    images,
     mapped_cells,
     whole_file,
 )
@@ -395,7 +396,7 @@ def impute_genes(
     empty = ad.AnnData(
         obs=mapping.var.copy(),
         var=_annotated(sc.var.iloc[columns].copy(), scores, str(record.get("method"))),
-        uns={HOMESPOT: record},
+        uns={**images(mapping), HOMESPOT: record},
     )
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)

@@ -18,7 +18,7 @@ from .checks import one_of, whole
 from .device import limited_threads, resolve_device
 from .errors import InputError, expected, some
 from .keys import EXPRESSION, FORMAT_VERSION, HOMESPOT, SPATIAL
-from .mapping import check_adata, combine_sections, keep_best, new_mapping, spot_coordinates
+from .mapping import check_adata, combine_sections, images, keep_best, new_mapping, spot_coordinates
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 from .progress import check as check_progress
@@ -239,7 +239,8 @@ def map_cells(
     -------
     The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
     annotation of the cells and spots that were mapped, with ``homespot_expression``, their mean log
-    expression over the genes used; ``uns["homespot"]`` is the run's record.
+    expression over the genes used; ``uns["homespot"]`` is the run's record. Images of the tissue
+    (``uns["spatial"]``) are those of `st`.
 
     Raises
     ------
@@ -286,6 +287,7 @@ def map_cells(
             positions=None if positions is None else positions[spots],
             left_over=solution.left_over,
         )
+        part.uns.update(images(st))
         parts.append(part)
     if sections is None:
         return parts[0]

@@ -43,6 +43,7 @@ __all__ = [
     "copied",
     "file_size",
     "has_coordinates",
+    "images",
     "keep_best",
     "load",
     "mapped_cells",
@@ -394,7 +395,7 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
         )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
     out = ad.concat([copied(mapping) for mapping in mappings], axis="obs", join="outer", merge="first")
-    out.uns[HOMESPOT] = _combined_record(mappings, "cells")
+    out.uns.update({**images(*mappings), HOMESPOT: _combined_record(mappings, "cells")})
     return out
 
 
@@ -447,8 +448,18 @@ def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | 
         share * mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
         for share, mapping in zip(shares, mappings, strict=True)
     )
-    out.uns[HOMESPOT] = {**_combined_record(mappings, "sections"), "weights": shares}
+    record = {**_combined_record(mappings, "sections"), "weights": shares}
+    out.uns.update({**images(*mappings), HOMESPOT: record})
     return out
+
+
+def images(*mappings: ad.AnnData) -> dict[str, Any]:
+    """Return the images of the tissue as an entry of uns, or nothing where there are none."""
+    libraries: dict[str, Any] = {}
+    for mapping in mappings:
+        found = mapping.uns.get(SPATIAL)
+        libraries |= found if isinstance(found, Mapping) else {}
+    return {SPATIAL: libraries} if libraries else {}
 
 
 def _combined_record(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ._median import spatial_median
 from .checks import one_of, whole, within
 from .device import limited_threads
 from .keys import CONFIDENT, ENTROPY, HOMESPOT, POSITIONS, PROB, RADIUS, SPATIAL, SPOT, SPREAD
-from .mapping import check_mapping, coordinates, mapped_cells, spot_coordinates
+from .mapping import check_mapping, coordinates, images, mapped_cells, spot_coordinates
 from .streamed import x_of
 
 __all__ = [
@@ -245,6 +245,8 @@ def place_cells(
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}
+    placed.uns.pop(SPATIAL, None)  # that of another tissue
+    placed.uns.update(images(mapping))
     placed.uns[HOMESPOT] = {
         **deepcopy(mapping.uns[HOMESPOT]),
         **{name: value for name, value in read.items() if value is not None},

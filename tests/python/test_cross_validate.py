@@ -139,6 +139,9 @@ def test_several_methods_in_one_table(pair) -> None:
         cross_validate(sc, st, "correlation", folds=3).drop(columns="seconds"),
         rtol=1e-4,
     )
+    named = cross_validate(sc, st, ["ssa", "correlation"], folds=3)
+    assert named["method"].unique().tolist() == ["ssa", "correlation"]
+    same(named[named["method"] == "ssa"], cross_validate(sc, st, "ssa", folds=3))
     accuracy = hs.metrics.accuracy_score(table)
     assert accuracy.index.tolist() == table["method"].unique().tolist()
 
@@ -546,7 +549,9 @@ def test_bad_maps_of_functions_are_refused(pair, returned, message: str) -> None
     [
         ({"method": "tangram"}, "method to be one of"),
         ({"method": {}}, "at least one method"),
-        ({"method": {"a": 3}}, "a method: its name, a pair .* found a int"),
+        ({"method": []}, "at least one method"),
+        ({"method": ["ssa", 3]}, "a list of names, or by name .* found a list"),
+        ({"method": {"a": 3}}, "a method: its name.* a pair .* found a int"),
         ({"method": {"a": (uniform, {})}}, "found a tuple"),
         ({"method": {"a": ("ssa", {"sharpness": 1})}}, "parameters of method 'ssa'"),
         ({"method": uniform, "regularisation": 0.1}, "one method by name only, found 'regularisation'"),

@@ -203,6 +203,32 @@ def test_an_image_without_its_scale_or_of_several_sections() -> None:
         plot.spots(data, "v", name="v", image=data)
 
 
+def test_the_image_follows_the_map_and_what_comes_of_it() -> None:
+    sc, st, _ = _maps()
+    bare = hs.map_cells(sc, st, "correlation", progress=False)
+    mapping = hs.map_cells(sc, _with_image(st), "correlation", progress=False)
+    elsewhere = _with_image(sc.copy(), images={"lowres": np.ones((5, 5, 3))})
+    placed = hs.place_cells(mapping, elsewhere)
+    types = hs.deconvolve_spots(mapping, "cell_type")
+    imputed = hs.impute_genes(mapping, sc, ["Gene001"])
+    parts = [
+        hs.subset(mapping, cells=list(mapping.obs_names[rows])) for rows in (slice(0, 70), slice(70, None))
+    ]
+    for data in (mapping, placed, types, imputed, hs.combine_cells(parts)):
+        assert list(data.uns["spatial"]["section"]["images"]) == ["hires"]
+    assert elsewhere.uns["spatial"]["section"]["images"].keys() == {"lowres"}
+    assert "spatial" not in hs.place_cells(bare, elsewhere).uns
+    for ax in (
+        plot.gene(st, imputed, "Gene001")[0],
+        plot.proportions(types),
+        plot.cells(placed, "cell_type"),
+        plot.probability(mapping, label="Vascular", labels="cell_type"),
+    ):
+        assert len(ax.images) == 1
+        assert ax.yaxis_inverted()
+    assert not plot.probability(bare, label="Vascular", labels="cell_type").images
+
+
 def _maps() -> tuple[ad.AnnData, ad.AnnData, ad.AnnData]:
     sc, st = hs.make_demo()
     sc = sc[:150].copy()

@@ -97,6 +97,21 @@ test_that("the page holds the map, and no part of it is left elsewhere", {
     expect_match(text, part, fixed = TRUE)
   }
   expect_no_match(text, "<script[^>]+src=")
+  expect_no_match(text, "\"autorange\": *\"reversed\"")
+
+  # With an image of the tissue y runs downwards, and the image is drawn.
+  file <- withr::local_tempfile(fileext = ".png")
+  grDevices::png(file, 20, 16)
+  grid::grid.raster(matrix(c("#FF0000", "#00FF00"), 2))
+  grDevices::dev.off()
+  drawn <- SpatialExperiment::addImg(
+    demo$st, demo$st$sample_id[1L], "low", file,
+    scaleFactor = 0.01, load = TRUE
+  )
+  map <- mapCells(demo$sc[, 1:100], drawn, method = "correlation")
+  suppressWarnings(mappingReport(map, page), classes = "homespot_data_warning")
+  text <- paste(readLines(page, warn = FALSE), collapse = "\n")
+  expect_match(text, "\"autorange\": *\"reversed\"")
 })
 
 test_that("arguments and defaults are Python's", {

@@ -29,7 +29,7 @@ from ._kept import COLUMNS, described, digest, finished_folds, keep, target
 
 __all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy"]
 
-Methods = str | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
+Methods = str | list[str] | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
 Folds = int | Literal["loo"] | Mapping[str, Any] | pd.Series
 
 _LEAST = 2  # genes that a method needs
@@ -119,6 +119,8 @@ def _plans(method: Methods, preset: str | None, parameters: dict[str, Any]) -> d
                 "Pass pairs {name: (method, {parameter: value})}, or functools.partial of a function.",
             )
         )
+    elif isinstance(method, list) and all(isinstance(name, str) for name in method):
+        plans = {name: _plan(name) for name in method}
     elif isinstance(method, Mapping):
         plans = {str(name): _plan(value) for name, value in method.items()}
     else:
@@ -141,9 +143,10 @@ def _plan(value: Any) -> Plan:
         return Plan(value[0], settings.pop("preset", None), settings)
     raise InputError(
         expected(
-            "a method: its name, a pair of its name and parameters, or a function of cells and spots",
+            "a method: its name, or a function of cells and spots; or several: a list of names, or by name "
+            "each a method's name, a pair of its name and parameters, or a function",
             f"a {type(value).__name__}",
-            "Use one of these.",
+            "Pass one of these, e.g. {'soft': ('ssa', {'regularisation': 0.1}), 'come': 'come'}.",
         )
     )
 
@@ -273,11 +276,11 @@ def cross_validate(
     sc, st
         As for `map_cells`.
     method
-        The name of a registered method; or a function of the cells and the spots, both AnnData, that returns
-        P (cells x spots, rows sum to 1) as an array, a sparse matrix (whose rows may sum to less) or a
-        mapping; or several by the names that the table shall give them, each a name, a pair of a name and its
-        parameters, or a function. A function is given log values, and counts as ``layers["counts"]`` where
-        there are counts; its parameters are fixed with `functools.partial`.
+        The name of a registered method, or a list of names; or a function of the cells and the spots, both
+        AnnData, that returns P (cells x spots, rows sum to 1) as an array, a sparse matrix (whose rows may
+        sum to less) or a mapping; or several by the names that the table shall give them, each a name, a pair
+        of a name and its parameters, or a function. A function is given log values, and counts as
+        ``layers["counts"]`` where there are counts; its parameters are fixed with `functools.partial`.
     folds
         How many folds the shared genes are divided into at random, ``"loo"`` for leave-one-out, or the fold
         of every gene by name; see `gene_folds`.

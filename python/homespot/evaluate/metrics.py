@@ -133,7 +133,7 @@ def gene_scores(true: Matrix, found: Matrix, genes: Sequence[str]) -> pd.DataFra
     Parameters
     ----------
     true, found
-        Expression, spots x genes; each dense or sparse, of any numeric type.
+        Expression, spots x genes; each dense or sparse, of any numeric type, and on one scale.
     genes
         Names of the columns.
 
@@ -309,6 +309,14 @@ def _matched(true: Any, found: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _as_matrix(matrix: Any) -> Matrix:
     """Return sparse data by columns, and else an array."""
+    if isinstance(matrix, ad.AnnData):
+        raise InputError(
+            expected(
+                "matrices, spots x genes, with the same rows and columns and both on the log scale",
+                "an AnnData, which does not say what its numbers are",
+                "Pass its values: adata[spots, genes].X, or a layer of it.",
+            )
+        )
     stored: Any = matrix.tocsc() if is_sparse(matrix) else np.asarray(matrix)
     return stored  # type: ignore[no-any-return]
 

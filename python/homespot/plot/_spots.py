@@ -188,7 +188,7 @@ def probability(
     labels: Any = None,
     unit: str | None = None,
     size: float | None = None,
-    image: Image = False,
+    image: Image = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw where one cell, or the cells of one type, may sit.
@@ -204,10 +204,8 @@ def probability(
         at each spot.
     labels
         Type of every cell, as `deconvolve_spots` takes them.
-    unit, size, ax
+    unit, size, image, ax
         As for `cells`.
-    image
-        The spatial data, to draw its tissue image underneath; a mapping has none of its own.
     """
     check_mapping(mapping)
     if (cell is None) == (label is None):
@@ -240,5 +238,5 @@ def probability(
         name = f"expected cells of {label}"
     xy = coordinates(mapping)[:, :2]
     [ax] = tissue_axes(ax, 1, xy, below=0.7)
-    draw_values(ax, xy, values, name, unit=unit, size=size, image=image, own=None, low=0.0)
+    draw_values(ax, xy, values, name, unit=unit, size=size, image=image, own=mapping, low=0.0)
     return ax

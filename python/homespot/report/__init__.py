@@ -185,7 +185,7 @@ def report(
         columns += _of_the_map(mapping, types)
         shown = gene_columns(mapping, sc, st, genes, scores, limit - len(columns))
         columns += shown.columns
-        data = tissue(mapping, columns, unit, downwards=st is not None and has_image(st))
+        data = tissue(mapping, columns, unit, downwards=has_image(st) or has_image(mapping))
         notes = [text for text in (note, shown.said) if text]
         if mapping.n_vars > CELLS_UP_TO:
             notes.append(

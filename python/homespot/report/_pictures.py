@@ -215,7 +215,7 @@ def pictures(
     unit
         Unit of the coordinates, for the scale bar.
     """
-    image = st if st is not None and has_image(st) else False
+    image = st if has_image(st) else True  # else that of the map
     drawn = list(_of_the_run(mapping))
     if scores is not None:
         drawn += _of_the_scores(scores)
@@ -228,8 +228,8 @@ def pictures(
     return drawn
 
 
-def has_image(st: ad.AnnData) -> bool:
-    """Whether spatial data has a tissue image: then y runs downwards."""
+def has_image(adata: ad.AnnData | None) -> bool:
+    """Whether there is a tissue image: then y runs downwards."""
     from ..plot._base import find_image
 
-    return find_image(True, st) is not None
+    return find_image(True, adata) is not None
