@@ -1,44 +1,66 @@
 #' A gene in the tissue: measured and imputed
 #'
-#' @param spe A SpatialExperiment or Seurat object with the measured gene.
+#' @description
+#' Draws both side by side, on the log scale.
+#' The title of the imputed panel gives their Pearson correlation (PCC) over the
+#' spots.
+#' Where the gene was used to learn the map, it says how well the map keeps what
+#' it was given.
+#' How well it predicts is said by the correlation of the gene when it was held
+#' out, the column `homespot_pcc` that [imputeGenes()] adds from `scores`; it is
+#' given as well where it is known.
+#'
+#' @param spe A SpatialExperiment or Seurat object with the measured gene; one
+#'   that it lacks is drawn as imputed only.
 #' @param imputed A SpatialExperiment, genes by spots, or Seurat object with the
 #'   imputed one.
 #'   Its spots are matched to those of `spe` by name; the default is `spe`
 #'   itself, with both in assays of its own.
 #' @param gene Name of the gene.
 #' @param assay.type Assay of `spe` with what was measured; `NULL`: the first.
-#' @param imputed.type Assay of `imputed` with what was imputed.
+#' @param imputed.type Assay of `imputed` with what was imputed, on the log
+#'   scale.
+#' @param scale What the measured numbers are: `"counts"`, which become
+#'   log(1 + 10,000 x / total), with totals over all genes of `spe`; `"log"`,
+#'   which are drawn as they are; or `"auto"` to look at them, by the rules of
+#'   [mapCells()]: whole numbers are counts, and so are multiples of one unit
+#'   and values above 20; others are on the log scale.
 #' @inheritParams plotSpots
 #'
-#' @return A ggplot with two panels; its data has two rows for each spot, with
-#'   the columns `name`, `x`, `y`, `sample_id`, `value`, `panel`, and `share`,
-#'   which is drawn.
-#'   The two differ in scale (counts are measured, and logarithms imputed), so
-#'   that each panel goes from its own least to its own largest value, which
-#'   stand above it; `share` is 0 and 1 there.
+#' @return A ggplot with a panel each for what was measured and what was
+#'   imputed, or the latter alone; its data has a row for each spot in each of
+#'   them, with the columns `name`, `x`, `y`, `sample_id`, `value` on the log
+#'   scale, `panel`, and `share`, which is drawn.
+#'   Each panel goes from its own least to its own largest value, which stand
+#'   above it; `share` is 0 and 1 there.
+#'   The correlation leaves out spots without a finite value, such as those
+#'   where no cells sit, and is not defined if one of both is the same
+#'   everywhere.
 #'
 #' @inheritSection plotSpots Images
 #' @inheritSection plotSpots Many points
 #'
 #' @section Errors:
-#' Of class `homespot_input_error` if the gene, an assay or a spot is missing
-#' on one side, and `homespot_dependency_error` if ggplot2 is not installed.
+#' Of class `homespot_input_error` if `imputed` lacks the gene or a spot, an
+#' assay is missing, or the measured numbers, when they are looked at, are
+#' negative or not finite; and `homespot_dependency_error` if ggplot2 is not
+#' installed.
 #'
-#' @seealso [plotSpots()], which draws a gene that was imputed only.
+#' @seealso [imputeGenes()], [plotSpots()].
 #'
 #' @examplesIf rlang::is_installed("ggplot2")
 #' st <- demoData()$st
 #' # Any prediction will do: here the mean of two other genes.
 #' counts <- SummarizedExperiment::assay(st, "counts")
-#' guess <- log1p(counts)
-#' guess["Gene001", ] <- log1p(counts["Gene004", ] + counts["Gene006", ])
+#' guess <- log1p(1e4 * t(t(counts) / Matrix::colSums(counts)))
+#' guess["Gene001", ] <- (guess["Gene004", ] + guess["Gene006", ]) / 2
 #' SummarizedExperiment::assay(st, "imputed") <- guess
 #' plotGene(st, gene = "Gene001", unit = "um")
 #'
 #' @export
 plotGene <- function(
     spe, imputed = spe, gene, assay.type = NULL, imputed.type = "imputed",
-    unit = NULL, size = NULL) {
+    scale = "auto", unit = NULL, size = NULL) {
   force(imputed)
   measured <- .withAssay(spe, assay.type)
   guess <- .withAssay(imputed, imputed.type)
@@ -46,13 +68,20 @@ plotGene <- function(
   imputed <- guess$x
   places <- .places(spe, "spe")
   .checkString(gene, "gene")
+  .checkChoice(scale, c("auto", "counts", "log"), "scale")
   if (!is(imputed, "SummarizedExperiment")) {
     .refuse(
       "`imputed` to be a SpatialExperiment of genes by spots",
       .describe(imputed), "Give what was imputed."
     )
   }
-  measured <- .geneValues(spe, gene, measured$assay.type, "spe")
+  if (!gene %in% rownames(imputed)) {
+    .refuse(
+      sprintf("the gene '%s' in `imputed`", gene),
+      sprintf("%d others (%s)", nrow(imputed), .some(rownames(imputed))),
+      "Impute it first, or check its name."
+    )
+  }
   at <- match(places$name, colnames(imputed))
   if (anyNA(at)) {
     .refuse(
@@ -63,38 +92,113 @@ plotGene <- function(
       "Impute from a map onto these spots, or take spe[, colnames(imputed)]."
     )
   }
-  guess <- .geneValues(imputed, gene, guess$assay.type, "imputed")[at]
+  found <- .rowOf(imputed, gene, guess$assay.type, "imputed")[at]
+  values <- if (gene %in% rownames(spe)) {
+    .logValues(spe, gene, measured$assay.type, scale)
+  }
   .requirePackage("ggplot2", "plots")
+  title <- .imputedTitle(values, found, .heldOut(imputed, gene))
   data <- rbind(
-    .ownRange(places, measured, "measured"),
-    .ownRange(places, guess, "imputed")
+    if (!is.null(values)) .ownRange(places, values, "measured"),
+    .ownRange(places, found, title)
   )
   .tissue(data, list(
     .points(
       ggplot2::aes(colour = .data$share), places, spe, size, data,
-      2L * nlevels(places$sample_id)
+      nlevels(data$panel) * nlevels(places$sample_id)
     ),
     .valueScale(
-      gene, limits = c(0, 1), breaks = c(0, 1), labels = c("least", "largest")
+      paste0(gene, ", log scale"), limits = c(0, 1), breaks = c(0, 1),
+      labels = c("least", "largest")
     )
   ), spe, unit, "panel")
 }
 
-.geneValues <- function(x, gene, assay.type, name) {
-  if (!gene %in% rownames(x)) {
+# The correlation of a gene that the map had not seen, if it is known.
+.heldOut <- function(imputed, gene) {
+  pcc <- rowData(imputed)[[.keys$SCORES[1L]]][match(gene, rownames(imputed))]
+  if (isTRUE(is.finite(pcc))) pcc
+}
+
+.imputedTitle <- function(measured, found, heldOut) {
+  if (is.null(measured)) {
+    return(paste0("imputed", sprintf(" (PCC %.2f held out)", heldOut)))
+  }
+  # A spot without cells has nothing imputed.
+  both <- is.finite(measured) & is.finite(found)
+  varies <- any(both) && diff(range(measured[both])) > 0 &&
+    diff(range(found[both])) > 0
+  paste0(
+    "imputed, PCC ", if (varies) {
+      sprintf("%.2f", stats::cor(measured[both], found[both]))
+    } else {
+      "not defined"
+    },
+    sprintf(" (%.2f held out)", heldOut)
+  )
+}
+
+# --- the log scale -----------------------------------------------------------
+
+# What was measured, as the core normalises it.
+.logValues <- function(spe, gene, assay.type, scale) {
+  values <- .rowOf(spe, gene, assay.type, "spe")
+  table <- .assayOf(spe, assay.type, "spe")
+  .checkNumbers(table, "spatial data")
+  if (scale == "auto") {
+    scale <- if (.areCounts(table)) "counts" else "log"
+  }
+  if (scale == "log") {
+    return(values)
+  }
+  total <- unname(colSums(table))
+  log1p(values * ifelse(total > 0, 1e4 / total, 0))
+}
+
+# By the rules of the core's preprocess.py, so that a plot needs no Python.
+.areCounts <- function(table) {
+  sparse <- DelayedArray::is_sparse(table)
+  grid <- colAutoGrid(table)
+  whole <- TRUE
+  range <- c(0, 0)
+  for (i in seq_along(grid)) {
+    block <- .onDisk(read_block(table, grid[[i]], as.sparse = sparse))
+    values <- if (sparse) SparseArray::nzvals(block) else as.vector(block)
+    range <- range(range, values)
+    whole <- whole && all(values == round(values))
+  }
+  if (!all(is.finite(range)) || range[1L] < 0) {
     .refuse(
-      sprintf("the gene '%s' in `%s`", gene, name),
-      sprintf("%d others (%s)", nrow(x), .some(rownames(x))), if (
-        name == "spe"
-      ) {
-        "Draw a gene that was not measured with plotSpots(imputed, gene)."
-      } else {
-        "Impute it first."
-      }
+      "counts or log values, finite and never negative, in `spe`",
+      sprintf("values from %.4g to %.4g", range[1L], range[2L]),
+      "Name the assay that has them as `assay.type`."
     )
   }
-  .rowOf(x, gene, assay.type, name)
+  whole || range[2L] > 20 || .areMultiples(table)
 }
+
+# Whether nearly all spots, of 200, have whole multiples of one unit.
+.areMultiples <- function(table) {
+  some <- unique(as.integer(seq(0, ncol(table) - 1, length.out = 200L))) + 1L
+  columns <- as.matrix(table[, some, drop = FALSE])
+  values <- lapply(seq_along(some), function(j) {
+    unique(columns[columns[, j] > 0, j])
+  })
+  # Few distinct values say nothing.
+  values <- values[lengths(values) >= 3L]
+  length(values) > 0L && mean(vapply(values, .inUnits, NA)) >= 0.9
+}
+
+# Of the smallest value, or of a half or a third of it.
+.inUnits <- function(values) {
+  ratios <- values / min(values)
+  tolerance <- pmin(1e-3 + 1e-4 * ratios, 0.05)
+  any(vapply(seq_len(3L), function(k) {
+    all(abs(ratios * k - round(ratios * k)) < k * tolerance)
+  }, NA))
+}
+
+# --- panels ------------------------------------------------------------------
 
 .ownRange <- function(data, values, panel) {
   finite <- values[is.finite(values)]
@@ -102,7 +206,7 @@ plotGene <- function(
   data$value <- values
   data$share <- (values - range[1L]) / max(diff(range), .Machine$double.xmin)
   data$panel <- factor(sprintf(
-    "%s, %s to %s", panel, format(signif(range[1L], 3)),
+    "%s\n%s to %s", panel, format(signif(range[1L], 3)),
     format(signif(range[2L], 3))
   ))
   data

@@ -105,11 +105,16 @@ test_that("the page holds the map, and no part of it is left elsewhere", {
   grid::grid.raster(matrix(c("#FF0000", "#00FF00"), 2))
   grDevices::dev.off()
   drawn <- SpatialExperiment::addImg(
-    demo$st, demo$st$sample_id[1L], "low", file,
-    scaleFactor = 0.01, load = TRUE
+    demo$st,
+    imageSource = file, scaleFactor = 0.01, load = TRUE,
+    sample_id = demo$st$sample_id[1L], image_id = "low"
   )
-  map <- mapCells(demo$sc[, 1:100], drawn, method = "correlation")
-  suppressWarnings(mappingReport(map, page), classes = "homespot_data_warning")
+  suppressWarnings(
+    mappingReport(
+      mapCells(demo$sc[, 1:100], drawn, method = "correlation"), page
+    ),
+    classes = "homespot_data_warning"
+  )
   text <- paste(readLines(page, warn = FALSE), collapse = "\n")
   expect_match(text, "\"autorange\": *\"reversed\"")
 })

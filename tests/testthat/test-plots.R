@@ -289,26 +289,152 @@ test_that("plotMapping() draws a cell's row, and the sum of a label's", {
   expectDraws(a)
 })
 
+# The log scale by hand.
+inLogs <- function(counts) {
+  unname(log1p(1e4 * t(t(counts) / colSums(counts))))
+}
+
 test_that("plotGene() shows both sides, each over its own range", {
   spe <- grid()
   imputed <- spe[, 12:1]
   plot <- plotGene(spe, imputed, "g2")
   expectDraws(plot)
+  logs <- inLogs(SummarizedExperiment::assay(spe, "counts"))[2L, ]
+  guess <- unname(SummarizedExperiment::assay(spe, "imputed")["g2", ])
   data <- split(plot$data, plot$data$panel)
-  expect_named(data, c("measured, 2 to 24", "imputed, 0.0435 to 1"))
-  expect_equal(data[[1L]]$value, 2 * 1:12)
-  expect_equal(
-    data[[2L]]$value,
-    unname(SummarizedExperiment::assay(spe, "imputed")["g2", ])
-  )
+  expect_named(data, c(
+    sprintf("measured\n%s to %s", signif(min(logs), 3), signif(max(logs), 3)),
+    sprintf("imputed, PCC %.2f\n0.0435 to 1", cor(logs, guess))
+  ))
+  expect_equal(data[[1L]]$value, logs)
+  expect_equal(data[[2L]]$value, guess)
   for (part in data) {
     expect_identical(range(part$share), c(0, 1))
   }
   expect_identical(plot$coordinates$ratio, 1)
-  SummarizedExperiment::assay(spe, "counts")["g1", ] <- 5L
-  flat <- plotGene(spe, gene = "g1")
-  expectDraws(flat)
-  expect_identical(flat$data$share[1:12], rep(0, 12))
+  expect_identical(plot$scales$get_scales("colour")$name, "g2, log scale")
+})
+
+panels <- function(plot) {
+  sub("\n.*", "", levels(plot$data$panel))
+}
+
+test_that("plotGene() gives the correlation, and that held out", {
+  spe <- grid()
+  logs <- inLogs(SummarizedExperiment::assay(spe, "counts"))[1L, ]
+  guess <- rev(logs)^2
+  SummarizedExperiment::assay(spe, "imputed")["g1", ] <- guess
+  SummarizedExperiment::rowData(spe)$homespot_pcc <- c(0.5512, NaN)
+  pcc <- sprintf("imputed, PCC %.2f", cor(logs, guess))
+  expect_identical(
+    panels(plotGene(spe, gene = "g1")),
+    c("measured", paste(pcc, "(0.55 held out)"))
+  )
+  expect_match(panels(plotGene(spe, gene = "g2"))[2L], "^imputed, PCC .{4,5}$")
+  # A spot without cells has nothing imputed.
+  SummarizedExperiment::assay(spe, "imputed")["g1", c(2, 7)] <- NaN
+  gaps <- plotGene(spe, gene = "g1")
+  expectDraws(gaps)
+  expect_identical(panels(gaps)[2L], sprintf(
+    "imputed, PCC %.2f (0.55 held out)", cor(logs[-c(2, 7)], guess[-c(2, 7)])
+  ))
+  for (flat in list(0.5, NaN)) {
+    SummarizedExperiment::assay(spe, "imputed")["g1", ] <- flat
+    plot <- plotGene(spe, gene = "g1")
+    expectDraws(plot)
+    expect_identical(
+      panels(plot)[2L], "imputed, PCC not defined (0.55 held out)"
+    )
+  }
+  expect_identical(plot$data$share[13:24], rep(NaN, 12))
+})
+
+test_that("plotGene() draws a gene that was not measured by itself", {
+  spe <- grid()
+  lacking <- spe["g2", ]
+  plot <- plotGene(lacking, spe, "g1")
+  expectDraws(plot)
+  expect_identical(levels(plot$data$panel), "imputed\n0 to 0.957")
+  expect_identical(plot$data$name, colnames(spe))
+  SummarizedExperiment::rowData(spe)$homespot_pcc <- c(0.5512, NaN)
+  expect_identical(
+    panels(plotGene(lacking, spe, "g1")), "imputed (PCC 0.55 held out)"
+  )
+})
+
+test_that("plotGene() brings counts to the log scale, and only these", {
+  spe <- grid()
+  counts <- SummarizedExperiment::assay(spe, "counts") * 1
+  counts[, 3L] <- 0
+  logs <- inLogs(counts)
+  logs[, 3L] <- 0
+  drawn <- function(values, ..., gene = "g1") {
+    SummarizedExperiment::assay(spe, "counts") <- values
+    plotGene(spe, gene = gene, ...)$data$value[seq_len(12L)]
+  }
+  for (kind in c("matrix", "CsparseMatrix", "SVT_SparseMatrix")) {
+    expect_equal(drawn(as(counts, kind)), logs[1L, ])
+  }
+  expect_equal(drawn(DelayedArray::DelayedArray(counts)), logs[1L, ])
+  expect_equal(drawn(counts, gene = "g2"), logs[2L, ])
+  named <- logs
+  dimnames(named) <- dimnames(counts)
+  expect_equal(drawn(named), logs[1L, ])
+  expect_equal(drawn(counts, scale = "log"), unname(counts["g1", ]))
+  expect_equal(
+    drawn(named, scale = "counts"), replace(inLogs(logs)[1L, ], 3L, 0)
+  )
+  expectRefused(
+    drawn(counts - 3), "Expected counts or log values, finite and never",
+    "negative, in `spe`, found values from -3 to 21. Name the assay that has",
+    "them as `assay.type`."
+  )
+  expectRefused(
+    drawn(counts, scale = "raw"), "Expected `scale` to be one of 'auto',",
+    "'counts', 'log', found 'raw'. Use one of these."
+  )
+})
+
+test_that("plotGene() looks at the numbers as the core does", {
+  skipWithoutPython()
+  problem <- smallProblem()
+  counts <- problem$st
+  total <- colSums(counts)
+  tables <- list(
+    counts = counts, logs = log1p(1e4 * t(t(counts) / total)),
+    small = t(t(counts) / total), halves = counts / 2, large = counts * 7.3,
+    odd = sqrt(counts), oddLarge = exp(counts) * sqrt(2 + row(counts)),
+    log2 = log2(1 + 1e4 * t(t(counts) / total))
+  )
+  found <- vapply(tables, function(table) {
+    info <- mappingInfo(mapCells(problem$sc, table, method = "correlation"))
+    spe <- SpatialExperiment::SpatialExperiment(
+      list(x = table, imputed = table), spatialCoords = problem$coords
+    )
+    shown <- function(scale) {
+      plotGene(spe, gene = "gene07", scale = scale)$data$value
+    }
+    expect_identical(shown("auto"), shown(info$st_scale))
+    info$st_scale
+  }, "")
+  expect_setequal(found, c("counts", "log"))
+})
+
+test_that("plotGene() gives the picture of Python", {
+  skipWithoutPython()
+  problem <- smallProblem()
+  spe <- SpatialExperiment::SpatialExperiment(
+    list(counts = problem$st), spatialCoords = problem$coords
+  )
+  logs <- inLogs(problem$st)
+  dimnames(logs) <- dimnames(problem$st)
+  imputed <- imputeGenes(mapCells(problem$sc, spe), problem$sc)
+  plot <- plotGene(spe, imputed, "gene07")
+  expect_equal(plot$data$value[1:8], unname(logs["gene07", ]))
+  scores <- scoreGenes(logs, imputed)
+  expect_identical(panels(plot), c("measured", sprintf(
+    "imputed, PCC %.2f", scores$pcc[scores$gene == "gene07"]
+  )))
 })
 
 test_that("plotTypes() draws pies whose slices are the proportions", {
@@ -593,9 +719,8 @@ test_that("plots of cells and maps refuse what they cannot draw", {
 test_that("plots of genes, types and tables refuse what they cannot draw", {
   spe <- grid()
   expectRefused(
-    plotGene(spe, gene = "g9"), "Expected the gene 'g9' in `spe`, found 2",
-    "others ('g1', 'g2'). Draw a gene that was not measured with",
-    "plotSpots(imputed, gene)."
+    plotGene(spe, gene = "g9"), "Expected the gene 'g9' in `imputed`, found 2",
+    "others ('g1', 'g2'). Impute it first, or check its name."
   )
   expectRefused(
     plotGene(spe, spe[, -1], "g1"), "Expected every spot of `spe` in",
