@@ -19,6 +19,8 @@
 #'   are drawn from the map one independently of the other.
 #'   The diagonal is the distance of two cells of one type: how far it is
 #'   spread.
+#'   P is taken as it is, so a softer map has larger distances, and one of the
+#'   `k.best` entries smaller ones; compare types under one map.
 #'
 #'   `cellDistances()`: cells by cells, the expected distances of single cells,
 #'   in the same way from the rows of P over their sums.

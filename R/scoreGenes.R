@@ -50,6 +50,8 @@
 #' deconvolution. Nature Methods 19, 662-670.
 #'
 #' @seealso [crossValidateGenes()] for scores of genes that a map has not seen.
+#'   The scores of places of the DREAM challenge are in Python only,
+#'   `homespot.dream.dream_scores()`.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()

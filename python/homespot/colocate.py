@@ -96,7 +96,8 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     Returns
     -------
     Types x types, symmetric, in the unit of the coordinates. The diagonal is the distance of two cells of one
-    type: how far it is spread.
+    type: how far it is spread. P is taken as it is, so a softer map has larger distances, and one of the
+    `k_best` entries smaller ones; compare types under one map.
     """
     check_mapping(mapping)
     types = resolve(labels, mapping.obs, "cell")
