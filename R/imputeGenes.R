@@ -122,9 +122,8 @@ setMethod(
     if (!is.null(rows)) {
       rows <- rows[match(names, side$genes), , drop = FALSE]
     }
-    .atSpots(
-      map, list(imputed = imputed), value, rows, list(read_out = .toR(value$get("read_out")))
-    )
+    chosen <- list(read_out = .toR(value$get("read_out")))
+    .atSpots(map, list(imputed = imputed), value, rows, chosen)
   }
 )
 

@@ -13,7 +13,7 @@ from .streamed import Streamed
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["column_sums", "is_sparse", "row_sums"]
+__all__ = ["column_sums", "is_sparse", "row_means", "row_sums"]
 
 
 def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
@@ -27,6 +27,11 @@ def row_sums(matrix: Any) -> npt.NDArray[np.float64]:
         return np.concatenate([np.empty(0), *(row_sums(block) for _, block in matrix.blocks())])
     sums = matrix @ np.ones(matrix.shape[1]) if is_sparse(matrix) else matrix.sum(axis=1, dtype=np.float64)
     return np.asarray(sums, dtype=np.float64).ravel()
+
+
+def row_means(matrix: Any) -> npt.NDArray[np.float64]:
+    """Return the mean of every row, in float64."""
+    return row_sums(matrix) / int(matrix.shape[1])
 
 
 def column_sums(matrix: Any) -> npt.NDArray[np.float64]:

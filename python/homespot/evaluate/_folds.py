@@ -29,8 +29,7 @@ from ..impute import Expressions, ReadOut, factors
 from ..keys import LEFT_OVER, SPATIAL
 from ..map import LABELS, solve
 from ..mapping import check_mapping
-from ..matrices import is_sparse, row_sums
-from ..methods._tables import row_means
+from ..matrices import is_sparse, row_means, row_sums
 from ..preprocess import Expression, Side, log_normalised, shared_genes
 from ..rows import blocks
 from ..streamed import Streamed, in_memory, x_of

@@ -18,9 +18,10 @@ from .._version import __version__
 from ..device import torch_threads
 from ..errors import ConvergenceWarning, InputError, expected
 from ..learning import Autoencoder, Checkpoint, Held, Tables, Training, Weights, fingerprint, pretrain
+from ..matrices import row_means
 from ..preprocess import Expression, Floats, Side, log_normalised, min_max, unit_rows, z_scores
 from ..progress import reporting
-from ._tables import Rows, log_tables, row_means, selected_genes
+from ._tables import Rows, log_tables, selected_genes
 from .registry import Outcome, Run
 from .ssa import ssa
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..errors import DataWarning, InputError, expected, some
 from ..preprocess import Expression, Floats, log_normalised, most_variable, shared_genes
 
-__all__ = ["Rows", "log_tables", "row_means", "selected_genes"]
+__all__ = ["Rows", "log_tables", "selected_genes"]
 
 Rows = npt.NDArray[np.intp]
 
@@ -73,11 +73,6 @@ def _expressed(x: Floats, table: Expression) -> Rows:
             )
         )
     return np.flatnonzero(sums > 0)
-
-
-def row_means(x: Floats) -> npt.NDArray[np.float64]:
-    """Return the mean of every row, in float64."""
-    return np.asarray(x.mean(axis=1, dtype=np.float64))
 
 
 def log_tables(

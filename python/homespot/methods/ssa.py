@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from .. import memory
 from ..checks import one_of, whole, within
+from ..matrices import row_means
 from ..preprocess import Expression, Floats, unit_rows, z_scores
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
-from ._tables import Rows, log_tables, row_means, selected_genes
+from ._tables import Rows, log_tables, selected_genes
 from .registry import Outcome, Run, register
 
 __all__ = ["check", "ssa"]
