@@ -23,16 +23,15 @@ step "R package: install"
 wait $!
 
 step "pytest of both folders, and testthat with lintr, beside one another"
-# The interop suite takes longest, one process after the other: the others leave it a core.
 pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &
 interop=$!
 {
-    nice Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
-    nice Rscript -e 'found <- lintr::lint_package(cache = TRUE); print(found); quit(status = length(found) > 0)'
+    Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+    Rscript -e 'found <- lintr::lint_package(cache = TRUE); print(found); quit(status = length(found) > 0)'
 } >build/r-tests.log 2>&1 &
 r=$!
 failed=0
-nice pytest "${slow[@]}" tests/python || failed=1
+pytest "${slow[@]}" tests/python || failed=1
 
 step "pytest of tests/interop"
 wait $interop || failed=1
