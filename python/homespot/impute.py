@@ -70,11 +70,12 @@ def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> 
     """Return what P' X of every spot is multiplied with; NaN for a spot without any mass, but for the sum."""
     if read_out == "sum":
         return np.ones(matrix.shape[1])
-    if read_out == "scaled" and expressions is not None:
+    if read_out == "mean":
+        found, wanted = column_sums(matrix), np.ones(matrix.shape[1])
+    else:
+        assert expressions is not None  # the caller asks for it, or refuses
         of_cells, wanted = expressions
         found = masses(matrix, sparse.csr_matrix(of_cells[None, :]))[0]
-    else:
-        found, wanted = column_sums(matrix), np.ones(matrix.shape[1])
     scale: Factors = np.divide(wanted, found, out=np.full_like(found, np.nan), where=found > 0)
     return scale
 

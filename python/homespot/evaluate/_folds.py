@@ -100,23 +100,23 @@ Scores = dict[str, pd.DataFrame]
 
 
 def _predicted(
-    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut], expressions: Expressions
+    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut], expressions: Expressions | None
 ) -> dict[ReadOut, npt.NDArray[np.float64]]:
     """Return spots x genes, by each read-out."""
     total = np.zeros((matrix.shape[1], x.shape[1]))
     for rows in blocks(matrix):
         total += matrix[rows].astype(np.float64).T @ x[rows]
-    of_cells, of_spots = expressions
+    mean = x.mean(axis=0)
     found: dict[ReadOut, npt.NDArray[np.float64]] = {}
     for read_out in read_outs:
         scale = factors(matrix, read_out, expressions)
         found[read_out] = total * scale[:, None]
         # A spot that no cell goes to is like any other.
         empty = np.isnan(scale)
-        mean = x.mean(axis=0)
-        found[read_out][empty] = (
-            mean if read_out == "mean" else of_spots[empty, None] / of_cells.mean() * mean
-        )
+        found[read_out][empty] = mean
+        if read_out == "scaled" and expressions is not None:
+            of_cells, of_spots = expressions
+            found[read_out][empty] *= of_spots[empty, None] / of_cells.mean()
     return found
 
 
@@ -151,7 +151,7 @@ def score_map(
     """
     one_of("read_out", read_out, get_args(ReadOut))
     seen = st.without_genes(genes)
-    expressions = _expressions(sc, seen, cells, spots)
+    expressions = _expressions(sc, seen, cells, spots) if read_out == "scaled" else None
     return _score_map(matrix, cells, spots, sc, st, genes, (read_out,), expressions)[read_out]
 
 
@@ -169,7 +169,7 @@ def _score_map(
     st: Expression,
     genes: Sequence[str],
     read_outs: Sequence[ReadOut],
-    expressions: Expressions,
+    expressions: Expressions | None,
 ) -> Scores:
     x = log_normalised(sc, genes)[cells].astype(np.float64)
     true = log_normalised(st, genes)[spots]
@@ -239,6 +239,7 @@ def _scores(
 ) -> Scores:
     """Run one fold; `data` has what functions are given beside the tables."""
     seen = st.without_genes((*held_out, *excluded))
+    expressions: Expressions | None = None
     start = time.perf_counter()
     if isinstance(plan.method, str):
         solution = solve(
@@ -257,8 +258,9 @@ def _scores(
         expressions = solution.expression
     elif data is not None:
         matrix, cells, spots = _called(plan.method, sc, seen, data)
-        expressions = _expressions(sc, seen, cells, spots)
     seconds = time.perf_counter() - start
+    if expressions is None and "scaled" in read_outs:
+        expressions = _expressions(sc, seen, cells, spots)
     scores = _score_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
     return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
 
