@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,6 +28,7 @@ from homespot.impute import impute_genes
 from homespot.mapping import new_mapping
 from homespot.report import report
 from homespot.report._genes import neighbours, spatial_covariance
+from homespot.report._pictures import Picture
 from homespot.report._summary import ending, score_rows
 from homespot.report._tissue import likeliest_cells, tissue
 
@@ -167,6 +169,34 @@ def test_a_map_without_coordinates(pair, tmp_path) -> None:
     assert "made without coordinates" in page.text
     assert page.scripts == []
     assert "correlation of their proportions" in page.text
+
+
+@pytest.mark.parametrize("owner", ["map", "spots", "nobody"])
+def test_one_tissue_is_drawn_one_way_up(demo, tmp_path, monkeypatch, owner: str) -> None:
+    sc, st, mapping = (data.copy() for data in demo)
+    image = {"images": {"hires": np.zeros((20, 40, 3), np.uint8)}, "scalefactors": {"tissue_hires_scalef": 1}}
+    if owner != "nobody":
+        {"map": mapping, "spots": st}[owner].uns["spatial"] = {"section": image}
+    drawn: list[Any] = []
+
+    def picture(draw: Any, *_: Any, **__: Any) -> Picture:
+        with plt.ioff():
+            axes = np.ravel(draw())
+        plt.close(axes[0].figure)
+        drawn.extend(ax for ax in axes if not len(ax.get_xticks()))
+        return Picture("", 1, 1, "", "", wide=False)
+
+    def page(*given: Any, downwards: bool) -> Any:
+        drawn.append(downwards)
+        return tissue(*given, downwards=downwards)
+
+    monkeypatch.setattr(importlib.import_module("homespot.report._pictures"), "_picture", picture)
+    monkeypatch.setattr(module, "tissue", page)
+    report(mapping, tmp_path / "page.html", sc=sc, st=st, labels="cell_type")
+    interactive, *pictures = drawn
+    assert interactive is (owner != "nobody")
+    assert len(pictures) == 7  # two genes measured and imputed, the types, the cells, their confidence
+    assert [ax.yaxis_inverted() for ax in pictures] == [interactive] * 7
 
 
 @pytest.mark.usefixtures("no_pictures")

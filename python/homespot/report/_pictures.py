@@ -209,13 +209,13 @@ def pictures(
     types, imputed
         What `deconvolve_spots` and `impute_genes` returned.
     st
-        The spatial data; its tissue image, where it has one, is drawn underneath.
+        The spatial data; its tissue image, or else that of the map, is drawn underneath.
     scores
         The table of `cross_validate`.
     unit
         Unit of the coordinates, for the scale bar.
     """
-    image = st if has_image(st) else True  # else that of the map
+    image = next((one for one in (st, mapping) if has_image(one)), False)
     drawn = list(_of_the_run(mapping))
     if scores is not None:
         drawn += _of_the_scores(scores)
