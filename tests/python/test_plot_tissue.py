@@ -369,22 +369,24 @@ def test_pies_refuse_what_they_cannot_show() -> None:
         plot.proportions(_types(), "bars")
 
 
-def test_confident_cells_are_larger_and_on_top() -> None:
+def test_confident_cells_are_coloured_and_on_top() -> None:
     rng = np.random.default_rng(0)
     radius = rng.uniform(50, 500, 30)
     data = _data(homespot_radius=radius, homespot_confident=radius < 200, homespot_prob=1 / radius)
     ax = plot.confidence(data, unit="µm", size=40)
     points = _points(ax)
     n = int((radius < 200).sum())
-    np.testing.assert_allclose(points.get_widths(), [20] * (30 - n) + [40] * n)
     where = {tuple(xy): r for xy, r in zip(data.obsm["spatial"], radius, strict=True)}
-    drawn = [where[tuple(xy)] for xy in points.get_offsets()]
-    np.testing.assert_array_equal(points.get_array(), drawn)
-    assert ax.get_title() == f"{n} of 30 cells are confident (large points)"
+    drawn = np.array([where[tuple(xy)] for xy in points.get_offsets()])
+    shown = points.get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(shown), [True] * (30 - n) + [False] * n)
+    np.testing.assert_array_equal(shown[-n:], drawn[-n:])
+    assert to_hex(points.get_cmap().get_bad()).upper() == GREY
+    assert ax.get_title() == f"{n} of 30 cells are confident; the others are grey"
     assert ax.figure.axes[1].get_xlabel() == "radius within which the true place is expected (µm)"
-    np.testing.assert_allclose(points.get_clim(), np.percentile(radius, (1, 99)))
+    np.testing.assert_allclose(points.get_clim(), np.percentile(radius[radius < 200], (1, 99)))
     other = plot.confidence(data, "homespot_prob")
-    assert sorted(_points(other).get_array()) == sorted(1 / radius)
+    assert sorted(_points(other).get_array().compressed()) == sorted(1 / radius[radius < 200])
 
 
 @pytest.mark.parametrize("missing", ["homespot_radius", "homespot_confident"])

@@ -140,8 +140,8 @@ def confidence(
 ) -> Axes:
     """Draw placed cells by how far each can be trusted; those that are confident stand out.
 
-    Confident cells are drawn at full size on top, the others at half the diameter. Colours run from the first
-    to the 99th percentile.
+    Confident cells are drawn on top, the others grey. Colours run from the first to the 99th percentile of
+    the confident cells.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def confidence(
     xy = _jittered(positions(placed), jitter)
     [ax] = tissue_axes(ax, 1, xy, below=0.9)
     size = diameter(ax, size, xy, image=image, own=placed)
-    number = values.to_numpy(dtype=np.float64)
+    number = np.where(confident, values.to_numpy(dtype=np.float64), np.nan)
     finite = number[np.isfinite(number)]
     # A few that are far off would leave one colour to all others.
     limits = np.percentile(finite, (1, 99)) if len(finite) else np.array([0.0, 1.0])
@@ -173,7 +173,7 @@ def confidence(
     drawn = draw_points(
         ax,
         xy[order],
-        np.where(confident, size, 0.5 * size)[order],
+        size,
         array=np.ma.masked_invalid(number[order]),
         cmap=colormaps["viridis_r" if by == RADIUS else "viridis"].with_extremes(bad=GREY),
         clim=tuple(limits),
@@ -181,5 +181,6 @@ def confidence(
     frame(ax, xy, size, unit=unit, image=image, own=placed)
     name = _NAMES.get(by, by) + (f" ({unit})" if by == RADIUS and unit else "")
     colour_bar(ax, drawn, name, extend="both")
-    ax.set_title(f"{confident.sum():,} of {len(xy):,} cells are confident (large points)", fontsize="medium")
+    said = f"{confident.sum():,} of {len(xy):,} cells are confident; the others are grey"
+    ax.set_title(said, fontsize="medium")
     return ax
