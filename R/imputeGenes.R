@@ -15,15 +15,17 @@
 #'   scaled.
 #'   `"mean"`: over the column sums of P, which is the mean of the cells that
 #'   sit there, in the unit of a cell.
-#'   `"scaled"`: this mean times what the atlas measured at the spot over what
-#'   it predicts there, so that
-#'   X\[g, j\] = e\[j\] (sum over i of P\[i, j\] x\[g, i\]) /
-#'   (sum over i of P\[i, j\] e\[i\])
-#'   with e the mean log expression of a spot, and of a cell, over the genes
+#'   `"scaled"`: this mean, a fifth of it replaced by the mean over all cells,
+#'   times what the atlas measured at the spot over what is predicted there, so
+#'   that
+#'   X\[g, j\] = e\[j\] Y\[g, j\] / Y\[e, j\] with
+#'   Y\[v, j\] = 0.8 (sum over i of P\[i, j\] v\[i\]) / A\[j\] + 0.2 mean(v),
+#'   A the column sums of P,
+#'   and e the mean log expression of a spot, and of a cell, over the genes
 #'   that the map was made from (`homespot_expression` in `colData(map)` and
 #'   `rowData(map)`): over these genes the mean of X is e\[j\].
-#'   A spot that holds more has more of every gene, as atlases have it; for the
-#'   pattern of a gene.
+#'   A spot that holds more has more of every gene, as atlases have it, and
+#'   noise that few cells bring counts less; for the pattern of a gene.
 #'   `"sum"`: P'X as it is; it grows with the number of cells, and is to be
 #'   compared with such an atlas where the marginals of P follow its
 #'   expression, as in SSA's `preset = "genes"`.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import anndata as ad
 import h5py
@@ -60,24 +60,44 @@ _ENTRIES = 2**22
 _STORED = 2**20
 """And so many values of the cells that are not 0, or a block's: 8 MiB."""
 
+_SHRINKAGE = 0.2
+"""Share of the mean over all cells in the scaled read-out; chosen on tissues, see benchmarks/README.md."""
+
+F64 = npt.NDArray[np.float64]
 Block = tuple[slice, npt.NDArray[np.float32]]
-Factors = npt.NDArray[np.float64]
-Expressions = tuple[Factors, Factors]
+Expressions = tuple[F64, F64]
 """Mean log expression of the cells and of the spots over the genes that a map was made from."""
 
 
+class Factors(NamedTuple):
+    """What, at every spot, P' X is multiplied with, and the mean of X over the cells, before they are added.
+
+    NaN for a spot without any mass, but for the sum.
+    """
+
+    of_sum: F64
+    of_mean: F64
+
+    def applied(self, total: F64, mean: F64) -> F64:
+        """Return spots x genes, of P' X and the mean of each of these genes."""
+        return total * self.of_sum[:, None] + self.of_mean[:, None] * mean
+
+
 def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> Factors:
-    """Return what P' X of every spot is multiplied with; NaN for a spot without any mass, but for the sum."""
+    """Return the factors of a read-out of P, cells x spots."""
+    nothing = np.zeros(matrix.shape[1])
     if read_out == "sum":
-        return np.ones(matrix.shape[1])
+        return Factors(np.ones(matrix.shape[1]), nothing)
     if read_out == "mean":
-        found, wanted = column_sums(matrix), np.ones(matrix.shape[1])
-    else:
-        assert expressions is not None  # the caller asks for it, or refuses
-        of_cells, wanted = expressions
-        found = masses(matrix, sparse.csr_matrix(of_cells[None, :]))[0]
-    scale: Factors = np.divide(wanted, found, out=np.full_like(found, np.nan), where=found > 0)
-    return scale
+        mass = column_sums(matrix)
+        return Factors(np.divide(1, mass, out=np.full_like(mass, np.nan), where=mass > 0), nothing)
+    assert expressions is not None  # the caller asks for it, or refuses
+    of_cells, of_spots = expressions
+    rows = sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)]))
+    predicted, mass = masses(matrix, rows) * np.array([[1 - _SHRINKAGE], [_SHRINKAGE]])
+    predicted += mass * of_cells.mean()
+    scale = np.divide(of_spots, predicted, out=np.full_like(mass, np.nan), where=predicted > 0)
+    return Factors((1 - _SHRINKAGE) * scale, mass * scale)
 
 
 def _expressions(mapping: ad.AnnData) -> Expressions | None:
@@ -112,7 +132,7 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut,
         )
     chosen: ReadOut = read_out or ("mean" if expressions is None else "scaled")
     found = factors(x_of(mapping), chosen, expressions)
-    nothing = np.isnan(found)
+    nothing = np.isnan(found.of_sum)
     if nothing.any():
         warnings.warn(
             f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
@@ -144,7 +164,7 @@ def gene_blocks(
     genes
         Columns of `table`.
     scale
-        What P' X of every spot is multiplied with: the `factors` of a read-out.
+        The `factors` of a read-out.
     block_size
         As for `impute_genes`.
 
@@ -158,11 +178,11 @@ def gene_blocks(
         at_once = _at_once(matrix.shape[1], block_size)
         for start in range(0, len(genes), at_once):
             columns = slice(start, min(start + at_once, len(genes)))
-            total = _total(matrix, of_map, genes[columns], block_size, pool)
+            total, mean = _sums(matrix, of_map, genes[columns], block_size, pool)
             for first in range(0, columns.stop - start, block_size):
-                part = total[:, first : first + block_size]
-                of_genes = slice(start + first, start + first + part.shape[1])
-                yield of_genes, (part * scale[:, None]).astype(np.float32)
+                part = slice(first, min(first + block_size, columns.stop - start))
+                found = scale.applied(total[:, part], mean[part])
+                yield slice(start + part.start, start + part.stop), found.astype(np.float32)
 
 
 def _at_once(n_spots: int, block_size: int) -> int:
@@ -182,17 +202,19 @@ def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tup
             parts, start = [], rows.stop
 
 
-def _total(
+def _sums(
     matrix: Any,
     table: Expression,
     genes: npt.NDArray[np.intp],
     block_size: int,
     pool: ThreadPoolExecutor,
-) -> npt.NDArray[np.float64]:
-    """Return P' X of these genes (spots x genes), in one pass over the cells."""
-    total: npt.NDArray[np.float64] | None = None
+) -> tuple[F64, F64]:
+    """Return P' X of these genes (spots x genes) and their means over the cells, in one pass."""
+    total: F64 | None = None
+    every = np.zeros(len(genes))
     step = max(1, _ENTRIES // matrix.shape[1])
     for rows, block in _cell_blocks(table, genes):
+        np.add.at(every, block.indices, block.data.astype(np.float64))  # cell by cell, whatever the blocks
         for start in range(rows.start, rows.stop, step):
             some_cells = slice(start, min(start + step, rows.stop))
             p = matrix[some_cells]
@@ -203,13 +225,13 @@ def _total(
                 total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
             # Some genes are one thread's from start to end, so their number changes no sum.
-            def add(first: int, p: Any = p, x: Any = x, out: npt.NDArray[np.float64] = total) -> None:
+            def add(first: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
                 of_genes = slice(first, first + block_size)
                 add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
             deque(pool.map(add, range(0, len(genes), block_size)), maxlen=0)
     assert total is not None  # a table has two rows or more
-    return total
+    return total, every / table.shape[0]
 
 
 def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.intp]:
@@ -341,17 +363,19 @@ def impute_genes(
         Which genes; None is all.
     read_out
         How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: over the column sums
-        of P, which is the mean of the cells that sit there, in the unit of a cell. ``"scaled"``: this mean
-        times what the atlas measured at the spot over what it predicts there, so that
+        of P, which is the mean of the cells that sit there, in the unit of a cell. ``"scaled"``: this mean, a
+        fifth of it replaced by the mean over all cells, times what the atlas measured at the spot over what
+        is predicted there, so that
 
-            X[j, g] = e[j] (sum over i of P[i, j] x[i, g]) / (sum over i of P[i, j] e[i])
+            X[j, g] = e[j] Y[j, g] / Y[j, e],    Y[j, v] = 0.8 sum over i of P[i, j] v[i] / A[j] + 0.2 mean(v)
 
-        with e the mean log expression of a spot, and of a cell, over the genes that the map was made from
-        (``homespot_expression``): over these genes the mean of X is e[j]. A spot that holds more has more of
-        every gene, as atlases have it; for the pattern of a gene. ``"sum"``: P' X as it is; it grows with the
-        number of cells, and is to be compared with such an atlas where the marginals of P follow its
-        expression, as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from
-        elsewhere, which does not know e.
+        with A the column sums of P, and e the mean log expression of a spot, and of a cell, over the genes
+        that the map was made from (``homespot_expression``): over these genes the mean of X is e[j]. A spot
+        that holds more has more of every gene, as atlases have it, and noise that few cells bring counts
+        less; for the pattern of a gene. ``"sum"``: P' X as it is; it grows with the number of cells, and is
+        to be compared with such an atlas where the marginals of P follow its expression, as in SSA's
+        ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from elsewhere, which does not
+        know e.
     layer, scale
         Where the expression is, and what the numbers are: as ``sc_layer`` and ``sc_scale`` of `map_cells`.
         Counts become log(1 + 10,000 x / total).

@@ -44,7 +44,11 @@ def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: 
         pd.DataFrame(log_normalised(side), columns=side.var_names)[genes].mean(axis=1).to_numpy()
         for side in (sc, st)
     )
-    wanted["scaled"] = spots[there, None] * total[there] / (p.T @ cells)[there, None]
+    shrunk, of_genes = (
+        0.8 * (p.T @ x)[there] / mass[there, None] + 0.2 * x.mean(axis=0)
+        for x in (log_normalised(sc), cells[:, None])
+    )
+    wanted["scaled"] = spots[there, None] * shrunk / of_genes
     for read_out, expected in wanted.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -110,9 +110,9 @@ def _predicted(
     found: dict[ReadOut, npt.NDArray[np.float64]] = {}
     for read_out in read_outs:
         scale = factors(matrix, read_out, expressions)
-        found[read_out] = total * scale[:, None]
+        found[read_out] = scale.applied(total, mean)
         # A spot that no cell goes to is like any other.
-        empty = np.isnan(scale)
+        empty = np.isnan(scale.of_sum)
         found[read_out][empty] = mean
         if read_out == "scaled" and expressions is not None:
             of_cells, of_spots = expressions
