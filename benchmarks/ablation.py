@@ -1,10 +1,10 @@
 """COME with each loss term and each choice on and off.
 
-Genes: median PCC of genes in space in two random folds (read as a mean) on Drosophila, on clean
+Each read by its default. Genes: median PCC of genes in space in two random folds on Drosophila, on clean
 semi-simulated starmap_visp, on seqfish_cortex_tasic, and on pdac_moncada (1,000 of the shared genes). Places:
-mean error on starmap_visp over that of the correlation, both by the default read-out. Types: PCC of the
-shares of types in a spot on li2022_starmap_sim (see `deconvolution.py`). Entropy: mean row entropy of P on
-Drosophila over log N (1 says nothing about any cell).
+mean error on starmap_visp over that of the correlation. Types: PCC of the shares of types in a spot on
+li2022_starmap_sim (see `deconvolution.py`). Entropy: mean row entropy of P on Drosophila over log N (1 says
+nothing about any cell).
 
     python benchmarks/ablation.py
 """
@@ -90,7 +90,7 @@ def measured(settings: dict[str, Any], problems: list[Any], base: dict[int, floa
     row["entropy"] = float(mapping.uns["homespot"]["solver"]["entropy"])
     for name, sc, st, genes, scale in problems:
         tables, _ = cross_validate(sc, st[:, genes], random_folds(genes, 2, 7), "come", settings, scale)
-        row[f"genes {name}"] = float(tables["mean"]["pcc"].median())
+        row[f"genes {name}"] = float(tables["scaled"]["pcc"].median())
     row["places starmap_visp"] = places(settings, base)
     row["types li2022_starmap_sim"] = types(settings)
     return row
@@ -102,7 +102,7 @@ def types(settings: dict[str, Any]) -> float:
     for seed in range(3):
         sc, st, truth = halves(seed)
         mapping = hs.map_cells(sc, st, "come", progress=False, **settings)
-        found.append(score(truth, by_map(mapping, "sum"))["PCC"])
+        found.append(score(truth, by_map(mapping, "square"))["PCC"])
     return float(np.mean(found))
 
 

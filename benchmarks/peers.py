@@ -34,7 +34,7 @@ import homespot as hs
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = HERE.parent / "build" / "peers"
-JOBS = 2  # maps made at once; each has one thread
+JOBS = 1  # maps made at once; each has one thread
 READ_OUTS = ("sum", "mean", "scaled")
 METRICS = ("pcc", "ssim", "rmse", "jsd")
 REFERENCES = ("homespot come", "homespot ssa", "homespot ssa, preset paper")
