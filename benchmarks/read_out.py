@@ -2,7 +2,7 @@
 
 Held-out genes of clean semi-simulated tissues (parts that `accuracy.py` does not use, three folds), and
 inside the training genes of the first three given folds of Drosophila (two of three inner parts of each). At
-every spot a share of the weighted mean of the cells is replaced by the mean over all cells before it is scaled.
+every spot a share of the weighted mean of the cells is replaced by the mean over all cells, and then scaled.
 
     python benchmarks/read_out.py
 """
