@@ -34,17 +34,24 @@ plotLosses <- function(map) {
   .requireMapping(map)
   solver <- mappingInfo(map)$solver
   if (!length(solver$losses)) {
+    wanted <- "a map with the losses of a training"
+    if (length(mappingInfo(map)$parts)) {
+      .refuse(
+        wanted, "one of several parts, each of which has its own",
+        "Draw those of a map of one part."
+      )
+    }
     .refuse(
-      "a map with the losses of a training",
-      sprintf("a map by method '%s' without", .methodOf(map)),
+      wanted, sprintf("a map by method '%s' without", .methodOf(map)),
       "Use a map by mapCells(method = \"come\")."
     )
   }
   .requirePackage("ggplot2", "plots")
   data <- .lossTable(solver$losses)
+  alone <- data[data$term %in% names(which(table(data$term) == 1L)), ]
   plot <- ggplot2::ggplot(data, ggplot2::aes(.data$epoch, .data$value)) +
     ggplot2::geom_line(colour = "grey60") +
-    ggplot2::geom_point(size = 1) +
+    ggplot2::geom_point(data = alone, size = 1) +
     ggplot2::facet_wrap("term", scales = "free") +
     ggplot2::scale_x_continuous(breaks = .wholeBreaks) +
     ggplot2::labs(x = "epoch", y = NULL) +

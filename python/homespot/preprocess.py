@@ -95,7 +95,7 @@ def _checked_labels(labels: Any, names: npt.NDArray[np.str_], side: Side) -> npt
         raise InputError(
             expected(f"one label for each of the {len(names)} {row}s", str(given.size), "Label every one.")
         )
-    missing = pd.isna(given)
+    missing = pd.isna(given) | (given.astype(str) == "")
     if missing.any():
         raise InputError(
             expected(
@@ -163,6 +163,8 @@ class Expression:
     evidence: str = field(default="as stated", init=False)
     totals: npt.NDArray[np.float64] = field(init=False, repr=False)
     """Sum of every row over all genes, in the units of the table."""
+    n_measured: int = field(init=False, repr=False)
+    """Number of genes measured, those that were held out since among them."""
 
     def __post_init__(self) -> None:
         row, table = _ROWS[self.side], _TABLES[self.side]
@@ -177,6 +179,7 @@ class Expression:
                     "Check that rows and columns are not swapped.",
                 )
             )
+        object.__setattr__(self, "n_measured", self.shape[1])
         if self.shape[1] == 0:
             raise InputError(expected(f"genes in the {table}", "none", "There is nothing to compare."))
         if self.shape[0] < 2:
@@ -285,8 +288,8 @@ class Expression:
     def without_genes(self, genes: Sequence[str]) -> Expression:
         """Return the table without these genes.
 
-        The totals by which counts are normalised stay those over all genes, so that what is held out changes
-        no other gene.
+        The totals by which counts are normalised, and the number of genes measured, stay those of all genes,
+        so that what is held out changes no other gene.
         """
         kept = np.flatnonzero(~np.isin(self.genes, np.asarray(list(genes), dtype=str)))
         matrix = self.matrix

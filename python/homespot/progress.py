@@ -53,6 +53,8 @@ def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
     with tqdm(desc=description, leave=False) as bar:
 
         def report(done: int, total: int, note: str) -> None:
+            if done == 0 and note:  # what is known before the start stays to be read
+                bar.write(f"{description}: {note}", file=sys.stderr)
             bar.total = total
             bar.set_postfix_str(note, refresh=False)
             bar.update(done - bar.n)

@@ -315,6 +315,12 @@ DATA: list[Case] = [
         "them, or drop these cells.",
     ),
     (
+        "empty labels",
+        lambda sc, st: hs.map_cells(labelled(sc, ["a", "b", "", "c"]), st, "come", labels="kind"),
+        "Expected a label of every cell, found 10 cell(s) without ('c2', 'c6', 'c10', ...). Label "
+        "them, or drop these cells.",
+    ),
+    (
         "missing labels of a nullable type",
         lambda sc, st: hs.map_cells(
             labelled(sc, pd.array(["a", "b", None, "c"], "string")), st, "come", labels="kind"

@@ -69,6 +69,21 @@ def test_losses_of_a_map_that_was_not_trained() -> None:
     )
 
 
+def test_losses_of_a_combined_map_are_those_of_its_parts(pair) -> None:
+    sc, st = pair
+    st.obs["section"] = np.repeat(["a", "b"], [st.n_obs // 2, st.n_obs - st.n_obs // 2])
+    mapping = hs.map_cells(sc, st, sections="section", progress=False)
+    with pytest.raises(InputError, match=r"found one of several parts, each of which has its own\. Draw"):
+        plot.losses(mapping)
+
+
+def test_an_interrupted_pretraining_is_a_point(pair) -> None:
+    mapping = hs.map_cells(*pair, "ssa", progress=False)
+    mapping.uns["homespot"]["solver"]["losses"] = {"entropy": np.array([0.9])}
+    [line] = plot.losses(mapping).axes[0].lines
+    assert line.get_marker() == "o"
+
+
 def test_marginals_draws_the_error_of_every_check() -> None:
     sc, st = hs.make_demo()
     mapping = hs.map_cells(sc, st, "ssa", tolerance=1e-6, progress=False)

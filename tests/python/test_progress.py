@@ -35,6 +35,13 @@ def test_a_bar_on_request_goes_to_stderr_and_away_again(capsys) -> None:
     assert err.endswith("\r")
 
 
+def test_what_is_known_before_the_start_stays(capsys) -> None:
+    with reporting("work", True) as report:
+        report(0, 10, "about 3 GiB of memory")
+        report(1, 10, "error 1e-3")
+    assert "work: about 3 GiB of memory\n" in capsys.readouterr().err
+
+
 def test_a_log_is_a_line_of_json_a_step_to_stderr(capsys) -> None:
     with reporting("work", "log") as report:
         report(1, 10, 'error "x"')

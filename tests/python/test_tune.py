@@ -158,6 +158,7 @@ def test_every_method_has_a_grid_with_its_defaults(method: str) -> None:
         ({"outer_folds": 1}, "folds to be a whole number from 2"),
         ({"outer_folds": {"g5": "all", "g10": "b"}}, "outer folds not called 'all'"),
         ({"n_jobs": 0}, "n_jobs to be a whole number"),
+        ({"method": "come", "checkpoint": "x.pt"}, "no checkpoint, which is of one training"),
     ],
 )
 def test_bad_parameters_are_refused(data, arguments, message: str) -> None:

@@ -99,13 +99,17 @@ def map_(
     mapped = f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots"
     if sections is None:
         summary = _summary(record)
+        endings = [summary]
         text = f"{mapped} {_told(record, summary)}"
     else:
         parts = {part["section"]: part for part in record["parts"].values()}
         summary = {"sections": {name: _summary(part) for name, part in parts.items()}}
+        endings = list(summary["sections"].values())
         told = [f"Section {name!r} {_told(parts[name], of)}" for name, of in summary["sections"].items()]
         text = "\n".join([f"{mapped} in {len(parts)} sections ({sections}), each by itself.", *told])
     say(as_json, {**size, **summary}, f"{text}\nWrote {output}")
+    if not all(ending.get("finished", True) for ending in endings):
+        raise typer.Exit(130)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:

@@ -127,11 +127,6 @@ def _plans(method: Methods, preset: str | None, parameters: dict[str, Any]) -> d
         plans = {_name(method): _plan(method)}
     if not plans:
         raise InputError(expected("at least one method", "none", "Name one."))
-    for plan in plans.values():
-        if plan.settings.get("checkpoint") is not None:
-            raise InputError(
-                expected("no checkpoint, which is of one training", "one", "Name an output file instead.")
-            )
     return plans
 
 
@@ -197,6 +192,8 @@ def checked_data(
     progress: Progress,
 ) -> tuple[Data, list[str], str]:
     """Check what `cross_validate` and `tune` share; return the data, the shared genes and the device."""
+    if any(plan.settings.get("checkpoint") is not None for plan in plans):
+        raise InputError(expected("no checkpoint, which is of one training", "one", "Leave it out."))
     whole("seed", seed, 0)
     whole("n_jobs", n_jobs, 1)
     check_progress(progress)

@@ -30,13 +30,14 @@ __all__ = ["fit"]
 Names = npt.NDArray[np.str_]
 
 _SEQUENCED_FROM = 2000  # genes measured: panels of probes are smaller
+_SAYS_NOTHING = 0.99  # row entropy over log N; uniform rows have 1
 
 
 def _technology(st: Expression, stated: str) -> tuple[str, str]:
     """Say whether the spatial data is of imaging or of sequencing, and why."""
     if stated != "auto":
         return stated, "as stated"
-    n_genes = st.shape[1]
+    n_genes = st.n_measured
     if n_genes < _SEQUENCED_FROM:
         return "imaging", f"{n_genes} genes in the spatial data, fewer than {_SEQUENCED_FROM}"
     return "sequencing", f"{n_genes} genes in the spatial data"
@@ -148,7 +149,7 @@ def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
     if saved is not None and saved["epochs"] > epochs:
         raise InputError(
             expected(
-                f"a checkpoint of {epochs} epochs at most",
+                f"a checkpoint of {epochs} epoch(s) at most",
                 f"one of {saved['epochs']} in {str(file.path)!r}",
                 "Raise epochs, or name another file.",
             )
@@ -263,11 +264,19 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
             ConvergenceWarning,
             stacklevel=2,
         )
+    entropy = training.curves["entropy"][training.best_epoch]
+    if entropy > _SAYS_NOTHING:
+        warnings.warn(
+            "The map says next to nothing of where a cell sits: the mean entropy of its rows is "
+            f"{entropy:.4f} of log N. Published settings end so; the defaults give a sharper map.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     ending: dict[str, Any] = {
         "finished": finished,
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
-        "entropy": training.curves["entropy"][training.best_epoch],
+        "entropy": entropy,
         "type_contrast": "type_contrast" in training.curves,
         "losses": {name: np.asarray(values) for name, values in training.curves.items()},
         **data.described,

@@ -180,7 +180,7 @@ def come(
     epochs
         Steps of the whole model. More is not better: the map over-fits while the loss still falls.
     rate, map_rate
-        Learning rates of the autoencoder (by Adam), and of C.
+        Learning rates of the autoencoder, by Adam, and of C, by `map_optimiser`.
     map_optimiser
         ``"mirror"``: mirror descent on P; ``"adam"``: Adam on C, as published.
     start

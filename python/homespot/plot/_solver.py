@@ -36,13 +36,10 @@ def losses(mapping: ad.AnnData) -> Figure:
     ending = record.get("solver", {})
     curves = ending.get("losses", {})
     if not curves:
-        raise InputError(
-            expected(
-                "a map with the losses of a training",
-                f"one by method {record.get('method')!r} without",
-                'Use a map by map_cells(method="come").',
-            )
-        )
+        found = f"one by method {record.get('method')!r} without", 'Use a map by map_cells(method="come").'
+        if "parts" in record:
+            found = "one of several parts, each of which has its own", "Draw those of a map of one part."
+        raise InputError(expected("a map with the losses of a training", *found))
     width = min(len(curves), 3)
     height = -(-len(curves) // width)
     figure, grid = plt.subplots(
@@ -52,7 +49,8 @@ def losses(mapping: ad.AnnData) -> Figure:
     order = sorted(curves, key=lambda name: (name != "pretraining", name in _STATES, name))
     for ax, name in zip(axes, order, strict=False):
         first = 0 if name in _STATES else 1
-        ax.plot(np.arange(first, first + len(curves[name])), curves[name], color=PALETTE[0])
+        alone = "o" if len(curves[name]) == 1 else None
+        ax.plot(np.arange(first, first + len(curves[name])), curves[name], color=PALETTE[0], marker=alone)
         ax.set_title(name.replace("_", " "), fontsize="medium")
         ax.set_xlabel("epoch of pretraining" if name == "pretraining" else "epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)
