@@ -459,7 +459,8 @@ setMethod("mapCells", "ANY", .mapCells)
 #'     Steps of the whole model.
 #'     More is not better: the map over-fits while the loss still falls.}
 #'   \item{\code{rate}, \code{map.rate}}{
-#'     Learning rates (Adam) of the autoencoder, and of C.}
+#'     Learning rates of the autoencoder, by Adam, and of C, by
+#'     \code{map.optimiser}.}
 #'   \item{\code{map.optimiser}}{
 #'     \code{"mirror"}: mirror descent on P; \code{"adam"}: Adam on C, as
 #'     published.}
@@ -487,7 +488,7 @@ setMethod("mapCells", "ANY", .mapCells)
 #'     A file to write the state to, every minute and at the end, also after an
 #'     interruption.
 #'     If it is there, the training goes on from it, to the result of an
-#'     uninterrupted one.
+#'     uninterrupted one (on the same device, with as many threads).
 #'     \code{NULL} writes nothing.
 #'     Python reads what R wrote, and R what Python wrote.}
 #' }
