@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import torch
 
 from ..errors import InputError, expected
+from ..interrupts import undisturbed
 from ..progress import Report
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
@@ -27,21 +27,6 @@ class Held:
 
     cells: torch.Tensor
     spots: torch.Tensor
-
-
-def _undisturbed(worker: ThreadPoolExecutor, task: Callable[[], None]) -> bool:
-    """Let the worker do the task to its end; return whether Ctrl-C came in the meantime.
-
-    An interruption reaches only the main thread; however often it comes, what is under way ends as it should.
-    """
-    future, interrupted = worker.submit(task), False
-    while not future.done():
-        try:
-            future.exception()
-        except KeyboardInterrupt:
-            interrupted = True
-    future.result()
-    return interrupted
 
 
 class Training:
@@ -185,7 +170,7 @@ class Training:
         with ThreadPoolExecutor(1) as worker:
             interrupted = False
             while self.epochs < epochs and not interrupted:
-                interrupted = _undisturbed(worker, self.epoch)
+                interrupted = undisturbed(worker, self.epoch)
                 try:
                     report(self.epochs, epochs, self._latest())
                     if checkpoint is not None:
@@ -193,7 +178,7 @@ class Training:
                 except KeyboardInterrupt:
                     interrupted = True
             if checkpoint is not None:
-                _undisturbed(worker, lambda: checkpoint.write(self.state()))
+                undisturbed(worker, lambda: checkpoint.write(self.state()))
         return self.epochs >= epochs
 
     def _latest(self) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any, Literal
 
 from ..checks import name, one_of, whole, within
 from ..errors import InputError, expected
+from ..interrupts import undisturbed
 from ..preprocess import Expression
 from .registry import Outcome, Run, register
 
@@ -210,6 +213,10 @@ def come(
     P (cells x spots), the curve of every term, and whether the training was finished.
     """
     settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
-    from ._come import fit  # it imports torch, which takes seconds that the other methods need not
+    # torch takes seconds to import, which other methods need not; half imported it would stay broken.
+    with ThreadPoolExecutor(1) as worker:
+        if undisturbed(worker, lambda: import_module("homespot.methods._come")):
+            raise KeyboardInterrupt
+    from ._come import fit
 
     return fit(sc, st, run, settings)
