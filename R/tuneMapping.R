@@ -14,8 +14,8 @@
 #' @param grid Values to try, a list of vectors named by parameter, and
 #'   `read.out`.
 #'   `NULL`: a few for each of the methods that come with the package.
-#'   The defaults (with `preset` and `...`), read by the default, are always tried
-#'   as well, and kept where nothing is better.
+#'   The defaults (with `preset` and `...`) are always tried as well, and kept
+#'   where nothing is better.
 #' @param ... Parameters of the method that are fixed.
 #' @param folds How many inner folds.
 #' @param outer.folds Outer folds, as `folds` of [crossValidateGenes()].

@@ -149,7 +149,7 @@ def tune(
         The name of a registered method.
     grid
         Values to try by parameter, and by ``"read_out"``. None: `GRIDS`. The defaults (with `preset` and
-        `parameters`), read by the default, are always tried as well, and kept where nothing is better.
+        `parameters`) are always tried as well, and kept where nothing is better.
     folds
         Inner folds.
     outer_folds
