@@ -85,7 +85,10 @@ test_that("the manual has every parameter", {
 })
 
 test_that("presets apply, and parameters by name go over them", {
-  map <- quick(preset = "paper:drosophila", epochs = 2)
+  expect_warning(
+    map <- quick(preset = "paper:drosophila", epochs = 2),
+    "says next to nothing", class = "homespot_convergence_warning"
+  )
   found <- mappingInfo(map)
   expect_identical(found$preset, "paper:drosophila")
   own <- runPython(c(
