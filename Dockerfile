@@ -8,7 +8,8 @@ RUN HOMESPOT_SYSTEM_SETUP=1 tools/setup-system.sh && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN tools/setup-python.sh \
     && mkdir -p build/R-library && R CMD INSTALL --library=build/R-library .
-ENV PATH=/homespot/.venv/bin:$PATH \
+ENV LANG=C.UTF-8 \
+    PATH=/homespot/.venv/bin:$PATH \
     RETICULATE_PYTHON=/homespot/.venv/bin/python \
     R_LIBS=/homespot/build/R-library
 CMD ["bash"]

@@ -5,6 +5,8 @@ export PATH="$PWD/.venv/bin:$PATH"
 export RETICULATE_PYTHON="$PWD/.venv/bin/python"
 export R_LIBS="$PWD/build/R-library${R_LIBS:+:$R_LIBS}"
 export PYTHONDONTWRITEBYTECODE=1
+# A bare machine has the locale C, in which R's HDF5 files lose the letters that are not ASCII.
+[ "$(locale charmap)" = UTF-8 ] || export LC_ALL=C.UTF-8
 
 step() { printf '\n== %s\n' "$*"; }
 
