@@ -12,6 +12,8 @@ fi
 
 # Tests run once: R would compile them for longer than they take.
 export R_ENABLE_JIT=0
+# The suites share the cores: a thread that has nothing to do must not spin on one.
+export OMP_WAIT_POLICY=passive
 # This is no CRAN machine: testthat would skip what compares printed output.
 export NOT_CRAN=true
 

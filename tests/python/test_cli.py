@@ -156,7 +156,8 @@ def test_sections_are_mapped_by_themselves(run, folder) -> None:
     assert list(found["sections"]) == ["0", "1", "2"]
 
 
-COME = ["--method", "come", "--device", "cpu", "--set", "hidden=8", "--set", "latent=4"]
+SMALL = ("hidden=8", "latent=4", "pretrain_epochs=3")
+COME = ["--method", "come", "--device", "cpu", *(part for one in SMALL for part in ("--set", one))]
 
 
 @pytest.mark.parametrize("typed", [False, True])

@@ -24,7 +24,8 @@ from homespot.errors import ConvergenceWarning, DataWarning, InputError, TooLarg
 from homespot.learning import Checkpoint, Training, checkpoint, fingerprint
 from homespot.map import expression, solve
 
-FAST: dict[str, Any] = {"hidden": 8, "latent": 4, "pretrain_epochs": 3, "device": "cpu"}
+SMALL: dict[str, Any] = {"hidden": 8, "latent": 4, "pretrain_epochs": 3}
+FAST = SMALL | {"device": "cpu"}
 
 NOTHING_SAID = pytest.mark.filterwarnings("ignore:The map says next to nothing")
 """A uniform start, after a few epochs."""
@@ -259,7 +260,7 @@ def test_genes_held_out_change_no_technology(pair, monkeypatch) -> None:
     cells = expression(pair[0], "sc", None, "auto", "float32")
     held_out = list(table.genes[:5])
     solution = solve(
-        cells, table.without_genes(held_out), "come", parameters={"hidden": 8, "latent": 4, "epochs": 1}
+        cells, table.without_genes(held_out), "come", device="cpu", parameters=SMALL | {"epochs": 1}
     )
     assert solution.record["solver"]["technology"] == "sequencing"
     assert not set(held_out) & set(solution.record["genes"])

@@ -89,7 +89,8 @@ def test_maps_from_files_are_those_from_memory(
     sc, st = pair if scale == "counts" else map(logs, pair)
     settings: dict[str, Any] = {"n_genes": n_genes}
     if method == "come":
-        settings |= {"epochs": 2, "hidden": 8, "latent": 4, "labels": "type", "validation_genes": 0.2}
+        settings |= {"epochs": 2, "pretrain_epochs": 3, "hidden": 8, "latent": 4}
+        settings |= {"labels": "type", "validation_genes": 0.2}
     expected = hs.map_cells(sc, st, method, **settings)
     found = hs.map_cells(on_disk(sc), on_disk(st), method, **settings)
     assert found.uns["homespot"]["sc_scale"] == scale
@@ -289,6 +290,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_400_mb_on_disk_are_never_in_memory(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -137,6 +137,7 @@ def test_compiled_loops_are_kept_in_the_users_cache(tmp_path: Path) -> None:
     assert not compiled_files(SOURCES)
 
 
+@pytest.mark.slow
 def test_without_a_writable_cache_it_runs_and_leaves_nothing(tmp_path: Path) -> None:
     # A file where the folder should be cannot be written to, whoever runs the test.
     blocked = tmp_path / "file"

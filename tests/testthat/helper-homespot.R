@@ -17,6 +17,12 @@ skipWithoutPython <- function() {
   )
 }
 
+# What takes long runs with `make test-all`.
+skipUnlessSlow <- function() {
+  slow <- nzchar(Sys.getenv("HOMESPOT_SLOW_TESTS"))
+  testthat::skip_if_not(slow, "slow; HOMESPOT_SLOW_TESTS runs it")
+}
+
 # A map that needs no Python: 3 cells, 4 spots in two samples. It is made once,
 # as Bioconductor takes a while.
 smallMap <- local({

@@ -109,13 +109,17 @@ test_that("imputed genes of data on disk go to disk", {
   )
 })
 
-test_that("what follows from a map on disk is what follows from it in memory", {
-  st <- SpatialExperiment::SpatialExperiment(
-    assays = list(counts = problem$st), spatialCoords = problem$coords
-  )
-  sce <- SingleCellExperiment::SingleCellExperiment(list(counts = problem$sc))
-  sce$type <- rep(c("a", "b"), length.out = 40L)
-  for (k.best in list(NULL, 3L)) {
+for (kind in c("dense", "sparse")) {
+  test_that(sprintf("a %s map on disk gives what one in memory does", kind), {
+    if (kind == "dense") {
+      skipUnlessSlow()
+    }
+    k.best <- if (kind == "sparse") 3L
+    st <- SpatialExperiment::SpatialExperiment(
+      assays = list(counts = problem$st), spatialCoords = problem$coords
+    )
+    sce <- SingleCellExperiment::SingleCellExperiment(list(counts = problem$sc))
+    sce$type <- rep(c("a", "b"), length.out = 40L)
     path <- withr::local_tempfile(fileext = ".h5ad")
     saveMapping(mapCells(sce, st, k.best = k.best), path)
     inMemory <- loadMapping(path)
@@ -183,8 +187,8 @@ test_that("what follows from a map on disk is what follows from it in memory", {
     expect_identical(
       class(mappingMatrix(loadMapping(path))), class(mappingMatrix(inMemory))
     )
-  }
-})
+  })
+}
 
 test_that("cross-validation reads data on disk, and sends what they hold", {
   disk <- lapply(problem[1:2], onDisk)
