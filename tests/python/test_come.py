@@ -90,6 +90,44 @@ def test_single_precision_is_near_double(pair) -> None:
     np.testing.assert_allclose(come(pair).X, come(pair, dtype="float64").X, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:The map says next to nothing")
+@pytest.mark.parametrize("preset", [None, "paper"])
+def test_what_cuda_may_round_moves_the_map_by_less_than_is_said(pair, monkeypatch, preset) -> None:
+    """TF32 by hand: factors to ten bits, to the nearest and of two the even one, where torch has leave to."""
+    products, elsewhere, rounded = torch.backends.cuda.matmul, set(), []
+    linear = torch.nn.functional.linear
+    before = products.fp32_precision
+
+    def ten_bits(x: torch.Tensor) -> torch.Tensor:
+        bits = x.contiguous().view(torch.int32)
+        return ((bits + 0xFFF + ((bits >> 13) & 1)) & ~0x1FFF).view(torch.float32)
+
+    def rounding(product, first: int):
+        def run(*given: Any, **options: Any) -> torch.Tensor:
+            factors = list(given)
+            if products.fp32_precision == "tf32":
+                factors[first:] = [ten_bits(x) for x in factors[first:]]
+                rounded.append(len(factors))
+            return product(*factors, **options)
+
+        return run
+
+    def layer(*given: Any) -> torch.Tensor:
+        elsewhere.add(products.fp32_precision)
+        return linear(*given)
+
+    options = {"preset": preset, "labels": "type", "epochs": 10}
+    expected = come(pair, **options)
+    monkeypatch.setattr(torch.nn.functional, "linear", layer)
+    monkeypatch.setattr(torch, "mm", rounding(torch.mm, 0))
+    monkeypatch.setattr(torch.Tensor, "addmm_", rounding(torch.Tensor.addmm_, 1))
+    found = come(pair, **options)
+    assert len(rounded) >= 10 * 6
+    assert elsewhere == {before}
+    assert products.fp32_precision == before
+    assert 0 < np.abs(found.X - expected.X).max() < 1e-4
+
+
 @pytest.mark.parametrize("stored", [sparse.csr_matrix, sparse.csc_matrix, np.asarray, np.asfortranarray])
 def test_how_the_data_is_stored_does_not_matter(pair, stored) -> None:
     others = [adata.copy() for adata in pair]
