@@ -19,7 +19,7 @@ import anndata as ad
 import numpy as np
 from _common import print_table, write_csv
 from deconvolution import by_map, halves, score
-from genes import cross_validate, random_folds
+from genes import cross_validate, pancreas, random_folds
 from placement import error
 
 import homespot as hs
@@ -49,7 +49,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "preset paper": {"preset": "paper"},
 }
 LABELLED = "with cell types (COME+)"
-PDAC_GENES = 1000
 
 
 def gene_problems() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, list[str], str]]:
@@ -61,12 +60,8 @@ def gene_problems() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, list[str], st
     cortex = hs.datasets.load("seqfish_cortex_tasic")
     shared = [gene for gene in cortex["st"].var_names if gene in set(cortex["sc"].var_names)]
     yield "seqfish_cortex_tasic", cortex["sc"], cortex["st"], shared, "log"
-    pdac = hs.datasets.load("pdac_moncada")
-    known = set(pdac["sc"].var_names)
-    shared = [gene for gene in pdac["st"].var_names if gene in known]
-    variance = hs.map.expression(pdac["st"][:, shared], "st", None, "auto", "float64").variances
-    best = np.sort(np.argsort(-variance, kind="stable")[:PDAC_GENES])
-    yield "pdac_moncada", pdac["sc"], pdac["st"], [shared[i] for i in best], "auto"
+    cells, spots = pancreas()
+    yield "pdac_moncada", cells, spots, spots.var_names.tolist(), "auto"
 
 
 def places(settings: dict[str, Any], base: dict[int, float]) -> float:

@@ -1,14 +1,16 @@
 """COME beside SSA and the correlation: genes in space, places, types per spot, on all data sets that fit.
 
 Genes: Drosophila (the given folds, five random partitions of the genes; COME with three seeds each), and in
-three folds seqfish_cortex_tasic, pdac_moncada and the semi-simulated tissues. Differences are paired over the
+three folds the semi-simulated tissues, seqfish_cortex_tasic, pdac_moncada (1,000 genes) and
+li2022_starmap_sim, halved so that no cell of a spot is in the reference. Differences are paired over the
 partitions, each the median over the genes, with their 95 % interval. Every map is read by the default, the
-weighted mean of the cells at a spot scaled to what the spot holds. Places: as in `placement.py`, read by the
-default, the median. Types: as in `deconvolution.py`. Genes are also read as the mean alone, and predicted
-without a map, by what the spot holds of the other genes. DREAM: the challenge's scores of the ten most
-probable spots of every cell of Drosophila, all 84 genes given; no setting was chosen by them.
+weighted mean of the cells at a spot scaled to what the spot holds. Genes are also read as the mean alone, and
+predicted without a map, by what the spot holds of the other genes. Places: as in `placement.py`, read by the
+default, the median. DREAM: the challenge's scores of the ten most probable spots of every cell of Drosophila,
+all 84 genes given; no setting was chosen by them. At the end all in one table, from what the parts and
+`deconvolution.py` wrote.
 
-    python benchmarks/accuracy.py [genes] [tissues] [places] [dream]      all of them, or those named
+    python benchmarks/accuracy.py [genes] [tissues] [places] [dream] [table]      all of them, or those named
 """
 
 from __future__ import annotations
@@ -16,14 +18,16 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
-from _common import print_table, write_csv
-from genes import cross_validate, expression_alone, other_tissues, partitions, random_folds
+from _common import RESULTS, print_table, write_csv
+from deconvolution import halves
+from genes import cross_validate, expression_alone, other_tissues, pancreas, partitions, random_folds
 from placement import SETS, error, interval
 
 import homespot as hs
@@ -108,10 +112,18 @@ def compare(frame: pd.DataFrame) -> None:
     print(f"Written to {write_csv('accuracy_genes', lines)}")
 
 
+def all_tissues() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, str]]:
+    """Yield name, cells, spots and scale: those on which settings were chosen, then those only reported."""
+    yield from other_tissues()
+    yield "xenium_breast", *hs.simulate_spots(hs.datasets.load("xenium_breast")["st"], seed=3), "auto"
+    yield "pdac_moncada", *pancreas(), "auto"
+    yield "li2022_starmap_sim", *halves(0)[:2], "auto"
+
+
 def tissues() -> None:
     """Score genes in space on the other tissues, in three folds."""
     rows: list[dict[str, object]] = []
-    for name, sc, st, scale in other_tissues():
+    for name, sc, st, scale in all_tissues():
         shared = [gene for gene in st.var_names if gene in set(sc.var_names)]
         folds = random_folds(shared, 3, 0)
         alone = summary(expression_alone(st, folds, scale))
@@ -169,7 +181,46 @@ def dream() -> None:
     print(f"Written to {write_csv('accuracy_dream', rows)}")
 
 
-PARTS = {"genes": genes, "tissues": tissues, "places": places, "dream": dream}
+def table() -> None:
+    """Put what the parts wrote, and `deconvolution.py`, into one table: a row a question, a column a run."""
+    tall = []
+
+    def add(question: str, frame: pd.DataFrame, data: str | pd.Series, run: pd.Series, score: str) -> None:
+        tall.append(pd.DataFrame({"question": question, "data": data, "run": run, "score": frame[score]}))
+
+    embryo, others, placed, scored, shares = (
+        pd.read_csv(RESULTS / f"{name}.csv")
+        for name in (
+            "accuracy_drosophila",
+            "accuracy_tissues",
+            "accuracy_places",
+            "accuracy_dream",
+            "deconvolution",
+        )
+    )
+    for name, frame in (("drosophila", embryo), (None, others)):
+        read = frame[frame["read-out"] == "scaled"]
+        for score in ("median PCC", "JSD"):
+            add(f"genes, {score}", read, name or read["data"], read["run"], score)
+    for condition in ("clean", "leak"):
+        part = placed[placed["condition"] == condition]
+        add(f"places, mean error, {condition}", part, part["tissue"], part["run"], "mean error")
+    for score in ("s1", "s2", "s3"):
+        add(f"places, DREAM {score}", scored, "drosophila", scored["run"], score)
+    read = shares[~shares["run"].str.endswith("sum")]
+    for score in ("PCC", "JSD"):
+        add(f"types, {score}", read, read["data"], read["run"].str.removesuffix(", square"), score)
+    whole = pd.concat(tall).pivot_table("score", ["question", "data"], "run", "median", sort=False)
+    whole = whole.astype(object).where(whole.notna(), "-")
+    rows = [
+        {"question": question, "data": data, **{run: whole.loc[(question, data), run] for run in whole}}
+        for question, data in whole.index
+    ]
+    print_table(rows)
+    print(f"Written to {write_csv('accuracy', rows)}")
+
+
+PARTS = {"genes": genes, "tissues": tissues, "places": places, "dream": dream, "table": table}
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "correlation": ("correlation", {}),
 }
 AS_WRITTEN = {"median PCC": 0.635, "mean PCC": 0.603, "SSIM": 0.505, "RMSE": 0.863, "JSD": 0.075}
+PDAC_GENES = 1000
 SIMULATED = ("starmap_visp", "merfish_visp", "smfish_visp", "seqfish_embryo")
 
 Folds = list[list[str]]
@@ -131,6 +132,16 @@ def other_tissues() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, str]]:
     yield "seqfish_cortex_tasic", cortex["sc"], cortex["st"], "log"
     for name in SIMULATED:
         yield name, *hs.simulate_spots(hs.datasets.load(name)["st"], seed=3), "auto"
+
+
+def pancreas() -> tuple[ad.AnnData, ad.AnnData]:
+    """Return cells and spots of pdac_moncada, of the spots' genes the 1,000 shared ones that vary most."""
+    data = hs.datasets.load("pdac_moncada")
+    known = set(data["sc"].var_names)
+    shared = [gene for gene in data["st"].var_names if gene in known]
+    variance = expression(data["st"][:, shared], "st", None, "auto", "float64").variances
+    best = np.sort(np.argsort(-variance, kind="stable")[:PDAC_GENES])
+    return data["sc"], data["st"][:, [shared[i] for i in best]]
 
 
 def scan() -> list[dict[str, object]]:
