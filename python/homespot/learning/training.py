@@ -168,15 +168,13 @@ class Training:
         if self._ahead is None:
             self.look()
         with ThreadPoolExecutor(1) as worker:
-            interrupted = False
-            while self.epochs < epochs and not interrupted:
-                interrupted = undisturbed(worker, self.epoch)
-                try:
+            try:
+                while self.epochs < epochs and not undisturbed(worker, self.epoch):
                     report(self.epochs, epochs, self._latest())
                     if checkpoint is not None:
                         checkpoint.maybe(self.state)
-                except KeyboardInterrupt:
-                    interrupted = True
+            except KeyboardInterrupt:
+                pass
             if checkpoint is not None:
                 undisturbed(worker, lambda: checkpoint.write(self.state()))
         return self.epochs >= epochs

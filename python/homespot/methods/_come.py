@@ -268,7 +268,8 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     if entropy > _SAYS_NOTHING:
         warnings.warn(
             "The map says next to nothing of where a cell sits: the mean entropy of its rows is "
-            f"{entropy:.4f} of log N. Published settings end so; the defaults give a sharper map.",
+            f"{entropy:.4f} of log N. Published settings end so, where the defaults give a sharper map; "
+            "and so do genes that do not tell the spots apart.",
             ConvergenceWarning,
             stacklevel=2,
         )
