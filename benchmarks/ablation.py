@@ -19,7 +19,7 @@ import anndata as ad
 import numpy as np
 from _common import print_table, write_csv
 from deconvolution import by_map, halves, score
-from genes import cross_validate, pancreas, random_folds
+from genes import cross_validate, pancreas, random_folds, shared_genes
 from placement import error
 
 import homespot as hs
@@ -58,8 +58,7 @@ def gene_problems() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, list[str], st
     sc, st = hs.simulate_spots(hs.datasets.load("starmap_visp")["st"], seed=3)
     yield "starmap_visp", sc, st, st.var_names.tolist(), "auto"
     cortex = hs.datasets.load("seqfish_cortex_tasic")
-    shared = [gene for gene in cortex["st"].var_names if gene in set(cortex["sc"].var_names)]
-    yield "seqfish_cortex_tasic", cortex["sc"], cortex["st"], shared, "log"
+    yield "seqfish_cortex_tasic", cortex["sc"], cortex["st"], shared_genes(cortex["sc"], cortex["st"]), "log"
     cells, spots = pancreas()
     yield "pdac_moncada", cells, spots, spots.var_names.tolist(), "auto"
 

@@ -19,7 +19,6 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -27,7 +26,15 @@ import numpy as np
 import pandas as pd
 from _common import RESULTS, print_table, write_csv
 from deconvolution import halves
-from genes import cross_validate, expression_alone, other_tissues, pancreas, partitions, random_folds
+from genes import (
+    cross_validate,
+    expression_alone,
+    other_tissues,
+    pancreas,
+    partitions,
+    random_folds,
+    shared_genes,
+)
 from placement import SETS, error, interval
 
 import homespot as hs
@@ -104,9 +111,9 @@ def compare(frame: pd.DataFrame) -> None:
         for score in names:
             line[score] = f"{mine[score].median():.3f} ({mine[score].min():.3f} to {mine[score].max():.3f})"
         for other in ("correlation", "ssa, defaults"):
+            differences = found - by_partition.loc[read_out, other]
             for score in names:
-                differences = (found - by_partition.loc[read_out, other])[score].tolist()
-                mean, half = interval(differences) if run != other else (0.0, 0.0)
+                mean, half = interval(differences[score].tolist()) if run != other else (0.0, 0.0)
                 line[f"{score} minus {other}"] = f"{mean:+.4f} ± {half:.4f}"
         lines.append(line)
     print_table(lines)
@@ -125,7 +132,7 @@ def tissues() -> None:
     """Score genes in space on the other tissues, in three folds."""
     rows: list[dict[str, object]] = []
     for name, sc, st, scale in all_tissues():
-        shared = [gene for gene in st.var_names if gene in set(sc.var_names)]
+        shared = shared_genes(sc, st)
         folds = random_folds(shared, 3, 0)
         alone = summary(expression_alone(st, folds, scale))
         rows.append({"data": name, "run": ALONE, "read-out": "scaled", **alone, "seconds a fold": 0.0})
@@ -169,15 +176,15 @@ def places() -> None:
 
 def dream() -> None:
     """Score places on Drosophila as the DREAM challenge does, against those of DistMap."""
-    data, folder = hs.datasets.load("drosophila"), Path(os.environ["HOMESPOT_DATA"], "drosophila")
-    binary = pd.read_csv(folder / "st_binarized.csv.gz", na_filter=False).rename(index=str)
-    where = pd.read_csv(folder / "st_coordinates.csv.gz").to_numpy()
-    truth = hs.dream.distmap(data["sc"], ad.AnnData(binary, obsm={"spatial": where}))
+    data = hs.datasets.load("drosophila")
+    sc, st = data["sc"], data["st"]
+    binary = pd.read_csv(hs.datasets.folder("drosophila") / "st_binarized.csv.gz", na_filter=False)
+    atlas = ad.AnnData(binary.set_index(st.obs_names), obsm={"spatial": st.obsm["spatial"]})
+    truth = hs.dream.distmap(sc, atlas)
     rows: list[dict[str, object]] = []
     for run, (method, settings) in SCORED.items():
-        best = hs.dream.best_spots(hs.map_cells(data["sc"], data["st"], method, progress=False, **settings))
-        found = best.apply(lambda names: data["st"].obs_names.get_indexer(names))
-        rows.append({"run": run, **hs.dream.dream_scores(found, truth)})
+        best = hs.dream.best_spots(hs.map_cells(sc, st, method, progress=False, **settings))
+        rows.append({"run": run, **hs.dream.dream_scores(best, truth)})
     print_table(rows)
     print(f"Written to {write_csv('accuracy_dream', rows)}")
 
@@ -212,11 +219,7 @@ def table() -> None:
     for score in ("PCC", "JSD"):
         add(f"types, {score}", read, read["data"], read["run"].str.removesuffix(", square"), score)
     whole = pd.concat(tall).pivot_table("score", ["question", "data"], "run", "median", sort=False)
-    whole = whole.astype(object).where(whole.notna(), "-")
-    rows = [
-        {"question": question, "data": data, **{run: whole.loc[(question, data), run] for run in whole}}
-        for question, data in whole.index
-    ]
+    rows = whole.astype(object).where(whole.notna(), "-").reset_index().to_dict("records")
     print_table(rows)
     print(f"Written to {write_csv('accuracy', rows)}")
 

@@ -21,6 +21,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
+from genes import shared_genes
 from scipy import sparse
 from scipy.optimize import nnls
 from scipy.spatial.distance import jensenshannon
@@ -90,7 +91,7 @@ def tissues(part: int) -> Iterator[Problem]:
 def by_nnls(sc: ad.AnnData, st: ad.AnnData) -> pd.DataFrame:
     """Return the shares of types by non-negative least squares of every spot on the types' mean counts."""
     tables = [expression(x, side, None, "counts", "float64") for x, side in ((sc, "sc"), (st, "st"))]  # type: ignore[arg-type]
-    genes = [gene for gene in st.var_names if gene in set(sc.var_names)]
+    genes = shared_genes(sc, st)
     x, y = (np.expm1(log_normalised(table, genes)) for table in tables)
     means = pd.DataFrame(x, index=sc.obs["cell_type"].to_numpy()).groupby(level=0).mean()
     weights = np.array([nnls(means.to_numpy().T, spot)[0] for spot in y])

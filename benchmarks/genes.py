@@ -45,6 +45,11 @@ def random_folds(genes: list[str], n: int, seed: int) -> Folds:
     return [part.tolist() for part in np.array_split(order, min(n, len(genes)))]
 
 
+def shared_genes(sc: ad.AnnData, st: ad.AnnData) -> list[str]:
+    """Return the genes of the spots that the cells have, too, in the order of the spots."""
+    return st.var_names[st.var_names.isin(sc.var_names)].tolist()
+
+
 def log_table(data: ad.AnnData, side: str, scale: str, genes: list[str]) -> pd.DataFrame:
     """Return the expression of these genes on the log scale."""
     table = expression(data, side, None, scale, "float64")  # type: ignore[arg-type]
@@ -137,8 +142,7 @@ def other_tissues() -> Iterator[tuple[str, ad.AnnData, ad.AnnData, str]]:
 def pancreas() -> tuple[ad.AnnData, ad.AnnData]:
     """Return cells and spots of pdac_moncada, of the spots' genes the 1,000 shared ones that vary most."""
     data = hs.datasets.load("pdac_moncada")
-    known = set(data["sc"].var_names)
-    shared = [gene for gene in data["st"].var_names if gene in known]
+    shared = shared_genes(data["sc"], data["st"])
     variance = expression(data["st"][:, shared], "st", None, "auto", "float64").variances
     best = np.sort(np.argsort(-variance, kind="stable")[:PDAC_GENES])
     return data["sc"], data["st"][:, [shared[i] for i in best]]
@@ -148,7 +152,7 @@ def scan() -> list[dict[str, object]]:
     """Measure every setting by the median PCC on each of `other_tissues`, in five folds."""
     rows: dict[tuple[float, float, str, str], dict[str, object]] = {}
     for name, sc, st, scale in other_tissues():
-        shared = [gene for gene in st.var_names if gene in set(sc.var_names)]
+        shared = shared_genes(sc, st)
         folds = random_folds(shared, 5, 0)
         for regularisation in (0.02, 0.03, 0.05, 0.1):
             for relax in (0.0, 0.25, 0.5, 0.75, 1.0):

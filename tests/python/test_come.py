@@ -90,7 +90,7 @@ def test_single_precision_is_near_double(pair) -> None:
     np.testing.assert_allclose(come(pair).X, come(pair, dtype="float64").X, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:The map says next to nothing")
+@NOTHING_SAID
 @pytest.mark.parametrize("preset", [None, "paper"])
 def test_what_cuda_may_round_moves_the_map_by_less_than_is_said(pair, monkeypatch, preset) -> None:
     """TF32 by hand: factors to ten bits, to the nearest and of two the even one, where torch has leave to."""
