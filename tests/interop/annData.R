@@ -13,7 +13,7 @@ whole <- counts
 storage.mode(whole) <- "integer"
 x <- SpatialExperiment::SpatialExperiment(
   assays = list(
-    "log/counts" = log1p(counts), counts = as(counts, "CsparseMatrix"),
+    "square/roots" = sqrt(counts), counts = as(counts, "CsparseMatrix"),
     whole = whole
   ),
   rowData = S4Vectors::DataFrame(
