@@ -159,9 +159,12 @@ def test_the_callers_torch_is_left_as_it_was(pair, monkeypatch) -> None:
         torch.set_num_threads(threads)
 
 
-def test_every_epoch_runs_with_the_threads_asked_for(pair, monkeypatch) -> None:
+@pytest.mark.parametrize(("large", "used"), [(0, 2), (device._SERIAL, 1)])
+def test_every_epoch_runs_with_the_threads_asked_for(large, used, pair, monkeypatch) -> None:
+    """And with one where the map is small."""
     seen, epoch = [], Training.epoch
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr(device, "_SERIAL", large)
 
     def noting(self) -> None:
         seen.append(torch.get_num_threads())
@@ -169,7 +172,7 @@ def test_every_epoch_runs_with_the_threads_asked_for(pair, monkeypatch) -> None:
 
     monkeypatch.setattr(Training, "epoch", noting)
     assert come(pair).uns["homespot"]["threads"] == 2
-    assert seen == [device.threads()] * 4
+    assert seen == [used] * 4
 
 
 @pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])

@@ -210,7 +210,9 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     chosen = SimpleNamespace(**settings)
     width = min(chosen.n_genes, st.shape[1]) + chosen.hidden + chosen.latent
     n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)
-    with torch_threads(), torch.inference_mode(False), _seeded(run.seed) as generator:
+    m, n = sc.shape[0], st.shape[0]
+    n_elements = max(m * n, (m + n) * min(chosen.n_genes, st.shape[1]))
+    with torch_threads(n_elements), torch.inference_mode(False), _seeded(run.seed) as generator:
         data = _data(sc, st, run, settings)
         file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
         saved = None if file is None else _saved(file, run.device, chosen.epochs)
