@@ -41,17 +41,19 @@ class _InterContrast(torch.autograd.Function):
         m = len(cells)
         loss = torch.zeros((), dtype=torch.float64, device=cells.device)
         d_cells, d_spots = torch.empty_like(cells), torch.zeros_like(spots)
+        warmed = cells / tau
         for start in range(0, m, step := _step(len(spots), cells.device)):
             rows = slice(start, min(start + step, m))
-            weights = torch.mm(cells[rows], spots.T).div_(tau)
+            weights = torch.mm(warmed[rows], spots.T)
             own = home[rows, None]
             positive = weights.gather(1, own)
             weights.exp_().scatter_(1, own, 0)
             others = weights.sum(1, keepdim=True)
             loss += (others.log() - positive).sum(dtype=torch.float64)
-            weights.div_(others).scatter_(1, own, -1)
-            torch.mm(weights, spots, out=d_cells[rows])
-            d_spots.addmm_(weights.T, cells[rows])
+            # Divided by the sums after the products, which are narrower than the weights.
+            weights.scatter_(1, own, -others)
+            torch.mm(weights, spots, out=d_cells[rows]).div_(others)
+            d_spots.addmm_(weights.T, cells[rows] / others)
         ctx.save_for_backward(d_cells.div_(tau * m), d_spots.div_(tau * m))
         return (loss / m).to(cells.dtype)
 
@@ -61,30 +63,44 @@ class _InterContrast(torch.autograd.Function):
         return outer[0] * d_cells, outer[0] * d_spots, None, None
 
 
+def _pairs(
+    latent: torch.Tensor, warmed: torch.Tensor, ends: list[int]
+) -> Iterator[tuple[int, int, int, torch.Tensor]]:
+    """Yield f of every pair once: rows from `start` to `stop`, of one type, and all from `start` on.
+
+    The third number is where that type ends; the pairs of two rows of the block come twice.
+    """
+    m, start = len(latent), 0
+    for end in ends:
+        while start < end:
+            stop = min(start + _step(m - start, latent.device), end)
+            yield start, stop, end, torch.mm(warmed[start:stop], latent[start:].T).exp_()
+            start = stop
+
+
 class _TypeContrast(torch.autograd.Function):
     @staticmethod
     @_tensor_cores()
-    def forward(ctx: Any, rows_: torch.Tensor, ends: torch.Tensor, tau: float) -> torch.Tensor:
-        m = len(rows_)
-        loss = torch.zeros((), dtype=torch.float64, device=rows_.device)
-        gradient = torch.zeros_like(rows_)
-        begin = 0
-        # Rows of one type are neighbours, so the pairs of one type are a range of columns.
-        for end in ends.tolist():
-            for start in range(begin, end, step := _step(m, rows_.device)):
-                rows = slice(start, min(start + step, end))
-                weights = torch.mm(rows_[rows], rows_.T).div_(tau).exp_()
-                same = weights[:, begin:end].sum(1, keepdim=True)
-                other = weights[:, :begin].sum(1, keepdim=True) + weights[:, end:].sum(1, keepdim=True)
-                loss += (other.log() - same.log()).sum(dtype=torch.float64)
-                weights[:, begin:end].div_(-same)
-                weights[:, :begin].div_(other)
-                weights[:, end:].div_(other)
-                gradient[rows].addmm_(weights, rows_)
-                gradient.addmm_(weights.T, rows_[rows])
-            begin = end
+    def forward(ctx: Any, latent: torch.Tensor, ends: list[int], tau: float) -> torch.Tensor:
+        m, warmed = len(latent), latent / tau
+        same, other = latent.new_zeros(m), latent.new_zeros(m)
+        for start, stop, end, f in _pairs(latent, warmed, ends):
+            of_type, rest = f[:, : end - start], f[:, end - start :]
+            same[start:stop] += of_type.sum(1)
+            same[stop:end] += of_type[:, stop - start :].sum(0)
+            other[start:stop] += rest.sum(1)
+            other[end:] += rest.sum(0)
+        loss = (other.log() - same.log()).sum(dtype=torch.float64)
+        # A pair counts in the sums of both its rows.
+        same, other = -same.reciprocal_(), other.reciprocal_()
+        gradient = torch.zeros_like(latent)
+        for start, stop, end, f in _pairs(latent, warmed, ends):
+            f[:, : end - start] *= same[start:stop, None] + same[start:end]
+            f[:, end - start :] *= other[start:stop, None] + other[end:]
+            gradient[start:stop].addmm_(f, latent[start:])
+            gradient[stop:].addmm_(f[:, stop - start :].T, latent[start:stop])
         ctx.save_for_backward(gradient.div_(tau * m))
-        return (loss / m).to(rows_.dtype)
+        return (loss / m).to(latent.dtype)
 
     @staticmethod
     def backward(ctx: Any, *outer: Any) -> Any:
@@ -122,6 +138,6 @@ def type_contrast(latent: torch.Tensor, types: torch.Tensor, tau: float) -> torc
         Temperature.
     """
     order = torch.argsort(types, stable=True)
-    ends = torch.bincount(types).cumsum(0)
+    ends = torch.bincount(types).cumsum(0).tolist()
     loss: torch.Tensor = _TypeContrast.apply(normalize(latent)[order], ends, tau)  # type: ignore[no-untyped-call]
     return loss
