@@ -13,7 +13,7 @@ __all__ = ["Coupling", "Optimiser", "Product"]
 
 Latent = Literal["P", "C"]
 Optimiser = Literal["mirror", "adam"]
-_BLOCK = {"cpu": 2**20, "cuda": 2**27}  # elements of a temporary block
+_BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
 _BETA1, _BETA2 = 0.9, 0.999  # Adam's
 _EPSILON = {"adam": 1e-8, "mirror": 1e-30}
 _FURTHEST = 100.0  # learning rates that an entry of C moves in one step of mirror descent
@@ -33,6 +33,11 @@ class Product:
     home: torch.Tensor
     entropy: float
     squares: float
+
+
+def _largest(p: torch.Tensor) -> torch.Tensor:
+    """Return the column of the largest entry of every row; NumPy finds it in a fifth of torch's time."""
+    return torch.from_numpy(p.numpy().argmax(1)) if p.device.type == "cpu" else p.argmax(1)
 
 
 class Coupling:
@@ -101,13 +106,13 @@ class Coupling:
             else:
                 out.addmm_(p.T, values[rows])
             mass += p.sum(0)
-            top, home[rows] = p.max(1)
+            home[rows] = _largest(p)
             # -sum P log P, log P = C - log sum exp C, and that sum from the largest entry: no logarithm of P.
             c = self.coefficients[rows]
-            entropy += (c.gather(1, home[rows, None])[:, 0] - top.log()).sum(dtype=torch.float64)
+            entropy += (c.amax(1) - p.amax(1).log()).sum(dtype=torch.float64)
             entropy -= torch.dot(p.flatten(), c.flatten())
             if self._shrinkage:
-                squares += self.coefficients[rows].square().sum(dtype=torch.float64)
+                squares += c.square().sum(dtype=torch.float64)
         # Rounding can leave a sharp map a little below 0.
         return Product(out, mass, home, max(float(entropy), 0.0) / (m * math.log(n)), float(squares))
 
