@@ -1,13 +1,14 @@
 """COME's losses written out with autograd, the peer in `training.py`: one statement an equation.
 
 ``joint=True`` takes the contrastive terms from one (M + N) x (M + N) similarity with masks, which is how the
-published implementation is built; ``joint=False`` from an M x M and an M x N one.
+published implementation is built; ``joint=False`` from an M x M and an M x N one. Masks that do not
+change are made once.
 """
 
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import mse_loss, normalize
+from torch.nn.functional import mse_loss, normalize, pad
 
 from homespot.learning import Autoencoder, structural_similarity
 
@@ -26,37 +27,34 @@ class DenseCome:
         joint: bool,
         tau: float = 0.8,
     ) -> None:
-        self.x_sc, self.x_st, self.types, self.weights = x_sc, x_st, types, weights
-        self.joint, self.tau = joint, tau
+        self.x_sc, self.x_st, self.weights, self.joint, self.tau = x_sc, x_st, weights, joint, tau
         self.model = Autoencoder(x_sc.shape[1], 256, 128).to(x_sc.dtype)
         self.c = start.clone().requires_grad_()
         self.optimiser = torch.optim.Adam([*self.model.parameters(), self.c], lr=1e-3)
+        self.same = types[:, None] == types[None, :]
+        self.other, self.between = ~self.same, torch.ones_like(start, dtype=torch.bool)
+        if joint:
+            n, m = len(x_st), len(x_sc)
+            self.same, self.other = pad(self.same, (0, n, 0, n)), pad(self.other, (0, n, 0, n))
+            self.between = pad(self.between, (m, 0, 0, n))
 
     def contrast(self, h_sc: torch.Tensor, h_st: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
         """Return equation 10."""
-        m, n = p.shape
-        own = torch.zeros_like(p, dtype=torch.bool)
-        own[torch.arange(m), p.argmax(1)] = True
-        same = self.types[:, None] == self.types[None, :]
+        m, home = len(p), p.argmax(1)
         if self.joint:
-            h = normalize(torch.cat([h_sc, h_st]))
-            f = torch.exp(h @ h.T / self.tau)
-            off = torch.zeros((m, n), dtype=torch.bool)
-            below = torch.zeros((n, m + n), dtype=torch.bool)
-
-            def masked(cells: torch.Tensor, spots: torch.Tensor) -> torch.Tensor:
-                mask = torch.cat([torch.cat([cells, spots], 1), below])
-                return (f * mask).sum(1)[:m]
-
-            none = torch.zeros_like(same)
-            same_sum, other_sum = masked(same, off), masked(~same, off)
-            positive, negative = masked(none, own), masked(none, ~own)
+            rows = normalize(torch.cat([h_sc, h_st]))
+            of_cells = of_spots = torch.exp(rows @ rows.T / self.tau)
+            home = home + m
         else:
             cells, spots = normalize(h_sc), normalize(h_st)
-            f_cells, f_spots = torch.exp(cells @ cells.T / self.tau), torch.exp(cells @ spots.T / self.tau)
-            same_sum, other_sum = (f_cells * same).sum(1), (f_cells * ~same).sum(1)
-            positive, negative = (f_spots * own).sum(1), (f_spots * ~own).sum(1)
-        return -(same_sum / other_sum).log().mean() - (positive / negative).log().mean()
+            of_cells, of_spots = (torch.exp(cells @ x.T / self.tau) for x in (cells, spots))
+        own = torch.zeros_like(self.between)
+        own[torch.arange(m), home] = True
+
+        def mean_log(f: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+            return ((f * positive).sum(1)[:m] / (f * negative).sum(1)[:m]).log().mean()
+
+        return -mean_log(of_cells, self.same, self.other) - mean_log(of_spots, own, self.between & ~own)
 
     def loss(self) -> torch.Tensor:
         """Return equation 11."""
