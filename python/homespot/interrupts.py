@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 
-__all__ = ["undisturbed"]
+__all__ = ["Undisturbed", "worker"]
+
+Undisturbed = Callable[[Callable[[], object]], bool]
+"""Lets a task be done to its end; returns whether Ctrl-C came in the meantime, however often."""
 
 
-def undisturbed(worker: ThreadPoolExecutor, task: Callable[[], object]) -> bool:
-    """Let the worker do the task to its end; return whether Ctrl-C came in the meantime, however often."""
-    future, interrupted = worker.submit(task), False
-    while not future.done():
-        try:
-            future.exception()
-        except KeyboardInterrupt:
-            interrupted = True
-    future.result()
-    return interrupted
+@contextmanager
+def worker() -> Iterator[Undisturbed]:
+    """Start a thread, and yield what lets it do one task after another.
+
+    The two share no lock of `threading` or `concurrent.futures`: an interruption may come where the main
+    thread has just taken one, and the worker would wait for ever. A `SimpleQueue` is whole at any time.
+    """
+    tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def work() -> None:
+        while (task := tasks.get()) is not None:
+            task()
+
+    def undisturbed(task: Callable[[], object]) -> bool:
+        outcome: list[BaseException | None] = []
+        ended: SimpleQueue[None] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                task()
+                outcome.append(None)
+            except BaseException as error:
+                outcome.append(error)
+            ended.put(None)
+
+        tasks.put(run)
+        interrupted = False
+        while not outcome:  # what was taken from the queue may be lost, what stands in the list is not
+            try:
+                ended.get()
+            except KeyboardInterrupt:
+                interrupted = True
+        if outcome[0] is not None:
+            raise outcome[0]
+        return interrupted
+
+    Thread(target=work, daemon=True).start()
+    try:
+        yield undisturbed
+    finally:
+        undisturbed(lambda: None)  # after an interruption between two lines, a task may still be under way
+        tasks.put(None)

@@ -183,7 +183,7 @@ def _is_the_map_so_far(output, total):
     assert said["finished"].strip() == "FALSE"
     epochs = int(said["epochs"])
     assert 1 <= epochs < 1000
-    assert said["valid"].split() == ["TRUE", "1500", "405"]
+    assert said["valid"].split() == ["TRUE", "800", "405"]
     assert (
         said["warned"].split()
         == (

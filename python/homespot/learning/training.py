@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
 from ..errors import InputError, expected
-from ..interrupts import undisturbed
+from ..interrupts import worker
 from ..progress import Report
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
@@ -167,16 +166,16 @@ class Training:
         """Train up to this many epochs; return whether it got there, or was interrupted (Ctrl-C)."""
         if self._ahead is None:
             self.look()
-        with ThreadPoolExecutor(1) as worker:
+        with worker() as undisturbed:
             try:
-                while self.epochs < epochs and not undisturbed(worker, self.epoch):
+                while self.epochs < epochs and not undisturbed(self.epoch):
                     report(self.epochs, epochs, self._latest())
                     if checkpoint is not None:
                         checkpoint.maybe(self.state)
             except KeyboardInterrupt:
                 pass
             if checkpoint is not None:
-                undisturbed(worker, lambda: checkpoint.write(self.state()))
+                undisturbed(lambda: checkpoint.write(self.state()))
         return self.epochs >= epochs
 
     def _latest(self) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, Literal
 
 from ..checks import name, one_of, whole, within
 from ..errors import InputError, expected
-from ..interrupts import undisturbed
+from ..interrupts import worker
 from ..preprocess import Expression
 from .registry import Outcome, Run, register
 
@@ -214,8 +213,8 @@ def come(
     """
     settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
     # torch takes seconds to import, which other methods need not; half imported it would stay broken.
-    with ThreadPoolExecutor(1) as worker:
-        if undisturbed(worker, lambda: import_module("homespot.methods._come")):
+    with worker() as undisturbed:
+        if undisturbed(lambda: import_module("homespot.methods._come")):
             raise KeyboardInterrupt
     from ._come import fit
 
