@@ -1,6 +1,7 @@
 # Trainings that would not end by themselves, on part of the demo data; whoever
 # starts this process interrupts them. Arguments: how progress is told, for
 # each.
+
 suppressPackageStartupMessages(library(homespot))
 
 # R code between Python's steps, for an interruption that arrives in it.
