@@ -17,8 +17,8 @@ Undisturbed = Callable[[Callable[[], object]], bool]
 def worker() -> Iterator[Undisturbed]:
     """Start a thread, and yield what lets it do one task after another.
 
-    The two share no lock of `threading` or `concurrent.futures`: an interruption may come where the main
-    thread has just taken one, and the worker would wait for ever. A `SimpleQueue` is whole at any time.
+    Once it runs, the two share no lock of `threading` or `concurrent.futures`: an interruption may come where
+    the main thread has just taken one, and the worker would wait for ever. A `SimpleQueue` is always whole.
     """
     tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
@@ -45,8 +45,12 @@ def worker() -> Iterator[Undisturbed]:
                 ended.get()
             except KeyboardInterrupt:
                 interrupted = True
-        if outcome[0] is not None:
-            raise outcome[0]
+        error = outcome.pop()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # or its traceback would keep what the task worked on
         return interrupted
 
     Thread(target=work, daemon=True).start()

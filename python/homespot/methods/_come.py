@@ -211,7 +211,8 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> O
     width = min(chosen.n_genes, st.shape[1]) + chosen.hidden + chosen.latent
     n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)
     m, n = sc.shape[0], st.shape[0]
-    n_elements = max(m * n, (m + n) * min(chosen.n_genes, st.shape[1]))
+    n_pairs = max((x.shape[0] ** 2 // 2 for x in (sc, st) if x.labels is not None), default=0)
+    n_elements = max(m * n, n_pairs, (m + n) * min(chosen.n_genes, st.shape[1]))
     with torch_threads(n_elements), torch.inference_mode(False), _seeded(run.seed) as generator:
         data = _data(sc, st, run, settings)
         file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
