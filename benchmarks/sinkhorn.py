@@ -13,9 +13,9 @@ import argparse
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
 
 import numba
 import numpy as np
@@ -77,6 +77,10 @@ def seconds(run: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
+def best_seconds(run: Callable[[], object]) -> float:
+    return min(seconds(run) for _ in range(3))
+
+
 def pot(n: int, p: np.ndarray, q: np.ndarray, D: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,7 +88,7 @@ def pot(n: int, p: np.ndarray, q: np.ndarray, D: np.ndarray) -> np.ndarray:
 
 
 def pot_seconds(n: int, p: np.ndarray, q: np.ndarray, D: np.ndarray) -> float:
-    return min(seconds(lambda: pot(n, p, q, D)) for _ in range(3))
+    return best_seconds(lambda: pot(n, p, q, D))
 
 
 def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
@@ -141,32 +145,21 @@ def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
     ]
 
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the seconds of the best of three runs, and what it returned."""
-    best = np.inf
-    for _ in range(3):
-        start = perf_counter()
-        found = run()
-        best = min(best, perf_counter() - start)
-    return best, found
-
-
 def to_the_same_error(m: int, n: int) -> list[dict[str, object]]:
     """Time the way from the data's rows to a plan whose spots are wrong by the same L1 error."""
     cost, p, q = problem(m, n)
     rows = []
     for tolerance in TOLERANCES:
-        elapsed, result = timed(
-            lambda: sinkhorn(cost, p, q, regularisation=REGULARISATION, tolerance=tolerance)  # noqa: B023
-        )
-        found = [("homespot, float32", elapsed, result.error_spots, result.iterations)]
+        solve = partial(sinkhorn, cost, p, q, regularisation=REGULARISATION, tolerance=tolerance)
+        result = solve()
+        found = [("homespot, float32", best_seconds(solve), result.error_spots, result.iterations)]
         for iterations in range(1, 200):  # POT checks its error every tenth: give it what it needs
             plan = pot(iterations, p, q, full_cost(cost, "float64"))
             # POT ends with the cells' scaling or the spots': count the worse side.
             error = max(np.abs(plan.sum(axis=axis) - side).sum() for axis, side in ((0, q), (1, p)))
             if error <= tolerance:
                 break
-        elapsed, _ = timed(lambda: pot(iterations, p, q, full_cost(cost, "float64")))  # noqa: B023
+        elapsed = best_seconds(lambda: pot(iterations, p, q, full_cost(cost, "float64")))  # noqa: B023
         found.append(("POT, NumPy float64", elapsed, error, iterations))
         rows += [
             {
