@@ -70,12 +70,14 @@ def test_types_is_equation_8(monkeypatch, block: int, tau: float) -> None:
     n=st.integers(2, 12),
     d=st.integers(2, 5),
     block=st.integers(1, 150),
+    kept=st.integers(0, 150),
     tau=st.floats(0.02, 5),
     seed=st.integers(0, 2**32),
 )
-def test_any_size_any_block(m: int, n: int, d: int, block: int, tau: float, seed: int) -> None:
+def test_any_size_any_block(m: int, n: int, d: int, block: int, kept: int, tau: float, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(contrast._BLOCK, "cpu", block)
+        patch.setattr(contrast, "_KEPT", kept)
         cells, spots = latent_rows(m, d, seed), latent_rows(n, d, seed + 1)
         generator = torch.Generator().manual_seed(seed)
         home = torch.randint(n, (m,), generator=generator)

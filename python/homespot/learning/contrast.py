@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 __all__ = ["inter_contrast", "type_contrast"]
 
 _BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
+_KEPT = 2**24  # elements that are kept instead of computed twice
 
 
 def _step(n: int, device: torch.device) -> int:
@@ -64,17 +65,25 @@ class _InterContrast(torch.autograd.Function):
 
 
 def _pairs(
-    latent: torch.Tensor, warmed: torch.Tensor, ends: list[int]
+    latent: torch.Tensor, warmed: torch.Tensor, ends: list[int], kept: list[torch.Tensor]
 ) -> Iterator[tuple[int, int, int, torch.Tensor]]:
     """Yield f of every pair once: rows from `start` to `stop`, of one type, and all from `start` on.
 
-    The third number is where that type ends; the pairs of two rows of the block come twice.
+    The third number is where that type ends; the pairs of two rows of the block come twice. The first blocks,
+    as many as there is room for, go into `kept`, and are taken from there the next time.
     """
-    m, start = len(latent), 0
+    m, start, room = len(latent), 0, _KEPT
+    known = iter(tuple(kept))
     for end in ends:
         while start < end:
             stop = min(start + _step(m - start, latent.device), end)
-            yield start, stop, end, torch.mm(warmed[start:stop], latent[start:].T).exp_()
+            f = next(known, None)
+            room -= (stop - start) * (m - start)
+            if f is None:
+                f = torch.mm(warmed[start:stop], latent[start:].T).exp_()
+                if room >= 0:
+                    kept.append(f)
+            yield start, stop, end, f
             start = stop
 
 
@@ -84,7 +93,8 @@ class _TypeContrast(torch.autograd.Function):
     def forward(ctx: Any, latent: torch.Tensor, ends: list[int], tau: float) -> torch.Tensor:
         m, warmed = len(latent), latent / tau
         same, other = latent.new_zeros(m), latent.new_zeros(m)
-        for start, stop, end, f in _pairs(latent, warmed, ends):
+        kept: list[torch.Tensor] = []
+        for start, stop, end, f in _pairs(latent, warmed, ends, kept):
             of_type, rest = f[:, : end - start], f[:, end - start :]
             same[start:stop] += of_type.sum(1)
             same[stop:end] += of_type[:, stop - start :].sum(0)
@@ -94,7 +104,7 @@ class _TypeContrast(torch.autograd.Function):
         # A pair counts in the sums of both its rows.
         same, other = -same.reciprocal_(), other.reciprocal_()
         gradient = torch.zeros_like(latent)
-        for start, stop, end, f in _pairs(latent, warmed, ends):
+        for start, stop, end, f in _pairs(latent, warmed, ends, kept):
             f[:, : end - start] *= same[start:stop, None] + same[start:end]
             f[:, end - start :] *= other[start:stop, None] + other[end:]
             gradient[start:stop].addmm_(f, latent[start:])
