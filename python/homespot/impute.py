@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -22,6 +21,7 @@ from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
+from .interrupts import Each, pool
 from .keys import EXPRESSION, HOMESPOT, SCORES, SPATIAL
 from .map import expression
 from .mapping import (
@@ -174,11 +174,11 @@ def gene_blocks(
     """
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
-    with ThreadPoolExecutor(threads()) as pool:
+    with pool(threads() - 1) as each:
         at_once = _at_once(matrix.shape[1], block_size)
         for start in range(0, len(genes), at_once):
             columns = slice(start, min(start + at_once, len(genes)))
-            total, mean = _sums(matrix, of_map, genes[columns], block_size, pool)
+            total, mean = _sums(matrix, of_map, genes[columns], block_size, each)
             for first in range(0, columns.stop - start, block_size):
                 part = slice(first, min(first + block_size, columns.stop - start))
                 found = scale.applied(total[:, part], mean[part])
@@ -207,7 +207,7 @@ def _sums(
     table: Expression,
     genes: npt.NDArray[np.intp],
     block_size: int,
-    pool: ThreadPoolExecutor,
+    each: Each,
 ) -> tuple[F64, F64]:
     """Return P' X of these genes (spots x genes) and their means over the cells, in one pass."""
     total: F64 | None = None
@@ -225,11 +225,11 @@ def _sums(
                 total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
             # Some genes are one thread's from start to end, so their number changes no sum.
-            def add(first: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
-                of_genes = slice(first, first + block_size)
+            def add(block: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
+                of_genes = slice(block * block_size, (block + 1) * block_size)
                 add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
-            deque(pool.map(add, range(0, len(genes), block_size)), maxlen=0)
+            each(add, math.ceil(len(genes) / block_size))
     assert total is not None  # a table has two rows or more
     return total, every / table.shape[0]
 

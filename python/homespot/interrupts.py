@@ -1,61 +1,132 @@
-"""Work that Ctrl-C does not tear: it is done in a thread, and an interruption reaches only the main one."""
+"""Threads that Ctrl-C does not hang: an interruption reaches only the main one.
+
+They share no lock of `threading` or `concurrent.futures` with it: an interruption may come where the main
+thread has just taken one, and they would wait for ever. A `SimpleQueue` is always whole.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["Undisturbed", "worker"]
+__all__ = ["Each", "Undisturbed", "pool", "worker"]
 
+T = TypeVar("T")
 Undisturbed = Callable[[Callable[[], object]], bool]
 """Lets a task be done to its end; returns whether Ctrl-C came in the meantime, however often."""
 
 
-@contextmanager
-def worker() -> Iterator[Undisturbed]:
-    """Start a thread, and yield what lets it do one task after another.
+class Each(Protocol):
+    """Calls a function with 0, 1, ... n - 1, shared among threads; returns what each call gave, in order."""
 
-    Once it runs, the two share no lock of `threading` or `concurrent.futures`: an interruption may come where
-    the main thread has just taken one, and the worker would wait for ever. A `SimpleQueue` is always whole.
-    """
+    def __call__(self, run: Callable[[int], T], n: int, /) -> list[T]:
+        """Raise what a call raises, or Ctrl-C, when those under way have ended."""
+        ...
+
+
+class _Outcome:
+    """What some threads, each doing the same task, have returned or raised."""
+
+    def __init__(self) -> None:
+        self._results: list[Any] = []
+        self._errors: list[BaseException] = []
+        self._ended: SimpleQueue[None] = SimpleQueue()
+
+    def of(self, task: Callable[[], object]) -> None:
+        """Do the task, and note how it ended."""
+        try:
+            self._results.append(task())
+        except BaseException as error:
+            self._errors.append(error)
+        self._ended.put(None)
+
+    def wait(self, n: int) -> bool:
+        """Wait until `n` have ended; return whether Ctrl-C came in the meantime."""
+        interrupted = False
+        # What was taken from the queue may be lost, what stands in the lists is not.
+        while len(self._results) + len(self._errors) < n:
+            try:
+                self._ended.get()
+            except KeyboardInterrupt:
+                interrupted = True
+        return interrupted
+
+    def results(self) -> list[Any]:
+        """Return what was returned, or raise what was raised."""
+        try:
+            for error in self._errors:
+                raise error
+        finally:
+            self._errors = []  # or its traceback would keep what the task worked on
+        return self._results
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Start n threads, and yield what hands them one task after another; whoever is free takes it."""
     tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def work() -> None:
         while (task := tasks.get()) is not None:
             task()
 
-    def undisturbed(task: Callable[[], object]) -> bool:
-        outcome: list[BaseException | None] = []
-        ended: SimpleQueue[None] = SimpleQueue()
-
-        def run() -> None:
-            try:
-                task()
-                outcome.append(None)
-            except BaseException as error:
-                outcome.append(error)
-            ended.put(None)
-
-        tasks.put(run)
-        interrupted = False
-        while not outcome:  # what was taken from the queue may be lost, what stands in the list is not
-            try:
-                ended.get()
-            except KeyboardInterrupt:
-                interrupted = True
-        error = outcome.pop()
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error  # or its traceback would keep what the task worked on
-        return interrupted
-
-    Thread(target=work, daemon=True).start()
+    threads = [Thread(target=work, name="homespot", daemon=True) for _ in range(n)]
+    for thread in threads:
+        thread.start()
     try:
-        yield undisturbed
+        yield tasks.put
     finally:
-        undisturbed(lambda: None)  # after an interruption between two lines, a task may still be under way
-        tasks.put(None)
+        for _ in threads:
+            tasks.put(None)
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def worker() -> Iterator[Undisturbed]:
+    """Start a thread, and yield what lets it do one task after another, untorn by Ctrl-C."""
+    with _threads(1) as start:
+
+        def undisturbed(task: Callable[[], object]) -> bool:
+            outcome = _Outcome()
+            start(partial(outcome.of, task))
+            interrupted = outcome.wait(1)
+            outcome.results()
+            return interrupted
+
+        try:
+            yield undisturbed
+        finally:
+            undisturbed(lambda: None)  # interrupted between two lines, a task may still be under way
+
+
+@contextmanager
+def pool(helpers: int) -> Iterator[Each]:
+    """Start threads that help, and yield what shares calls among them and the caller."""
+    with _threads(helpers) as start:
+
+        def each(run: Callable[[int], T], n: int) -> list[T]:
+            left = iter(range(n))
+
+            def take() -> dict[int, T]:
+                try:
+                    return {i: run(i) for i in left}
+                finally:
+                    deque(left, maxlen=0)  # after an error, nobody begins another
+
+            outcome = _Outcome()
+            for _ in range(helpers):
+                start(partial(outcome.of, take))
+            outcome.of(take)
+            interrupted = outcome.wait(helpers + 1)
+            done = {i: value for taken in outcome.results() for i, value in taken.items()}
+            if interrupted:
+                raise KeyboardInterrupt
+            return [done[i] for i in range(n)]
+
+        yield each

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from homespot.interrupts import worker
+from homespot.interrupts import pool, worker
 
 ANYWHERE = """
 import sys
-from homespot.interrupts import worker
+from homespot.interrupts import pool, worker
 
 def interrupted_at(k):
     \"\"\"Interrupt the main thread at its k-th instruction; return how many ran, and the tasks done.\"\"\"
@@ -27,10 +29,10 @@ def interrupted_at(k):
         return trace
 
     before = sys.gettrace()
-    with worker() as undisturbed:
+    with CONTEXT as share:
         sys.settrace(trace)
         try:
-            undisturbed(lambda: done.append(len(done)))
+            CALL
         except KeyboardInterrupt:
             pass
         finally:
@@ -74,6 +76,18 @@ print(len(done))
 """
 
 
+WORKER = ("worker()", "share(lambda: done.append(len(done)))")
+POOL = ("pool(2)", "share(done.append, 5)")
+
+
+def anywhere(context: str, call: str) -> tuple[int, list[tuple[int, ...]]]:
+    """Interrupt everywhere; return the number of instructions, and what can have been done then."""
+    instructions, outcomes = said(ANYWHERE.replace("CONTEXT", context).replace("CALL", call)).split(
+        maxsplit=1
+    )
+    return int(instructions), ast.literal_eval(outcomes)
+
+
 def said(script: str) -> str:
     """What a process of its own prints; a hang ends it."""
     command = [sys.executable, "-c", script]
@@ -81,9 +95,16 @@ def said(script: str) -> str:
 
 
 def test_an_interruption_at_any_instruction_leaves_the_worker_able_to_end() -> None:
-    instructions, outcomes = said(ANYWHERE).split(maxsplit=1)
-    assert int(instructions) > 30
-    assert outcomes == "[(), (0,)]\n"  # before the task was handed over, and after
+    instructions, outcomes = anywhere(*WORKER)
+    assert instructions > 30
+    assert outcomes == [(), (0,)]  # before the task was handed over, and after
+
+
+def test_an_interruption_at_any_instruction_leaves_the_pool_able_to_end() -> None:
+    instructions, outcomes = anywhere(*POOL)
+    assert instructions > 60
+    assert {tuple(sorted(done)) for done in outcomes} >= {(), (0, 1, 2, 3, 4)}
+    assert all(len(set(done)) == len(done) for done in outcomes)  # none twice
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill sends no SIGINT there")
@@ -102,3 +123,39 @@ def test_tasks_are_done_in_another_thread_and_their_errors_raised() -> None:
     assert len(seen) == 4
     assert set(seen) != {threading.get_ident()}
     assert len(set(seen)) == 1
+
+
+def test_calls_are_shared_among_threads_and_returned_in_order() -> None:
+    together = threading.Barrier(3, timeout=20)  # passed only by three threads at once
+
+    def run(i: int) -> tuple[int, int]:
+        if i < 3:
+            together.wait()
+        return i, threading.get_ident()
+
+    with pool(2) as each:
+        found = each(run, 20)
+        again = each(lambda i: i * i, 4)
+    assert [i for i, _ in found] == list(range(20))
+    assert len({thread for _, thread in found}) == 3
+    assert again == [0, 1, 4, 9]
+    with pool(0) as each:
+        assert each(lambda _: threading.get_ident(), 2) == [threading.get_ident()] * 2
+
+
+@pytest.mark.parametrize("helpers", [0, 2])
+def test_after_an_error_no_call_is_begun_and_the_pool_still_works(helpers: int) -> None:
+    begun: list[int] = []
+
+    def run(i: int) -> None:
+        begun.append(i)
+        if i == 3:
+            raise ZeroDivisionError
+        time.sleep(0.01)
+
+    with pool(helpers) as each:
+        with pytest.raises(ZeroDivisionError):
+            each(run, 1000)
+        assert len(begun) < 20
+        assert each(lambda i: -i, 3) == [0, -1, -2]
+    assert not [thread for thread in threading.enumerate() if thread.name == "homespot"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Self, TypeVar
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..device import limited_threads, threads
+from ..interrupts import pool
 from ._loops import kernel_rows, log_rows
 from ._range import lowest_exponent, within_range
 from .costs import Cost
@@ -55,30 +55,17 @@ class CpuPasses:
         self._cached_rows = max(_CACHED // n, 1)
         self._domain: Domain = "kernel"
         self._epsilon = 1.0
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = pool(min(threads(), len(edges) - 1) - 1 if m * n >= _SERIAL else 0)
 
     def __enter__(self) -> Self:
-        self._helpers = min(threads(), len(self._lanes)) - 1 if self._buffer.size >= _SERIAL else 0
-        if self._helpers:
-            self._pool = ThreadPoolExecutor(self._helpers, thread_name_prefix="homespot")
+        self._each = self._pool.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._pool.__exit__(None, None, None)
 
     def _each_lane(self, run: Callable[[int], T]) -> list[T]:
-        """Run every lane, here and in the helpers: whoever is free takes the next."""
-        left = iter(range(len(self._lanes)))
-
-        def take() -> dict[int, T]:
-            return {lane: run(lane) for lane in left}
-
-        futures = [self._pool.submit(take) for _ in range(self._helpers)] if self._pool else []
-        done = take()
-        for future in futures:
-            done |= future.result()
-        return [done[lane] for lane in range(len(self._lanes))]
+        return self._each(run, len(self._lanes))
 
     def _blocks(self, lane: slice, step: int) -> list[slice]:
         return [slice(i, min(i + step, lane.stop)) for i in range(lane.start, lane.stop, step)]
