@@ -58,11 +58,11 @@ class _Outcome:
 
     def results(self) -> list[Any]:
         """Return what was returned, or raise what was raised."""
-        try:
-            for error in self._errors:
-                raise error
-        finally:
-            self._errors = []  # or its traceback would keep what the task worked on
+        if self._errors:
+            try:
+                raise self._errors[0]
+            finally:
+                self._errors.clear()  # or its traceback would keep what the task worked on
         return self._results
 
 

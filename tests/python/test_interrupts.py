@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
+from functools import partial
 
 import pytest
 
 from homespot.interrupts import pool, worker
+
+
+class Large:
+    """Something to be kept or let go."""
+
 
 ANYWHERE = """
 import sys
@@ -159,3 +167,29 @@ def test_after_an_error_no_call_is_begun_and_the_pool_still_works(helpers: int) 
         assert len(begun) < 20
         assert each(lambda i: -i, 3) == [0, -1, -2]
     assert not [thread for thread in threading.enumerate() if thread.name == "homespot"]
+
+
+@pytest.mark.parametrize(
+    ("context", "share"),
+    [(worker, lambda share, run: share(run)), (partial(pool, 2), lambda share, run: share(run, 3))],
+)
+def test_an_error_keeps_nothing_alive(context, share) -> None:
+    """Not even until the garbage is collected: it may be a matrix of gigabytes."""
+
+    def failing(large: Large, *_: int) -> None:
+        assert large is None
+
+    large = Large()
+    kept = weakref.ref(large)
+    gc.disable()
+    try:
+        with context() as threads:
+            try:
+                share(threads, partial(failing, large))
+            except AssertionError:
+                failed = True
+        del large
+        assert failed
+        assert kept() is None
+    finally:
+        gc.enable()
