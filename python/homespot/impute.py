@@ -21,7 +21,7 @@ from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
-from .interrupts import Each, pool
+from .interrupts import pool
 from .keys import EXPRESSION, HOMESPOT, SCORES, SPATIAL
 from .map import expression
 from .mapping import (
@@ -174,15 +174,14 @@ def gene_blocks(
     """
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
-    with pool(threads() - 1) as each:
-        at_once = _at_once(matrix.shape[1], block_size)
-        for start in range(0, len(genes), at_once):
-            columns = slice(start, min(start + at_once, len(genes)))
-            total, mean = _sums(matrix, of_map, genes[columns], block_size, each)
-            for first in range(0, columns.stop - start, block_size):
-                part = slice(first, min(first + block_size, columns.stop - start))
-                found = scale.applied(total[:, part], mean[part])
-                yield slice(start + part.start, start + part.stop), found.astype(np.float32)
+    at_once = _at_once(matrix.shape[1], block_size)
+    for start in range(0, len(genes), at_once):
+        columns = slice(start, min(start + at_once, len(genes)))
+        total, mean = _sums(matrix, of_map, genes[columns], block_size)
+        for first in range(0, columns.stop - start, block_size):
+            part = slice(first, min(first + block_size, columns.stop - start))
+            found = scale.applied(total[:, part], mean[part])
+            yield slice(start + part.start, start + part.stop), found.astype(np.float32)
 
 
 def _at_once(n_spots: int, block_size: int) -> int:
@@ -207,29 +206,30 @@ def _sums(
     table: Expression,
     genes: npt.NDArray[np.intp],
     block_size: int,
-    each: Each,
 ) -> tuple[F64, F64]:
     """Return P' X of these genes (spots x genes) and their means over the cells, in one pass."""
     total: F64 | None = None
     every = np.zeros(len(genes))
     step = max(1, _ENTRIES // matrix.shape[1])
-    for rows, block in _cell_blocks(table, genes):
-        np.add.at(every, block.indices, block.data.astype(np.float64))  # cell by cell, whatever the blocks
-        for start in range(rows.start, rows.stop, step):
-            some_cells = slice(start, min(start + step, rows.stop))
-            p = matrix[some_cells]
-            p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
-            # By columns, so that some genes are a slice.
-            x = block[start - rows.start : some_cells.stop - rows.start].tocsc()
-            if total is None:
-                total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
+    with pool(threads() - 1) as each:
+        for rows, block in _cell_blocks(table, genes):
+            # Cell by cell, whatever the blocks.
+            np.add.at(every, block.indices, block.data.astype(np.float64))
+            for start in range(rows.start, rows.stop, step):
+                some_cells = slice(start, min(start + step, rows.stop))
+                p = matrix[some_cells]
+                p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
+                # By columns, so that some genes are a slice.
+                x = block[start - rows.start : some_cells.stop - rows.start].tocsc()
+                if total is None:
+                    total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
-            # Some genes are one thread's from start to end, so their number changes no sum.
-            def add(block: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
-                of_genes = slice(block * block_size, (block + 1) * block_size)
-                add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
+                # Some genes are one thread's from start to end, so their number changes no sum.
+                def add(block: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
+                    of_genes = slice(block * block_size, (block + 1) * block_size)
+                    add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
-            each(add, math.ceil(len(genes) / block_size))
+                each(add, math.ceil(len(genes) / block_size))
     assert total is not None  # a table has two rows or more
     return total, every / table.shape[0]
 

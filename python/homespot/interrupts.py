@@ -1,7 +1,7 @@
 """Threads that Ctrl-C does not hang: an interruption reaches only the main one.
 
-They share no lock of `threading` or `concurrent.futures` with it: an interruption may come where the main
-thread has just taken one, and they would wait for ever. A `SimpleQueue` is always whole.
+Once they run, they share no lock of `threading` or `concurrent.futures` with it: an interruption may come
+where the main thread has just taken one, and they would wait for ever. A `SimpleQueue` is always whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Each", "Undisturbed", "pool", "worker"]
+__all__ = ["Undisturbed", "pool", "worker"]
 
 T = TypeVar("T")
 Undisturbed = Callable[[Callable[[], object]], bool]
@@ -25,7 +25,7 @@ class Each(Protocol):
     """Calls a function with 0, 1, ... n - 1, shared among threads; returns what each call gave, in order."""
 
     def __call__(self, run: Callable[[int], T], n: int, /) -> list[T]:
-        """Raise what a call raises, or Ctrl-C, when those under way have ended."""
+        """Raise what a call raises, or Ctrl-C; at the end of the pool no call is under way any more."""
         ...
 
 
@@ -37,12 +37,14 @@ class _Outcome:
         self._errors: list[BaseException] = []
         self._ended: SimpleQueue[None] = SimpleQueue()
 
-    def of(self, task: Callable[[], object]) -> None:
+    def note(self, task: Callable[[], object]) -> None:
         """Do the task, and note how it ended."""
         try:
-            self._results.append(task())
+            result = task()
         except BaseException as error:
             self._errors.append(error)
+        else:
+            self._results.append(result)
         self._ended.put(None)
 
     def wait(self, n: int) -> bool:
@@ -74,15 +76,20 @@ def _threads(n: int) -> Iterator[Callable[[Callable[[], None]], None]]:
     def work() -> None:
         while (task := tasks.get()) is not None:
             task()
+            del task  # or it would be kept until the next comes
+        tasks.put(None)  # for the next thread
 
     threads = [Thread(target=work, name="homespot", daemon=True) for _ in range(n)]
-    for thread in threads:
-        thread.start()
+    try:
+        for thread in threads:
+            thread.start()
+    except BaseException:
+        tasks.put(None)  # nobody is waited for: one may be stuck in the lock of its start
+        raise
     try:
         yield tasks.put
     finally:
-        for _ in threads:
-            tasks.put(None)
+        tasks.put(None)
         for thread in threads:
             thread.join()
 
@@ -94,7 +101,7 @@ def worker() -> Iterator[Undisturbed]:
 
         def undisturbed(task: Callable[[], object]) -> bool:
             outcome = _Outcome()
-            start(partial(outcome.of, task))
+            start(partial(outcome.note, task))
             interrupted = outcome.wait(1)
             outcome.results()
             return interrupted
@@ -102,12 +109,17 @@ def worker() -> Iterator[Undisturbed]:
         try:
             yield undisturbed
         finally:
-            undisturbed(lambda: None)  # interrupted between two lines, a task may still be under way
+            # Interrupted between two lines, a task may still be under way.
+            if undisturbed(lambda: None):
+                raise KeyboardInterrupt
 
 
 @contextmanager
 def pool(helpers: int) -> Iterator[Each]:
-    """Start threads that help, and yield what shares calls among them and the caller."""
+    """Start threads that help, and yield what shares calls among them and the caller.
+
+    A call must not share calls in turn: it would wait for a thread that waits for it.
+    """
     with _threads(helpers) as start:
 
         def each(run: Callable[[int], T], n: int) -> list[T]:
@@ -121,8 +133,8 @@ def pool(helpers: int) -> Iterator[Each]:
 
             outcome = _Outcome()
             for _ in range(helpers):
-                start(partial(outcome.of, take))
-            outcome.of(take)
+                start(partial(outcome.note, take))
+            outcome.note(take)
             interrupted = outcome.wait(helpers + 1)
             done = {i: value for taken in outcome.results() for i, value in taken.items()}
             if interrupted:

@@ -26,7 +26,7 @@ from homespot.interrupts import pool, worker
 
 def interrupted_at(k):
     \"\"\"Interrupt the main thread at its k-th instruction; return how many ran, and the tasks done.\"\"\"
-    count, done = 0, []
+    count, done, told = 0, [], False
 
     def trace(frame, event, arg):
         nonlocal count
@@ -40,11 +40,12 @@ def interrupted_at(k):
     with CONTEXT as share:
         sys.settrace(trace)
         try:
-            CALL
+            told = CALL is True
         except KeyboardInterrupt:
-            pass
+            told = True
         finally:
             sys.settrace(before)
+    assert told == (count == k), "an interruption is told of, and only that"
     return count, done
 
 k, count, outcomes = 0, 0, set()
@@ -169,15 +170,17 @@ def test_after_an_error_no_call_is_begun_and_the_pool_still_works(helpers: int) 
     assert not [thread for thread in threading.enumerate() if thread.name == "homespot"]
 
 
+@pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize(
     ("context", "share"),
     [(worker, lambda share, run: share(run)), (partial(pool, 2), lambda share, run: share(run, 3))],
 )
-def test_an_error_keeps_nothing_alive(context, share) -> None:
-    """Not even until the garbage is collected: it may be a matrix of gigabytes."""
+def test_nothing_of_a_task_is_kept_alive(context, share, fails: bool) -> None:
+    """Not even until the next one, or until the garbage is collected: it may be a matrix of gigabytes."""
 
-    def failing(large: Large, *_: int) -> None:
-        assert large is None
+    def run(large: Large, *_: int) -> None:
+        if fails:
+            raise ZeroDivisionError(repr(large))
 
     large = Large()
     kept = weakref.ref(large)
@@ -185,11 +188,14 @@ def test_an_error_keeps_nothing_alive(context, share) -> None:
     try:
         with context() as threads:
             try:
-                share(threads, partial(failing, large))
-            except AssertionError:
-                failed = True
-        del large
-        assert failed
-        assert kept() is None
+                share(threads, partial(run, large))
+            except ZeroDivisionError:
+                assert fails
+            del large
+            for _ in range(500):  # a thread lets go a moment after it has told of its end
+                if kept() is None:
+                    break
+                time.sleep(0.01)
+            assert kept() is None
     finally:
         gc.enable()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from homespot.learning import contrast, inter_contrast, type_contrast
 
@@ -85,6 +86,24 @@ def test_any_size_any_block(m: int, n: int, d: int, block: int, kept: int, tau: 
         types[:2] = torch.tensor([1, 0])
         agree(inter_contrast(cells, spots, home, tau), equation_9(cells, spots, home, tau), cells, spots)
         agree(type_contrast(cells, types, tau), equation_8(cells, types, tau), cells)
+
+
+@pytest.mark.parametrize(("room", "computed"), [(0, 12), (5 * 30 + 5 * 25, 10), (2**24, 6)])
+def test_pairs_are_computed_once_where_there_is_room(monkeypatch, room: int, computed: int) -> None:
+    """Six blocks of 5 rows against all from there on: 150, 125, ... elements."""
+    monkeypatch.setattr(contrast, "_step", lambda *_: 5)
+    monkeypatch.setattr(contrast, "_KEPT", room)
+    products = 0
+
+    class Counting(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal products
+            products += func is torch.ops.aten.mm.default
+            return func(*args, **kwargs or {})
+
+    with Counting():
+        type_contrast(latent_rows(30, 4, 0), torch.arange(30) // 15, 0.8)
+    assert products == computed
 
 
 def test_gradients_are_those_of_finite_differences(monkeypatch) -> None:

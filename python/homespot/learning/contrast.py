@@ -73,7 +73,7 @@ def _pairs(
     as many as there is room for, go into `kept`, and are taken from there the next time.
     """
     m, start, room = len(latent), 0, _KEPT
-    known = iter(tuple(kept))
+    known = iter(kept)
     for end in ends:
         while start < end:
             stop = min(start + _step(m - start, latent.device), end)

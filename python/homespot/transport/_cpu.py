@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any, Self, TypeVar
 
@@ -55,14 +56,15 @@ class CpuPasses:
         self._cached_rows = max(_CACHED // n, 1)
         self._domain: Domain = "kernel"
         self._epsilon = 1.0
-        self._pool = pool(min(threads(), len(edges) - 1) - 1 if m * n >= _SERIAL else 0)
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._each = self._pool.__enter__()
+        helpers = min(threads(), len(self._lanes)) - 1 if self._buffer.size >= _SERIAL else 0
+        self._each = self._stack.enter_context(pool(helpers))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.__exit__(None, None, None)
+        self._stack.close()
 
     def _each_lane(self, run: Callable[[int], T]) -> list[T]:
         return self._each(run, len(self._lanes))
