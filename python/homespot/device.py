@@ -25,12 +25,15 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
 
 
-def threads() -> int:
+def threads(n_elements: int | None = None) -> int:
     """Return the number of threads: the user's limit, else the cores this process may use, at most 8.
 
+    It is one for work on few elements, where threads cost more than they bring.
     The limits read are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, in this order. Cores beyond a
     container's quota do not count.
     """
+    if n_elements is not None and n_elements < _SERIAL:
+        return 1
     for name in _LIMITS:
         value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdigit() and int(value) > 0:
@@ -65,7 +68,7 @@ def torch_threads(n_elements: int | None = None) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(threads() if n_elements is None or n_elements >= _SERIAL else 1)
+    torch.set_num_threads(threads(n_elements))
     try:
         yield
     finally:

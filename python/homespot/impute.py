@@ -225,8 +225,8 @@ def _sums(
                     total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
                 # Some genes are one thread's from start to end, so their number changes no sum.
-                def add(block: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
-                    of_genes = slice(block * block_size, (block + 1) * block_size)
+                def add(k: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
+                    of_genes = slice(k * block_size, (k + 1) * block_size)
                     add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
                 each(add, math.ceil(len(genes) / block_size))

@@ -26,7 +26,6 @@ F64 = npt.NDArray[np.float64]
 _LANES = 16
 _ROWS = 256  # of a matrix product
 _CACHED = 2**18  # elements that stay in the cache of a core
-_SERIAL = 2**19  # elements under which threads cost more than they bring
 
 
 class CpuPasses:
@@ -59,8 +58,8 @@ class CpuPasses:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        helpers = min(threads(), len(self._lanes)) - 1 if self._buffer.size >= _SERIAL else 0
-        self._each = self._stack.enter_context(pool(helpers))
+        most = min(threads(self._buffer.size), len(self._lanes))
+        self._each = self._stack.enter_context(pool(most - 1))
         return self
 
     def __exit__(self, *_: object) -> None:
