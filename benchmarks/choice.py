@@ -20,8 +20,8 @@ from genes import random_folds
 import homespot as hs
 from homespot.device import torch_threads
 from homespot.learning import Autoencoder, Tables, Training, Weights, pretrain
-from homespot.map import expression
 from homespot.preprocess import log_normalised, min_max, unit_rows, z_scores
+from homespot.tables import expression
 
 TEMPERATURES = (0.1, 0.15, 0.2)
 EPOCHS = (10, 15, 20, 30)

@@ -28,8 +28,8 @@ from scipy.spatial.distance import jensenshannon
 
 import homespot as hs
 from homespot.deconvolve import TypesReadOut
-from homespot.map import expression
 from homespot.preprocess import log_normalised
+from homespot.tables import expression
 
 SPLITS = 10
 TISSUES = {

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from . import mapping
+from . import h5ad
 from .crossing import frame_columns, plain, plain_matrix, read_column, record_from, strings, write_column
 from .keys import ALT_EXPS, EXPERIMENT
 from .matrices import is_sparse
@@ -90,12 +90,12 @@ def write_anndata(path: str, parts: dict[str, Any]) -> None:
     kept = {name: layer for name, layer in layers.items() if name not in streamed}
     with _names_twice():
         others = {name: part for name, part in parts.items() if name != "X"}
-        mapping.write_whole(annotated(parts["X"], **others | {"layers": kept}), path, streamed)
+        h5ad.write_whole(annotated(parts["X"], **others | {"layers": kept}), path, streamed)
 
 
 def check_anndata_path(path: str) -> None:
     """Refuse a path to which no .h5ad file can be written."""
-    mapping.check_target(path)
+    h5ad.check_target(path)
 
 
 # --- to R -----------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
 def read_anndata(path: str) -> dict[str, Any]:
     """Read an .h5ad file as plain values."""
     with _names_twice():
-        return _plain_experiment(mapping.read_whole(path))
+        return _plain_experiment(h5ad.read_whole(path))
 
 
 DOOR: dict[str, Callable[..., Any]] = {

@@ -21,23 +21,21 @@ from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
+from .h5ad import check_target, file_size, whole_file
 from .interrupts import pool
 from .keys import EXPRESSION, HOMESPOT, SCORES, SPATIAL
-from .map import expression
 from .mapping import (
     check_mapping,
-    check_target,
     coordinates,
-    file_size,
     has_coordinates,
     images,
     mapped_cells,
-    whole_file,
 )
 from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale
 from .rows import masses
 from .streamed import x_of
+from .tables import expression
 
 __all__ = [
     "Factors",

@@ -16,19 +16,15 @@ from . import methods
 from ._version import __version__
 from .checks import one_of, whole
 from .device import limited_threads, resolve_device
-from .errors import InputError, expected, some
 from .keys import EXPRESSION, FORMAT_VERSION, HOMESPOT, SPATIAL
 from .mapping import check_adata, combine_sections, images, keep_best, new_mapping, spot_coordinates
-from .preprocess import SCALES, Expression, Scale, Side
+from .preprocess import SCALES, Expression, Scale
 from .progress import Progress
 from .progress import check as check_progress
 from .sections import refuse_checkpoint, section_rows
-from .streamed import x_of
+from .tables import LABELS, expression
 
-__all__ = ["Solution", "expression", "label_column", "map_cells", "solve", "spot_coordinates", "versions"]
-
-LABELS: dict[Side, str] = {"sc": "labels", "st": "st_labels"}
-"""Parameters of methods that name a column of labels, by the table it is in."""
+__all__ = ["Solution", "map_cells", "solve", "versions"]
 
 _VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
 
@@ -127,50 +123,6 @@ def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArr
     if len(names) == len(kept):
         return np.arange(len(names))
     return np.flatnonzero(np.isin(names, kept))
-
-
-def label_column(adata: ad.AnnData, side: Side, name: str) -> npt.NDArray[np.object_]:
-    """Take the column with the types out of an AnnData's annotation."""
-    if name not in adata.obs:
-        raise InputError(
-            expected(
-                f"a column {name!r} in {side}.obs",
-                some(adata.obs.columns, 10) or "no columns",
-                f"Name one that is there as {LABELS[side]}.",
-            )
-        )
-    column: npt.NDArray[np.object_] = adata.obs[name].to_numpy(dtype=object)
-    return column
-
-
-def expression(
-    adata: ad.AnnData,
-    side: Side,
-    layer: str | None,
-    scale: Scale | Literal["auto"],
-    dtype: str,
-    labels: str | None = None,
-    argument: str | None = None,
-) -> Expression:
-    """Take the expression table out of an AnnData, with the column `labels` of its annotation.
-
-    `argument` is what the caller's argument for the layer is called, where it is not ``sc_layer`` or
-    ``st_layer``.
-    """
-    argument = argument or f"{side}_layer"
-    if layer is not None and layer not in adata.layers:
-        raise InputError(
-            expected(
-                f"a layer {layer!r} in {side}",
-                some(adata.layers, 10) or "no layers",
-                f"Name one that is there as {argument}, or leave it out to use X.",
-            )
-        )
-    matrix = x_of(adata, layer)
-    if matrix is None:
-        raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {argument}."))
-    types = None if labels is None else label_column(adata, side, labels)
-    return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype), types)
 
 
 def map_cells(

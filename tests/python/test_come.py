@@ -22,7 +22,8 @@ from scipy.stats import entropy
 from homespot import device, load, map_cells, memory, methods, metrics, save
 from homespot.errors import ConvergenceWarning, DataWarning, InputError, TooLargeError
 from homespot.learning import Checkpoint, Training, checkpoint, fingerprint
-from homespot.map import expression, solve
+from homespot.map import solve
+from homespot.tables import expression
 
 SMALL: dict[str, Any] = {"hidden": 8, "latent": 4, "pretrain_epochs": 3}
 FAST = SMALL | {"device": "cpu"}

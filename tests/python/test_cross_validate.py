@@ -29,9 +29,9 @@ from homespot.evaluate.cross_validate import (
     score_map,
 )
 from homespot.evaluate.metrics import gene_scores
-from homespot.map import expression
 from homespot.methods import registry
 from homespot.preprocess import Expression, log_normalised
+from homespot.tables import expression
 
 SETTINGS = {"regularisation": 0.1}
 COLUMNS = ["gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds"]

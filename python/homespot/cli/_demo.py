@@ -10,8 +10,8 @@ import numpy as np
 import typer
 
 from .. import add_mapping, make_demo, map_cells, metrics, place_cells, report, save
+from ..h5ad import write_whole
 from ..keys import POSITIONS, SPATIAL
-from ..mapping import write_whole
 from ..place import cell_positions
 from ._shared import Json, check_folder, say
 

@@ -9,7 +9,7 @@ import typer
 
 from .. import cross_validate, load, metrics, report
 from ..checks import one_of
-from ..mapping import read_whole
+from ..h5ad import read_whole
 from ._shared import (
     PROGRESS,
     Device,

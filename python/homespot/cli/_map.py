@@ -10,8 +10,8 @@ import typer
 
 from .. import map_cells, methods, save, simulate_spots
 from ..checks import one_of
+from ..h5ad import check_target, read_whole, write_whole
 from ..keys import HOMESPOT
-from ..mapping import check_target, read_whole, write_whole
 from ._shared import (
     PROGRESS,
     Device,

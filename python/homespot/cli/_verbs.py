@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
+from ..h5ad import check_target, read_whole, write_whole
 from ..keys import SPREAD, TYPE
-from ..mapping import check_target, read_whole, write_whole
 from ._shared import Json, Out, Scale, ScLayer, read_table, say
 
 

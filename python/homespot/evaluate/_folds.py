@@ -27,12 +27,13 @@ from ..device import limited_threads, threads
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected, some
 from ..impute import Expressions, ReadOut, factors
 from ..keys import LEFT_OVER, SPATIAL
-from ..map import LABELS, solve
+from ..map import solve
 from ..mapping import check_mapping
 from ..matrices import is_sparse, row_means, row_sums
 from ..preprocess import Expression, Side, log_normalised, shared_genes
 from ..rows import blocks
 from ..streamed import Streamed, in_memory, x_of
+from ..tables import LABELS
 from .metrics import gene_scores
 
 __all__ = [

@@ -19,11 +19,11 @@ from ..device import resolve_device
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
 from ..keys import SPATIAL
-from ..map import LABELS, expression, label_column
 from ..mapping import check_adata, spot_coordinates
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
+from ..tables import LABELS, expression, label_column
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
 

@@ -18,12 +18,12 @@ import pandas as pd
 from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import SPATIAL
-from ..map import expression
 from ..mapping import check_adata, check_mapping, spot_coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised, shared_genes, z_scores
 from ..rows import blocks
 from ..streamed import x_of
+from ..tables import expression
 
 __all__ = ["QUANTILES", "Reference", "best_spots", "distmap", "dream_scores", "reference"]
 

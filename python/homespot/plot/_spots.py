@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 
 from ..errors import InputError, expected, some
 from ..labels import in_order, resolve
-from ..map import expression
 from ..mapping import check_adata, check_mapping, coordinates
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
 from ..rows import masses
 from ..streamed import x_of
+from ..tables import expression
 from ._base import (
     F64,
     GREY,

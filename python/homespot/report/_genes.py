@@ -16,10 +16,10 @@ from scipy.spatial import cKDTree
 from ..errors import InputError, expected, some
 from ..impute import gene_blocks, impute_genes, read_out_of
 from ..keys import HOMESPOT, SCORES
-from ..map import expression
 from ..mapping import coordinates, mapped_cells, mapped_spots
 from ..preprocess import Expression, log_normalised, most_variable
 from ..streamed import x_of
+from ..tables import expression
 from ._tissue import Column
 
 __all__ = ["IMPUTED", "MEASURED", "Genes", "gene_columns", "neighbours", "spatial_covariance"]
