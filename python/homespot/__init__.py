@@ -13,6 +13,7 @@ from .add import add_mapping
 from .annotate import annotate_cells
 from .assign import assign_cells
 from .colocate import cell_distances, colocate_types, type_distances
+from .combine import combine_cells, combine_sections
 from .deconvolve import deconvolve_spots
 from .demo import make_demo
 from .evaluate import dream, metrics
@@ -21,8 +22,9 @@ from .evaluate.cross_validate import cross_validate
 from .evaluate.simulate import simulate_spots
 from .evaluate.tune import tune
 from .impute import impute_genes
+from .joined import join_sections
 from .map import map_cells
-from .mapping import combine_cells, combine_sections, load, renormalise, save, subset
+from .mapping import load, renormalise, save, subset
 from .modes import cell_modes
 from .place import cell_positions, place_cells
 from .report import report
@@ -44,6 +46,7 @@ __all__ = [
     "deconvolve_spots",
     "dream",
     "impute_genes",
+    "join_sections",
     "load",
     "make_demo",
     "map_cells",

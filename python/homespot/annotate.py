@@ -13,8 +13,7 @@ from .errors import InputError, expected, some
 from .keys import HOMESPOT, LABEL, LABEL_PROB
 from .labels import Labels, resolve
 from .mapping import check_mapping
-from .matrices import is_sparse
-from .rows import blocks
+from .rows import summed
 from .streamed import x_of
 
 __all__ = ["annotate_cells", "label_probabilities"]
@@ -22,11 +21,7 @@ __all__ = ["annotate_cells", "label_probabilities"]
 
 def label_probabilities(matrix: Any, labels: Labels) -> npt.NDArray[np.float64]:
     """Return the probability of every label for every row of P (cells x labels, rows sum to 1, or to 0)."""
-    members = labels.membership().T.tocsr()
-    found = np.empty((matrix.shape[0], len(labels.names)))
-    for rows in blocks(matrix):
-        part = matrix[rows].astype(np.float64) @ members
-        found[rows] = part.toarray() if is_sparse(part) else part
+    found = summed(matrix, labels.membership().T.tocsr())
     total = found.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(found, total, out=np.zeros_like(found), where=total > 0))
 

@@ -15,13 +15,14 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from . import memory, rows
+from .apart import cell_sections, parts, sections_of
 from .checks import whole
 from .errors import DataWarning, InputError, expected, some
-from .keys import ASSIGNED, POSITIONS, PROB
+from .keys import ASSIGNED, POSITIONS, PROB, SECTION
 from .labels import in_order
 from .mapping import check_mapping, coordinates, has_coordinates
 from .matrices import column_sums, is_sparse
-from .streamed import Streamed, x_of
+from .streamed import Streamed
 
 __all__ = ["assign", "assign_cells", "expected_capacity"]
 
@@ -51,8 +52,6 @@ def expected_capacity(matrix: Any) -> Ints:
 def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
     """Return how many cells each spot can take."""
     n_cells, n_spots = mapping.shape
-    if capacity is None:
-        return expected_capacity(x_of(mapping))
     if isinstance(capacity, Integral) or (np.ndim(capacity) == 0 and not isinstance(capacity, str)):
         whole("capacity", capacity, 1)
         room = np.full(n_spots, min(int(capacity), n_cells), dtype=np.int64)
@@ -228,6 +227,8 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
     -------
     One row a cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
     where the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
+    Where the spots lie in several sections, ``homespot_section`` comes first: every cell is assigned to a
+    spot of its section (see `cell_positions`), and None as capacity fits the cells of each section.
 
     What the solver is going to take, 10 bytes a pair of a cell and a place if all pairs are considered, else
     60, stands in the log ``logging.getLogger("homespot")`` before it starts.
@@ -240,17 +241,35 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
         If the costs do not fit in memory.
     """
     check_mapping(mapping)
-    room = _capacity(mapping, capacity)
-    matrix = x_of(mapping)
-    matrix = matrix.tocsr() if is_sparse(matrix) else matrix
-    found = assign(matrix, room, candidates)
+    room = None if capacity is None else _capacity(mapping, capacity)
+    sections = sections_of(mapping)
+    of_cells = None if sections is None else cell_sections(mapping, sections)
+    if of_cells is not None and (of_cells.codes < 0).any():
+        raise InputError(
+            expected(
+                "cells that each have a section",
+                f"{(of_cells.codes < 0).sum()} cell(s) with equal mass in several",
+                "Map with map_cells(sections=...), or take one section first: subset(mapping, spots=...).",
+            )
+        )
+    found = np.empty(mapping.n_obs, dtype=np.intp)
+    probability = np.empty(mapping.n_obs)
+    for part in parts(mapping, sections, of_cells):
+        if not len(part.cells):
+            continue
+        matrix = part.matrix.tocsr() if is_sparse(part.matrix) else part.matrix
+        within = expected_capacity(matrix) if room is None else room[part.spots]
+        try:
+            spots = assign(matrix, within, candidates)
+        except InputError as error:
+            raise error if part.name is None else InputError(f"Section {part.name!r}: {error}") from error
+        found[part.cells], probability[part.cells] = part.spots[spots], _probability(matrix, spots)
     table = pd.DataFrame(
-        {
-            ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found],
-            PROB: _probability(matrix, found),
-        },
+        {ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found], PROB: probability},
         index=mapping.obs_names.copy(),
     )
+    if sections is not None:
+        table.insert(0, SECTION, sections.labels()[found])
     if has_coordinates(mapping):
         for name, column in zip(POSITIONS, coordinates(mapping)[found].T, strict=False):
             table[name] = column

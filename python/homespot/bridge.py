@@ -6,10 +6,10 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -20,9 +20,11 @@ from . import (
     add,
     annotate,
     assign,
+    axes,
     bridge_evaluate,
     bridge_files,
     colocate,
+    combine,
     deconvolve,
     impute,
     keys,
@@ -34,15 +36,12 @@ from . import (
 )
 from . import map as maps
 from ._version import __version__
-from .checks import one_of
 from .crossing import (
     columns,
     csr,
     frame,
     frame_columns,
-    narrowed,
     plain,
-    plain_column,
     plain_matrix,
     read_column,
     record_from,
@@ -51,11 +50,12 @@ from .crossing import (
     strings,
 )
 from .device import resolve_device
+from .directions import combined_direction
 from .errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from .evaluate import simulate
-from .map import Solution
-from .preprocess import Expression, Scale, Side
+from .labels import GIVEN_LABELS
 from .report import report as write_report
+from .solution import versions
 from .streamed import annotated
 
 __all__ = [
@@ -85,6 +85,14 @@ _VERBS: dict[str, Callable[..., Any]] = {
     "cell_distances": colocate.cell_distances,
     **bridge_evaluate.VERBS,
 }
+_ROW = ".homespot_row"
+_ADDED = (
+    keys.LEFT_OVER,
+    keys.EXPRESSION,
+    keys.SECTION,
+    keys.SECTION_PROB,
+    *GIVEN_LABELS.values(),
+)
 _R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is checked
 
 
@@ -95,7 +103,7 @@ def about() -> dict[str, Any]:
         "device": resolve_device(),
         "executable": sys.executable,
         "folder": str(Path(__file__).parent),
-        "versions": maps.versions(),
+        "versions": versions(),
     }
 
 
@@ -183,29 +191,6 @@ def argument_names() -> list[str]:
     return sorted(names.union(*(method_parameters(method) for method in method_names())))
 
 
-def table(
-    matrix: Any,
-    names: str | Sequence[str],
-    genes: str | Sequence[str],
-    side: Side,
-    scale: Scale | Literal["auto"] = "auto",
-    dtype: str = "float32",
-    labels: dict[str, Any] | None = None,
-) -> Expression:
-    """Check an expression table; `matrix` is cells x genes or spots x genes, dense or CSR.
-
-    `labels` is a column with the type of every row, as columns cross (below), or None.
-    """
-    one_of("dtype", dtype, ("float32", "float64"))
-    types = None if labels is None else plain_column(labels)
-    return Expression(matrix, strings(names), strings(genes), side, scale, np.dtype(dtype), types)
-
-
-def section(of: Expression, rows: npt.NDArray[np.int32]) -> Expression:
-    """Take the rows of a section (0-based) out of a table."""
-    return of.section(np.asarray(rows, dtype=np.intp))
-
-
 def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     """Refuse a dense P for which R, whose numbers are doubles, has no room beside Python's."""
     memory.require(
@@ -215,69 +200,60 @@ def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     )
 
 
+def _numbered(adata: ad.AnnData, first: int) -> ad.AnnData:
+    """Give the rows of a data set numbers, by which R knows them in the result."""
+    adata.obs[_ROW] = np.arange(first, first + adata.n_obs)
+    return adata
+
+
+def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
+    return frame_columns(table[[name for name in _ADDED if name in table]])
+
+
 def map_cells(
-    sc: Expression,
-    st: Expression,
+    sc: ad.AnnData,
+    st: ad.AnnData | Mapping[str, ad.AnnData],
     method: str,
     *,
-    preset: str | None = None,
-    k_best: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Any = None,
     parameters: dict[str, Any] | None = None,
+    **named: Any,
 ) -> dict[str, Any]:
-    """Map one table to the other; as `homespot.map_cells`."""
-    if k_best is None:
-        _require_doubles(len(sc.names), len(st.names), sc.dtype)
-    solution: Solution = maps.solve(
-        sc,
-        st,
-        method,
-        preset=preset,
-        k_best=k_best,
-        seed=seed,
-        device=device,
-        progress=progress,
-        parameters=parameters,
-    )
+    """Map cells to spots; as `homespot.map_cells`. Cells and spots by their row, from 0, of all sections."""
+    sections = list(st.values()) if isinstance(st, Mapping) else [st]
+    if named.get("k_best") is None:
+        _require_doubles(sc.n_obs, sum(one.n_obs for one in sections), named.get("dtype", "float32"))
+    _numbered(sc, 0)
+    first = 0
+    for one in sections:
+        _numbered(one, first)
+        first += one.n_obs
+    mapping = maps.map_cells(sc, st, method, **named, **(parameters or {}))
     return {
-        **plain_matrix(solution.matrix),
-        "cells": solution.cells.astype(np.int32),
-        "spots": solution.spots.astype(np.int32),
-        "left_over": solution.left_over,
-        "cell_expression": solution.expression[0],
-        "spot_expression": solution.expression[1],
-        "record": plain(solution.record),
+        **plain_matrix(mapping.X),
+        "cells": mapping.obs[_ROW].to_numpy(dtype=np.int32),
+        "spots": mapping.var[_ROW].to_numpy(dtype=np.int32),
+        "spot_names": np.asarray(mapping.var_names, dtype=object),
+        "cell_columns": _own_columns(mapping.obs),
+        "spot_columns": _own_columns(mapping.var),
+        "coordinates": mapping.varm.get(keys.SPATIAL),
+        "record": plain(mapping.uns[keys.HOMESPOT]),
     }
 
 
-def cell_positions(
-    matrix: Any,
-    coordinates: npt.NDArray[np.float64],
-    position: str,
-    k: int,
-    level: float = 0.9,
-    max_radius: float | None = None,
-) -> dict[str, npt.NDArray[Any]]:
-    """Place every row of P (cells x spots, dense or CSR); home spots as 0-based columns."""
-    matrix = narrowed(matrix)
-    where = mapping.spot_coordinates(coordinates, matrix.shape[1])
-    placed, spread = place.positions(matrix, where, position, k)  # type: ignore[arg-type]
-    radius, confident = place.radius(matrix, where, placed, level, max_radius)  # type: ignore[arg-type]
-    return {
-        **home_spots(matrix),
-        "position": placed,
-        "spread": spread,
-        "radius": radius,
-        "confident": confident,
-    }
+def cell_positions(of: ad.AnnData, position: str, k: int, **named: Any) -> dict[str, Any]:
+    """Return where every cell sits, as columns; as `homespot.cell_positions`."""
+    return frame_columns(place.cell_positions(of, position=position, k=k, **named))  # type: ignore[arg-type]
 
 
-def home_spots(matrix: Any) -> dict[str, npt.NDArray[Any]]:
-    """Return the home spot of every row of P, as 0-based columns, its probability, and the row's entropy."""
-    home, probability = place.home_spots(matrix)
-    return {"home": home.astype(np.int32), "probability": probability, "entropy": place.entropy(matrix)}
+def home_spots(of: ad.AnnData) -> dict[str, Any]:
+    """Return the home spot of every cell of a map without coordinates, its probability, and entropy."""
+    return frame_columns(place.home_table(of))
+
+
+def combined_sections(maps_of: Sequence[ad.AnnData]) -> dict[str, Any]:
+    """Return the section of every spot of maps that R puts side by side, and the direction of y."""
+    labels, down = combine.section_labels(maps_of)
+    return {"sections": np.asarray(labels, dtype=object), "direction": plain(combined_direction(down))}
 
 
 def new_mapping(
@@ -297,7 +273,7 @@ def new_mapping(
         matrix = np.ascontiguousarray(matrix)
     cell_table = frame(obs, cells)
     left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
-    positions = mapping.spot_coordinates(coordinates, matrix.shape[1])
+    positions = axes.spot_coordinates(coordinates, matrix.shape[1])
     return mapping.new_mapping(
         matrix, cell_table, frame(var, spots), record, positions=positions, left_over=left_over
     )
@@ -439,6 +415,7 @@ _DOOR: dict[str, Callable[..., Any]] = (
             cell_modes,
             cell_positions,
             colocate_types,
+            combined_sections,
             deconvolve_spots,
             frame,
             home_spots,
@@ -451,10 +428,8 @@ _DOOR: dict[str, Callable[..., Any]] = (
             new_mapping,
             report,
             save,
-            section,
             signature,
             single_cells,
-            table,
             type_distances,
             values,
         )

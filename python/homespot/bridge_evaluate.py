@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,8 +26,7 @@ from .evaluate._folds import Data, Task, work
 from .evaluate._kept import COLUMNS, keep
 from .evaluate.cross_validate import begin, cross_validate, tidy
 from .impute import ReadOut
-from .keys import HOMESPOT, SPATIAL
-from .mapping import spot_coordinates
+from .keys import COORDINATES, HOMESPOT, SPATIAL
 from .progress import Progress, reporting
 from .streamed import annotated, in_memory, x_of
 
@@ -50,15 +50,49 @@ def experiment(
     genes: str | Sequence[str],
     annotation: dict[str, Any],
     coordinates: npt.NDArray[np.float64] | None = None,
+    *,
+    axes: str | Sequence[str] | None = None,
+    of_genes: dict[str, Any] | None = None,
+    reductions: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    images: str | Sequence[str] = (),
+    narrow: bool = True,
 ) -> ad.AnnData:
-    """Build the AnnData of a data set in R; `matrix` is cells x genes or spots x genes, dense or CSR.
+    """Build the AnnData of a data set in R.
 
-    Values are kept in half of R's bytes where that loses nothing, as Python's users mostly have them.
+    Parameters
+    ----------
+    matrix
+        Cells x genes or spots x genes, dense or CSR.
+    names, genes
+        Names of its rows and columns.
+    annotation, of_genes
+        Plain columns of the annotation of both.
+    coordinates, axes
+        Rows x 2 or 3 or more, and the names of the columns where there are any.
+    reductions
+        Other matrices of two or three columns, by name.
+    images
+        Names of the samples with a tissue image.
+    narrow
+        Whether to keep values in half of R's bytes where that loses nothing, as Python's users mostly have
+        them; if not, R's memory is used.
     """
-    obs, var = frame(annotation, names), pd.DataFrame(index=strings(genes))
-    adata = annotated(narrowed(matrix), obs=obs, var=var)
+    obs, var = frame(annotation, names), frame(of_genes or {}, genes)
     if coordinates is not None:
-        adata.obsm[SPATIAL] = spot_coordinates(coordinates, adata.n_obs)
+        # R keeps the places beside its columns; a column of this name is another thing.
+        obs = obs.drop(columns=[name for name in COORDINATES if name in obs])
+    with warnings.catch_warnings():
+        # The verbs refuse names that occur twice, and say which.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+        adata = annotated(narrowed(matrix) if narrow else matrix, obs=obs, var=var)
+    if coordinates is not None:
+        named = None if axes is None else strings(axes).tolist()
+        adata.obsm[SPATIAL] = coordinates if named is None else pd.DataFrame(coordinates, obs.index, named)
+    for name, values in (reductions or {}).items():
+        adata.obsm[name] = values
+    libraries: dict[str, Any] = {str(name): {"images": {}, "scalefactors": {}} for name in strings(images)}
+    if libraries:
+        adata.uns[SPATIAL] = libraries
     return adata
 
 

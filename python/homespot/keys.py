@@ -20,6 +20,8 @@ __all__ = [
     "PROB",
     "RADIUS",
     "SCORES",
+    "SECTION",
+    "SECTION_PROB",
     "SPATIAL",
     "SPOT",
     "SPOT_CELLS",
@@ -60,6 +62,12 @@ SPREAD = "homespot_spread"
 
 LEFT_OVER = "homespot_left_over"
 """What a cell's row of P leaves out: 1 - its sum."""
+
+SECTION = "homespot_section"
+"""Section of tissue: of a spot, and of a cell the one in which it is placed."""
+
+SECTION_PROB = "homespot_section_prob"
+"""Probability that a cell is of its section."""
 
 EXPRESSION = "homespot_expression"
 """Mean of a cell's, or a spot's, log expression over the genes that the map was made from."""

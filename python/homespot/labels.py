@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,14 @@ from scipy import sparse
 
 from .errors import DataWarning, InputError, expected, some
 
-__all__ = ["Labels", "in_order", "resolve"]
+__all__ = ["GIVEN_LABELS", "LABELS", "Labels", "in_order", "label_column", "labels_named", "resolve"]
+
+LABELS: dict[str, str] = {"sc": "labels", "st": "st_labels"}
+"""Parameters of methods that give labels, by the side that they are of."""
+
+GIVEN_LABELS = {"sc": "homespot_labels", "st": "homespot_st_labels"}
+"""Columns of labels that are given as values."""
+_ROWS = {"sc": "cell", "st": "spot"}
 
 
 @dataclass(frozen=True)
@@ -29,18 +37,20 @@ class Labels:
         return sparse.csr_matrix((np.ones(n), (self.codes, np.arange(n))), shape=(len(self.names), n))
 
 
-def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series:
+def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "mapping") -> pd.Series:
     """Return one value for every row of `frame`.
 
     Parameters
     ----------
     values
-        Name of a column of `frame`; a Series with the names of the rows as index, in any order, which may
-        have more; or one value a row.
+        Name of a column of `frame`; a Series with the names of the rows as index, or a dict by name, in any
+        order, which may have more; or one value a row.
     frame
         Annotation of the mapping's cells or spots, indexed by name.
     what, row
         What the values are and what a row is, for messages: ``"labels"``, ``"cell"``.
+    of
+        What `frame` annotates, for messages.
 
     Raises
     ------
@@ -51,12 +61,14 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
         if values not in frame:
             raise InputError(
                 expected(
-                    f"a column {values!r} with the {what} of the mapping's {row}s",
+                    f"a column {values!r} with the {what} of the {of}'s {row}s",
                     some(frame.columns, 10) or "no columns",
                     f"Name one that is there, or pass one value a {row}.",
                 )
             )
         return frame[values]
+    if isinstance(values, Mapping):
+        values = pd.Series(list(values.values()), index=list(values), dtype=None if values else object)
     if isinstance(values, pd.Series):
         if not values.index.is_unique:
             raise InputError(
@@ -70,7 +82,7 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
         if unknown.any():
             raise InputError(
                 expected(
-                    f"{what} of the mapping's {row}s, by name",
+                    f"{what} of the {of}'s {row}s, by name",
                     f"{unknown.sum()} {row}(s) without ({some(frame.index[unknown])}); "
                     f"the {what} have names like {some(values.index)}",
                     f"Pass the {what} of the data that was mapped.",
@@ -82,12 +94,52 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str) -> pd.Series
     if listed.shape != (len(frame),):
         raise InputError(
             expected(
-                f"{what} of the mapping's {len(frame)} {row}s",
+                f"{what} of the {of}'s {len(frame)} {row}s",
                 f"{listed.size} value(s)",
-                f"Pass one a {row} in the mapping's order, a Series with their names, or a column's name.",
+                f"Pass one a {row} in the {of}'s order, a Series with their names, or a column's name.",
             )
         )
     return pd.Series(listed, index=frame.index)
+
+
+def label_column(frame: pd.DataFrame, side: str, name: str) -> npt.NDArray[np.object_]:
+    """Return the column of labels that a parameter names."""
+    if name not in frame:
+        raise InputError(
+            expected(
+                f"a column {name!r} in {side}.obs",
+                some(frame.columns, 10) or "no columns",
+                f"Name one that is there as {LABELS[side]}.",
+            )
+        )
+    return frame[name].to_numpy(dtype=object)
+
+
+def labels_named(
+    frame: pd.DataFrame, side: str, parameters: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Give labels that are given as values a column, which the parameters then name.
+
+    Parameters
+    ----------
+    frame
+        Annotation of the cells or spots.
+    side
+        ``"sc"`` or ``"st"``.
+    parameters
+        Those of a method; ``labels`` (``st_labels``) may be the name of a column, or values as `in_order`
+        takes them.
+    """
+    values = parameters.get(LABELS[side])
+    if values is None or isinstance(values, str):
+        return frame, parameters
+    if np.ndim(values) == 0 and not isinstance(values, Mapping):
+        return frame, parameters  # the method refuses it
+    taken = in_order(values, frame, LABELS[side], _ROWS[side], "data").set_axis(frame.index)
+    name = GIVEN_LABELS[side]
+    while name in frame and not frame[name].equals(taken):
+        name += "_"  # another method has other labels
+    return frame.assign(**{name: taken}), {**parameters, LABELS[side]: name}
 
 
 def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:

@@ -2,132 +2,39 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import dataclass
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
+import pandas as pd
 
-from . import methods
-from ._version import __version__
-from .checks import one_of, whole
-from .device import limited_threads, resolve_device
-from .keys import EXPRESSION, FORMAT_VERSION, HOMESPOT, SPATIAL
-from .mapping import check_adata, combine_sections, images, keep_best, new_mapping, spot_coordinates
-from .preprocess import SCALES, Expression, Scale
+from .by_section import solve_by_section
+from .checks import one_of
+from .intake import Spots, spots_of, warn_if_swapped
+from .joined import as_one
+from .keys import EXPRESSION, SECTION, SECTION_PROB
+from .labels import LABELS, label_column, labels_named
+from .mapping import check_adata, images, new_mapping
+from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
-from .progress import check as check_progress
-from .sections import refuse_checkpoint, section_rows
-from .tables import LABELS, expression
+from .sections import refuse_checkpoint
+from .solution import Solution, checked_run, solve
+from .tables import expression
 
-__all__ = ["Solution", "map_cells", "solve", "versions"]
-
-_VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
+__all__ = ["annotated_mapping", "map_cells", "solve_spots"]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """A map in plain values: what `map_cells` and the bridge to R build their objects from.
-
-    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
-    that were mapped; ``left_over`` is what each row leaves out; ``expression`` is the mean of these cells,
-    and of these spots, over the genes used, on the log scale; ``record`` describes the run.
-    """
-
-    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
-    cells: npt.NDArray[np.intp]
-    spots: npt.NDArray[np.intp]
-    left_over: npt.NDArray[np.float64]
-    expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    record: dict[str, Any]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of homespot, Python and the libraries that compute."""
-    return {
-        "homespot": __version__,
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in _VERSIONS_OF},
-    }
-
-
-def _checked(
-    method: str,
-    preset: str | None,
-    k_best: int | None,
-    seed: int,
-    device: str,
-    progress: Progress,
-    parameters: dict[str, Any],
-) -> tuple[methods.Method, dict[str, Any], str]:
-    """Check what can be checked without the data; return the method, its settings and the device."""
-    chosen = methods.get(method)
-    settings = chosen.settings(preset, parameters)
-    whole("seed", seed, 0)
-    check_progress(progress)
-    if k_best is not None:
-        whole("k_best", k_best, 1)
-    return chosen, settings, resolve_device(device)
-
-
-def solve(
-    sc: Expression,
-    st: Expression,
-    method: str,
-    *,
-    preset: str | None = None,
-    k_best: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    progress: Progress = None,
-    parameters: dict[str, Any] | None = None,
-) -> Solution:
-    """Map one checked table to the other; `map_cells` says what the parameters are."""
-    chosen, settings, where = _checked(method, preset, k_best, seed, device, progress, parameters or {})
-    all_cells, all_spots = sc.names, st.names
-    sc, st = sc.without_empty_rows(), st.without_empty_rows()
-    with limited_threads() as n_threads:
-        outcome = chosen(sc, st, methods.Run(where, int(seed), progress), **settings)
-    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix = outcome.matrix
-    left_over = np.zeros(matrix.shape[0])
-    if k_best is not None:
-        matrix, left_over = keep_best(outcome.matrix, k_best)
-    record = {
-        "format_version": FORMAT_VERSION,
-        "method": method,
-        # Converters to R stop at a None, and lose what comes after it: what is not there is left out.
-        "parameters": {name: value for name, value in settings.items() if value is not None},
-        "seed": int(seed),
-        "dtype": np.dtype(sc.dtype).name,
-        "device": where,
-        "threads": n_threads,
-        "versions": versions(),
-        "genes": np.asarray(outcome.genes, dtype=object),
-        "sc_scale": sc.scale,
-        "sc_scale_evidence": sc.evidence,
-        "st_scale": st.scale,
-        "st_scale_evidence": st.evidence,
-        "solver": outcome.ending,
-    }
-    asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
-    record |= {name: value for name, value in asked.items() if value is not None}
-    rows = (_where(all_cells, sc.names[outcome.cells]), _where(all_spots, st.names[outcome.spots]))
-    return Solution(matrix, *rows, left_over, outcome.expression, record)
-
-
-def _where(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
-    if len(names) == len(kept):
-        return np.arange(len(names))
-    return np.flatnonzero(np.isin(names, kept))
+def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
+    """Map one checked table to the other, jointly or section by section; `run` is what `solve` takes."""
+    if spots.alone is None:
+        return solve(sc, st, method, **run)
+    return solve_by_section(sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run))
 
 
 def map_cells(
     sc: ad.AnnData,
-    st: ad.AnnData,
+    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData],
     method: str = "ssa",
     *,
     preset: str | None = None,
@@ -135,7 +42,11 @@ def map_cells(
     st_layer: str | None = None,
     sc_scale: Scale | Literal["auto"] = "auto",
     st_scale: Scale | Literal["auto"] = "auto",
+    sc_gene_column: str | None = None,
+    st_gene_column: str | None = None,
     sections: str | None = None,
+    joint: bool | None = None,
+    shared_frame: bool = False,
     k_best: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",
     seed: int = 0,
@@ -153,10 +64,12 @@ def map_cells(
         once for the genes that are used, and once more for the variances where it has more genes than
         `n_genes`. (A part of a backed object, and a matrix stored by columns, CSC, are read whole.)
     st
-        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``; they replace
-        columns ``x``, ``y`` and ``z`` of obs in the mapping. Without them the map is made, but cells can be
-        placed only if obs has columns ``x``, ``y`` (and ``z``) of finite numbers: then these are the
-        coordinates.
+        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``, or else in columns
+        ``x``, ``y`` (and ``z``) of obs. Columns with names are taken by their names: ``pxl_row_in_fullres``
+        is y wherever it stands. They become the columns ``x``, ``y`` and ``z`` of the mapping's spots.
+        Without them the map is made, but cells have no place. Several sections may be given as a list, or as
+        a dict by their names; see `join_sections`. Spots that a column such as ``in_tissue`` marks as off the
+        tissue are left out.
     method
         ``"ssa"``, ``"come"`` or ``"correlation"``; see `homespot.methods`.
     preset
@@ -166,12 +79,20 @@ def map_cells(
     sc_scale, st_scale
         What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
         as they are), or ``"auto"`` to look at them; the record says what was found.
+    sc_gene_column, st_gene_column
+        Column of var with the names of the genes, by which both tables are matched; None is the index.
     sections
         Column of ``st.obs`` with the section of every spot. Each section is then mapped by itself, with all
         cells, and the maps are put side by side with equal weights, as `combine_sections` does; the spots
-        come section by section. The record says so: ``sections`` is the column, and ``parts`` has the record
-        of every section, with its name and how its solver ended. `cross_validate` and `tune` know no
-        sections: call them with one section at a time. None maps onto all spots jointly.
+        come section by section, and ``parts`` of the record has the record of every section. None: sections
+        are looked for (a column such as ``sample_id`` with several values, several images in
+        ``uns["spatial"]``), and a warning says what was found; the cells are mapped onto all of them jointly.
+    joint
+        Whether the cells are mapped onto all sections jointly, or (False) onto each by itself. None: by
+        itself where `sections` names a column, else jointly.
+    shared_frame
+        Whether all sections share one frame of coordinates, as aligned or stacked sections do. If not, every
+        cell has its place in one section (``homespot_section``), and nothing is measured between sections.
     k_best
         Keep only the k largest entries of each row (of every section), as CSR; what that leaves out is in
         ``obs["homespot_left_over"]``. None keeps the dense matrix.
@@ -185,14 +106,18 @@ def map_cells(
         True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
         step to stderr, or a function of (done, total, note).
     **parameters
-        The method's own parameters, e.g. ``regularisation=0.02``.
+        The method's own parameters, e.g. ``regularisation=0.02``. Labels are a column's name or the values
+        themselves: one a cell, a Series or a dict by name.
 
     Returns
     -------
     The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
     annotation of the cells and spots that were mapped, with ``homespot_expression``, their mean log
-    expression over the genes used; ``uns["homespot"]`` is the run's record. Images of the tissue
-    (``uns["spatial"]``) are those of `st`.
+    expression over the genes used; ``uns["homespot"]`` is the run's record. ``var["homespot_section"]`` is
+    the section of every spot, where there are several. If each was mapped by itself,
+    ``obs["homespot_section"]`` is the section that fits a cell best, and ``obs["homespot_section_prob"]`` its
+    probability. Images of the tissue (``uns["spatial"]``) are those of `st`, and ``y_direction`` of the
+    record says whether y points down.
 
     Raises
     ------
@@ -203,49 +128,74 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
-    _, settings, _ = _checked(method, preset, k_best, seed, device, progress, parameters)
+    check_adata(sc, "sc")
+    st = as_one(st)
+    check_adata(st, "st")
+    sc_obs, parameters = labels_named(sc.obs, "sc", parameters)
+    st_obs, parameters = labels_named(st.obs, "st", parameters)
+    _, settings, _ = checked_run(method, preset, k_best, seed, device, progress, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
-    for adata, side in ((sc, "sc"), (st, "st")):
-        check_adata(adata, side)
-    positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
-    if sections is not None:
+    spots = spots_of(st, sections, joint, shared_frame=shared_frame)
+    if spots.separate:
         refuse_checkpoint(settings)
-    rows = {"": np.arange(st.n_obs)} if sections is None else section_rows(st.obs, sections)
-    sc_table = expression(sc, "sc", sc_layer, sc_scale, dtype, settings.get(LABELS["sc"]))
-    st_table = expression(st, "st", st_layer, st_scale, dtype, settings.get(LABELS["st"]))
-    tables = [st_table] if sections is None else [st_table.section(members) for members in rows.values()]
-    parts = []
-    for table, members in zip(tables, rows.values(), strict=True):
-        solution = solve(
-            sc_table,
-            table,
-            method,
-            preset=preset,
-            k_best=k_best,
-            seed=seed,
-            device=device,
-            progress=progress,
-            parameters=parameters,
-        )
-        spots = members[solution.spots]
-        of_cells, of_spots = ({EXPRESSION: values} for values in solution.expression)
-        part = new_mapping(
-            solution.matrix,
-            sc.obs.iloc[solution.cells].assign(**of_cells),
-            st.obs.iloc[spots].assign(**of_spots),
-            solution.record,
-            positions=None if positions is None else positions[spots],
-            left_over=solution.left_over,
-        )
-        part.uns.update(images(st))
-        parts.append(part)
-    if sections is None:
-        return parts[0]
-    combined = combine_sections(parts)
-    record = combined.uns[HOMESPOT]
-    record["sections"] = sections
-    for name, part_record in zip(rows, record["parts"].values(), strict=True):
-        part_record["section"] = name
-    return combined
+    warn_if_swapped(sc, spots.positions)
+    sides: tuple[tuple[Side, ad.AnnData, Any, Any, Any, Any], ...] = (
+        ("sc", sc, sc_obs, sc_layer, sc_scale, sc_gene_column),
+        ("st", st, st_obs, st_layer, st_scale, st_gene_column),
+    )
+    tables = {}
+    for side, adata, obs, layer, scale, gene_column in sides:
+        named = {} if gene_column is None else {"gene_column": gene_column}
+        table = expression(adata, side, layer, scale, dtype, **named)
+        if side == "st" and len(spots.rows) < st.n_obs:
+            table = table.take(spots.rows)
+            obs = obs.iloc[spots.rows]
+        column = settings.get(LABELS[side])
+        tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
+    run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}
+    solution = solve_spots(tables["sc"], tables["st"], spots, method, **run, parameters=parameters)
+    columns = {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
+    solution.record.update({name: value for name, value in columns.items() if value is not None})
+    return annotated_mapping(solution, sc_obs, st, st_obs.iloc[spots.rows], spots)
+
+
+def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:
+    """Return the section of every cell, and its probability, as columns; nothing under a joint map."""
+    if solution.section is None or spots.apart is None:
+        return {}
+    codes, probability = solution.section
+    names = np.asarray([*spots.apart.names, None], dtype=object)
+    return {SECTION: names[codes], SECTION_PROB: probability}
+
+
+def section_record(spots: Spots) -> dict[str, Any]:
+    """Return what the record says of sections and of the direction of y."""
+    record = dict(spots.direction)
+    if spots.sections is not None:
+        record["sections"] = spots.sections.column
+    if spots.shared_frame:
+        record["shared_frame"] = True
+    return record
+
+
+def annotated_mapping(
+    solution: Solution, cells: pd.DataFrame, st: ad.AnnData, frame: pd.DataFrame, spots: Spots
+) -> ad.AnnData:
+    """Return a solution as a mapping, with the annotation of the cells and of the spots on the tissue."""
+    of_cells = {EXPRESSION: solution.expression[0], **section_columns(solution, spots)}
+    of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
+    if spots.apart is not None:
+        of_spots[SECTION] = spots.apart.labels()[solution.spots]
+    positions = spots.positions
+    mapping = new_mapping(
+        solution.matrix,
+        cells.iloc[solution.cells].assign(**of_cells),
+        frame.iloc[solution.spots].assign(**of_spots),
+        {**solution.record, **section_record(spots)},
+        positions=None if positions is None else positions[solution.spots],
+        left_over=solution.left_over,
+    )
+    mapping.uns.update(images(st))
+    return mapping

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import anndata as ad
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from .axes import libraries, spot_coordinates
 from .checks import whole
 from .errors import DataWarning, InputError, expected, some
 from .h5ad import read_whole, write_whole
@@ -30,10 +31,9 @@ from .streamed import Streamed, annotated, x_of
 __all__ = [
     "check_adata",
     "check_mapping",
-    "combine_cells",
-    "combine_sections",
     "coordinates",
     "copied",
+    "filled",
     "has_coordinates",
     "images",
     "keep_best",
@@ -45,7 +45,6 @@ __all__ = [
     "refuse_duplicates",
     "renormalise",
     "save",
-    "spot_coordinates",
     "subset",
 ]
 
@@ -106,7 +105,7 @@ def new_mapping(
     parts: dict[str, Any] = {
         "obs": obs,
         "var": spots.copy() if where is None else _with_columns(spots, where),
-        "uns": {HOMESPOT: {**_filled(record), "format_version": FORMAT_VERSION}},
+        "uns": {HOMESPOT: {**filled(record), "format_version": FORMAT_VERSION}},
     }
     mapping = annotated(matrix, **parts)
     if where is not None:
@@ -136,10 +135,10 @@ def _with_columns(spots: pd.DataFrame, where: npt.NDArray[np.float64]) -> pd.Dat
     return spots.drop(columns=[name for name in lost if name not in columns]).assign(**columns)
 
 
-def _filled(record: dict[str, Any]) -> dict[str, Any]:
+def filled(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record without what is None: converters to R stop at it, and lose what comes after."""
     return {
-        name: _filled(value) if isinstance(value, dict) else value
+        name: filled(value) if isinstance(value, dict) else value
         for name, value in record.items()
         if value is not None
     }
@@ -199,40 +198,6 @@ def check_adata(
     """Refuse what is not an AnnData."""
     if not isinstance(adata, ad.AnnData):
         raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
-
-
-def spot_coordinates(positions: Any, n: int, row: str = "spot") -> npt.NDArray[np.float64] | None:
-    """Check coordinates of `n` spots, or of what `row` says (n x 2 or 3, finite); None stays None."""
-    if positions is None:
-        return None
-    try:
-        values = np.asarray(positions, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            expected(
-                "numbers as coordinates",
-                f"values of type {np.asarray(positions).dtype}",
-                "Convert them to numbers.",
-            )
-        ) from error
-    if values.ndim != 2 or values.shape[0] != n or values.shape[1] not in (2, 3):
-        raise InputError(
-            expected(
-                f"coordinates of {n} {row}s x 2 or 3 dimensions",
-                " x ".join(map(str, values.shape)),
-                f"One row a {row}, one column a dimension.",
-            )
-        )
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        raise InputError(
-            expected(
-                f"finite coordinates of every {row}",
-                f"{bad.sum()} {row}(s) with missing or infinite ones",
-                f"Drop these {row}s first" + (", or map without coordinates." if row == "spot" else "."),
-            )
-        )
-    return values
 
 
 def has_coordinates(mapping: ad.AnnData) -> bool:
@@ -360,112 +325,12 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     return out
 
 
-def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
-    """Put mappings of different cells onto the same spots below one another, in memory."""
-    _refuse_none(mappings)
-    for mapping in mappings:
-        check_mapping(mapping)
-        if not mapping.var_names.equals(mappings[0].var_names):
-            raise InputError(
-                expected(
-                    "mappings onto the same spots in the same order",
-                    f"{some(mappings[0].var_names)} and {some(mapping.var_names)}",
-                    "Use combine_sections() for the same cells on several sections.",
-                )
-            )
-    known = [coordinates(mapping) for mapping in mappings if has_coordinates(mapping)]
-    if any(not np.array_equal(where, known[0]) for where in known):
-        raise InputError(
-            expected(
-                "the same spots in all mappings",
-                "spots of the same names with other coordinates",
-                "Combine mappings onto one spatial data set.",
-            )
-        )
-    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
-    out = ad.concat([copied(mapping) for mapping in mappings], axis="obs", join="outer", merge="first")
-    out.uns.update({**images(*mappings), HOMESPOT: _combined_record(mappings, "cells")})
-    return out
-
-
-def combine_sections(mappings: Sequence[ad.AnnData], weights: Sequence[float] | None = None) -> ad.AnnData:
-    """Put mappings of the same cells onto several sections side by side, in memory.
-
-    Parameters
-    ----------
-    mappings
-        Mappings of the same cells in the same order.
-    weights
-        Share of each section; they are scaled to sum to 1. None: equal shares.
-    """
-    _refuse_none(mappings)
-    shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
-        raise InputError(
-            expected(
-                f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping."
-            )
-        )
-    shares = shares / shares.sum()
-    for mapping in mappings:
-        check_mapping(mapping)
-        if not mapping.obs_names.equals(mappings[0].obs_names):
-            raise InputError(
-                expected(
-                    "mappings of the same cells in the same order",
-                    f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
-                    "Use combine_cells() for other cells on the same spots.",
-                )
-            )
-    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
-    dims = {coordinates(mapping).shape[1] if has_coordinates(mapping) else 0 for mapping in mappings}
-    if len(dims) > 1:
-        raise InputError(
-            expected(
-                "sections that all have coordinates of the same dimensions, or none",
-                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
-                "Map all sections with coordinates alike.",
-            )
-        )
-    scaled = []
-    for share, mapping in zip(shares, mappings, strict=True):
-        part = copied(mapping)
-        part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
-        scaled.append(part)
-    out = ad.concat(scaled, axis="var", join="outer", merge="first")
-    out.obs[LEFT_OVER] = sum(
-        share * mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-        for share, mapping in zip(shares, mappings, strict=True)
-    )
-    record = {**_combined_record(mappings, "sections"), "weights": shares}
-    out.uns.update({**images(*mappings), HOMESPOT: record})
-    return out
-
-
 def images(*mappings: ad.AnnData) -> dict[str, Any]:
     """Return the images of the tissue as an entry of uns, or nothing where there are none."""
-    libraries: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for mapping in mappings:
-        found = mapping.uns.get(SPATIAL)
-        libraries |= found if isinstance(found, Mapping) else {}
-    return {SPATIAL: libraries} if libraries else {}
-
-
-def _combined_record(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]:
-    """Return the record of a combination: the methods, the widest type, and every part's own record."""
-    records = [_filled(mapping.uns[HOMESPOT]) for mapping in mappings]
-    return {
-        "format_version": FORMAT_VERSION,
-        "method": ", ".join(dict.fromkeys(str(record.get("method", "unknown")) for record in records)),
-        "combined": how,
-        "dtype": np.result_type(*(x_of(mapping).dtype for mapping in mappings)).name,
-        "parts": {f"part{i + 1}": record for i, record in enumerate(records)},
-    }
-
-
-def _refuse_none(mappings: Sequence[ad.AnnData]) -> None:
-    if len(mappings) == 0:
-        raise InputError(expected("at least one mapping", "none", "Pass a list of mappings."))
+        found |= libraries(mapping.uns)
+    return {SPATIAL: found} if found else {}
 
 
 def refuse_duplicates(names: pd.Index, kind: str) -> None:

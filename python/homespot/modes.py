@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from . import rows
+from .apart import cell_sections, parts, sections_of
+from .axes import spot_coordinates
 from .checks import whole, within
 from .confidence import pitch
 from .keys import COORDINATES
-from .mapping import check_mapping, coordinates, spot_coordinates
-from .streamed import x_of
+from .mapping import check_mapping, coordinates
 
 __all__ = ["cell_modes", "modes"]
 
@@ -106,11 +107,21 @@ def cell_modes(
     -------
     One row a mode, ordered by cell: ``cell``, its name; ``mode``, 1 for the heaviest; ``share``; and its
     place, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The shares of a cell sum to at
-    most 1.
+    most 1. Where the spots lie in several sections, the column ``section`` follows ``cell``: the modes are
+    those in the cell's section (see `cell_positions`), and of a cell whose section is not known those in
+    every section, whose shares sum to at most 1 in each.
     """
     check_mapping(mapping)
-    cell, mode, share, place = modes(x_of(mapping), coordinates(mapping), n_modes, min_share, reach, k)
-    columns = dict(zip(COORDINATES, place.T, strict=False))
-    return pd.DataFrame(
-        {"cell": mapping.obs_names.to_numpy(dtype=str)[cell], "mode": mode + 1, "share": share, **columns}
-    )
+    where, names = coordinates(mapping), mapping.obs_names.to_numpy(dtype=str)
+    sections = sections_of(mapping)
+    found = None if sections is None else cell_sections(mapping, sections)
+    tables = []
+    for part in parts(mapping, sections, found, unknown=True):
+        cell, mode, share, place = modes(part.matrix, where[part.spots], n_modes, min_share, reach, k)
+        columns: dict[str, Any] = {"row": part.cells[cell], "cell": names[part.cells[cell]]}
+        if part.name is not None:
+            columns["section"] = part.name
+        columns |= {"mode": mode + 1, "share": share, **dict(zip(COORDINATES, place.T, strict=False))}
+        tables.append(pd.DataFrame(columns))
+    table = pd.concat(tables, ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
+    return table.drop(columns="row")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, Literal, get_args
 
@@ -12,10 +13,25 @@ import pandas as pd
 
 from . import confidence, rows
 from ._median import spatial_median
+from .apart import CellSections, Part, cell_sections, parts, sections_of, warn_nowhere
+from .axes import spot_coordinates
 from .checks import one_of, whole, within
 from .device import limited_threads
-from .keys import CONFIDENT, ENTROPY, HOMESPOT, POSITIONS, PROB, RADIUS, SPATIAL, SPOT, SPREAD
-from .mapping import check_mapping, coordinates, images, mapped_cells, spot_coordinates
+from .keys import (
+    CONFIDENT,
+    ENTROPY,
+    HOMESPOT,
+    POSITIONS,
+    PROB,
+    RADIUS,
+    SECTION,
+    SECTION_PROB,
+    SPATIAL,
+    SPOT,
+    SPREAD,
+)
+from .mapping import check_mapping, coordinates, images, mapped_cells
+from .sections import Sections
 from .streamed import x_of
 
 __all__ = [
@@ -148,17 +164,48 @@ def radius(
     return found, (found > 0) & (found <= (extent / 2 if max_radius is None else max_radius))
 
 
+def _home_columns(mapping: ad.AnnData, part: Part) -> dict[str, Any]:
+    """Return the home spot of the cells of a part, and its probability."""
+    home, probability = home_spots(part.matrix)
+    return {SPOT: mapping.var_names.to_numpy(dtype=str)[part.spots[home]], PROB: probability}
+
+
+def _section_columns(sections: Sections, found: CellSections) -> dict[str, Any]:
+    names = np.asarray([*sections.names, None], dtype=object)
+    return {SECTION: names[found.codes], SECTION_PROB: found.probability}
+
+
 def home_table(mapping: ad.AnnData) -> pd.DataFrame:
     """Return what is known of every cell without coordinates: home spot, its probability, and entropy."""
-    home, probability = home_spots(x_of(mapping))
-    return pd.DataFrame(
-        {
-            SPOT: mapping.var_names.to_numpy(dtype=str)[home],
-            PROB: probability,
-            ENTROPY: entropy(x_of(mapping)),
-        },
-        index=mapping.obs_names.copy(),
-    )
+    return _table(mapping, lambda part: _home_columns(mapping, part), "homespot_spot is missing")
+
+
+def _table(mapping: ad.AnnData, columns: Callable[[Part], dict[str, Any]], without: str) -> pd.DataFrame:
+    """Return columns of every cell, found section by section, with its entropy and its section.
+
+    `without` says what cells without a section lack.
+    """
+    sections = sections_of(mapping)
+    found = None if sections is None else cell_sections(mapping, sections)
+    if found is not None:
+        warn_nowhere(found, without)
+    tables = [
+        pd.DataFrame(columns(part), index=part.cells)
+        for part in parts(mapping, sections, found)
+        if len(part.cells)
+    ]
+    if tables:
+        table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
+    else:
+        table = pd.DataFrame({SPOT: None, PROB: np.nan}, index=np.arange(mapping.n_obs))
+    table.insert(2, ENTROPY, entropy(x_of(mapping)))
+    if sections is not None and found is not None:
+        for i, (name, values) in enumerate(_section_columns(sections, found).items()):
+            table.insert(i, name, values)
+        if CONFIDENT in table:
+            table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not
+    table.index = mapping.obs_names.copy()
+    return table
 
 
 def cell_positions(
@@ -190,16 +237,29 @@ def cell_positions(
     position the true place lies with probability `level`, and ``homespot_confident``. The spread is that of
     the whole of P about the position: P is soft, so it is usually larger than the error of the median
     position. It ranks cells; it is no standard error.
+
+    Where the spots lie in several sections, ``homespot_section`` is the section of the cell and
+    ``homespot_section_prob`` its probability: under a joint map the section with most of the cell's mass,
+    where sections were mapped one by one the one that fits best. All the rest, but the entropy, is read from
+    the spots of that section alone. A cell whose section is not known has no place, and a warning counts such
+    cells.
     """
     check_mapping(mapping)
     where = coordinates(mapping)
-    placed, spread = positions(x_of(mapping), where, position, k)
-    radii, confident = radius(x_of(mapping), where, placed, level, max_radius)
-    table = home_table(mapping)
-    for name, column in zip(POSITIONS, placed.T, strict=False):
-        table[name] = column
-    table[SPREAD], table[RADIUS], table[CONFIDENT] = spread, radii, confident
-    return table
+
+    def columns(part: Part) -> dict[str, Any]:
+        spots = where[part.spots]
+        placed, spread = positions(part.matrix, spots, position, k)
+        radii, confident = radius(part.matrix, spots, placed, level, max_radius)
+        return {
+            **_home_columns(mapping, part),
+            **dict(zip(POSITIONS, placed.T, strict=False)),
+            SPREAD: spread,
+            RADIUS: radii,
+            CONFIDENT: confident,
+        }
+
+    return _table(mapping, columns, "homespot_section is missing, and they have no place")
 
 
 def place_cells(
@@ -231,7 +291,8 @@ def place_cells(
         is, not even those can be relied on. Levels below 0.8 are further off (``benchmarks/confidence.py``).
     max_radius
         Largest radius at which a cell is ``homespot_confident``, in the unit of the coordinates. None: half
-        the extent of the tissue, the root mean squared distance of the spots from their centroid.
+        the extent of the tissue (of the section), the root mean squared distance of the spots from their
+        centroid.
 
     Returns
     -------

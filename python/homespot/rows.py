@@ -13,7 +13,7 @@ from .errors import InputError, expected
 from .matrices import is_sparse, row_sums
 from .streamed import Streamed
 
-__all__ = ["Rows", "best", "blocks", "entries", "home", "masses", "mean_of", "sharpened", "widest"]
+__all__ = ["Rows", "best", "blocks", "entries", "home", "masses", "mean_of", "sharpened", "summed", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -61,6 +61,15 @@ def masses(matrix: Any, weights: sparse.csr_matrix, *, squares: bool = False) ->
         part = weights[:, block] @ p
         total += part.toarray() if is_sparse(part) else part
     return total
+
+
+def summed(matrix: Any, groups: sparse.csr_matrix) -> F64:
+    """Return P G (cells x groups) in float64, for P cells x spots and G spots x groups."""
+    found = np.empty((matrix.shape[0], groups.shape[1]))
+    for block in blocks(matrix):
+        part = matrix[block].astype(np.float64) @ groups
+        found[block] = part.toarray() if is_sparse(part) else part
+    return found
 
 
 def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], Indices]:

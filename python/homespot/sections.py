@@ -1,25 +1,124 @@
-"""Several sections in one spatial data set: which spots are of which."""
+"""Which section of tissue every spot lies in: named by a column, or found in the object."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
+from scipy.spatial import cKDTree
 
 from .errors import InputError, expected, some
+from .keys import SECTION
 
-__all__ = ["refuse_checkpoint", "section_rows"]
+__all__ = ["Sections", "counted", "found_sections", "plain_name", "refuse_checkpoint", "sections_in"]
+
+F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+# Columns that name a section, from the most to the least certain, in the spelling of `plain_name`.
+_NAMED = (
+    "homespotsection",
+    "sampleid",
+    "libraryid",
+    "sectionid",
+    "section",
+    "sectionname",
+    "slideid",
+    "slide",
+    "slidename",
+    "sliceid",
+    "slice",
+    "puckid",
+    "puck",
+    "captureareaid",
+    "capturearea",
+    "tissuesection",
+    "brainsectionlabel",
+    "sample",
+    "samplename",
+    "sampleids",
+    "library",
+    "dataset",
+    "datasetid",
+    "image",
+    "imageid",
+)
+# Columns that often name something else (a part of one tissue): the coordinates have to say so as well.
+_PERHAPS: tuple[str, ...] = (
+    "region",
+    "regionid",
+    "batch",
+    "fov",
+    "fovid",
+    "roi",
+    "array",
+    "arrayid",
+    "donor",
+    "donorid",
+)
+_PERHAPS += ("origident", "orig", "replicate", "mouse", "mouseid", "animal", "patient", "tma", "core")
+
+_APART = 3.0
+"""Sections that lie beside one another are at least so many pitches apart."""
+_MIXED = 0.7
+"""Frames that overlap are mixed: a neighbour is of another section at least so often, over chance."""
 
 
-def section_rows(spots: pd.DataFrame, column: object) -> dict[str, npt.NDArray[np.intp]]:
-    """Return the rows of every section, in the order in which the sections first appear.
+@dataclass(frozen=True)
+class Sections:
+    """The section of every spot: ``codes`` (spots) into ``names``; ``column`` says where they were found."""
+
+    codes: Ints
+    names: list[str]
+    column: str
+
+    def rows(self, code: int) -> Ints:
+        """Return the spots of one section."""
+        return np.flatnonzero(self.codes == code)
+
+    def take(self, rows: Ints) -> Sections | None:
+        """Return the sections of these spots only, or None where a single one is left."""
+        left = np.unique(self.codes[rows])
+        if len(left) < 2:
+            return None
+        renumbered = np.searchsorted(left, self.codes[rows])
+        return Sections(renumbered, [self.names[i] for i in left], self.column)
+
+    def membership(self) -> sparse.csr_matrix:
+        """Return the spots x sections matrix of 0 and 1."""
+        n = len(self.codes)
+        return sparse.csr_matrix((np.ones(n), (np.arange(n), self.codes)), shape=(n, len(self.names)))
+
+    def labels(self) -> npt.NDArray[np.object_]:
+        """Return the name of every spot's section."""
+        return np.asarray(self.names, dtype=object)[self.codes]
+
+
+def plain_name(name: object) -> str:
+    """Return a name in lower case, letters and digits only: ``sample.id`` and ``Sample_ID`` are the same."""
+    return "".join(c for c in str(name).lower() if c.isalnum())
+
+
+def counted(sections: Sections, n: int = 4) -> str:
+    """List the sections with their numbers of spots."""
+    sizes = np.bincount(sections.codes, minlength=len(sections.names))
+    parts = [f"{name!r}: {size}" for name, size in zip(sections.names[:n], sizes[:n], strict=True)]
+    return ", ".join(parts) + (", ..." if len(sections.names) > n else "")
+
+
+def sections_in(spots: pd.DataFrame, column: object) -> Sections:
+    """Return the sections that a column names, in the order in which they first appear.
 
     Raises
     ------
     InputError
-        If there is no such column, a spot has no section, or a section fewer than two spots.
+        If there is no such column, or a spot has no section.
     """
     if not isinstance(column, str) or column not in spots:
         raise InputError(
@@ -40,31 +139,101 @@ def section_rows(spots: pd.DataFrame, column: object) -> dict[str, npt.NDArray[n
             )
         )
     codes, values = pd.factorize(given)
-    rows = {_text(value): np.flatnonzero(codes == i) for i, value in enumerate(values)}
-    if len(rows) < len(values):
+    names = [_text(value) for value in values]
+    if len(set(names)) < len(names):
         raise InputError(
             expected(
                 f"sections with names of their own in column {column!r} of st.obs",
-                f"{len(values)} values, but {len(rows)} names",
+                f"{len(names)} values, but {len(set(names))} names",
                 "Give all the same type.",
             )
         )
-    small = [name for name, members in rows.items() if len(members) < 2]
-    if small:
-        raise InputError(
-            expected(
-                "at least 2 spots in every section",
-                f"{len(small)} section(s) of one spot ({some(small)})",
-                "Drop these sections.",
-            )
-        )
-    return rows
+    return Sections(np.asarray(codes, dtype=np.intp), names, column)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.15g}"  # as R writes it
     return str(value)
+
+
+def _divided(column: pd.Series) -> bool:
+    """Whether a column divides the spots into parts, each of several spots as a rule."""
+    values = column.unique()
+    if not 2 <= len(values) <= max(2, len(column) // 2):
+        return False
+    return all(isinstance(value, str | Real | np.bool_) and value == value for value in values)  # NaN is not
+
+
+def _own_frames(positions: F64 | None, codes: Ints) -> bool:
+    """Whether parts of the spots are sections by their coordinates: far apart, or in frames that overlap.
+
+    Parts of one tissue touch along their borders, and only there.
+    """
+    if positions is None or len(positions) < 3:
+        return False
+    tree = cKDTree(positions)
+    distance, neighbour = tree.query(positions, 2)
+    mixed = float(np.mean(codes[np.asarray(neighbour)[:, 1]] != codes))
+    by_chance = 1 - float(np.square(np.bincount(codes) / len(codes)).sum())
+    if mixed >= _MIXED * by_chance:
+        return True
+    pitch = float(np.median(np.asarray(distance)[:, 1]))
+    for code in np.unique(codes):
+        inside = codes == code
+        gap = np.min(cKDTree(positions[~inside]).query(positions[inside])[0])
+        if gap <= _APART * pitch:
+            return False
+    return True
+
+
+def found_sections(
+    spots: pd.DataFrame,
+    libraries: Sequence[str] = (),
+    region_key: str | None = None,
+    positions: F64 | None = None,
+) -> Sections | None:
+    """Look for the sections in what an object says of its spots; None where it has one.
+
+    A column with the names of several tissue images comes first, then the region of a SpatialData, then
+    columns that name samples, slides or sections. A column that may as well name parts of one tissue
+    (``region``, ``batch``, ``fov``) counts where the coordinates agree.
+
+    Parameters
+    ----------
+    spots
+        Annotation of the spots.
+    libraries
+        Names of the tissue images.
+    region_key
+        Column that SpatialData names as that of the region.
+    positions
+        Coordinates, spots x 2 or 3, or None.
+    """
+    if len(spots) == 0:
+        return None
+    once = spots.columns[~spots.columns.duplicated(keep=False)]
+    columns = {name: spots[name] for name in once if isinstance(name, str)}
+    usable = [name for name, column in columns.items() if _divided(column)]
+    if SECTION in usable:
+        return sections_in(spots, SECTION)
+    if len(libraries) > 1:
+        known = set(libraries)
+        for name in usable:
+            if {_text(value) for value in columns[name].unique()} <= known:
+                return sections_in(spots, name)
+    if region_key in usable:
+        return sections_in(spots, region_key)
+    ranked = {plain: i for i, plain in enumerate(_NAMED)}
+    named = sorted((ranked[plain_name(name)], name) for name in usable if plain_name(name) in ranked)
+    if named:
+        return sections_in(spots, named[0][1])
+    for name in usable:
+        if plain_name(name) in _PERHAPS:
+            sections = sections_in(spots, name)
+            if _own_frames(positions, sections.codes):
+                return sections
+    return None
 
 
 def refuse_checkpoint(settings: dict[str, Any]) -> None:

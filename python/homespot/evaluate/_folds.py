@@ -22,18 +22,20 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from .. import methods
+from ..by_section import solve_by_section
 from ..checks import one_of
 from ..device import limited_threads, threads
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected, some
 from ..impute import Expressions, ReadOut, factors
 from ..keys import LEFT_OVER, SPATIAL
-from ..map import solve
+from ..labels import LABELS
 from ..mapping import check_mapping
 from ..matrices import is_sparse, row_means, row_sums
 from ..preprocess import Expression, Side, log_normalised, shared_genes
 from ..rows import blocks
+from ..sections import Sections
+from ..solution import Solution, solve
 from ..streamed import Streamed, in_memory, x_of
-from ..tables import LABELS
 from .metrics import gene_scores
 
 __all__ = [
@@ -74,13 +76,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Data:
-    """What every fold needs: both tables, and for functions their annotation and the spots' coordinates."""
+    """What every fold needs: both tables, and for functions their annotation and the spots' coordinates.
+
+    ``sections`` are those that are mapped by themselves, or None.
+    """
 
     sc: Expression
     st: Expression
     cells: pd.DataFrame
     spots: pd.DataFrame
     positions: npt.NDArray[np.float64] | None
+    sections: Sections | None = None
 
 
 @dataclass(frozen=True)
@@ -240,27 +246,31 @@ def _scores(
 ) -> Scores:
     """Run one fold; `data` has what functions are given beside the tables."""
     seen = st.without_genes((*held_out, *excluded))
-    expressions: Expressions | None = None
+    sections = None if data is None else data.sections
     start = time.perf_counter()
-    if isinstance(plan.method, str):
-        solution = solve(
-            sc,
-            seen,
-            plan.method,
-            preset=plan.preset,
-            seed=seed,
-            device=device,
-            progress=False,
-            parameters=plan.parameters,
-        )
-        if solution.record["solver"].get("finished") is False:
-            raise KeyboardInterrupt  # which the training took for the wish to end early
-        matrix, cells, spots = solution.matrix, solution.cells, solution.spots
-        expressions = solution.expression
-    elif data is not None:
-        matrix, cells, spots = _called(plan.method, sc, seen, data)
+
+    def mapped(cells: Expression, spots: Expression) -> Solution:
+        if isinstance(plan.method, str):
+            solution = solve(
+                cells,
+                spots,
+                plan.method,
+                preset=plan.preset,
+                seed=seed,
+                device=device,
+                progress=False,
+                parameters=plan.parameters,
+            )
+            if solution.record["solver"].get("finished") is False:
+                raise KeyboardInterrupt  # which the training took for the wish to end early
+            return solution
+        assert data is not None
+        return _called(plan.method, cells, spots, data, expressions=sections is not None)
+
+    solution = mapped(sc, seen) if sections is None else solve_by_section(sc, seen, sections, mapped)
     seconds = time.perf_counter() - start
-    if expressions is None and "scaled" in read_outs:
+    matrix, cells, spots, expressions = solution.matrix, solution.cells, solution.spots, solution.expression
+    if not len(expressions[0]) and "scaled" in read_outs:
         expressions = _expressions(sc, seen, cells, spots)
     scores = _score_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
     return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
@@ -278,12 +288,13 @@ def _annotated(table: Expression, frame: pd.DataFrame) -> ad.AnnData:
 
 
 def _called(
-    function: MapFunction, sc: Expression, st: Expression, data: Data
-) -> tuple[Any, Indices, Indices]:
-    """Let a function map, and check what it returns."""
-    cells, spots = _annotated(sc, data.cells), _annotated(st, data.spots)
+    function: MapFunction, sc: Expression, st: Expression, data: Data, *, expressions: bool
+) -> Solution:
+    """Let a function map, and check what it returns; `expressions` asks for the means of cells and spots."""
+    at = pd.Index(data.st.names).get_indexer(pd.Index(st.names))
+    cells, spots = _annotated(sc, data.cells), _annotated(st, data.spots.iloc[at])
     if data.positions is not None:
-        spots.obsm[SPATIAL] = data.positions.copy()
+        spots.obsm[SPATIAL] = data.positions[at]
     with limited_threads():
         result = function(cells, spots)
     rows, columns = np.arange(len(sc.names)), np.arange(len(st.names))
@@ -302,7 +313,9 @@ def _called(
         except (TypeError, ValueError):
             matrix = np.empty(0)
     _check_map(matrix, (len(rows), len(columns)), complete=not partial)
-    return matrix, rows, columns
+    none = np.empty(0)
+    means = _expressions(sc, st, rows, columns) if expressions else (none, none)
+    return Solution(matrix, rows, columns, np.clip(1 - row_sums(matrix), 0, 1), means, {})
 
 
 def _named(names: pd.Index, known: npt.NDArray[np.str_], kind: str) -> Indices:

@@ -9,11 +9,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..axes import spot_coordinates
 from ..checks import within
 from ..confidence import LEVELS, factor
 from ..errors import InputError, expected, some
 from ..keys import CONFIDENT, POSITIONS, RADIUS
-from ..mapping import refuse_duplicates, spot_coordinates
+from ..mapping import refuse_duplicates
 from ..place import cell_positions
 
 __all__ = ["calibration"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import anndata as ad
 import numpy as np
@@ -18,18 +18,21 @@ from ..checks import one_of, whole
 from ..device import resolve_device
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
-from ..keys import SPATIAL
-from ..mapping import check_adata, spot_coordinates
+from ..intake import Spots, spots_of
+from ..joined import as_one
+from ..labels import LABELS, label_column, labels_named
+from ..mapping import check_adata
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
-from ..tables import LABELS, expression, label_column
+from ..tables import expression
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
 
 __all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy"]
 
 Methods = str | list[str] | MapFunction | Mapping[str, "str | MapFunction | tuple[str, Mapping[str, Any]]"]
+Spatial: TypeAlias = ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData]
 Folds = int | Literal["loo"] | Mapping[str, Any] | pd.Series
 
 _LEAST = 2  # genes that a method needs
@@ -158,34 +161,47 @@ def _data(
     plans: list[Plan],
     layers: dict[Side, str | None],
     scales: dict[Side, Any],
+    genes: dict[Side, str | None],
+    labelled: dict[Side, pd.DataFrame],
+    spots: Spots,
 ) -> Data:
     """Take the tables out of both objects, without rows that have no expression."""
     tables: dict[str, Expression] = {}
     frames: dict[str, pd.DataFrame] = {}
-    positions = spot_coordinates(st.obsm.get(SPATIAL), st.n_obs)
     sides: tuple[tuple[Side, ad.AnnData], ...] = (("sc", sc), ("st", st))
+    positions, sections = spots.positions, spots.alone
     for side, adata in sides:
-        full = expression(adata, side, layers[side], scales[side], "float32")
+        named = {} if genes[side] is None else {"gene_column": genes[side]}
+        full = expression(adata, side, layers[side], scales[side], "float32", **named)
+        frame = labelled[side]
+        if side == "st" and len(spots.rows) < st.n_obs:
+            full, frame = full.take(spots.rows), frame.iloc[spots.rows]
         columns = {plan.settings.get(LABELS[side]) for plan in plans}
         for column in (column for column in columns if column is not None):
-            full.labelled(label_column(adata, side, column))  # refuses what are no labels
+            full.labelled(label_column(frame, side, column))  # refuses what are no labels
         tables[side] = full.without_empty_rows()
-        kept = np.isin(full.names, tables[side].names)
-        frames[side] = adata.obs.loc[kept]
-        if side == "st" and positions is not None:
-            positions = positions[kept]
-    return Data(tables["sc"], tables["st"], frames["sc"], frames["st"], positions)
+        kept = np.flatnonzero(np.isin(full.names, tables[side].names))
+        frames[side] = frame.iloc[kept]
+        if side == "st":
+            positions = None if positions is None else positions[kept]
+            sections = None if sections is None else sections.take(kept)
+    return Data(tables["sc"], tables["st"], frames["sc"], frames["st"], positions, sections)
 
 
 def checked_data(
     sc: ad.AnnData,
     st: ad.AnnData,
     plans: list[Plan],
+    labelled: dict[Side, pd.DataFrame],
     *,
     sc_layer: str | None,
     st_layer: str | None,
     sc_scale: str,
     st_scale: str,
+    sc_gene_column: str | None,
+    st_gene_column: str | None,
+    sections: str | None,
+    joint: bool | None,
     seed: int,
     n_jobs: int,
     device: str,
@@ -199,11 +215,24 @@ def checked_data(
     check_progress(progress)
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
-    for adata, side in ((sc, "sc"), (st, "st")):
-        check_adata(adata, side)
     where = resolve_device(device)
-    data = _data(sc, st, plans, {"sc": sc_layer, "st": st_layer}, {"sc": sc_scale, "st": st_scale})
+    layers: dict[Side, str | None] = {"sc": sc_layer, "st": st_layer}
+    genes: dict[Side, str | None] = {"sc": sc_gene_column, "st": st_gene_column}
+    spots = spots_of(st, sections, joint, shared_frame=sections is None and joint is None)
+    data = _data(sc, st, plans, layers, {"sc": sc_scale, "st": st_scale}, genes, labelled, spots)
     return data, shared_genes(data.sc, data.st), where
+
+
+def both_sides(
+    sc: ad.AnnData, st: Any, parameters: dict[str, Any]
+) -> tuple[ad.AnnData, ad.AnnData, dict[Side, pd.DataFrame], dict[str, Any]]:
+    """Return both objects and their annotation; sections as one, labels given as values as a column."""
+    check_adata(sc, "sc")
+    st = as_one(st)
+    check_adata(st, "st")
+    cells, parameters = labels_named(sc.obs, "sc", parameters)
+    spots, parameters = labels_named(st.obs, "st", parameters)
+    return sc, st, {"sc": cells, "st": spots}, parameters
 
 
 def tidy(scores: pd.DataFrame, fold: Any, method: str) -> pd.DataFrame:
@@ -213,7 +242,7 @@ def tidy(scores: pd.DataFrame, fold: Any, method: str) -> pd.DataFrame:
 
 def begin(
     sc: ad.AnnData,
-    st: ad.AnnData,
+    st: Spatial,
     method: Methods,
     preset: str | None,
     parameters: dict[str, Any],
@@ -229,9 +258,20 @@ def begin(
     Parameters are those of `cross_validate`; `checked` are the others that `checked_data` takes.
     """
     one_of("read_out", read_out, get_args(ReadOut))
+    sc, st, labelled, parameters = both_sides(sc, st, parameters)
+    if isinstance(method, Mapping):
+        named = {}
+        for name, plan in method.items():
+            if isinstance(plan, tuple) and isinstance(plan[-1], Mapping):
+                settings = dict(plan[-1])
+                for side in labelled:
+                    labelled[side], settings = labels_named(labelled[side], side, settings)
+                plan = (*plan[:-1], settings)
+            named[name] = plan
+        method = named
     plans = _plans(method, preset, parameters)
     file = None if output is None else target(output)
-    data, genes, where = checked_data(sc, st, list(plans.values()), seed=seed, **checked)
+    data, genes, where = checked_data(sc, st, list(plans.values()), labelled, seed=seed, **checked)
     parts = gene_folds(genes, folds, int(seed))
     tasks = [
         Task((name, fold), plan, tuple(held_out), (), (read_out,), int(seed), where)
@@ -246,7 +286,7 @@ def begin(
 
 def cross_validate(
     sc: ad.AnnData,
-    st: ad.AnnData,
+    st: Spatial,
     method: Methods = "ssa",
     *,
     folds: Folds = 10,
@@ -258,6 +298,10 @@ def cross_validate(
     st_layer: str | None = None,
     sc_scale: Scale | Literal["auto"] = "auto",
     st_scale: Scale | Literal["auto"] = "auto",
+    sc_gene_column: str | None = None,
+    st_gene_column: str | None = None,
+    sections: str | None = None,
+    joint: bool | None = None,
     preset: str | None = None,
     device: str = "auto",
     progress: Progress = None,
@@ -293,8 +337,11 @@ def cross_validate(
         has to be of the same data and settings, which stand in a .json file beside it.
     seed
         Seed of the division into folds, and of methods that draw random numbers.
-    sc_layer, st_layer, sc_scale, st_scale, preset, device
+    sc_layer, st_layer, sc_scale, st_scale, sc_gene_column, st_gene_column, preset, device
         As for `map_cells`.
+    sections, joint
+        As for `map_cells`: whether every section is mapped by itself in every fold. Genes are scored over the
+        spots of all sections.
     progress
         As for `map_cells`; steps are folds.
     **parameters
@@ -324,6 +371,10 @@ def cross_validate(
         st_layer=st_layer,
         sc_scale=sc_scale,
         st_scale=st_scale,
+        sc_gene_column=sc_gene_column,
+        st_gene_column=st_gene_column,
+        sections=sections,
+        joint=joint,
         n_jobs=n_jobs,
         device=device,
         progress=progress,
@@ -362,6 +413,7 @@ def _described(
         "folds": {str(fold): part for fold, part in parts.items()},
         "read_out": read_out,
         "seed": seed,
+        **({} if data.sections is None else {"sections": described(data.sections.labels().tolist())}),
     }
 
 

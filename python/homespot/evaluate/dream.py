@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..axes import spot_coordinates
 from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import SPATIAL
-from ..mapping import check_adata, check_mapping, spot_coordinates
+from ..mapping import check_adata, check_mapping
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised, shared_genes, z_scores
 from ..rows import blocks

@@ -8,10 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..axes import spot_coordinates
 from ..checks import whole, within
 from ..errors import InputError, expected, some
 from ..keys import HOMESPOT, SPATIAL
-from ..mapping import check_adata, spot_coordinates
+from ..mapping import check_adata
 from ..matrices import is_sparse
 from ..streamed import in_memory, x_of
 

@@ -19,7 +19,7 @@ from ..impute import ReadOut
 from ..preprocess import Scale
 from ..progress import Progress, reporting
 from ._folds import Data, Plan, Scores, Task, run
-from .cross_validate import Folds, checked_data, gene_folds, tidy
+from .cross_validate import Folds, Spatial, both_sides, checked_data, gene_folds, tidy
 
 __all__ = ["GRIDS", "Tuning", "tune"]
 
@@ -117,7 +117,7 @@ def _candidates(
 
 def tune(
     sc: ad.AnnData,
-    st: ad.AnnData,
+    st: Spatial,
     method: str = "come",
     grid: Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -129,6 +129,10 @@ def tune(
     st_layer: str | None = None,
     sc_scale: Scale | Literal["auto"] = "auto",
     st_scale: Scale | Literal["auto"] = "auto",
+    sc_gene_column: str | None = None,
+    st_gene_column: str | None = None,
+    sections: str | None = None,
+    joint: bool | None = None,
     preset: str | None = None,
     device: str = "auto",
     progress: Progress = None,
@@ -157,6 +161,8 @@ def tune(
         combinations maps, and two more for every outer fold.
     n_jobs, seed, sc_layer, st_layer, sc_scale, st_scale, device
         As for `cross_validate`.
+    sc_gene_column, st_gene_column, sections, joint
+        The same.
     preset
         The method's preset that everything starts from.
     progress
@@ -169,16 +175,23 @@ def tune(
     What was chosen, tried, and found; see `Tuning`.
     """
     begun = time.perf_counter()
+    given = parameters
+    sc, st, labelled, parameters = both_sides(sc, st, parameters)
     maps, read_outs = _candidates(method, grid, preset, parameters)
     plans = [Plan(method, preset, {**parameters, **combination}) for combination in maps]
     data, genes, where = checked_data(
         sc,
         st,
         plans,
+        labelled,
         sc_layer=sc_layer,
         st_layer=st_layer,
         sc_scale=sc_scale,
         st_scale=st_scale,
+        sc_gene_column=sc_gene_column,
+        st_gene_column=st_gene_column,
+        sections=sections,
+        joint=joint,
         seed=seed,
         n_jobs=n_jobs,
         device=device,
@@ -214,7 +227,7 @@ def tune(
         ignore_index=True,
     )
     index, read_out = best[_ALL]
-    settings = {**({} if preset is None else {"preset": preset}), **parameters, **maps[index]}
+    settings = {**({} if preset is None else {"preset": preset}), **given, **maps[index]}
     return Tuning(method, settings, read_out, tried, table, time.perf_counter() - begun)
 
 

@@ -1,0 +1,158 @@
+"""Which column of coordinates is x, which is y, and which way y points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .errors import InputError, expected, some
+
+__all__ = ["Axes", "Library", "libraries", "named_axes", "ordered", "rows_count_down", "spot_coordinates"]
+
+F64 = npt.NDArray[np.float64]
+Library = Mapping[str, Any]
+
+_AXES = "xyz"
+_PLACE = "coords?|coordinates?|pos|position|centroid|center|centre|loc|location|pixels?|pxl?|um|c"
+_BEFORE = f"{_PLACE}|sdim|dim|spatial|image"
+_AFTER = f"{_PLACE}|microns?"
+_LETTER = re.compile(rf"^(?:{_BEFORE})?([xyz])(?:{_AFTER})?$")
+_GRID = re.compile(r"^(image|pxl|pixel|px|array)?(col|cols|column|columns|row|rows)$")
+
+
+class Axes(NamedTuple):
+    """The columns of x, y and, where there is one, z; ``rows`` says whether y counts rows from the top."""
+
+    columns: list[int]
+    rows: bool
+
+
+def _tokens(name: str) -> list[str]:
+    """Split ``CenterX_global_px`` into center, x, global, px."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
+    return [part.lower() for part in parts]
+
+
+def _axis(name: object) -> tuple[str, str, bool] | None:
+    """Return the axis that a column names, the rest of its name, and whether it counts rows or columns."""
+    tokens = _tokens(str(name))
+    for i, token in enumerate(tokens):
+        if (found := _LETTER.match(token)) is not None:
+            rest = [*tokens[:i], token[: found.start(1)] + "*" + token[found.end(1) :], *tokens[i + 1 :]]
+            return found.group(1), "_".join(rest), False
+        if (grid := _GRID.match(token)) is not None:
+            rest = [*tokens[:i], (grid.group(1) or "") + "*", *tokens[i + 1 :]]
+            return ("x" if grid.group(2).startswith("col") else "y"), "#" + "_".join(rest), True
+    return None
+
+
+def _rank(stem: str) -> int:
+    """Places come before positions within a field of view, and those before the numbers of a grid."""
+    if stem.startswith("#") and not re.search("pxl|pixel|image|px", stem):
+        return 2
+    return int("local" in stem)
+
+
+def named_axes(names: Iterable[object]) -> Axes | None:
+    """Say which columns are x and y (and z) by their names; None where the names do not say.
+
+    Two columns belong together where their names differ in the axis alone: ``x`` and ``y``, ``x_centroid``
+    and ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
+    ``CenterY_global_px``.
+    """
+    stems: dict[str, dict[str, int]] = {}
+    rows: dict[str, bool] = {}
+    for i, name in enumerate(names):
+        if (found := _axis(name)) is not None:
+            axis, stem, grid = found
+            stems.setdefault(stem, {}).setdefault(axis, i)
+            rows[stem] = grid
+    complete = [stem for stem, axes in stems.items() if "x" in axes and "y" in axes]
+    if not complete:
+        return None
+    stem = min(complete, key=_rank)  # the first of equals
+    return Axes([stems[stem][axis] for axis in _AXES if axis in stems[stem]], rows[stem])
+
+
+def rows_count_down(positions: Any) -> bool:
+    """Whether the names of the columns say that y counts rows, from the top."""
+    axes = named_axes(positions.columns) if isinstance(positions, pd.DataFrame) else None
+    return axes is not None and axes.rows
+
+
+def ordered(positions: Any) -> Any:
+    """Return the columns in the order x, y, z where their names say so, and as they are where not."""
+    if not isinstance(positions, pd.DataFrame):
+        return positions
+    axes = named_axes(positions.columns)
+    if axes is not None:
+        return positions.iloc[:, axes.columns].to_numpy()
+    if positions.shape[1] not in (2, 3):
+        raise InputError(
+            expected(
+                "coordinates with a column x and a column y",
+                f"the columns {some(positions.columns, 8)}",
+                "Name the columns x and y, or keep two or three columns in the order x, y, z.",
+            )
+        )
+    return positions.to_numpy()
+
+
+def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
+    """Check coordinates of `n` spots, or of what `row` says (n x 2 or 3, finite); None stays None.
+
+    Columns with names are taken by their names, see `named_axes`.
+    """
+    if positions is None:
+        return None
+    try:
+        values = np.asarray(ordered(positions), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            expected(
+                "numbers as coordinates",
+                f"values of type {np.asarray(positions).dtype}",
+                "Convert them to numbers.",
+            )
+        ) from error
+    if values.ndim != 2 or values.shape[0] != n or values.shape[1] not in (2, 3):
+        raise InputError(
+            expected(
+                f"coordinates of {n} {row}s x 2 or 3 dimensions",
+                " x ".join(map(str, values.shape)),
+                f"One row a {row}, one column a dimension.",
+            )
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(
+            expected(
+                f"finite coordinates of every {row}",
+                f"{bad.sum()} {row}(s) with missing or infinite ones",
+                f"Drop these {row}s first" + (", or map without coordinates." if row == "spot" else "."),
+            )
+        )
+    return values
+
+
+def libraries(uns: Mapping[str, Any]) -> dict[str, Library]:
+    """Return the tissue images of ``uns["spatial"]`` by name, as scanpy and squidpy keep them.
+
+    Other entries, such as CELLxGENE's ``is_single``, are none.
+    """
+    found = uns.get("spatial")
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(name): library
+        for name, library in found.items()
+        if isinstance(library, Mapping)
+        and any(isinstance(library.get(part), Mapping) for part in ("images", "scalefactors"))
+    }

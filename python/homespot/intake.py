@@ -1,0 +1,304 @@
+"""The spatial side, as every verb that maps takes it in: its spots, places, sections, and direction of y."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .axes import libraries, named_axes, spot_coordinates
+from .directions import direction_record
+from .errors import DataWarning, InputError, expected, some
+from .keys import COORDINATES, SPATIAL
+from .sections import Sections, counted, found_sections, plain_name, sections_in
+
+__all__ = ["Spots", "spots_of", "warn_if_swapped"]
+
+Ints = npt.NDArray[np.intp]
+F64 = npt.NDArray[np.float64]
+
+_TRUE, _FALSE = ("1", "1.0", "true", "yes", "t"), ("0", "0.0", "false", "no", "f")
+_PLACES = ("spatial", "coord", "position", "xy")
+_TISSUE = ("intissue", "ontissue", "isintissue", "undertissue", "overtissue", "tissue")
+
+
+@dataclass(frozen=True)
+class Spots:
+    """What an object says of its spots.
+
+    ``rows`` are the spots on the tissue, by their row in the object; ``frame`` (their annotation),
+    ``positions`` (spots x 2 or 3, or None) and ``sections`` (None where there is one) are of these. With
+    ``separate`` every section is mapped by itself; with ``shared_frame`` all share one frame of coordinates,
+    so that nothing geometric asks for the section.
+    """
+
+    rows: Ints
+    frame: pd.DataFrame
+    positions: F64 | None
+    sections: Sections | None
+    separate: bool
+    shared_frame: bool
+    direction: dict[str, Any]
+
+    @property
+    def apart(self) -> Sections | None:
+        """The sections in frames of their own."""
+        return None if self.shared_frame else self.sections
+
+    @property
+    def alone(self) -> Sections | None:
+        """The sections that are mapped by themselves."""
+        return self.sections if self.separate else None
+
+
+def spots_of(
+    st: ad.AnnData, sections: str | None = None, joint: bool | None = None, *, shared_frame: bool = False
+) -> Spots:
+    """Read what an object says of its spots; warnings say what is left out and what was found.
+
+    Parameters
+    ----------
+    st
+        Spatial data, spots x genes.
+    sections, joint, shared_frame
+        As for `map_cells`.
+    """
+    for name, value in (("joint", joint), ("shared_frame", shared_frame)):
+        if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
+            raise InputError(expected(f"{name} to be True or False", repr(value), "Choose one."))
+    places = _positions(st)
+    rows = _on_tissue(st.obs)
+    frame = st.obs if len(rows) == st.n_obs else st.obs.iloc[rows]
+    positions = None if places is None else places[rows]
+    if sections is not None:
+        found: Sections | None = sections_in(frame, sections)
+    elif shared_frame and joint is not False:
+        found = None
+    else:
+        found = _found(st, frame, positions)
+    separate = found is not None and (joint is False or (joint is None and sections is not None))
+    if found is not None and sections is None:
+        _tell(found, positions, separate=separate, shared_frame=shared_frame)
+    if joint is False and found is None:
+        raise InputError(
+            expected(
+                "several sections, to map each by itself (joint=False)",
+                "one",
+                "Name the column with the section of every spot as sections, or leave joint out.",
+            )
+        )
+    if separate and found is not None:
+        _refuse_small(found)
+    names = found.names if found is not None else ()
+    return Spots(rows, frame, positions, found, separate, bool(shared_frame), direction_record(st, names))
+
+
+def _refuse_small(found: Sections) -> None:
+    sizes = np.bincount(found.codes, minlength=len(found.names))
+    small = [name for name, size in zip(found.names, sizes, strict=True) if size < 2]
+    if small:
+        raise InputError(
+            expected(
+                "at least 2 spots in every section",
+                f"{len(small)} section(s) of one spot ({some(small)})",
+                "Drop these sections.",
+            )
+        )
+
+
+# --- sections -----------------------------------------------------------------------------------------
+
+
+def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sections | None:
+    known = list(libraries(st.uns))
+    attributes = st.uns.get("spatialdata_attrs")
+    key = attributes.get("region_key") if isinstance(attributes, Mapping) else None
+    found = found_sections(frame, known, str(key) if key is not None else None, positions)
+    if found is None and len(known) > 1:
+        warnings.warn(
+            f"st.uns['spatial'] has the images of {len(known)} sections ({some(known)}), but no column of "
+            "st.obs says which spot lies in which, so all spots are taken as one section. "
+            "Name the column as sections.",
+            DataWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+def _tell(found: Sections, positions: F64 | None, *, separate: bool, shared_frame: bool) -> None:
+    how = "Each is mapped by itself" if separate else "Cells are mapped onto all of them jointly"
+    place = "" if positions is None or shared_frame else ", and every cell has its place in one of them"
+    other = (
+        "joint=True maps onto all of them jointly"
+        if separate
+        else f"sections={found.column!r} maps each by itself"
+    )
+    frame = "" if positions is None or shared_frame else "; shared_frame=True if all spots share one frame"
+    warnings.warn(
+        f"Found {len(found.names)} sections in st.obs[{found.column!r}] ({counted(found)} spots). "
+        f"{how}{place}. ({other}{frame}.)",
+        DataWarning,
+        stacklevel=4,
+    )
+
+
+# --- tissue -------------------------------------------------------------------------------------------
+
+
+def _flags(column: pd.Series) -> npt.NDArray[np.bool_] | None:
+    """Return False where a column says 0 or false, True elsewhere; None where it holds something else."""
+    text = column.astype(object).where(column.notna(), "1").map(lambda value: str(value).strip().lower())
+    values = set(text.unique())
+    if not values <= {*_TRUE, *_FALSE}:
+        return None
+    return np.asarray(~text.isin(_FALSE), dtype=bool)
+
+
+def _on_tissue(obs: pd.DataFrame) -> Ints:
+    """Return the rows of the spots on the tissue; a warning counts the others."""
+    for name in obs.columns:
+        if plain_name(name) not in _TISSUE or not isinstance(obs[name], pd.Series):
+            continue
+        on = _flags(obs[name])
+        if on is None or on.all():
+            continue
+        if on.sum() < 2:
+            raise InputError(
+                expected(
+                    "at least 2 spots on the tissue",
+                    f"{on.sum()} of {len(on)} by st.obs[{name!r}]",
+                    f"Correct this column, or set st.obs[{name!r}] = 1 to use all spots.",
+                )
+            )
+        warnings.warn(
+            f"Left out {(~on).sum()} of {len(on)} spots, which are off the tissue by st.obs[{name!r}]. "
+            f"To keep them, set st.obs[{name!r}] = 1.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return np.flatnonzero(on)
+    return np.arange(len(obs))
+
+
+# --- places -------------------------------------------------------------------------------------------
+
+
+def _plain_columns(obs: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the columns x, y (and z) where they hold finite numbers."""
+    names = [name for name in COORDINATES if name in obs]
+    if tuple(names[:2]) != COORDINATES[:2]:
+        return None
+    plain = obs[names]
+    if not all(map(pd.api.types.is_numeric_dtype, plain.dtypes)):
+        return None
+    return plain if np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all() else None
+
+
+def _positions(st: ad.AnnData) -> F64 | None:
+    """Return the coordinates, x first; warnings say where else some are, and what contradicts itself."""
+    given = st.obsm.get(SPATIAL)
+    where = spot_coordinates(given, st.n_obs)
+    if where is None:
+        where = spot_coordinates(_plain_columns(st.obs), st.n_obs)
+    if where is None:
+        line = _elsewhere(st)
+        if line:
+            warnings.warn(
+                "The spatial data has no coordinates in st.obsm['spatial'], so cells will have no place. "
+                + line,
+                DataWarning,
+                stacklevel=4,
+            )
+        return None
+    reason = _contradiction(st, where, named=isinstance(given, pd.DataFrame))
+    if reason:
+        warnings.warn(reason, DataWarning, stacklevel=4)
+    return where
+
+
+def _elsewhere(adata: ad.AnnData) -> str:
+    """Say where coordinates may be, with the line that sets them."""
+    numbers = [name for name in adata.obs.columns if pd.api.types.is_numeric_dtype(adata.obs[name])]
+    axes = named_axes(numbers)
+    if axes is not None:
+        names = [str(numbers[i]) for i in axes.columns]
+        return (
+            f"The columns {some(names)} of st.obs look like coordinates: "
+            f"st.obsm['spatial'] = st.obs[{names}].to_numpy()."
+        )
+    for name, value in adata.obsm.items():
+        if getattr(value, "ndim", 0) != 2 or value.shape[1] not in (2, 3):
+            continue
+        columns = named_axes(value.columns) if isinstance(value, pd.DataFrame) else None
+        if columns is not None or any(
+            word in plain_name(name) for word in ("spatial", "coord", "position", "xy")
+        ):
+            return f"st.obsm[{name!r}] looks like coordinates: st.obsm['spatial'] = st.obsm[{name!r}]."
+    return ""
+
+
+def _contradiction(st: ad.AnnData, where: F64, *, named: bool) -> str:
+    """Say in what an object contradicts itself about x and y; nothing where it does not."""
+    pixels = [name for name in st.obs.columns if pd.api.types.is_numeric_dtype(st.obs[name])]
+    axes = named_axes([name for name in pixels if str(name) not in COORDINATES])
+    if axes is not None:
+        others = [name for name in pixels if str(name) not in COORDINATES]
+        x, y = (st.obs[others[i]].to_numpy(dtype=np.float64) for i in axes.columns[:2])
+        swapped = np.allclose(where[:, 0], y, equal_nan=True) and np.allclose(where[:, 1], x, equal_nan=True)
+        if swapped and not np.allclose(x, y, equal_nan=True):
+            names = [str(others[i]) for i in axes.columns[:2]]
+            return (
+                f"The spatial data contradicts itself: x of its coordinates has the values of "
+                f"st.obs[{names[1]!r}], and y those of st.obs[{names[0]!r}]. The coordinates are taken as "
+                f"they are; if the columns are right, set st.obsm['spatial'] = st.obs[{names}].to_numpy()."
+            )
+    if named:
+        return ""
+    for name, library in libraries(st.uns).items():
+        size = _image_size(library)
+        if size is None or len(libraries(st.uns)) > 1:
+            continue
+        width, height = size
+        inside = _share_inside(where, width, height)
+        if inside < 0.5 and _share_inside(where[:, [1, 0, *range(2, where.shape[1])]], width, height) > 0.99:
+            return (
+                f"The spatial data contradicts itself: {1 - inside:.0%} of the spots lie outside the image "
+                f"of {name!r}, and all lie in it with x and y swapped. The coordinates are taken as they "
+                "are; to swap them, set st.obsm['spatial'] = st.obsm['spatial'][:, [1, 0]]."
+            )
+    return ""
+
+
+def _image_size(library: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return width and height of a tissue image in the unit of the coordinates."""
+    images, factors = library.get("images"), library.get("scalefactors")
+    if not isinstance(images, Mapping) or not isinstance(factors, Mapping):
+        return None
+    for kind in ("hires", "lowres"):
+        factor = factors.get(f"tissue_{kind}_scalef")
+        if kind in images and factor is not None and np.ndim(images[kind]) >= 2 and float(factor) > 0:
+            height, width = np.shape(images[kind])[:2]
+            return width / float(factor), height / float(factor)
+    return None
+
+
+def _share_inside(where: F64, width: float, height: float) -> float:
+    x, y = where[:, 0], where[:, 1]
+    return float(np.mean((x >= 0) & (x <= width) & (y >= 0) & (y <= height)))
+
+
+def warn_if_swapped(sc: ad.AnnData, positions: F64 | None) -> None:
+    """Warn where only the single-cell data has coordinates."""
+    if positions is None and (SPATIAL in sc.obsm or libraries(sc.uns) or _plain_columns(sc.obs) is not None):
+        warnings.warn(
+            "Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they are "
+            "swapped, call map_cells(st, sc) the other way round.",
+            DataWarning,
+            stacklevel=3,
+        )

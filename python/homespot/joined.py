@@ -1,0 +1,191 @@
+"""Several sections given as several objects, put together as one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from .axes import libraries, spot_coordinates
+from .directions import combined_direction, y_down
+from .errors import DataWarning, InputError, expected, some
+from .keys import HOMESPOT, SECTION, SPATIAL
+from .sections import found_sections
+
+__all__ = ["as_one", "join_sections"]
+
+
+def as_one(st: Any) -> Any:
+    """Return one object: `st` itself, or the list or dict of sections put together."""
+    if isinstance(st, ad.AnnData) or not isinstance(st, Mapping | Sequence) or isinstance(st, str):
+        return st
+    return join_sections(st)
+
+
+def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> ad.AnnData:
+    """Put several sections together as one object, in memory.
+
+    Parameters
+    ----------
+    sections
+        Spatial data by the name of the section, or a list. A section of a list has the name of its tissue
+        image or of the one sample that its annotation names, else ``section1``, ``section2``, ...
+
+    Returns
+    -------
+    Spots of all sections x the genes that all of them have, in the order of the first one.
+    ``obs["homespot_section"]`` is the section of every spot, ``obsm["spatial"]`` the coordinates, and
+    ``uns["spatial"]`` has the tissue images. Where names of spots occur in several sections, all get the name
+    of their section in front, and a warning says so. Another warning counts genes and layers that not all
+    have.
+
+    Raises
+    ------
+    InputError
+        If there are no sections, one is no AnnData, or only some have coordinates.
+    """
+    named = _named(sections)
+    parts = list(named.values())
+    genes = _shared(named)
+    layers = [name for name in parts[0].layers if name is not None and all(name in p.layers for p in parts)]
+    lost = sorted({str(name) for p in parts for name in p.layers if name is not None} - set(layers))
+    if lost:
+        _warn(f"Left out the layers {some(lost)}, which not all sections have.")
+    places = [_places(part, name) for name, part in named.items()]
+    dims = {0 if where is None else where.shape[1] for where in places}
+    if len(dims) > 1:
+        raise InputError(
+            expected(
+                "sections that all have coordinates of the same dimensions, or none",
+                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
+                "Give all of them coordinates alike.",
+            )
+        )
+    taken = []
+    for part in parts:
+        part = part.to_memory() if part.isbacked else part
+        part = part[:, genes]
+        plain = ad.AnnData(part.X, part.obs, part.var, layers={name: part.layers[name] for name in layers})
+        taken.append(plain)
+    labels, images, down = _labels(named)
+    joined = ad.concat(taken, axis="obs", join="inner", merge="first")
+    joined.obs_names = _names(named)
+    joined.obs[SECTION] = labels
+    if places[0] is not None:
+        joined.obsm[SPATIAL] = np.concatenate(places)
+    joined.uns[HOMESPOT] = down
+    if images:
+        joined.uns[SPATIAL] = images
+    return joined
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, DataWarning, stacklevel=4)
+
+
+def _named(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[str, ad.AnnData]:
+    given = list(sections.values() if isinstance(sections, Mapping) else sections)
+    wrong = [type(part).__name__ for part in given if not isinstance(part, ad.AnnData)]
+    if not given or wrong:
+        raise InputError(
+            expected(
+                "an AnnData as st, or a list or dict of several sections, each an AnnData",
+                f"a list with a {wrong[0]}" if wrong else "no section",
+                "Pass [st1, st2], or {'a': st1, 'b': st2}.",
+            )
+        )
+    if isinstance(sections, Mapping):
+        return {str(name): part for name, part in sections.items()}
+    names = [_own_name(part) for part in given]
+    if None in names or len(set(names)) < len(names):
+        names = [f"section{i + 1}" for i in range(len(given))]
+    return dict(zip((str(name) for name in names), given, strict=True))
+
+
+def _own_name(part: ad.AnnData) -> str | None:
+    images = list(libraries(part.uns))
+    if len(images) == 1:
+        return images[0]
+    for column in (SECTION, "sample_id", "library_id", "section", "sample"):
+        if column in part.obs and part.obs[column].nunique(dropna=False) == 1:
+            return str(part.obs[column].iloc[0])
+    return None
+
+
+def _shared(named: dict[str, ad.AnnData]) -> list[str]:
+    """Return the genes that all sections have, in the order of the first; a warning counts the others."""
+    parts = list(named.values())
+    for name, part in named.items():
+        if not part.var_names.is_unique:
+            twice = part.var_names[part.var_names.duplicated()].unique()
+            raise InputError(
+                expected(
+                    f"unique gene names in section {name!r}",
+                    f"{some(twice)} more than once",
+                    "Make them unique first: st.var_names_make_unique().",
+                )
+            )
+    known = set(parts[0].var_names).intersection(*(part.var_names for part in parts[1:]))
+    genes = [gene for gene in parts[0].var_names if gene in known]
+    if not genes:
+        raise InputError(
+            expected(
+                "genes that all sections have",
+                "none: " + "; ".join(f"{name!r} has {some(part.var_names)}" for name, part in named.items()),
+                "Use the same names of genes in all sections.",
+            )
+        )
+    lost = {name: part.n_vars - len(genes) for name, part in named.items() if part.n_vars > len(genes)}
+    if lost:
+        counts = ", ".join(f"{count} of {name!r}" for name, count in lost.items())
+        _warn(
+            f"Left out genes that not all sections have ({counts}); {len(genes)} are left. "
+            "To use all genes of a section, map onto it alone."
+        )
+    return genes
+
+
+def _places(part: ad.AnnData, name: str) -> Any:
+    try:
+        return spot_coordinates(part.obsm.get(SPATIAL), part.n_obs)
+    except InputError as error:
+        raise InputError(f"Section {name!r}: {error}") from error
+
+
+def _labels(named: dict[str, ad.AnnData]) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+    """Return the section of every spot, the images by section, and the direction of y as a record has it."""
+    labels: list[str] = []
+    images: dict[str, Any] = {}
+    directions: dict[str, bool] = {}
+    for name, part in named.items():
+        own = libraries(part.uns)
+        where = part.obsm.get(SPATIAL)
+        inner = found_sections(part.obs, list(own), positions=spot_coordinates(where, part.n_obs))
+        if inner is None:
+            labels += [name] * part.n_obs
+            images.update(zip([name], own.values(), strict=False))
+            directions[name] = y_down(part)
+        else:
+            labels += [f"{name}_{label}" for label in inner.labels()]
+            images |= {f"{name}_{key}": library for key, library in own.items()}
+            directions |= {f"{name}_{label}": y_down(part, label) for label in inner.names}
+    return labels, images, combined_direction(directions)
+
+
+def _names(named: dict[str, ad.AnnData]) -> pd.Index:
+    """Return the names of all spots; with the section in front where some occur in several sections."""
+    names = [str(spot) for part in named.values() for spot in part.obs_names]
+    index = pd.Index(names)
+    if index.is_unique or any(not part.obs_names.is_unique for part in named.values()):
+        return index
+    twice = index[index.duplicated()].nunique()
+    longer = pd.Index([f"{name}_{spot}" for name, part in named.items() for spot in part.obs_names])
+    _warn(
+        f"{twice} names of spots occur in several sections, so all spots have the name of their section in "
+        f"front: {some(longer, 2)}."
+    )
+    return longer
