@@ -49,7 +49,8 @@ _NAMED = (
     "image",
     "imageid",
 )
-# Columns that often name something else (a part of one tissue): the coordinates have to say so as well.
+# Columns that often name something else (a part of one tissue): they have to hold text, not the numbers of
+# clusters, and the coordinates have to agree.
 _PERHAPS: tuple[str, ...] = (
     "region",
     "regionid",
@@ -229,7 +230,7 @@ def found_sections(
     if named:
         return sections_in(spots, named[0][1])
     for name in usable:
-        if plain_name(name) in _PERHAPS:
+        if plain_name(name) in _PERHAPS and isinstance(columns[name].iloc[0], str):
             sections = sections_in(spots, name)
             if _own_frames(positions, sections.codes):
                 return sections

@@ -602,9 +602,10 @@ PARAMETERS: list[Case] = [
         "above 0, found 'mirror'. Use map_optimiser='adam'.",
     ),
     (
-        "labels as a list",
+        "labels of two cells",
         lambda sc, st: hs.map_cells(sc, st, "come", labels=["a", "b"]),
-        "Expected labels to be a name, found ['a', 'b']. Name one, or leave it out.",
+        "Expected labels of the data's 40 cells, found 2 value(s). Pass one a cell in the data's order, "
+        "a Series with their names, or a column's name.",
     ),
     (
         "labels of no name",

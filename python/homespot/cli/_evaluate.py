@@ -13,17 +13,22 @@ from ..h5ad import read_whole
 from ._shared import (
     PROGRESS,
     Device,
+    GeneColumn,
+    Joint,
     Json,
     Preset,
     ProgressWay,
     Scale,
     ScLayer,
+    Sections,
     Seed,
     Setting,
+    Spots,
     StLayer,
     parameters,
     read_table,
     say,
+    spatial,
 )
 
 __all__ = ["evaluate", "report_"]
@@ -31,7 +36,7 @@ __all__ = ["evaluate", "report_"]
 
 def evaluate(
     sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
-    st: Annotated[Path, typer.Argument(help="Spatial data, .h5ad, spots x genes.")],
+    st: Spots,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Table to write, .csv; a run that was cut short goes on.")
     ] = Path("scores.csv"),
@@ -50,6 +55,10 @@ def evaluate(
     st_layer: StLayer = None,
     sc_scale: Scale = "auto",
     st_scale: Scale = "auto",
+    sc_gene_column: GeneColumn = None,
+    st_gene_column: GeneColumn = None,
+    sections: Sections = None,
+    joint: Joint = None,
     seed: Seed = 0,
     device: Device = "auto",
     progress: ProgressWay = "auto",
@@ -60,7 +69,7 @@ def evaluate(
     named = method or ["ssa"]
     table = cross_validate(
         read_whole(sc),
-        read_whole(st),
+        spatial(st, read_whole),
         named[0] if len(named) == 1 else {name: name for name in named},
         folds=int(folds) if folds.isdigit() else folds,  # type: ignore[arg-type]
         read_out=read_out,  # type: ignore[arg-type]
@@ -71,6 +80,10 @@ def evaluate(
         st_layer=st_layer,
         sc_scale=sc_scale,  # type: ignore[arg-type]
         st_scale=st_scale,  # type: ignore[arg-type]
+        sc_gene_column=sc_gene_column,
+        st_gene_column=st_gene_column,
+        sections=sections,
+        joint=joint,
         preset=preset,
         device=device,
         progress=PROGRESS[progress] if progress != "auto" or not as_json else False,

@@ -15,18 +15,23 @@ from ..keys import HOMESPOT
 from ._shared import (
     PROGRESS,
     Device,
+    GeneColumn,
+    Joint,
     Json,
     Out,
     Preset,
     ProgressWay,
     Scale,
     ScLayer,
+    Sections,
     Seed,
     Setting,
+    Spots,
     StLayer,
     check_folder,
     parameters,
     say,
+    spatial,
 )
 
 
@@ -48,7 +53,7 @@ def _ended(summary: dict[str, Any]) -> str:
 
 def map_(
     sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
-    st: Annotated[Path, typer.Argument(help="Spatial data, .h5ad, spots x genes.")],
+    st: Spots,
     output: Out = Path("map.h5ad"),
     method: Annotated[str, typer.Option(help="Mapping method; `homespot methods` lists them.")] = "ssa",
     preset: Preset = None,
@@ -57,10 +62,13 @@ def map_(
     st_layer: StLayer = None,
     sc_scale: Scale = "auto",
     st_scale: Scale = "auto",
-    sections: Annotated[
-        str | None,
-        typer.Option(help="Column of the spots with their section: each is mapped by itself. Else jointly."),
-    ] = None,
+    sc_gene_column: GeneColumn = None,
+    st_gene_column: GeneColumn = None,
+    sections: Sections = None,
+    joint: Joint = None,
+    shared_frame: Annotated[
+        bool, typer.Option("--shared-frame", help="All sections share one frame of coordinates.")
+    ] = False,
     k_best: Annotated[int | None, typer.Option(help="Keep the k largest entries of a row.")] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
     seed: Seed = 0,
@@ -78,14 +86,18 @@ def map_(
     methods.get(method).settings(preset, chosen)
     mapping = map_cells(
         read_whole(sc),
-        read_whole(st),
+        spatial(st, read_whole),
         method,
         preset=preset,
         sc_layer=sc_layer,
         st_layer=st_layer,
         sc_scale=sc_scale,  # type: ignore[arg-type]
         st_scale=st_scale,  # type: ignore[arg-type]
+        sc_gene_column=sc_gene_column,
+        st_gene_column=st_gene_column,
         sections=sections,
+        joint=joint,
+        shared_frame=shared_frame,
         k_best=k_best,
         dtype=dtype,  # type: ignore[arg-type]
         seed=seed,
@@ -97,7 +109,7 @@ def map_(
     record = mapping.uns[HOMESPOT]
     size = {"output": str(output), "cells": mapping.n_obs, "spots": mapping.n_vars}
     mapped = f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots"
-    if sections is None:
+    if "parts" not in record:
         summary = _summary(record)
         endings = [summary]
         text = f"{mapped} {_told(record, summary)}"
@@ -106,7 +118,9 @@ def map_(
         summary = {"sections": {name: _summary(part) for name, part in parts.items()}}
         endings = list(summary["sections"].values())
         told = [f"Section {name!r} {_told(parts[name], of)}" for name, of in summary["sections"].items()]
-        text = "\n".join([f"{mapped} in {len(parts)} sections ({sections}), each by itself.", *told])
+        text = "\n".join(
+            [f"{mapped} in {len(parts)} sections ({record['sections']}), each by itself.", *told]
+        )
     say(as_json, {**size, **summary}, f"{text}\nWrote {output}")
     if not all(ending.get("finished", True) for ending in endings):
         raise typer.Exit(130)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import anndata as ad
 import pandas as pd
 import typer
 
@@ -18,19 +20,24 @@ from ..progress import Progress
 __all__ = [
     "PROGRESS",
     "Device",
+    "GeneColumn",
+    "Joint",
     "Json",
     "Out",
     "Preset",
     "ProgressWay",
     "ScLayer",
     "Scale",
+    "Sections",
     "Seed",
     "Setting",
+    "Spots",
     "StLayer",
     "check_folder",
     "parameters",
     "read_table",
     "say",
+    "spatial",
 ]
 
 PROGRESS: dict[str, Progress] = {"auto": None, "bar": True, "none": False, "log": "log"}
@@ -39,6 +46,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for m
 Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it appears whole or not at all.")]
 
 
+Spots = Annotated[
+    list[Path],
+    typer.Argument(help="Spatial data, .h5ad, spots x genes; several files are several sections."),
+]
+Sections = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the spots with their section: each is mapped by itself. Else they are found."
+    ),
+]
+Joint = Annotated[
+    bool | None,
+    typer.Option(
+        "--joint/--each",
+        help="Map onto all sections jointly, or each by itself; left out: by itself if --sections is given.",
+    ),
+]
+GeneColumn = Annotated[
+    str | None, typer.Option(help="Column of the genes' annotation with their names; the index if left out.")
+]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02"),
@@ -55,6 +82,18 @@ ProgressWay = Annotated[str, typer.Option(help="auto, bar, none, or log: a line 
 def say(as_json: bool, values: dict[str, Any], text: str) -> None:
     """Print what a command did, for people or for machines."""
     typer.echo(json.dumps(values) if as_json else text)
+
+
+def spatial(paths: list[Path], read: Callable[[Path], ad.AnnData]) -> ad.AnnData | dict[str, ad.AnnData]:
+    """Read the spatial data: one file, or several sections by the names of their files."""
+    if len(paths) == 1:
+        return read(paths[0])
+    names = [path.name.removesuffix(path.suffix) for path in paths]
+    if len(set(names)) < len(names):
+        raise InputError(
+            expected("sections in files of different names", ", ".join(map(str, paths)), "Rename one.")
+        )
+    return {name: read(path) for name, path in zip(names, paths, strict=True)}
 
 
 def check_folder(path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
 from ..h5ad import check_target, read_whole, write_whole
-from ..keys import SPREAD, TYPE
+from ..keys import SECTION, SPREAD, TYPE
 from ._shared import Json, Out, Scale, ScLayer, read_table, say
 
 
@@ -26,11 +26,19 @@ def place(
     placed = place_cells(load(mapping), read_whole(sc), position=position, k=k)  # type: ignore[arg-type]
     write_whole(placed, output)
     spread = float(placed.obs[SPREAD].median())
+    counts = placed.obs[SECTION].value_counts().to_dict() if SECTION in placed.obs else {}
+    in_sections = ", ".join(f"{name} {n}" for name, n in counts.items())
     say(
         as_json,
-        {"output": str(output), "cells": placed.n_obs, "median_spread": spread},
+        {
+            "output": str(output),
+            "cells": placed.n_obs,
+            "median_spread": spread,
+            **({"sections": {str(name): int(n) for name, n in counts.items()}} if counts else {}),
+        },
         f"Placed {placed.n_obs} cells; median spread {spread:.4g} in the unit of the coordinates.\n"
-        f"Wrote {output}",
+        + (f"Cells by section: {in_sections}.\n" if counts else "")
+        + f"Wrote {output}",
     )
 
 
