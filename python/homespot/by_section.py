@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from .combine import combined_record
 from .errors import DataWarning, InputError, expected
 from .matrices import is_sparse
 from .preprocess import Expression, shared_genes
+from .section_fit import BEST, likeliest_spots, section_probabilities
 from .sections import Sections
 from .solution import Solution, rows_named
 
@@ -23,6 +24,7 @@ __all__ = ["solve_by_section"]
 
 Ints = npt.NDArray[np.intp]
 
+_EQUAL = 1e-6
 _LEAST = 2  # spots, and genes, without which nothing can be mapped
 
 
@@ -60,13 +62,25 @@ def _refuse_empty(sc: Expression, st: Expression, sections: Sections) -> None:
             )
 
 
-def _side_by_side(parts: Iterable[Solution], n: int, shape: tuple[int, int]) -> tuple[Any, list[Solution]]:
-    """Return the matrices, each over `n`, side by side, without ever holding a dense one twice."""
-    kept: list[Solution] = []
+class _Kept(NamedTuple):
+    """What is kept of a section's solution: all but P, and the most probable spots of every cell."""
+
+    solution: Solution
+    likeliest: Ints
+
+
+def _side_by_side(
+    parts: Iterable[Solution], sections: Sections, shape: tuple[int, int]
+) -> tuple[Any, list[_Kept]]:
+    """Return the matrices, each over their number, side by side, without ever holding a dense one twice."""
+    n = len(sections.names)
+    k = min(BEST, int(np.bincount(sections.codes).min()))
+    kept: list[_Kept] = []
     blocks: list[Any] = []
     whole: npt.NDArray[Any] | None = None
     start = 0
-    for part in parts:
+    for code, part in enumerate(parts):
+        likeliest = likeliest_spots(part.matrix, sections.rows(code)[part.spots], k)
         share = np.asarray(1 / n, dtype=part.matrix.dtype)[()]
         if is_sparse(part.matrix):
             blocks.append(part.matrix * share)
@@ -78,10 +92,10 @@ def _side_by_side(parts: Iterable[Solution], n: int, shape: tuple[int, int]) -> 
             whole[rows, start:stop] = part.matrix
             whole[rows, start:stop] *= share
             start = stop
-        kept.append(part.without_matrix())
-    common = _common([part.cells for part in kept])
+        kept.append(_Kept(part.without_matrix(), likeliest))
+    common = _common([part.solution.cells for part in kept])
     if whole is None:
-        rows_of = [np.searchsorted(part.cells, common) for part in kept]
+        rows_of = [np.searchsorted(part.solution.cells, common) for part in kept]
         return sparse.hstack([b[r] for b, r in zip(blocks, rows_of, strict=True)], format="csr"), kept
     complete = len(common) == shape[0] and start == shape[1]
     return whole if complete else np.ascontiguousarray(whole[common, :start]), kept
@@ -139,9 +153,29 @@ def solve_by_section(
             except InputError as error:
                 raise InputError(f"Section {name!r}: {error}") from error
 
-    matrix, parts = _side_by_side(solved(), n, (n_cells, n_spots))
-    found = _combined(matrix, parts, sections)
+    matrix, parts = _side_by_side(solved(), sections, (n_cells, n_spots))
+    found = _combined(matrix, [part.solution for part in parts], sections)
+    found = replace(found, section=_section_of_cells(sc, st, parts, found))
     return replace(found, cells=rows_named(every, sc.names)[found.cells])
+
+
+def _section_of_cells(
+    sc: Expression, st: Expression, parts: list[_Kept], found: Solution
+) -> tuple[Ints, npt.NDArray[np.float64]]:
+    """Return the section that fits every cell best, and its probability; -1 and NaN where none does."""
+    others = [set(part.solution.record["genes"]) for part in parts[1:]]
+    genes = [gene for gene in parts[0].solution.record["genes"] if all(gene in other for other in others)]
+    likeliest = [part.likeliest[np.searchsorted(part.solution.cells, found.cells)] for part in parts]
+    # The rows of the spots are those of the whole table; of those that were mapped z-scores are made.
+    at = np.full(len(st.names) + 1, -1)
+    at[found.spots] = np.arange(len(found.spots))
+    probability = section_probabilities(
+        sc.take(found.cells), st.take(found.spots), genes, [at[best] for best in likeliest]
+    )
+    ordered = np.sort(probability, axis=1)
+    known = ordered[:, -1] > ordered[:, -2] * (1 + _EQUAL)
+    best = probability.argmax(axis=1)
+    return np.where(known, best, -1), np.where(known, ordered[:, -1], np.nan)
 
 
 def _combined(matrix: Any, parts: list[Solution], sections: Sections) -> Solution:

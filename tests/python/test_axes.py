@@ -1,0 +1,172 @@
+"""Which column is x and which is y, by their names; which way y points."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from homespot import map_cells, place_cells
+from homespot.axes import libraries, named_axes, spot_coordinates
+from homespot.directions import y_down
+from homespot.errors import DataWarning, InputError
+
+
+@pytest.mark.parametrize(
+    ("names", "axes", "rows"),
+    [
+        (["x", "y"], ["x", "y"], False),
+        (["y", "x"], ["x", "y"], False),
+        (["Z", "Y", "X"], ["X", "Y", "Z"], False),
+        (["pxl_row_in_fullres", "pxl_col_in_fullres"], ["pxl_col_in_fullres", "pxl_row_in_fullres"], True),
+        (["imagerow", "imagecol"], ["imagecol", "imagerow"], True),
+        (["tissue", "row", "col", "imagerow", "imagecol"], ["imagecol", "imagerow"], True),
+        (["array_row", "array_col"], ["array_col", "array_row"], True),
+        (["array_row", "array_col", "pixel_y", "pixel_x"], ["pixel_x", "pixel_y"], False),
+        (["y_centroid", "x_centroid"], ["x_centroid", "y_centroid"], False),
+        (["center_y", "center_x"], ["center_x", "center_y"], False),
+        (
+            ["CenterX_local_px", "CenterY_local_px", "CenterY_global_px", "CenterX_global_px"],
+            ["CenterX_global_px", "CenterY_global_px"],
+            False,
+        ),
+        (["sdimy", "sdimx"], ["sdimx", "sdimy"], False),
+        (["ycoord", "xcoord"], ["xcoord", "ycoord"], False),
+        (["Centroid Y µm", "Centroid X µm"], ["Centroid X µm", "Centroid Y µm"], False),
+        (["y_slide_mm", "x_slide_mm", "cell_ID"], ["x_slide_mm", "y_slide_mm"], False),
+        (["y.coord", "x.coord"], ["x.coord", "y.coord"], False),
+    ],
+)
+def test_axes_are_what_their_names_say(names: list[str], axes: list[str], rows: bool) -> None:
+    found = named_axes(names)
+    assert found is not None
+    assert [names[i] for i in found.columns] == axes
+    assert found.rows is rows
+
+
+@pytest.mark.parametrize(
+    "names", [["spatial1", "spatial2"], ["V1", "V2"], ["0", "1"], ["x", "z"], ["row", "x"]]
+)
+def test_names_that_say_nothing(names: list[str]) -> None:
+    assert named_axes(names) is None
+
+
+def test_named_coordinates_are_taken_by_name(pair) -> None:
+    sc, st = pair
+    plain = map_cells(sc, st)
+    xy = st.obsm["spatial"]
+    table = {"in_tissue": 1, "array_row": 0, "pxl_row_in_fullres": xy[:, 1], "pxl_col_in_fullres": xy[:, 0]}
+    st = st.copy()
+    st.obsm["spatial"] = pd.DataFrame(table, st.obs_names)
+    named = map_cells(sc, st)
+    np.testing.assert_array_equal(named.varm["spatial"], xy)
+    np.testing.assert_array_equal(named.X, plain.X)
+    assert named.uns["homespot"]["y_direction"] == "down"
+    assert plain.uns["homespot"]["y_direction"] == "up"
+
+
+def test_columns_without_axes_keep_their_order_or_are_refused() -> None:
+    table = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    np.testing.assert_array_equal(spot_coordinates(table, 2), [[1, 3], [2, 4]])
+    four = table.assign(c=0.0, d=0.0)
+    with pytest.raises(InputError, match="a column x and a column y, found the columns 'a', 'b', 'c', 'd'"):
+        spot_coordinates(four, 2)
+
+
+def test_what_is_no_library_is_left_aside() -> None:
+    library = {"images": {"hires": np.zeros((2, 2, 3))}, "scalefactors": {}}
+    odd = {"is_single": np.bool_(True), "note": "x", "array": np.zeros(3), "empty": {}, "none": None}
+    assert list(libraries({"spatial": odd | {"lib": library}})) == ["lib"]
+    assert libraries({"spatial": np.zeros((3, 2))}) == {}
+    assert libraries({}) == {}
+
+
+def test_y_points_down_wherever_the_result_goes(pair) -> None:
+    sc, st = pair
+    st = st.copy()
+    st.uns["spatial"] = {"is_single": True, "slide": {"images": {}, "scalefactors": {}}}
+    mapping = map_cells(sc, st)
+    assert mapping.uns["homespot"]["y_direction"] == "down"
+    assert y_down(mapping)
+    assert y_down(place_cells(mapping, sc))
+    del mapping.uns["spatial"]
+    assert y_down(mapping)
+
+
+# --- where else coordinates may be ----------------------------------------------------------------
+
+
+def without_places(st: ad.AnnData, **columns: object) -> ad.AnnData:
+    return ad.AnnData(st.X, st.obs.assign(**columns), st.var)
+
+
+def test_columns_x_and_y_are_coordinates(pair) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"]
+    mapping = map_cells(sc, without_places(st, y=xy[:, 1], x=xy[:, 0]))
+    np.testing.assert_array_equal(mapping.varm["spatial"], xy)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (
+            lambda st, xy: without_places(st, pxl_row=xy[:, 1], pxl_col=xy[:, 0]),
+            r"st.obsm\['spatial'\] = st.obs\[\['pxl_col', 'pxl_row'\]\].to_numpy\(\)",
+        ),
+        (
+            lambda st, xy: ad.AnnData(st.X, st.obs, st.var, obsm={"X_pca": xy, "X_spatial": xy}),
+            r"st.obsm\['X_spatial'\] looks like coordinates",
+        ),
+        (
+            lambda st, xy: ad.AnnData(
+                st.X, st.obs, st.var, obsm={"where": pd.DataFrame(xy, st.obs_names, ["x", "y"])}
+            ),
+            r"st.obsm\['spatial'\] = st.obsm\['where'\]",
+        ),
+    ],
+)
+def test_coordinates_elsewhere_are_named_before_the_map(pair, spoil, line) -> None:
+    sc, st = pair
+    with pytest.warns(DataWarning, match=line):
+        mapping = map_cells(sc, spoil(st, st.obsm["spatial"]))
+    assert "spatial" not in mapping.varm
+
+
+def test_nothing_is_said_where_there_are_none(pair) -> None:
+    sc, st = pair
+    assert "spatial" not in map_cells(sc, without_places(st, n_cells=3)).varm
+
+
+def test_cells_and_spots_that_are_swapped(pair) -> None:
+    sc, st = pair
+    with pytest.warns(DataWarning, match=r"Only the single-cell data \(sc\) has coordinates"):
+        map_cells(st, sc)
+
+
+# --- an object that contradicts itself ------------------------------------------------------------
+
+
+def test_named_columns_against_coordinates(pair) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"]
+    st = st.copy()
+    st.obs["pxl_col_in_fullres"], st.obs["pxl_row_in_fullres"] = xy[:, 0], xy[:, 1]
+    assert np.array_equal(map_cells(sc, st).varm["spatial"], xy)
+    st.obsm["spatial"] = xy[:, ::-1].copy()
+    with pytest.warns(DataWarning, match="contradicts itself: x of its coordinates has the values of"):
+        mapping = map_cells(sc, st)
+    np.testing.assert_array_equal(mapping.varm["spatial"], xy[:, ::-1])
+
+
+def test_coordinates_outside_their_image(pair) -> None:
+    sc, st = pair
+    st = st.copy()
+    st.obsm["spatial"] = st.obsm["spatial"] * [1.0, 0.1] + [1000, 0]
+    library = {"images": {"hires": np.zeros((15, 220, 3))}, "scalefactors": {"tissue_hires_scalef": 0.1}}
+    st.uns["spatial"] = {"slide": library}
+    map_cells(sc, st)
+    st.obsm["spatial"] = st.obsm["spatial"][:, ::-1].copy()
+    with pytest.warns(DataWarning, match="100% of the spots lie outside the image of 'slide'"):
+        map_cells(sc, st)
