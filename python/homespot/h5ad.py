@@ -6,23 +6,26 @@ import errno
 import os
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from . import files, memory
 from .errors import HomespotError, InputError, expected
+from .formats import recognise, refused
 from .matrices import is_sparse
-from .streamed import Streamed, write_streamed, x_of
+from .storable import old_strings, storable
+from .streamed import Streamed, write_streamed
 
-__all__ = ["check_target", "file_size", "read_whole", "whole_file", "write_whole"]
+__all__ = ["check_target", "read_whole", "readable", "whole_file", "write_whole", "written"]
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
@@ -79,6 +82,8 @@ def _stored_size(value: Any) -> int:
         return sum(_ENTRY + _stored_size(value[name]) for name in value) + _stored_size(value.index)
     if isinstance(value, pd.Series | pd.Index):
         return int(value.memory_usage(deep=True))
+    if isinstance(value, Streamed):
+        return int(value.counts.sum()) * (value.dtype.itemsize + 4) + 8 * value.shape[0]
     if is_sparse(value):
         return sum(int(slot.nbytes) for slot in (value.data, value.indices, value.indptr))
     if isinstance(value, np.ndarray) and value.dtype != object:
@@ -88,11 +93,50 @@ def _stored_size(value: Any) -> int:
     return sys.getsizeof(value)
 
 
-def file_size(adata: ad.AnnData) -> int:
-    """Return a size in bytes that the .h5ad file of this object does not exceed."""
-    slots = ("X", "obs", "var", "layers", "obsm", "varm", "obsp", "varp", "uns")
-    raw = {} if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var}
-    return _stored_size({**{slot: getattr(adata, slot) for slot in slots}, "raw": raw}) + 2**20
+@contextmanager
+def written(
+    adata: ad.AnnData,
+    path: str | os.PathLike[str],
+    *,
+    layers: Mapping[str, Streamed] | None = None,
+    beside: int = 0,
+    compression: Literal["gzip"] | None = None,
+) -> Iterator[str]:
+    """Write an AnnData as .h5ad, and yield the name of the file, which takes the place of `path` at the end.
+
+    X and layers that are still to be read are written in blocks. What .h5ad cannot hold is left out with one
+    warning that names it; see `storable`. `beside` are the bytes that the caller adds to the file.
+    """
+    parts, account = storable(adata)
+    parts["layers"] |= layers or {}
+    size = _stored_size(parts) + 2**20 + beside
+    later = {
+        **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _later(parts["layers"])},
+        **{slot: parts.pop(slot) for slot in _later(parts)},
+    }
+    for slot in _later(parts.get("raw", {})):
+        later[f"raw/{slot}"] = values = parts["raw"][slot]
+        parts["raw"][slot] = sparse.csr_matrix(values.shape, dtype=values.dtype)
+    with whole_file(path, size) as name:
+        try:
+            with old_strings():
+                ad.AnnData(**parts).write_h5ad(name, compression=compression)
+            with h5py.File(name, "r+") as file:
+                for place, values in later.items():
+                    if place in file:
+                        del file[place]
+                    write_streamed(file, place, values)
+        except HomespotError:
+            raise
+        except Exception as error:  # anndata raises many kinds
+            reason = " ".join([str(error), *getattr(error, "__notes__", [])])
+            raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
+        yield name
+    account.warn(stacklevel=4)
+
+
+def _later(values: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in values.items() if isinstance(value, Streamed)]
 
 
 def write_whole(
@@ -100,44 +144,40 @@ def write_whole(
 ) -> None:
     """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced.
 
-    `layers` are those that are still to be read: like an X of that kind they are written in blocks.
+    `layers` are those that are still to be read: like an X of that kind they are written in blocks. What
+    .h5ad cannot hold is left out with one warning that names it; see `storable`.
     """
-    matrix = x_of(adata)
-    streamed = {f"layers/{name}": layer for name, layer in (layers or {}).items()}
-    if isinstance(matrix, Streamed):
-        streamed["X"] = matrix
-        slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
-        adata = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots})
-    size = sum(int(m.counts.sum()) * (m.dtype.itemsize + 4) + 8 * m.shape[0] for m in streamed.values())
-    adata = adata.copy() if adata.is_view else adata
-    obs, var = adata.obs.copy(), adata.var.copy()
+    with written(adata, path, layers=layers, compression="gzip"):
+        pass
+
+
+@contextmanager
+def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in our words why anndata cannot read what has been recognised."""
     try:
-        with whole_file(path, file_size(adata) + size) as name, warnings.catch_warnings():
-            # It works in the versions of anndata that are allowed.
-            warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)
-            adata.write_h5ad(name, compression="gzip")
-            if streamed:
-                with h5py.File(name, "r+") as file:
-                    if "X" in streamed and "X" in file:
-                        del file["X"]
-                    for place, values in streamed.items():
-                        write_streamed(file, place, values)
+        yield
     except HomespotError:
         raise
     except Exception as error:  # anndata raises many kinds
-        reason = " ".join([str(error), *getattr(error, "__notes__", [])])
-        raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
-    finally:
-        adata.obs, adata.var = obs, var  # writing turns text into categories in place
+        causes = [error, error.__cause__, error.__context__]
+        newer = any(type(cause).__name__ == "IORegistryError" for cause in causes)
+        raise InputError(
+            expected(
+                f"{what} that anndata {metadata.version('anndata')} knows"
+                if newer
+                else f"{what} that can be read",
+                f"{os.fspath(path)!r}, which was written by a newer anndata"
+                if newer
+                else f"{os.fspath(path)!r}, which is damaged or incomplete",
+                "Update anndata: pip install --upgrade anndata." if newer else "Copy it or write it anew.",
+            )
+        ) from error
 
 
 def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
     """Read an .h5ad file, or say what is wrong with it; a `backed` one leaves X where it is."""
-    if not Path(path).is_file():
-        raise InputError(expected("an .h5ad file", f"no file at {str(path)!r}", "Check the path."))
-    try:
+    form = recognise(path)
+    if form.kind != "h5ad":
+        raise refused(path, form)
+    with readable("an .h5ad file", path):
         return ad.read_h5ad(path, backed="r" if backed else None)
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        raise InputError(
-            expected("an .h5ad file", f"{str(path)!r}, which cannot be read ({error})", "Write it anew.")
-        ) from error

@@ -21,7 +21,7 @@ from ._product import add_product
 from .checks import one_of, whole
 from .device import threads
 from .errors import DataWarning, InputError, expected, some
-from .h5ad import check_target, file_size, whole_file
+from .h5ad import check_target, written
 from .interrupts import pool
 from .keys import EXPRESSION, HOMESPOT, SCORES, SPATIAL
 from .mapping import (
@@ -289,11 +289,8 @@ def write_imputed(
 ) -> None:
     """Write the blocks as X of the .h5ad file `output`, whose other parts are those of `empty`."""
     size = 4 * empty.n_obs * empty.n_vars
-    with whole_file(output, file_size(empty) + size) as name:
-        empty.write_h5ad(name)
+    with written(empty, output, beside=size) as name:
         with h5py.File(name, "r+") as file:
-            if "X" in file:
-                del file["X"]
             x = file.create_dataset(
                 "X",
                 shape=empty.shape,

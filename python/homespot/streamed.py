@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,22 @@ import anndata as ad
 import h5py
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
 from .errors import InputError, expected
 
-__all__ = ["Streamed", "Streaming", "annotated", "in_blocks", "in_memory", "write_streamed", "x_of"]
+__all__ = [
+    "Streamed",
+    "Streaming",
+    "annotated",
+    "in_blocks",
+    "in_memory",
+    "read_later",
+    "with_tables",
+    "write_streamed",
+    "x_of",
+]
 
 Indices = npt.NDArray[np.intp]
 Read = Callable[[int, int], Any]
@@ -147,21 +159,38 @@ def in_blocks(
         As for `Streamed`.
     """
     own = threading.get_ident()
-    limits = np.asarray([0, *ends], dtype=np.intp)
-    kept: dict[int, Any] = {}
 
     def block(k: int) -> Any:
-        if k not in kept:
-            if threading.get_ident() != own:
-                raise RuntimeError("the matrix can be read from the thread only that it came from")
-            kept.clear()
+        if threading.get_ident() != own:
+            raise RuntimeError("the matrix can be read from the thread only that it came from")
+        found = fetch(k)
+        if isinstance(found, str):
+            raise InputError(
+                expected("a matrix that can be read", found, "Is the file that it is in still there?")
+            )
+        return found
+
+    return _by_blocks(block, ends, (int(shape[0]), int(shape[1])), np.dtype(dtype), sparse)
+
+
+def _by_blocks(
+    fetch: Callable[[int], Any],
+    ends: Sequence[int],
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    is_sparse: bool,
+) -> Streamed:
+    """Return a matrix of blocks of rows, the last one of which is kept; parameters as for `in_blocks`."""
+    limits = np.asarray([0, *ends], dtype=np.intp)
+    kept: list[tuple[int, Any]] = [(-1, None)]
+
+    def block(k: int) -> Any:
+        number, found = kept[0]
+        if number != k:
+            kept[0] = (-1, None)
             found = fetch(k)
-            if isinstance(found, str):
-                raise InputError(
-                    expected("a matrix that can be read", found, "Is the file that it is in still there?")
-                )
-            kept[k] = found
-        return kept[k]
+            kept[0] = (k, found)
+        return found
 
     def read(start: int, stop: int) -> Any:
         first = min(int(np.searchsorted(limits, start, side="right")) - 1, len(limits) - 2)
@@ -173,12 +202,20 @@ def in_blocks(
             if start >= stop:
                 return _stacked(parts)
 
-    return Streamed(read, (int(shape[0]), int(shape[1])), np.dtype(dtype), sparse)
+    return Streamed(read, shape, dtype, is_sparse)
+
+
+def _rows_of(part: Any) -> sparse.csr_matrix:
+    """Return sparse rows as CSR with sorted columns."""
+    rows = part.tocsr()
+    block = sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    block.sum_duplicates()
+    return block
 
 
 def _of_file(stored: Any, path: str) -> Any:
     """Return what anndata keeps in a file as a matrix to be read; columns first, it has to be read whole."""
-    is_sparse = not isinstance(stored, h5py.Dataset)
+    is_sparse = isinstance(stored, ad.abc.CSRDataset | ad.abc.CSCDataset)
 
     def read(start: int, stop: int) -> Any:
         try:
@@ -187,11 +224,7 @@ def _of_file(stored: Any, path: str) -> Any:
             raise InputError(
                 expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")
             ) from error
-        if not is_sparse:
-            return part
-        block = sparse.csr_matrix((part.data, part.indices, part.indptr), shape=part.shape)
-        block.sum_duplicates()
-        return block
+        return _rows_of(part) if is_sparse else part
 
     if is_sparse and stored.format != "csr":
         return stored[:]
@@ -201,17 +234,53 @@ def _of_file(stored: Any, path: str) -> Any:
     return found
 
 
+def _of_dask(array: Any) -> Streamed:
+    """Return a dask array as a matrix to be read, a chunk of rows at a time."""
+    is_sparse = sparse.issparse(array._meta)
+
+    def fetch(k: int) -> Any:
+        try:
+            found: Any = array.blocks[k].compute()
+        except Exception as error:  # whatever the user's own steps raise
+            raise InputError(
+                expected(
+                    "a dask array that can be computed",
+                    f"{type(error).__name__} in its rows of chunk {k} ({error})",
+                    "Try .compute() on it: is the file that it is in still there?",
+                )
+            ) from error
+        if is_sparse:
+            return _rows_of(found if sparse.issparse(found) else sparse.csr_matrix(found))
+        return np.asarray(found.toarray() if hasattr(found, "toarray") else found)
+
+    return _by_blocks(fetch, np.cumsum(array.chunks[0]).tolist(), array.shape, array.dtype, is_sparse)
+
+
+def read_later(matrix: Any) -> Any:
+    """Return a dask array, or what zarr or HDF5 holds, as `Streamed`; any other matrix as it is."""
+    # A program that has such an array has imported what it is made by.
+    dask, zarr = sys.modules.get("dask.array"), sys.modules.get("zarr")
+    if dask is not None and isinstance(matrix, dask.Array) and matrix.ndim == 2:
+        return _of_dask(matrix)
+    dense = isinstance(matrix, h5py.Dataset) or (zarr is not None and isinstance(matrix, zarr.Array))
+    if dense or isinstance(matrix, ad.abc.CSRDataset | ad.abc.CSCDataset):
+        group = getattr(matrix, "group", matrix)
+        return _of_file(matrix, str(group.file.filename if isinstance(group, h5py.HLObject) else group.store))
+    return matrix
+
+
 def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
     """Return X, or a layer: as it is where it is in memory, else as `Streamed`.
 
-    In memory are layers, and of what is backed by a file a part of it, and a matrix stored by columns (CSC).
+    In memory are, of what is backed by a file, layers, a part of it, and a matrix stored by columns (CSC). Of
+    a dask array a chunk of rows is computed at a time.
     """
     if layer is not None:
-        return adata.layers[layer]
+        return read_later(adata.layers[layer])
     if isinstance(adata, Streaming):
         return adata.matrix
     if not adata.isbacked:
-        return adata.X
+        return read_later(adata.X)
     path = str(adata.filename)
     try:
         stored = adata.X
@@ -220,6 +289,22 @@ def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
             expected(f"a file {path!r} that can be read", str(error), "Is it still there?")
         ) from error
     return stored if stored is None or adata.is_view else _of_file(stored, path)
+
+
+def with_tables(adata: ad.AnnData) -> ad.AnnData:
+    """Return an AnnData whose annotation is in memory, while X and layers stay where they are.
+
+    That is `adata` itself, but for what ``anndata.experimental.read_lazy`` returned: there obs and var are no
+    tables of pandas.
+    """
+    if isinstance(adata.obs, pd.DataFrame) and isinstance(adata.var, pd.DataFrame):
+        return adata
+    slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp")
+    tables = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots}).to_memory()
+    raw = None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var.to_memory()}
+    return ad.AnnData(
+        adata.X, layers=dict(adata.layers), raw=raw, **{slot: getattr(tables, slot) for slot in slots}
+    )
 
 
 def in_memory(matrix: Any) -> Any:

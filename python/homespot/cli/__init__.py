@@ -10,6 +10,7 @@ import typer
 
 from .._version import __version__
 from ..errors import DataWarning, HomespotError
+from ..reading import TAKEN
 from ._demo import demo
 from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate
@@ -64,8 +65,9 @@ def main() -> None:
     warnings.showwarning = lambda message, category, *_, **__: typer.echo(
         f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {message}", err=True
     )
+    TAKEN.clear()
     try:
         app()
     except (HomespotError, OSError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {error}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
         sys.exit(1)

@@ -9,7 +9,7 @@ import typer
 
 from .. import cross_validate, load, metrics, report
 from ..checks import one_of
-from ..h5ad import read_whole
+from ..reading import read
 from ._shared import (
     PROGRESS,
     Device,
@@ -35,7 +35,7 @@ __all__ = ["evaluate", "report_"]
 
 
 def evaluate(
-    sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
+    sc: Annotated[Path, typer.Argument(help="Single-cell data, cells x genes: .h5ad, zarr or 10x.")],
     st: Spots,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Table to write, .csv; a run that was cut short goes on.")
@@ -68,8 +68,8 @@ def evaluate(
     one_of("progress", progress, tuple(PROGRESS))
     named = method or ["ssa"]
     table = cross_validate(
-        read_whole(sc),
-        spatial(st, read_whole),
+        read(sc),
+        spatial(st, read),
         named[0] if len(named) == 1 else {name: name for name in named},
         folds=int(folds) if folds.isdigit() else folds,  # type: ignore[arg-type]
         read_out=read_out,  # type: ignore[arg-type]
@@ -120,8 +120,8 @@ def report_(
     path = report(
         load(mapping),
         output,
-        sc=None if sc is None else read_whole(sc),
-        st=None if st is None else read_whole(st),
+        sc=None if sc is None else read(sc),
+        st=None if st is None else read(st),
         labels=labels,
         genes=gene,
         scores=None if scores is None else read_table(scores),

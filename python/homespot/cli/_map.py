@@ -10,8 +10,9 @@ import typer
 
 from .. import map_cells, methods, save, simulate_spots
 from ..checks import one_of
-from ..h5ad import check_target, read_whole, write_whole
+from ..h5ad import check_target, write_whole
 from ..keys import HOMESPOT
+from ..reading import read
 from ._shared import (
     PROGRESS,
     Device,
@@ -52,7 +53,7 @@ def _ended(summary: dict[str, Any]) -> str:
 
 
 def map_(
-    sc: Annotated[Path, typer.Argument(help="Single-cell data, .h5ad, cells x genes.")],
+    sc: Annotated[Path, typer.Argument(help="Single-cell data, cells x genes: .h5ad, zarr or 10x.")],
     st: Spots,
     output: Out = Path("map.h5ad"),
     method: Annotated[str, typer.Option(help="Mapping method; `homespot methods` lists them.")] = "ssa",
@@ -85,8 +86,8 @@ def map_(
     chosen = parameters(setting or [])
     methods.get(method).settings(preset, chosen)
     mapping = map_cells(
-        read_whole(sc),
-        spatial(st, read_whole),
+        read(sc),
+        spatial(st, read),
         method,
         preset=preset,
         sc_layer=sc_layer,
@@ -165,7 +166,7 @@ def simulate(
     """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""
     check_folder(output)
     sc, st = simulate_spots(
-        read_whole(cells),
+        read(cells),
         cells_per_spot=cells_per_spot,
         n_parts=n_parts,
         part=part,

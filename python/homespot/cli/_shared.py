@@ -48,7 +48,7 @@ Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it app
 
 Spots = Annotated[
     list[Path],
-    typer.Argument(help="Spatial data, .h5ad, spots x genes; several files are several sections."),
+    typer.Argument(help="Spatial data, spots x genes: .h5ad, zarr or 10x; several are several sections."),
 ]
 Sections = Annotated[
     str | None,

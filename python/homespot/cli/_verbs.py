@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
-from ..h5ad import check_target, read_whole, write_whole
+from ..h5ad import check_target, write_whole
 from ..keys import SECTION, SPREAD, TYPE
+from ..reading import read
 from ._shared import Json, Out, Scale, ScLayer, read_table, say
 
 
@@ -23,7 +24,7 @@ def place(
 ) -> None:
     """Give the mapped cells coordinates: obsm["spatial"], and home spot, probability and spread in obs."""
     check_target(output)
-    placed = place_cells(load(mapping), read_whole(sc), position=position, k=k)  # type: ignore[arg-type]
+    placed = place_cells(load(mapping), read(sc), position=position, k=k)  # type: ignore[arg-type]
     write_whole(placed, output)
     spread = float(placed.obs[SPREAD].median())
     counts = placed.obs[SECTION].value_counts().to_dict() if SECTION in placed.obs else {}
@@ -65,7 +66,7 @@ def impute(
     """Bring genes of the single cells to the spots, a block at a time: spots x genes, on the log scale."""
     found = impute_genes(
         load(mapping),
-        read_whole(sc),
+        read(sc),
         gene,
         read_out=read_out,  # type: ignore[arg-type]
         layer=layer,

@@ -1,0 +1,301 @@
+"""What .h5ad can hold: an AnnData in the form in which it is written, and the names of what is left out.
+
+No list of types decides, but anndata itself: its own writer and reader try every entry, in a file in memory.
+So what homespot did not make never costs a result. Where nothing is lost by it, an entry is written in
+another form: nullable strings as plain text, which every reader opens, or as categories where some are
+missing; objects that are all of one kind, and the types of pyarrow, as this kind; categories that no file
+holds (intervals, dates) as text. Categories that are numbers stay numbers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype, is_float_dtype, is_scalar, is_string_dtype
+
+from .errors import DataWarning
+from .matrices import is_sparse
+from .streamed import Streamed, read_later, with_tables, x_of
+
+__all__ = ["Account", "old_strings", "storable"]
+
+Parts = dict[str, Any]
+
+_OBJECT = np.dtype(object)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a file does not hold as it was given: entries that are left out, and names that are changed."""
+
+    left: list[str] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
+
+    def warn(self, stacklevel: int) -> None:
+        """Name it in one warning, if there is anything."""
+        said = []
+        if self.left:
+            said.append(
+                f"Left out of the file, as .h5ad cannot hold it: {', '.join(self.left)}. To keep it, "
+                "rename it, or make it numbers or text."
+            )
+        if self.renamed:
+            said.append(f"Renamed in the file, as .h5ad cannot hold the name: {', '.join(self.renamed)}.")
+        if said:
+            warnings.warn(" ".join(said), DataWarning, stacklevel=stacklevel + 1)
+
+
+@contextmanager
+def old_strings() -> Iterator[None]:
+    """Write text in the encoding that every reader opens; what anndata warns of has been seen to."""
+    with ad.settings.override(allow_write_nullable_strings=False), warnings.catch_warnings(action="ignore"):
+        yield
+
+
+def storable(adata: ad.AnnData) -> tuple[Parts, Account]:
+    """Return the slots of an AnnData as they can be written, and an account of what is not as it was.
+
+    What is large they share with `adata`, which is not changed. Matrices that are still to be read stay so.
+    """
+    adata, account = with_tables(adata), Account()
+    parts: Parts = {slot: _frame(getattr(adata, slot), slot, account) for slot in ("obs", "var")}
+    # anndata 0.13 has X among the layers, under None.
+    layers = {name: x_of(adata, name) for name in adata.layers if name is not None}
+    others = {slot: getattr(adata, slot) for slot in ("obsm", "varm", "obsp", "varp", "uns")}
+    for slot, found in {**others, "layers": layers}.items():
+        parts[slot] = _mapping(found, slot, account)
+    parts["X"] = _matrix(x_of(adata), "X", account)
+    if adata.raw is not None and (matrix := _matrix(read_later(adata.raw.X), "raw.X", account)) is not None:
+        parts["raw"] = {
+            "X": matrix,
+            "var": _frame(adata.raw.var, "raw.var", account),
+            "varm": _mapping(adata.raw.varm, "raw.varm", account),
+        }
+    return parts, account
+
+
+# --- trying -----------------------------------------------------------------------------------------------
+
+
+def _back(value: Any) -> Any:
+    """Write a value into a file in memory, and return what is read."""
+    with h5py.File("in memory", "w", driver="core", backing_store=False) as file, old_strings():
+        ad.io.write_elem(file, "value", value)
+        return ad.io.read_elem(file["value"])
+
+
+def _holds(value: Any) -> bool:
+    """Whether anndata writes and reads a value; not so complex numbers, at which other readers stop."""
+    if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        return False
+    try:
+        _back(value.to_frame("a") if isinstance(value, pd.Series) else value)
+    except Exception:  # anndata and h5py raise many kinds
+        return False
+    return True
+
+
+def _holds_names(names: list[str], *, frame: bool) -> bool:
+    """Whether the columns of a table, or the keys of a mapping, come back under these names."""
+    tried = dict.fromkeys(names, 0)
+    try:
+        return list(_back(pd.DataFrame(tried, index=["a"]) if frame else tried)) == names
+    except Exception:  # as above
+        return False
+
+
+def _sample(value: Any) -> Any:
+    """Return as little of a value as shows whether all of it can be written: its type may say so.
+
+    Of text all is needed, but as one string.
+    """
+    if is_sparse(value):
+        empty: Any = type(value)
+        return empty((1, 1), dtype=value.dtype)
+    dtype = getattr(value, "dtype", _OBJECT)
+    if dtype == _OBJECT:
+        flat = value.ravel() if isinstance(value, np.ndarray) else value
+        text = isinstance(flat, pd.Series | np.ndarray) and infer_dtype(flat, skipna=False) == "string"
+        return "".join(pd.unique(flat)) if text else value
+    if getattr(dtype, "names", None) or getattr(value, "ndim", 0) == 0:
+        return value
+    return value.iloc[:1] if isinstance(value, pd.Series) else value[:1]
+
+
+_known: dict[tuple[type, Any], bool] = {}
+
+
+def _holds_like(value: Any) -> bool:
+    """Whether a value can be written; numbers of one type are tried once."""
+    dtype = getattr(value, "dtype", None)
+    numbers = isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    if not numbers or not isinstance(value, pd.Series | np.ndarray):
+        return _holds(_sample(value))
+    key = (type(value), dtype)
+    if key not in _known:
+        _known[key] = _holds(_sample(value))
+    return _known[key]
+
+
+# --- forms ------------------------------------------------------------------------------------------------
+
+
+def _plain_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text as plain strings, or as categories where some are missing."""
+    missing = column.isna().to_numpy()
+    values = column.to_numpy(dtype=object, copy=True)
+    values[missing] = None
+    if missing.any():
+        return pd.Series(pd.Categorical(pd.Series(values, dtype=object)), column.index)
+    return pd.Series(values, column.index, dtype=object)
+
+
+def _forms(column: pd.Series[Any]) -> Iterator[pd.Series[Any]]:
+    """Yield the forms in which a column could be written without loss, the closest first."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        if infer_dtype(categories) != "string":
+            yield column
+        text = [str(category) for category in categories]
+        if len(set(text)) == len(text):
+            yield column.cat.rename_categories(text)
+        return
+    if infer_dtype(column, skipna=True) in ("string", "empty"):
+        yield _plain_text(column)
+        return
+    yield column
+    if isinstance(column.dtype, np.dtype) and column.dtype != _OBJECT:
+        return
+    if isinstance(column.dtype, pd.SparseDtype):
+        yield pd.Series(np.asarray(column), column.index)
+    if not column.isna().any():
+        yield column.infer_objects()
+    typed = pd.Series(pd.array(column.to_numpy(dtype=object)), column.index)
+    yield typed
+    if is_float_dtype(typed.dtype):
+        yield pd.Series(typed.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """Yield the forms in which a value of a mapping could be written, the closest first."""
+    extension = isinstance(value, pd.api.extensions.ExtensionArray | pd.Index)
+    if not (extension and is_string_dtype(value.dtype)):
+        yield value
+    if is_sparse(value):
+        yield value.tocsr()
+    if extension or isinstance(value, list | tuple) or _is_flat(value):
+        column = pd.Series(value, dtype=object if isinstance(value, list | tuple) else None)
+        for form in _forms(column):
+            yield form.to_numpy() if isinstance(form.dtype, np.dtype) else form.array
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype == _OBJECT
+
+
+def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> list[Any]:
+    """Return the first form that a file holds, in a list; of nothing, and noted, where there is none."""
+    for form in forms:
+        if isinstance(form, Streamed) or _holds_like(form):
+            return [form]
+    account.left.append(f"{name} ({_described(value)})")
+    return []
+
+
+def _described(value: Any) -> str:
+    """Say in short what a value is: its type, and of objects those of its entries."""
+    odd = "text with characters that no file holds"
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, pd.CategoricalDtype):
+        return f"categories, {_described(dtype.categories)}"
+    if dtype is not None and dtype != _OBJECT:
+        return odd if is_string_dtype(dtype) else str(dtype)
+    if dtype is None and not isinstance(value, list | tuple | set):
+        return odd if isinstance(value, str) else f"a {type(value).__name__}"
+    entries = list(value) if dtype is None else np.asarray(value, dtype=object).ravel()[:10_000].tolist()
+    kinds = sorted({type(entry).__name__ for entry in entries if not (is_scalar(entry) and pd.isna(entry))})
+    if kinds == ["str"]:
+        return odd
+    return f"{'objects' if dtype is not None else type(value).__name__} of {', '.join(kinds[:4])}"
+
+
+# --- slots ------------------------------------------------------------------------------------------------
+
+
+def _matrix(matrix: Any, name: str, account: Account) -> Any:
+    stored = [None] if matrix is None else _stored(matrix, _values(matrix), name, account)
+    return stored[0] if stored else None
+
+
+def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -> list[tuple[int, str]]:
+    """Return the position and the name, as text, of every entry that a file can hold by its name."""
+    labels = list(given)
+    names = [label if isinstance(label, str) else str(label) for label in labels]
+    if None not in labels and len({*names}) == len(names) and _holds_names(names, frame=frame):
+        return list(enumerate(names))
+    found: dict[str, int] = {}
+    for position, (label, name) in enumerate(zip(labels, names, strict=True)):
+        options = dict.fromkeys((name, name.replace("/", "_")))
+        held = [option for option in options if label is not None and _holds_names([option], frame=frame)]
+        if not held or held[0] in found:
+            why = "a second one of this name" if held else "its name"
+            account.left.append(f"{where}[{label!r}] ({why})")
+            continue
+        found[held[0]] = position
+    if not _holds_names(list(found), frame=frame):  # 'a' beside 'a/b'
+        found = {name.replace("/", "_"): position for name, position in found.items()}
+    for name, position in found.items():
+        if name != names[position]:
+            account.renamed.append(f"{where}[{labels[position]!r}] to {name!r}")
+    return [(position, name) for name, position in found.items()]
+
+
+def _mapping(found: Mapping[Any, Any], where: str, account: Account) -> dict[str, Any]:
+    keys = list(found)
+    out: dict[str, Any] = {}
+    for position, name in _names(keys, where, account, frame=False):
+        value, shown = found[keys[position]], f"{where}[{keys[position]!r}]"
+        if isinstance(value, pd.Series):
+            value = value.to_frame("value" if value.name is None else value.name)
+        if isinstance(value, Mapping):
+            out[name] = _mapping(value, shown, account)
+        elif isinstance(value, pd.DataFrame):
+            out[name] = _frame(value, shown, account)
+        else:
+            for form in _stored(value, _values(value), shown, account):
+                out[name] = form
+    return out
+
+
+def _frame(table: pd.DataFrame, where: str, account: Account) -> pd.DataFrame:
+    """Return a table of the columns that can be written."""
+    index = _index(table.index, where, account)
+    columns: dict[str, pd.Series[Any]] = {}
+    for position, name in _names(table.columns, where, account, frame=True):
+        column = table.iloc[:, position].set_axis(index)
+        shown = f"{where}[{table.columns[position]!r}]"
+        for form in _stored(column, _forms(column), shown, account):
+            columns[name] = form
+    if index.name in columns or not _holds(pd.DataFrame(index=index[:1])):
+        index = index.rename(None)
+    return pd.DataFrame(columns, index=index)
+
+
+def _index(index: pd.Index, where: str, account: Account) -> pd.Index:
+    """Return names of rows as plain text, and numbers as they are; what no file holds becomes escapes."""
+    if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iuf":
+        return index
+    name = index.name if index.name is None else str(index.name)
+    values = [value if isinstance(value, str) else str(value) for value in index]
+    if not _holds("".join(values)):
+        values = [value.encode("unicode_escape").decode() for value in values]
+        account.renamed.append(f"names of {where} with characters that are written as escapes")
+    return pd.Index(values, dtype=object, name=name)
