@@ -21,7 +21,7 @@ from .errors import DataWarning, InputError, expected, some
 from .keys import ASSIGNED, POSITIONS, PROB, SECTION
 from .labels import in_order
 from .mapping import check_mapping, coordinates, has_coordinates
-from .matrices import column_sums, is_sparse
+from .matrices import column_sums, is_sparse, row_sums
 from .streamed import Streamed
 
 __all__ = ["assign", "assign_cells", "expected_capacity"]
@@ -42,11 +42,31 @@ def expected_capacity(matrix: Any) -> Ints:
     The column sums of P, scaled to sum to the number of cells, rounded by the method of the largest
     remainders (the first of equals).
     """
-    mass = column_sums(matrix)
-    share = mass * (matrix.shape[0] / mass.sum())
+    return _rounded(column_sums(matrix), matrix.shape[0])
+
+
+def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
+    share = mass * (n_cells / mass.sum())
     room = np.floor(share).astype(np.int64)
-    room[np.argsort(room - share, kind="stable")[: matrix.shape[0] - room.sum()]] += 1
+    room[np.argsort(room - share, kind="stable")[: n_cells - room.sum()]] += 1
     return np.asarray(room)
+
+
+def _section_capacity(matrix: Any) -> Ints:
+    """Return the same of a section's part of P, in which every cell counts as one."""
+    scale = sparse.csr_matrix(1 / row_sums(matrix)[None, :])
+    return _rounded(rows.masses(matrix, scale)[0], matrix.shape[0])
+
+
+def _refuse_little_room(room: Ints, n_cells: int) -> None:
+    if room.sum() < n_cells:
+        raise InputError(
+            expected(
+                f"room for all {n_cells} cells",
+                f"a capacity of {room.sum()} in all",
+                f"{_MORE_ROOM}, or leave cells out with subset().",
+            )
+        )
 
 
 def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
@@ -68,14 +88,7 @@ def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
                 )
             )
         room = np.minimum(numbers, n_cells).astype(np.int64)
-    if room.sum() < n_cells:
-        raise InputError(
-            expected(
-                f"room for all {n_cells} cells",
-                f"a capacity of {room.sum()} in all",
-                f"{_MORE_ROOM}, or leave cells out with subset().",
-            )
-        )
+    _refuse_little_room(room, n_cells)
     return room
 
 
@@ -258,8 +271,12 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
         if not len(part.cells):
             continue
         matrix = part.matrix.tocsr() if is_sparse(part.matrix) else part.matrix
-        within = expected_capacity(matrix) if room is None else room[part.spots]
+        if room is not None:
+            within = room[part.spots]
+        else:
+            within = expected_capacity(matrix) if part.name is None else _section_capacity(matrix)
         try:
+            _refuse_little_room(within, len(part.cells))
             spots = assign(matrix, within, candidates)
         except InputError as error:
             raise error if part.name is None else InputError(f"Section {part.name!r}: {error}") from error

@@ -122,6 +122,8 @@ def solve_by_section(
     st: Expression,
     sections: Sections,
     solve: Callable[[Expression, Expression], Solution],
+    *,
+    compare: bool = True,
 ) -> Solution:
     """Map every section by itself, with all cells, and put the maps side by side with equal weights.
 
@@ -133,6 +135,8 @@ def solve_by_section(
         The section of every row of `st`.
     solve
         Maps a table of cells onto the table of a section.
+    compare
+        Whether to find the section that fits every cell best.
     """
     every = sc.names
     sc = sc.without_empty_rows()
@@ -155,7 +159,8 @@ def solve_by_section(
 
     matrix, parts = _side_by_side(solved(), sections, (n_cells, n_spots))
     found = _combined(matrix, [part.solution for part in parts], sections)
-    found = replace(found, section=_section_of_cells(sc, st, parts, found))
+    if compare:
+        found = replace(found, section=_section_of_cells(sc, st, parts, found))
     return replace(found, cells=rows_named(every, sc.names)[found.cells])
 
 

@@ -65,15 +65,17 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
                 "Give all of them coordinates alike.",
             )
         )
+    names, start = _names(named), 0
     taken = []
     for part in parts:
         part = part.to_memory() if part.isbacked else part
         part = part[:, genes]
         plain = ad.AnnData(part.X, part.obs, part.var, layers={name: part.layers[name] for name in layers})
+        plain.obs_names = names[start : start + part.n_obs]
+        start += part.n_obs
         taken.append(plain)
     labels, images, down = _labels(named)
     joined = ad.concat(taken, axis="obs", join="inner", merge="first")
-    joined.obs_names = _names(named)
     joined.obs[SECTION] = labels
     if places[0] is not None:
         joined.obsm[SPATIAL] = np.concatenate(places)

@@ -189,15 +189,10 @@ def _table(mapping: ad.AnnData, columns: Callable[[Part], dict[str, Any]], witho
     found = None if sections is None else cell_sections(mapping, sections)
     if found is not None:
         warn_nowhere(found, without)
-    tables = [
-        pd.DataFrame(columns(part), index=part.cells)
-        for part in parts(mapping, sections, found)
-        if len(part.cells)
-    ]
-    if tables:
-        table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
-    else:
-        table = pd.DataFrame({SPOT: None, PROB: np.nan}, index=np.arange(mapping.n_obs))
+    every = list(parts(mapping, sections, found))
+    filled = [part for part in every if len(part.cells)] or every[:1]
+    tables = [pd.DataFrame(columns(part), index=part.cells) for part in filled]
+    table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
     table.insert(2, ENTROPY, entropy(x_of(mapping)))
     if sections is not None and found is not None:
         for i, (name, values) in enumerate(_section_columns(sections, found).items()):

@@ -100,9 +100,9 @@ def test_columns_that_do_not(columns: dict) -> None:
 
 def test_a_region_is_a_section_where_the_coordinates_say_so() -> None:
     region = pd.DataFrame({"region": ["a"] * 12 + ["b"] * 12})
-    apart = np.concatenate([GRID, GRID + [100, 0]])
+    apart = np.concatenate([GRID, np.add(GRID, (100, 0))])
     over = np.concatenate([GRID, GRID + 0.2])
-    touching = np.concatenate([GRID, GRID + [4, 0]])
+    touching = np.concatenate([GRID, np.add(GRID, (4, 0))])
     assert found_sections(region, positions=apart) is not None
     assert found_sections(region, positions=over) is not None
     assert found_sections(region, positions=touching) is None

@@ -267,7 +267,10 @@ def _scores(
         assert data is not None
         return _called(plan.method, cells, spots, data, expressions=sections is not None)
 
-    solution = mapped(sc, seen) if sections is None else solve_by_section(sc, seen, sections, mapped)
+    if sections is None:
+        solution = mapped(sc, seen)
+    else:
+        solution = solve_by_section(sc, seen, sections, mapped, compare=False)
     seconds = time.perf_counter() - start
     matrix, cells, spots, expressions = solution.matrix, solution.cells, solution.spots, solution.expression
     if not len(expressions[0]) and "scaled" in read_outs:
