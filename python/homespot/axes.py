@@ -92,7 +92,7 @@ def ordered(positions: Any) -> Any:
     axes = named_axes(positions.columns)
     if axes is not None:
         return positions.iloc[:, axes.columns].to_numpy()
-    if positions.shape[1] not in (2, 3):
+    if positions.shape[1] > 3:
         raise InputError(
             expected(
                 "coordinates with a column x and a column y",

@@ -104,3 +104,21 @@ def test_the_radius_holds_on_the_demo(method: str) -> None:
 def test_what_cannot_be_compared_is_refused(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         calibration(*arguments)
+
+
+def test_a_cell_in_another_section_is_outside() -> None:
+    table = pd.DataFrame(
+        {
+            "homespot_section": ["a", "b", None],
+            "homespot_x": [0.0, 0.0, np.nan],
+            "homespot_y": [0.0, 0.0, np.nan],
+            "homespot_radius": [1.0, 1.0, np.nan],
+        },
+        index=["c", "d", "e"],
+    )
+    truth = pd.DataFrame({"x": [0.0] * 3, "y": [0.0] * 3}, index=["c", "d", "e"])
+    with pytest.raises(InputError, match="the true section of every cell"):
+        calibration(table, truth)
+    found = calibration(table, truth.assign(homespot_section="a"), levels=[0.9])
+    assert found["share"].tolist() == [0.5]
+    assert found["cells"].tolist() == [2]

@@ -137,3 +137,26 @@ def test_input_is_not_changed_and_annotation_kept() -> None:
 def test_what_comes_out_can_be_mapped() -> None:
     mapping = map_cells(*simulate_spots(tissue(sparse.csr_matrix), **PER_SPOT))
     assert mapping.n_obs == 40
+
+
+def test_a_spot_holds_cells_of_one_section() -> None:
+    """Two sections whose frames overlap, one of them drawn elsewhere: the same spots as of each alone."""
+    rng = np.random.default_rng(0)
+    x = rng.poisson(3.0, (400, 6)).astype(np.float32)
+    xy = rng.uniform(0, 100, (400, 2))
+    slide = np.repeat(["a", "b"], 200)
+    xy[200:] += 3
+    cells = ad.AnnData(x, pd.DataFrame({"slide": slide}, [f"c{i}" for i in range(400)]), obsm={"spatial": xy})
+    sc, st = simulate_spots(cells, cells_per_spot=10, n_parts=2)
+    assert set(st.obs["homespot_section"]) == {"a", "b"}
+    assert (sc.obs["true_section"] == sc.obs["slide"]).all()
+    home = st.obs["homespot_section"].reindex(sc.obs["true_spot"])
+    assert (home.isna().to_numpy() | (home.to_numpy() == sc.obs["true_section"].to_numpy())).all()
+    apart = cells.copy()
+    apart.obsm["spatial"] = xy + 1000 * (slide == "b")[:, None]
+    elsewhere = simulate_spots(apart, cells_per_spot=10, n_parts=2)[1]
+    np.testing.assert_array_equal(elsewhere.X, st.X)
+    together = simulate_spots(cells, cells_per_spot=10, n_parts=2, shared_frame=True)[1]
+    plain = ad.AnnData(x, cells.obs.drop(columns="slide"), obsm={"spatial": xy})
+    np.testing.assert_array_equal(together.X, simulate_spots(plain, cells_per_spot=10, n_parts=2)[1].X)
+    assert "homespot_section" not in together.obs

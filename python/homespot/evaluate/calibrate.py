@@ -7,13 +7,14 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..axes import spot_coordinates
 from ..checks import within
 from ..confidence import LEVELS, factor
 from ..errors import InputError, expected, some
-from ..keys import CONFIDENT, POSITIONS, RADIUS
+from ..keys import CONFIDENT, POSITIONS, RADIUS, SECTION
 from ..mapping import refuse_duplicates
 from ..place import cell_positions
 
@@ -30,7 +31,24 @@ def _truth(truth: Any) -> pd.DataFrame:
             )
         )
     refuse_duplicates(truth.index, "cells")
-    return pd.DataFrame(spot_coordinates(truth.to_numpy(), len(truth), "cell"), truth.index)
+    places = truth.drop(columns=SECTION, errors="ignore")
+    return pd.DataFrame(spot_coordinates(places, len(truth), "cell"), truth.index)
+
+
+def _right_section(table: pd.DataFrame, truth: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return whether each cell of the table was placed in its true section."""
+    if SECTION not in table:
+        return np.ones(len(table), dtype=bool)
+    if SECTION not in truth:
+        raise InputError(
+            expected(
+                "the true section of every cell, as the places lie in several",
+                f"a table without the column {SECTION!r}",
+                "Add this column to the true places: distances between sections mean nothing.",
+            )
+        )
+    true = truth[SECTION].astype(str).loc[table.index].to_numpy()
+    return np.asarray(table[SECTION].astype(str).to_numpy() == true, dtype=bool)
 
 
 def calibration(
@@ -50,7 +68,9 @@ def calibration(
         columns ``homespot_x``, ``homespot_y`` (``homespot_z``) and ``homespot_radius``, indexed by cell.
     truth
         True places: one row a cell, indexed by name, in any order, and one column a coordinate, as many as
-        the positions have. Cells without are left out.
+        the positions have. Cells without are left out, and so are cells that have no place. Where cells are
+        placed in several sections, the column ``homespot_section`` has the true one; a cell that was placed in
+        another section lies outside any radius.
     levels
         Levels at which to look, 0.05 to 0.99.
     level
@@ -81,7 +101,7 @@ def calibration(
             )
         )
     refuse_duplicates(table.index, "cells")
-    known = table[table.index.isin(places.index)]
+    known = table[table.index.isin(places.index) & table[RADIUS].notna()]
     if confident:
         known = known[known[CONFIDENT].to_numpy(dtype=bool)]
     elif len(known) == 0:
@@ -95,5 +115,6 @@ def calibration(
     where = known[needed[: places.shape[1]]].to_numpy(dtype=np.float64)
     error = np.linalg.norm(where - places.loc[known.index].to_numpy(), axis=1)
     plain = known[RADIUS].to_numpy(dtype=np.float64) / factor(level)
+    error[~_right_section(known, truth)] = np.inf
     inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in levels]
     return pd.DataFrame({"level": np.asarray(levels, dtype=np.float64), "share": inside, "cells": len(known)})

@@ -8,25 +8,38 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..apart import sections_of_rows
 from ..axes import spot_coordinates
 from ..checks import whole, within
+from ..directions import direction_record
 from ..errors import InputError, expected, some
-from ..keys import HOMESPOT, SPATIAL
+from ..keys import HOMESPOT, SECTION, SPATIAL
 from ..mapping import check_adata
 from ..matrices import is_sparse
+from ..sections import Sections
 from ..streamed import in_memory, x_of
 
 __all__ = ["simulate_spots"]
 
 
-def _grid(xy: npt.NDArray[np.float64], cells_per_spot: float) -> tuple[npt.NDArray[np.intp], float]:
-    """Return each cell's square, and the pitch at which occupied squares hold `cells_per_spot` on average."""
+def _grid(
+    xy: npt.NDArray[np.float64], cells_per_spot: float, sections: Sections | None
+) -> tuple[npt.NDArray[np.intp], float]:
+    """Return each cell's square, and the pitch at which occupied squares hold `cells_per_spot` on average.
+
+    A square holds cells of one section only.
+    """
+    xy = xy.copy()
+    if sections is not None:
+        for code in range(len(sections.names)):
+            xy[sections.rows(code)] -= xy[sections.rows(code)].min(axis=0)
 
     def squares(pitch: float) -> npt.NDArray[np.intp]:
         steps = np.floor((xy - xy.min(axis=0)) / pitch).astype(np.intp)
-        return np.asarray(
-            np.unique(steps[:, 1] * (steps[:, 0].max() + 1) + steps[:, 0], return_inverse=True)[1]
-        )
+        square = steps[:, 1] * (steps[:, 0].max() + 1) + steps[:, 0]
+        if sections is not None:
+            square += sections.codes * (square.max() + 1)
+        return np.asarray(np.unique(square, return_inverse=True)[1])
 
     # Bisection: tissue does not fill its bounding box, so the pitch cannot be had from the area.
     high = float((xy.max(axis=0) - xy.min(axis=0)).max()) * 2
@@ -48,6 +61,7 @@ def simulate_spots(
     part: int = 0,
     leave_out: bool = True,
     layer: str | None = None,
+    shared_frame: bool = False,
     seed: int = 0,
 ) -> tuple[ad.AnnData, ad.AnnData]:
     """Make a single-cell and a spatial data set with a known map out of cells whose places are known.
@@ -70,6 +84,9 @@ def simulate_spots(
         of all cells either way.
     layer
         Layer with the expression; None is X.
+    shared_frame
+        Whether all cells share one frame of coordinates, as for `map_cells`. If not, and the cells lie in
+        several sections, a square holds cells of one section only.
     seed
         Seed of the division.
 
@@ -77,7 +94,8 @@ def simulate_spots(
     -------
     The single-cell data: the part's cells, obs with ``true_spot`` and its place ``true_x``, ``true_y``,
     without coordinates. The spatial data: spots x genes, ``obsm["spatial"]``, obs with ``n_cells``;
-    ``uns["homespot"]["pitch"]`` is the pitch of the grid.
+    ``uns["homespot"]["pitch"]`` is the pitch of the grid. Cells of several sections have ``true_section``,
+    and the spots ``homespot_section``.
     """
     check_adata(cells, "cells")
     where = spot_coordinates(cells.obsm.get(SPATIAL), cells.n_obs, "cell")
@@ -106,7 +124,8 @@ def simulate_spots(
         raise InputError(
             expected(f"a layer {layer!r}", some(cells.layers, 10) or "no layers", "Name one that is there.")
         )
-    square, pitch = _grid(xy, cells_per_spot)
+    sections = None if shared_frame else sections_of_rows(cells)
+    square, pitch = _grid(xy, cells_per_spot, sections)
     n_spots = int(square.max()) + 1
     order = np.random.default_rng(seed).permutation(cells.n_obs)
     queried = np.sort(np.array_split(order, n_parts)[part])
@@ -130,6 +149,11 @@ def simulate_spots(
         uns={HOMESPOT: {"pitch": pitch}},
     )
     home = square[queried]
+    if sections is not None:
+        of_square = np.empty(n_spots, dtype=np.intp)
+        of_square[square] = sections.codes
+        st.obs[SECTION] = np.asarray(sections.names, dtype=object)[of_square[kept]]
+    st.uns[HOMESPOT] |= direction_record(cells, () if sections is None else sections.names)
     sc = ad.AnnData(
         X=matrix[queried].copy(),
         obs=cells.obs.iloc[queried].assign(
@@ -137,4 +161,6 @@ def simulate_spots(
         ),
         var=cells.var.copy(),
     )
+    if sections is not None:
+        sc.obs["true_section"] = sections.labels()[queried]
     return sc, st
