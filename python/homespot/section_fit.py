@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp, softmax
 
 from . import rows
+from ._jit import compiled
 from .preprocess import Expression, Floats, log_normalised, unit_rows, z_scores
 
 __all__ = ["BEST", "likeliest_spots", "section_probabilities"]
@@ -22,7 +23,6 @@ BEST = 20
 """How many of the most probable spots of a cell are looked at in every section."""
 _WIDTH = 2.0
 _LEAST_SPREAD = 1e-6
-_VALUES = 2**23  # gathered at once: spots x genes of a block of cells
 
 
 def likeliest_spots(matrix: Any, spots: Ints, k: int) -> Ints:
@@ -37,14 +37,24 @@ def likeliest_spots(matrix: Any, spots: Ints, k: int) -> Ints:
     return found
 
 
+@compiled
+def _products(cells: Any, spots: Any, best: Any, out: Any) -> None:
+    for i in range(best.shape[0]):
+        cell = cells[i]
+        for k in range(best.shape[1]):
+            if best[i, k] >= 0:
+                spot = spots[best[i, k]]
+                total = np.float64(0)
+                for g in range(cell.shape[0]):
+                    total += np.float64(cell[g]) * np.float64(spot[g])
+                out[i, k] = total
+
+
 def _correlations(cells: Floats, spots: Floats, best: Ints) -> F64:
     """Return the correlation of every cell with its most probable spots, -inf where there is none."""
-    found = np.empty(best.shape)
-    step = max(1, _VALUES // (best.shape[1] * cells.shape[1]))
-    for i in range(0, len(best), step):
-        at = slice(i, i + step)
-        found[at] = np.einsum("ckg,cg->ck", spots[best[at]], cells[at], dtype=np.float64)
-    return np.where(best < 0, -np.inf, found)
+    found = np.full(best.shape, -np.inf)
+    _products(cells, spots, best, found)
+    return found
 
 
 def section_probabilities(
@@ -57,6 +67,10 @@ def section_probabilities(
     averaged over the sections:
 
         f = 2 log sum exp(rho / (2 s)),    probability = softmax over the sections of f.
+
+    On tissues cut in two, stated probabilities agree with the observed shares to 0.03 on average over the
+    tissues, not in each, and a section that is much smaller than the others gets too few cells where the
+    signal is weak. With fewer than 10 spots a cell the probabilities are too high.
 
     Parameters
     ----------
