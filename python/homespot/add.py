@@ -12,7 +12,7 @@ from scipy import sparse
 
 from .errors import InputError, expected, some
 from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SPOT_CELLS
-from .mapping import check_adata, check_mapping, has_coordinates, refuse_duplicates
+from .mapping import check_adata, check_mapping, copied, has_coordinates, refuse_duplicates
 from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_table
 from .streamed import in_memory, x_of
@@ -88,7 +88,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
                 else "Pass the data that was mapped, or take the part of the mapping with subset().",
             )
         )
-    out = adata.to_memory() if adata.isbacked else adata.copy()
+    out = copied(adata)
     if as_cells.all():
         table, matrix, names = _cell_summary(mapping), in_memory(x_of(mapping)), mapping.obs_names
     else:

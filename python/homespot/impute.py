@@ -34,7 +34,7 @@ from .mapping import (
 from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale
 from .rows import masses
-from .streamed import x_of
+from .streamed import with_tables, x_of
 from .tables import expression
 
 __all__ = [
@@ -289,17 +289,16 @@ def write_imputed(
 ) -> None:
     """Write the blocks as X of the .h5ad file `output`, whose other parts are those of `empty`."""
     size = 4 * empty.n_obs * empty.n_vars
-    with written(empty, output, beside=size) as name:
-        with h5py.File(name, "r+") as file:
-            x = file.create_dataset(
-                "X",
-                shape=empty.shape,
-                dtype=np.float32,
-                chunks=(-(-empty.n_obs // -(-empty.n_obs // 1024)), min(empty.n_vars, block_size)),
-            )
-            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-            for columns, block in blocks:
-                x[:, columns] = block
+    with written(empty, output, beside=size) as name, h5py.File(name, "r+") as file:
+        x = file.create_dataset(
+            "X",
+            shape=empty.shape,
+            dtype=np.float32,
+            chunks=(-(-empty.n_obs // -(-empty.n_obs // 1024)), min(empty.n_vars, block_size)),
+        )
+        x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for columns, block in blocks:
+            x[:, columns] = block
 
 
 def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> pd.DataFrame:
@@ -409,6 +408,7 @@ def impute_genes(
     if output is not None:
         check_target(output)
     cells = mapped_cells(mapping, sc)
+    sc = with_tables(sc)
     table = expression(sc, "sc", layer, scale, "float32", argument="layer")
     columns = selected(genes, table)
     chosen, factor = read_out_of(mapping, read_out)

@@ -15,6 +15,7 @@ from .directions import combined_direction, y_down
 from .errors import DataWarning, InputError, expected, some
 from .keys import HOMESPOT, SECTION, SPATIAL
 from .sections import found_sections
+from .streamed import on_disk
 
 __all__ = ["as_one", "join_sections"]
 
@@ -68,7 +69,6 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
     names, start = _names(named), 0
     taken = []
     for part in parts:
-        part = part.to_memory() if part.isbacked else part
         part = part[:, genes]
         plain = ad.AnnData(part.X, part.obs, part.var, layers={name: part.layers[name] for name in layers})
         plain.obs_names = names[start : start + part.n_obs]
@@ -100,8 +100,9 @@ def _named(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[st
                 "Pass [st1, st2], or {'a': st1, 'b': st2}.",
             )
         )
+    given = [part.to_memory() if on_disk(part) else part for part in given]
     if isinstance(sections, Mapping):
-        return {str(name): part for name, part in sections.items()}
+        return {str(name): part for name, part in zip(sections, given, strict=True)}
     names = [_own_name(part) for part in given]
     if None in names or len(set(names)) < len(names):
         names = [f"section{i + 1}" for i in range(len(given))]

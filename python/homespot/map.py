@@ -20,6 +20,7 @@ from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 from .sections import refuse_checkpoint
 from .solution import Solution, checked_run, solve
+from .streamed import with_tables
 from .tables import expression
 
 __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
@@ -131,6 +132,7 @@ def map_cells(
     check_adata(sc, "sc")
     st = as_one(st)
     check_adata(st, "st")
+    sc, st = with_tables(sc), with_tables(st)
     sc_obs, parameters = labels_named(sc.obs, "sc", parameters)
     st_obs, parameters = labels_named(st.obs, "st", parameters)
     _, settings, _ = checked_run(method, preset, k_best, seed, device, progress, parameters)

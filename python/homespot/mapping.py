@@ -26,7 +26,7 @@ from .h5ad import read_whole, write_whole
 from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 from .rows import blocks
-from .streamed import Streamed, annotated, x_of
+from .streamed import Streamed, annotated, on_disk, x_of
 
 __all__ = [
     "check_adata",
@@ -276,9 +276,9 @@ def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArra
     return np.asarray(index.get_indexer(pd.Index(list(names))), dtype=np.intp)
 
 
-def copied(mapping: ad.AnnData) -> ad.AnnData:
+def copied(adata: ad.AnnData) -> ad.AnnData:
     """Return a copy in memory."""
-    return mapping.to_memory() if mapping.isbacked else mapping.copy()
+    return adata.to_memory() if on_disk(adata) else adata.copy()
 
 
 def subset(

@@ -30,7 +30,7 @@ from .keys import (
     SPOT,
     SPREAD,
 )
-from .mapping import check_mapping, coordinates, images, mapped_cells
+from .mapping import check_mapping, coordinates, copied, images, mapped_cells
 from .sections import Sections
 from .streamed import x_of
 
@@ -297,7 +297,7 @@ def place_cells(
     check_mapping(mapping)
     mapped = mapped_cells(mapping, sc)
     table = cell_positions(mapping, position=position, k=k, level=level, max_radius=max_radius)
-    placed = sc[mapped].to_memory() if sc.isbacked else sc[mapped].copy()
+    placed = copied(sc[mapped])
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}

@@ -24,6 +24,7 @@ __all__ = [
     "annotated",
     "in_blocks",
     "in_memory",
+    "on_disk",
     "read_later",
     "with_tables",
     "write_streamed",
@@ -256,17 +257,32 @@ def _of_dask(array: Any) -> Streamed:
     return _by_blocks(fetch, np.cumsum(array.chunks[0]).tolist(), array.shape, array.dtype, is_sparse)
 
 
+def _is_dask(matrix: Any) -> bool:
+    dask = sys.modules.get("dask.array")  # a program that has such an array has imported it
+    return dask is not None and isinstance(matrix, dask.Array)
+
+
+def _is_stored(matrix: Any) -> bool:
+    zarr = sys.modules.get("zarr")
+    dense = isinstance(matrix, h5py.Dataset) or (zarr is not None and isinstance(matrix, zarr.Array))
+    return dense or isinstance(matrix, ad.abc.CSRDataset | ad.abc.CSCDataset)
+
+
 def read_later(matrix: Any) -> Any:
     """Return a dask array, or what zarr or HDF5 holds, as `Streamed`; any other matrix as it is."""
-    # A program that has such an array has imported what it is made by.
-    dask, zarr = sys.modules.get("dask.array"), sys.modules.get("zarr")
-    if dask is not None and isinstance(matrix, dask.Array) and matrix.ndim == 2:
+    if _is_dask(matrix):
         return _of_dask(matrix)
-    dense = isinstance(matrix, h5py.Dataset) or (zarr is not None and isinstance(matrix, zarr.Array))
-    if dense or isinstance(matrix, ad.abc.CSRDataset | ad.abc.CSCDataset):
-        group = getattr(matrix, "group", matrix)
-        return _of_file(matrix, str(group.file.filename if isinstance(group, h5py.HLObject) else group.store))
-    return matrix
+    if not _is_stored(matrix):
+        return matrix
+    group = getattr(matrix, "group", matrix)
+    return _of_file(matrix, str(group.file.filename if isinstance(group, h5py.HLObject) else group.store))
+
+
+def on_disk(adata: ad.AnnData) -> bool:
+    """Whether something of an AnnData is still to be read or computed: its X, a layer, or its annotation."""
+    if adata.isbacked or not _has_tables(adata):
+        return True
+    return any(_is_dask(matrix) or _is_stored(matrix) for matrix in (adata.X, *adata.layers.values()))
 
 
 def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
@@ -291,13 +307,17 @@ def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
     return stored if stored is None or adata.is_view else _of_file(stored, path)
 
 
+def _has_tables(adata: ad.AnnData) -> bool:
+    return isinstance(adata.obs, pd.DataFrame) and isinstance(adata.var, pd.DataFrame)
+
+
 def with_tables(adata: ad.AnnData) -> ad.AnnData:
-    """Return an AnnData whose annotation is in memory, while X and layers stay where they are.
+    """Return an AnnData whose annotation is in memory as tables, while X and layers stay where they are.
 
     That is `adata` itself, but for what ``anndata.experimental.read_lazy`` returned: there obs and var are no
     tables of pandas.
     """
-    if isinstance(adata.obs, pd.DataFrame) and isinstance(adata.var, pd.DataFrame):
+    if _has_tables(adata):
         return adata
     slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp")
     tables = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots}).to_memory()

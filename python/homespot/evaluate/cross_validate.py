@@ -25,6 +25,7 @@ from ..mapping import check_adata
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
+from ..streamed import with_tables
 from ..tables import expression
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
@@ -230,6 +231,7 @@ def both_sides(
     check_adata(sc, "sc")
     st = as_one(st)
     check_adata(st, "st")
+    sc, st = with_tables(sc), with_tables(st)
     cells, parameters = labels_named(sc.obs, "sc", parameters)
     spots, parameters = labels_named(st.obs, "st", parameters)
     return sc, st, {"sc": cells, "st": spots}, parameters

@@ -17,7 +17,7 @@ from ..keys import HOMESPOT, SECTION, SPATIAL
 from ..mapping import check_adata
 from ..matrices import is_sparse
 from ..sections import Sections
-from ..streamed import in_memory, x_of
+from ..streamed import in_memory, with_tables, x_of
 
 __all__ = ["simulate_spots"]
 
@@ -98,6 +98,7 @@ def simulate_spots(
     and the spots ``homespot_section``.
     """
     check_adata(cells, "cells")
+    cells = with_tables(cells)
     where = spot_coordinates(cells.obsm.get(SPATIAL), cells.n_obs, "cell")
     if where is None:
         raise InputError(
