@@ -35,7 +35,7 @@ from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale
 from .rows import masses
 from .streamed import with_tables, x_of
-from .tables import expression
+from .tables import expression, values_of
 
 __all__ = [
     "Factors",
@@ -240,21 +240,24 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
         raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
     names = pd.Index(np.asarray(list(genes), dtype=str))
     at = pd.Index(table.genes).get_indexer(names)
-    if len(names) == 0 or (at < 0).any() or not names.is_unique:
-        if len(names) == 0:
-            found = "none"
-        elif (at < 0).any():
-            found = f"{(at < 0).sum()} that are not there ({some(names[at < 0])})"
-        else:
-            found = f"{some(names[names.duplicated()])} more than once"
-        raise InputError(
-            expected(
-                f"genes of the single-cell data, such as {some(table.genes)}, each once",
-                found,
-                "Check the spelling, and whether these are symbols or Ensembl ids.",
-            )
-        )
-    return np.asarray(at, dtype=np.intp)
+    if len(names) and (at >= 0).all() and names.is_unique:
+        return np.asarray(at, dtype=np.intp)
+    remedy = "Check the spelling, and whether these are symbols or Ensembl ids."
+    unknown = names[at < 0]
+    others = {} if table.about is None else table.about.left_out
+    left_out = [name for name in unknown if name in others]
+    if len(names) == 0:
+        found = "none"
+    elif left_out and table.about is not None:
+        found = f"{len(left_out)} that are no genes: {left_out[0]!r} is {others[left_out[0]]}"
+        remedy = f"To keep them as genes, set {table.about.keep}."
+    elif len(unknown):
+        found = f"{len(unknown)} that are not there ({some(unknown)})"
+    else:
+        found = f"{some(names[names.duplicated()])} more than once"
+    raise InputError(
+        expected(f"genes of the single-cell data, such as {some(table.genes)}, each once", found, remedy)
+    )
 
 
 def _working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
@@ -299,6 +302,18 @@ def write_imputed(
         x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
         for columns, block in blocks:
             x[:, columns] = block
+
+
+def _gene_column(mapping: ad.AnnData, sc: ad.AnnData, layer: str | None) -> str | None:
+    """Return the column of genes' names that the map was made with, if these values have it."""
+    column: str | None = mapping.uns[HOMESPOT].get("sc_gene_column")
+    return column if column in values_of(sc, layer, "sc", "layer")[1] else None
+
+
+def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """Return the annotation of these genes of a table that is from an object."""
+    assert table.about is not None
+    return table.about.var.iloc[columns].copy()
 
 
 def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> pd.DataFrame:
@@ -354,7 +369,8 @@ def impute_genes(
     sc
         The single-cell data that was mapped, with any genes.
     genes
-        Which genes; None is all.
+        Which genes; None is all. Features that are no genes, as antibodies and control probes, are left out
+        as in `map_cells`, and genes have the names that they had there (``sc_gene_column``).
     read_out
         How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: over the column sums
         of P, which is the mean of the cells that sit there, in the unit of a cell. ``"scaled"``: this mean, a
@@ -371,8 +387,8 @@ def impute_genes(
         ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from elsewhere, which does not
         know e.
     layer, scale
-        Where the expression is, and what the numbers are: as ``sc_layer`` and ``sc_scale`` of `map_cells`.
-        Counts become log(1 + 10,000 x / total).
+        Where the expression is (``"raw"``: ``sc.raw``), and what the numbers are: as ``sc_layer`` and
+        ``sc_scale`` of `map_cells`. Counts become log(1 + 10,000 x / total).
     scores
         What `cross_validate` returned for these data. A gene that the atlas has measured gets its held-out
         scores as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var,
@@ -409,13 +425,15 @@ def impute_genes(
         check_target(output)
     cells = mapped_cells(mapping, sc)
     sc = with_tables(sc)
-    table = expression(sc, "sc", layer, scale, "float32", argument="layer")
+    table = expression(
+        sc, "sc", layer, scale, "float32", argument="layer", gene_column=_gene_column(mapping, sc, layer)
+    )
     columns = selected(genes, table)
     chosen, factor = read_out_of(mapping, read_out)
     record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": chosen}
     empty = ad.AnnData(
         obs=mapping.var.copy(),
-        var=_annotated(sc.var.iloc[columns].copy(), scores, str(record.get("method"))),
+        var=_annotated(_annotation(table, columns), scores, str(record.get("method"))),
         uns={**images(mapping), HOMESPOT: record},
     )
     if has_coordinates(mapping):

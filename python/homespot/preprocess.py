@@ -10,10 +10,9 @@ variances, where there are more genes than may be used; and once for the genes t
 from __future__ import annotations
 
 import copy
-import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,7 +23,10 @@ from scipy import sparse
 
 from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
+from .gene_names import Names, better_names, cause, is_much
+from .genes import TABLES, About
 from .matrices import column_sums, is_sparse, row_sums
+from .scale import SCALES, Sample, Scale, recognised
 from .streamed import Streamed
 
 __all__ = [
@@ -42,15 +44,12 @@ __all__ = [
 Floats = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[Any] | sparse.csr_matrix | Streamed
 Side = Literal["sc", "st"]
-Scale = Literal["counts", "log"]
 
-SCALES = ("auto", "counts", "log")
 TARGET_SUM = 1e4
 _BLOCK_VALUES = 4_000_000
 _SAMPLE = 200
+_NAMES_SAID = "names of genes"
 _ROWS = {"sc": "cell", "st": "spot"}
-_TABLES = {"sc": "single-cell data", "st": "spatial data"}
-_ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
 
 
 def _canonical_storage(matrix: Any, what: str) -> Matrix:
@@ -136,16 +135,17 @@ class Expression:
     side
         ``"sc"`` (single cells) or ``"st"`` (spots); for messages.
     scale
-        ``"counts"``, ``"log"``, or ``"auto"`` to look at the data. Whole numbers are counts. Otherwise 200
-        rows, evenly spread, are looked at: if the values of a row are whole multiples of one unit, they are
-        counts that were scaled or averaged; if exp(x) - 1 is, they are the logarithm of such. What is neither
-        is taken as log values if no value exceeds 20 (no count of 5e8 is needed then), else as counts. Counts
-        averaged over many cells without any lowly expressed gene can be missed so: state the scale where you
-        know it.
+        ``"counts"``, ``"log"``, or ``"auto"`` to look at the data: at all values, whether they are whole
+        numbers, and at 200 rows, evenly spread; `scale.recognised` says by what. Where nothing speaks for
+        either, they are taken as log values, and ``assumed`` is True: state the scale where you know it.
     dtype
         Type in which blocks are computed with.
     labels
         Type of every row, or None: all there, two types or more, and fewer types than rows.
+    about
+        What the object that the table is from says of its genes. It stays that of the whole table.
+    elsewhere
+        Says where values are that would do, for the message that refuses those of `matrix`.
 
     Raises
     ------
@@ -160,14 +160,20 @@ class Expression:
     scale: Scale | Literal["auto"] = "auto"
     dtype: npt.DTypeLike = np.float32
     labels: npt.NDArray[Any] | None = None
+    about: About | None = field(default=None, repr=False)
+    elsewhere: InitVar[Callable[[], str] | None] = None
     evidence: str = field(default="as stated", init=False)
+    assumed: bool = field(default=False, init=False)
+    """Whether nothing in the values speaks for the scale."""
+    warned_of: set[str] = field(default_factory=set, init=False, repr=False)
+    """What has been warned of already, of this table or of one that was taken out of it."""
     totals: npt.NDArray[np.float64] = field(init=False, repr=False)
     """Sum of every row over all genes, in the units of the table."""
     n_measured: int = field(init=False, repr=False)
     """Number of genes measured, those that were held out since among them."""
 
-    def __post_init__(self) -> None:
-        row, table = _ROWS[self.side], _TABLES[self.side]
+    def __post_init__(self, elsewhere: Callable[[], str] | None) -> None:
+        row, table = _ROWS[self.side], TABLES[self.side]
         object.__setattr__(self, "matrix", _canonical_storage(self.matrix, table))
         object.__setattr__(self, "names", np.asarray(self.names, dtype=str))
         object.__setattr__(self, "genes", np.asarray(self.genes, dtype=str))
@@ -193,13 +199,15 @@ class Expression:
                     expected(
                         f"unique {kind} names in the {table}",
                         f"{len(twice)} that occur more than once ({some(twice)})",
-                        "Make them unique first: sum or drop the duplicates.",
+                        "Sum the columns of one gene, or give them names of their own."
+                        if kind == "gene"
+                        else f"Give every {row} a name of its own.",
                     )
                 )
         if self.labels is not None:
             object.__setattr__(self, "labels", _checked_labels(self.labels, self.names, self.side))
         one_of(f"{self.side}_scale", self.scale, SCALES)
-        self._look()
+        self._look(elsewhere)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -212,9 +220,9 @@ class Expression:
         for start in range(0, n_rows, step):
             yield slice(start, min(start + step, n_rows))
 
-    def _look(self) -> None:
+    def _look(self, elsewhere: Callable[[], str] | None) -> None:
         """Go through all values once: check them, sum the rows, and see what scale they are on."""
-        table, row = _TABLES[self.side], _ROWS[self.side]
+        table, row = TABLES[self.side], _ROWS[self.side]
         bad, lowest, highest, whole = 0, 0.0, 0.0, True
         totals = np.empty(self.shape[0])
         sample = np.unique(np.linspace(0, self.shape[0] - 1, _SAMPLE).astype(int))
@@ -232,13 +240,14 @@ class Expression:
             if self.scale == "auto" and values.dtype.kind == "f":
                 some_rows = block[sample[(sample >= rows.start) & (sample < rows.stop)] - rows.start]
                 dense = some_rows.toarray() if is_sparse(some_rows) else some_rows
-                looked_at += [np.unique(one[one > 0]) for one in dense.astype(np.float64)]
+                looked_at += [one[one > 0] for one in dense.astype(np.float64)]
+        others = elsewhere() if elsewhere is not None and (bad or lowest < 0) else ""
         if bad:
             raise InputError(
                 expected(
                     f"finite numbers in the {table}",
                     f"{bad} that are NaN or infinite",
-                    f"Replace them, or drop the {row}s or genes that have them.",
+                    others or f"Replace them, or drop the {row}s or genes that have them.",
                 )
             )
         if lowest < 0:
@@ -246,14 +255,15 @@ class Expression:
                 expected(
                     f"counts or log values, never negative, in the {table}",
                     f"values down to {lowest:.4g}, as z-scores or scaled data have",
-                    "Pass the counts or the log-normalised values instead.",
+                    others or "Pass the counts or the log-normalised values instead.",
                 )
             )
         object.__setattr__(self, "totals", totals)
         if self.scale == "auto":
-            scale, evidence = _recognised(looked_at, float(highest), whole=whole)
-            object.__setattr__(self, "scale", scale)
-            object.__setattr__(self, "evidence", evidence)
+            found = recognised(Sample(looked_at, self.shape[1], float(highest), whole))
+            object.__setattr__(self, "scale", found.scale)
+            object.__setattr__(self, "evidence", found.evidence)
+            object.__setattr__(self, "assumed", not found.certain)
 
     def _canonical(self, block: Any) -> Floats | sparse.csr_matrix:
         canonical: Floats | sparse.csr_matrix
@@ -314,11 +324,10 @@ class Expression:
         if not empty.any():
             return self
         row = _ROWS[self.side]
-        warnings.warn(
-            f"Dropped {empty.sum()} {row}(s) without any expression ({some(self.names[empty])}).",
-            DataWarning,
-            stacklevel=2,
-        )
+        said = f"Dropped {empty.sum()} {row}(s) without any expression ({some(self.names[empty])})."
+        if said not in self.warned_of:
+            warnings.warn(said, DataWarning, stacklevel=2)
+            self.warned_of.add(said)
         if (~empty).sum() < 2:
             raise InputError(
                 expected(
@@ -382,64 +391,23 @@ def _block_rows(values: npt.NDArray[Any]) -> int:
     return max(1, _BLOCK_VALUES // max(width, 1))
 
 
-def _are_multiples(rows: Sequence[npt.NDArray[np.float64]]) -> bool:
-    """Whether nearly all rows are whole multiples of their smallest value, or of a half or a third of it."""
-
-    def whole(values: npt.NDArray[np.float64]) -> bool:
-        ratios = values / values.min()
-        tolerance = np.minimum(1e-3 + 1e-4 * ratios, 0.05)
-        return any(bool((np.abs(ratios * k - np.rint(ratios * k)) < k * tolerance).all()) for k in (1, 2, 3))
-
-    return bool(rows) and sum(whole(row) for row in rows) >= 0.9 * len(rows)
-
-
-def _recognised(rows: list[npt.NDArray[np.float64]], highest: float, *, whole: bool) -> tuple[Scale, str]:
-    """Say whether a table holds counts or log values, and why.
-
-    `rows` are the distinct values of some rows, `highest` is the largest of all, and `whole` says whether all
-    are whole numbers.
-    """
-    if whole:
-        return "counts", "all values are whole numbers"
-    # Few distinct values say nothing: one detected gene is always a multiple of itself.
-    rows = [row for row in rows if len(row) >= 3]
-    if _are_multiples(rows):
-        return "counts", "the values of a row are multiples of one unit: scaled or averaged counts"
-    if highest <= 20:
-        if _are_multiples([np.expm1(row) for row in rows]):
-            return "log", "exp(x) - 1 are multiples of one unit: the logarithm of normalised counts"
-        return "log", f"not whole numbers, and no value above {highest:.3g}"
-    return "counts", f"not whole numbers, but values up to {highest:.3g}, too large for logarithms"
-
-
-def _cause(sc: Expression, st: Expression) -> str:
-    """Say why two tables may share hardly any genes, and what to do."""
-    genes_sc, genes_st = set(sc.genes.tolist()), set(st.genes.tolist())
-    for table, other in ((sc, genes_st), (st, genes_sc)):
-        if len(other.intersection(table.names.tolist())) >= 2:
-            rows = f"The rows of the {_TABLES[table.side]} have the names of the other's genes"
-            return f"{rows}: pass {_ROWS[table.side]}s x genes (transpose it)."
-    ensembl = [any(map(_ENSEMBL.match, table.genes[:50].tolist())) for table in (sc, st)]
-    if ensembl[0] != ensembl[1]:
-        which = "single-cell" if ensembl[0] else "spatial"
-        return f"The {which} data has Ensembl ids and the other gene symbols: translate one of them."
-    if all(ensembl) and len({g.split(".")[0] for g in genes_sc} & {g.split(".")[0] for g in genes_st}) >= 2:
-        return "They agree without the version after the dot: remove it on both sides."
-    if len({g.lower() for g in genes_sc} & {g.lower() for g in genes_st}) >= 2:
-        return "They agree if upper and lower case are ignored: rename one side, if the species is the same."
-    return "Check that both use the same kind of gene names."
+def _names(table: Expression) -> Names:
+    about = table.about
+    return Names(table.side, table.genes.tolist(), table.names.tolist(), None if about is None else about.var)
 
 
 def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]:
     """Return the genes that both tables have, in the order of the spatial data.
 
-    A warning says so if they are less than a tenth of the smaller table's.
+    A warning says so if they are less than a tenth of the smaller table's, or if many more would match by
+    other names: those of a column of the annotation, or after a plain change such as '.' to '-'. It is given
+    once for two tables, whatever is taken out of them later.
 
     Raises
     ------
     InputError
         If they share fewer than `at_least`; the message shows examples of both sides and, where it can, the
-        cause: rows and columns swapped, Ensembl ids against symbols, versions of ids, upper and lower case.
+        cause: rows and columns swapped, names in a column, changed names, Ensembl ids against symbols.
     """
     known = set(sc.genes.tolist())
     shared = [gene for gene in st.genes.tolist() if gene in known]
@@ -447,14 +415,21 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     fewer = min(len(sc.genes), len(st.genes))
     if len(shared) < at_least:
         raise InputError(
-            expected(f"at least {at_least} shared genes", f"{len(shared)} {found}", _cause(sc, st))
+            expected(
+                f"at least {at_least} shared genes", f"{len(shared)} {found}", cause(_names(sc), _names(st))
+            )
         )
+    if _NAMES_SAID in sc.warned_of & st.warned_of or len(shared) == fewer:
+        return shared
+    for table in (sc, st):
+        table.warned_of.add(_NAMES_SAID)
+    few = f"Only {len(shared)} of {fewer} genes are in both data sets {found}."
     if len(shared) < fewer / 10:
-        warnings.warn(
-            f"Only {len(shared)} of {fewer} genes are in both data sets {found}. {_cause(sc, st)}",
-            DataWarning,
-            stacklevel=2,
-        )
+        warnings.warn(f"{few} {cause(_names(sc), _names(st))}", DataWarning, stacklevel=2)
+    else:
+        better = better_names(_names(sc), _names(st))
+        if better is not None and is_much(better[0], fewer):
+            warnings.warn(f"{few} {better[1]}", DataWarning, stacklevel=2)
     return shared
 
 

@@ -1,35 +1,162 @@
-"""The expression table of one side, taken out of an AnnData."""
+"""The expression table of one side, taken out of an AnnData: which values, which genes, and their names."""
 
 from __future__ import annotations
 
-from typing import Literal
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from .errors import InputError, expected, some
+from .errors import DataWarning, InputError, expected, some
+from .genes import TABLES, genes_of
+from .labels import label_column
+from .matrices import is_sparse
 from .preprocess import Expression, Scale, Side
-from .streamed import x_of
+from .streamed import Streamed, read_later, x_of
 
-__all__ = ["LABELS", "expression", "label_column"]
+__all__ = ["RAW", "expression", "values_of"]
 
-LABELS: dict[Side, str] = {"sc": "labels", "st": "st_labels"}
-"""Parameters of methods that name a column of labels, by the table it is in."""
+RAW = "raw"
+"""The layer that stands for ``adata.raw``, where no layer has this name."""
+
+_ROWS = {"sc": "cell", "st": "spot"}
+_SECTIONS = (
+    "homespot_section",
+    "sample_id",
+    "sample",
+    "library_id",
+    "section",
+    "section_id",
+    "slide",
+    "slice",
+    "batch",
+    "dataset",
+    "donor",
+    "donor_id",
+    "orig.ident",
+)
+"""Columns that say where cells or spots are from, by which equal barcodes are told apart."""
 
 
-def label_column(adata: ad.AnnData, side: Side, name: str) -> npt.NDArray[np.object_]:
-    """Take the column with the types out of an AnnData's annotation."""
-    if name not in adata.obs:
+def _layers(adata: ad.AnnData) -> list[str]:
+    """Return the names of the layers; new versions of anndata list X among them, as None."""
+    return [str(name) for name in adata.layers if name is not None]
+
+
+def values_of(
+    adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None = None
+) -> tuple[Any, pd.DataFrame, str]:
+    """Return the values of X, of a layer or of raw, the annotation of their genes, and what it is called.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    layer
+        Name of a layer, ``"raw"`` for ``adata.raw``, or None for X.
+    name, argument
+        What `adata` is called in messages, and the caller's argument for the layer.
+    hints
+        As for `expression`.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer, or X is empty.
+    """
+    layers = _layers(adata)
+    if layer is None:
+        matrix = x_of(adata)
+        if matrix is None:
+            others = _elsewhere(adata, layer, name, argument, hints)
+            raise InputError(
+                expected(f"expression values in {name}.X", "none", others or f"Name a layer as {argument}.")
+            )
+        return matrix, adata.var, f"{name}.var"
+    if layer in layers:
+        return x_of(adata, layer), adata.var, f"{name}.var"
+    if layer == RAW and adata.raw is not None:
+        return read_later(adata.raw.X), adata.raw.var, f"{name}.raw.var"
+    there = [*layers, *([] if adata.raw is None else [RAW])]
+    raise InputError(
+        expected(
+            f"a layer {layer!r} in {name}",
+            some(there, 10) or "no layers",
+            f"Name one that is there as {argument}, or leave it out to use X.",
+        )
+    )
+
+
+def _would_do(matrix: Any) -> bool:
+    """Whether a matrix holds what can be counts or log values: finite numbers, none of them negative."""
+    blocks = (block for _, block in matrix.blocks()) if isinstance(matrix, Streamed) else iter([matrix])
+    for block in blocks:
+        values = np.asarray(block.data if is_sparse(block) else block)
+        if values.dtype.kind not in "biuf" or not np.isfinite(values).all() or values.min(initial=0) < 0:
+            return False
+    return True
+
+
+def _elsewhere(
+    adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None
+) -> str:
+    """Name other values of an object that would do in the place of these; empty if there are none."""
+
+    def others() -> Iterator[str]:
+        if adata.raw is not None and layer != RAW and _would_do(read_later(adata.raw.X)):
+            yield f"in {name}.raw ({argument}={RAW!r})"
+        for other in _layers(adata):
+            if other != layer and _would_do(x_of(adata, other)):
+                yield f"in {name}.layers[{other!r}] ({argument}={other!r})"
+        yield from hints or ()
+
+    found = list(others())
+    return f"Values that would do are {', '.join(found)}." if found else ""
+
+
+def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str) -> None:
+    """Refuse names that occur more than once, with the line that makes them unique."""
+    row, table = _ROWS[side], TABLES[side]
+    rows = adata.obs_names.astype(str)
+    if not rows.is_unique:
         raise InputError(
             expected(
-                f"a column {name!r} in {side}.obs",
-                some(adata.obs.columns, 10) or "no columns",
-                f"Name one that is there as {LABELS[side]}.",
+                f"unique {row} names in the {table}",
+                f"{rows[rows.duplicated()].nunique()} that occur more than once "
+                f"({some(rows[rows.duplicated()].unique())})",
+                f"Give every {row} a name of its own: {_unique_rows(adata, side)}.",
             )
         )
-    column: npt.NDArray[np.object_] = adata.obs[name].to_numpy(dtype=object)
-    return column
+    if not genes.is_unique:
+        twice = genes[genes.duplicated()].unique()
+        line = f"{side}.var_names_make_unique()" if where == f"{side}.var" else f"other names in {where}"
+        raise InputError(
+            expected(
+                f"unique gene names in the {table}",
+                f"{len(twice)} that occur more than once ({some(twice)})",
+                f"Sum the columns of one gene, or give them names of their own: {line}.",
+            )
+        )
+
+
+def _unique_rows(adata: ad.AnnData, side: Side) -> str:
+    """Return the line that makes the rows' names unique, by the column that says where they are from."""
+    rows = adata.obs_names.astype(str)
+    for column in (name for name in _SECTIONS if name in adata.obs):
+        if (adata.obs[column].astype(str).to_numpy() + "_" + rows).is_unique:
+            return f"{side}.obs_names = {side}.obs[{column!r}].astype(str) + '_' + {side}.obs_names"
+    return f"{side}.obs_names_make_unique()"
+
+
+def _columns(matrix: Any, columns: npt.NDArray[np.intp]) -> Any:
+    if isinstance(matrix, Streamed):
+        return matrix.taken(columns=columns)
+    return (matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix))[:, columns]
 
 
 def expression(
@@ -40,23 +167,70 @@ def expression(
     dtype: str,
     labels: str | None = None,
     argument: str | None = None,
+    *,
+    gene_column: str | None = None,
+    hints: Sequence[str] | None = None,
 ) -> Expression:
-    """Take the expression table out of an AnnData, with the column `labels` of its annotation.
+    """Take the expression table out of an AnnData.
 
-    `argument` is what the caller's argument for the layer is called, where it is not ``sc_layer`` or
-    ``st_layer``.
+    Left out, with a warning, are features that are no genes: control probes, blanks, antibodies, spike-ins,
+    peaks, by what a column of the genes' annotation says of them, or by their names. Another warning says so
+    where nothing in the values speaks for counts or for log values.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes, or spots x genes.
+    side
+        ``"sc"`` or ``"st"``.
+    layer
+        Layer with the values; ``"raw"`` is ``adata.raw`` with its own genes, where no layer has this name;
+        None is X.
+    scale, dtype
+        As for `Expression`.
+    labels
+        Column of the annotation with the type of every row.
+    argument
+        What the caller's argument for the layer is called, where it is not ``sc_layer`` or ``st_layer``.
+    gene_column
+        Column of the genes' annotation with their names; None is the index.
+    hints
+        Where else values may be that would do, for the message that refuses these: ``"in assay 'counts'"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer or column, no feature is a gene, or the table is not as `Expression` has it.
     """
     argument = argument or f"{side}_layer"
-    if layer is not None and layer not in adata.layers:
+    matrix, var, where = values_of(adata, layer, side, argument, hints)
+    if len(getattr(matrix, "shape", ())) == 2 and matrix.shape[1] != len(var):
         raise InputError(
             expected(
-                f"a layer {layer!r} in {side}",
-                some(adata.layers, 10) or "no layers",
-                f"Name one that is there as {argument}, or leave it out to use X.",
+                f"as many columns in the values of {side} as {where} has rows",
+                f"{matrix.shape[1]} and {len(var)}",
+                "Write the data anew.",
             )
         )
-    matrix = x_of(adata, layer)
-    if matrix is None:
-        raise InputError(expected(f"expression values in {side}.X", "none", f"Name a layer as {argument}."))
-    types = None if labels is None else label_column(adata, side, labels)
-    return Expression(matrix, adata.obs_names, adata.var_names, side, scale, np.dtype(dtype), types)
+    kept, about = genes_of(var, side, column=gene_column, where=where)
+    _refuse_repeated(adata, about.var.index.astype(str), side, where)
+    table = Expression(
+        matrix if len(kept) == len(var) else _columns(matrix, kept),
+        adata.obs_names.to_numpy(),
+        about.var.index.to_numpy(),
+        side,
+        scale,
+        np.dtype(dtype),
+        None if labels is None else label_column(adata.obs, side, labels),
+        about,
+        partial(_elsewhere, adata, layer, side, argument, hints),
+    )
+    if table.assumed:
+        named = argument.replace("layer", "scale")
+        warnings.warn(
+            f"The {TABLES[side]} is taken as log values, but nothing in the values says so: {table.evidence}."
+            f" Set {named}='log' if they are, or {named}='counts' to have them normalised.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return table

@@ -152,19 +152,19 @@ DATA: list[Case] = [
         "a gene twice",
         lambda sc, st: hs.map_cells(named(sc, genes=lambda g: "g7" if g in ("g8", "g9") else g), st),
         "Expected unique gene names in the single-cell data, found 1 that occur more than once "
-        "('g7'). Make them unique first: sum or drop the duplicates.",
+        "('g7'). Sum the columns of one gene, or give them names of their own: sc.var_names_make_unique().",
     ),
     (
         "cells twice",
         lambda sc, st: hs.map_cells(named(sc, rows=lambda c: c[:2]), st),
         "Expected unique cell names in the single-cell data, found 3 that occur more than once ('c1',"
-        " 'c2', 'c3'). Make them unique first: sum or drop the duplicates.",
+        " 'c2', 'c3'). Give every cell a name of its own: sc.obs_names_make_unique().",
     ),
     (
         "a spot twice",
         lambda sc, st: hs.map_cells(sc, named(st, rows=lambda s: "s1" if s == "s2" else s)),
         "Expected unique spot names in the spatial data, found 1 that occur more than once ('s1'). "
-        "Make them unique first: sum or drop the duplicates.",
+        "Give every spot a name of its own: st.obs_names_make_unique().",
     ),
     (
         "no gene in common",
@@ -197,15 +197,16 @@ DATA: list[Case] = [
         lambda sc, st: hs.map_cells(ensembl(sc, ".4"), ensembl(st)),
         "Expected at least 2 shared genes, found 0 (single-cell: 'ENSMUSG00000000008.4', "
         "'ENSMUSG00000000039.4', 'ENSMUSG00000000016.4', ...; spatial: 'ENSMUSG00000000005', "
-        "'ENSMUSG00000000010', 'ENSMUSG00000000038', ...). They agree without the version after the "
-        "dot: remove it on both sides.",
+        "'ENSMUSG00000000010', 'ENSMUSG00000000038', ...). 31 more would match if the number after "
+        "the last '.' (a version) were left out: 'ENSMUSG00000000005.4' in sc and 'ENSMUSG00000000005' in "
+        "st. To match them, set sc.var_names = sc.var_names.str.replace('[.][0-9]+$', '', regex=True).",
     ),
     (
         "human and mouse case",
         lambda sc, st: hs.map_cells(named(sc, genes=str.upper), st),
         "Expected at least 2 shared genes, found 0 (single-cell: 'G8', 'G39', 'G16', ...; spatial: "
-        "'g5', 'g10', 'g38', ...). They agree if upper and lower case are ignored: rename one side, "
-        "if the species is the same.",
+        "'g5', 'g10', 'g38', ...). 31 more would match if upper and lower case were the same: 'G5' "
+        "in sc and 'g5' in st. If the species is the same, set st.var_names = st.var_names.str.upper().",
     ),
     (
         "cells transposed",
