@@ -23,9 +23,19 @@ __all__ = ["Spots", "spots_of", "warn_if_swapped"]
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
 
-_TRUE, _FALSE = ("1", "1.0", "true", "yes", "t"), ("0", "0.0", "false", "no", "f")
+_TRUE = ("1", "1.0", "true", "yes", "t", "in", "on", "tissue", "in tissue", "on tissue")
+_FALSE = ("0", "0.0", "false", "no", "f", "out", "off", "background", "off tissue", "not in tissue")
 _PLACES = ("spatial", "coord", "position", "xy")
-_TISSUE = ("intissue", "ontissue", "isintissue", "undertissue", "overtissue", "tissue")
+_TISSUE = (
+    "intissue",
+    "ontissue",
+    "isintissue",
+    "undertissue",
+    "overtissue",
+    "tissue",
+    "intissueflag",
+    "istissue",
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +162,7 @@ def _tell(found: Sections, positions: F64 | None, *, separate: bool, shared_fram
 
 
 def _flags(column: pd.Series) -> npt.NDArray[np.bool_] | None:
-    """Return False where a column says 0 or false, True elsewhere; None where it holds something else."""
+    """Return False where a column says 0, false or the like; None where it holds something else."""
     text = column.astype(object).where(column.notna(), "1").map(lambda value: str(value).strip().lower())
     values = set(text.unique())
     if not values <= {*_TRUE, *_FALSE}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -21,49 +22,53 @@ __all__ = ["Sections", "counted", "found_sections", "plain_name", "refuse_checkp
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-# Columns that name a section, from the most to the least certain, in the spelling of `plain_name`.
+# What a column of sections is called, without "id" and the like, from the most to the least certain.
 _NAMED = (
-    "homespotsection",
-    "sampleid",
-    "libraryid",
-    "sectionid",
-    "section",
-    "sectionname",
-    "slideid",
-    "slide",
-    "slidename",
-    "sliceid",
-    "slice",
-    "puckid",
-    "puck",
-    "captureareaid",
-    "capturearea",
-    "tissuesection",
-    "brainsectionlabel",
     "sample",
-    "samplename",
-    "sampleids",
     "library",
-    "dataset",
-    "datasetid",
+    "section",
+    "slide",
+    "slice",
+    "puck",
+    "capturearea",
+    "specimen",
     "image",
-    "imageid",
+    "dataset",
 )
-# Columns that often name something else (a part of one tissue): they have to hold text, not the numbers of
-# clusters, and the coordinates have to agree.
-_PERHAPS: tuple[str, ...] = (
-    "region",
-    "regionid",
-    "batch",
-    "fov",
-    "fovid",
-    "roi",
-    "array",
-    "arrayid",
-    "donor",
-    "donorid",
+# These often name something else (a part of one tissue, a person): the coordinates have to agree.
+_PERHAPS = (
+    *(
+        "region",
+        "batch",
+        "fov",
+        "roi",
+        "array",
+        "origident",
+        "orig",
+        "replicate",
+        "rep",
+        "tma",
+        "core",
+        "block",
+    ),
+    *(
+        "donor",
+        "mouse",
+        "animal",
+        "patient",
+        "subject",
+        "individual",
+        "condition",
+        "group",
+        "experiment",
+        "run",
+    ),
+    *("tissue", "bregma", "hemisphere"),
 )
-_PERHAPS += ("origident", "orig", "replicate", "mouse", "mouseid", "animal", "patient", "tma", "core")
+_CLUSTERS = "region"
+"""With numbers in place of names, these are clusters rather than sections."""
+_BEFORE = re.compile("^(?:brain|tissue|visium|spatial)")
+_AFTER = re.compile("(?:ids?|names?|labels?|numbers?|num|no|nr|keys?)$")
 
 _APART = 3.0
 """Sections that lie beside one another are at least so many pitches apart."""
@@ -104,6 +109,14 @@ class Sections:
 def plain_name(name: object) -> str:
     """Return a name in lower case, letters and digits only: ``sample.id`` and ``Sample_ID`` are the same."""
     return "".join(c for c in str(name).lower() if c.isalnum())
+
+
+def _kind(name: str) -> str:
+    """Return what a column is called without the words around: ``section`` for ``brain_section_label``."""
+    plain = plain_name(name)
+    short = _AFTER.sub("", plain)
+    known = [kind for kind in (plain, short, _BEFORE.sub("", short)) if kind in _NAMED or kind in _PERHAPS]
+    return known[0] if known else plain
 
 
 def counted(sections: Sections, n: int = 4) -> str:
@@ -225,12 +238,12 @@ def found_sections(
                 return sections_in(spots, name)
     if region_key in usable:
         return sections_in(spots, region_key)
-    ranked = {plain: i for i, plain in enumerate(_NAMED)}
-    named = sorted((ranked[plain_name(name)], name) for name in usable if plain_name(name) in ranked)
+    kinds = {name: _kind(name) for name in usable}
+    named = sorted((_NAMED.index(kind), name) for name, kind in kinds.items() if kind in _NAMED)
     if named:
         return sections_in(spots, named[0][1])
-    for name in usable:
-        if plain_name(name) in _PERHAPS and isinstance(columns[name].iloc[0], str):
+    for name, kind in kinds.items():
+        if kind in _PERHAPS and (kind != _CLUSTERS or isinstance(columns[name].iloc[0], str)):
             sections = sections_in(spots, name)
             if _own_frames(positions, sections.codes):
                 return sections

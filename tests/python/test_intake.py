@@ -24,6 +24,7 @@ ON = [1] * 18 + [0] * 7
         ("inTissue", ["TRUE" if v else "FALSE" for v in ON]),
         ("on.tissue", [float(v) for v in ON]),
         ("tissue", pd.Categorical(ON)),
+        ("on_tissue", ["on" if v else "off" for v in ON]),
         ("in_tissue", [1.0] * 17 + [np.nan] + [0.0] * 7),
     ],
 )
@@ -74,7 +75,11 @@ GRID = np.stack(np.meshgrid(np.arange(4.0), np.arange(3.0)), -1).reshape(-1, 2)
 
 
 @pytest.mark.parametrize(
-    "name", ["sample_id", "library_id", "Section", "slide.id", "section", "slice", "Sample", "capture_area"]
+    "name",
+    [
+        *("sample_id", "library_id", "Section", "slide.id", "section", "slice", "Sample", "capture_area"),
+        *("slide number", "brain_section_label", "SampleName", "puck_id", "specimen"),
+    ],
 )
 def test_columns_that_name_sections(name: str) -> None:
     found = found_sections(pd.DataFrame({"layer": ["x", "y"] * 6, name: TWO}))
@@ -92,6 +97,7 @@ def test_columns_that_name_sections(name: str) -> None:
         {"section": ["a"] * 11 + [None]},
         {"region": TWO},  # touches its neighbour on GRID
         {"batch": [0] * 5 + [1] * 7},
+        {"sample_type": TWO},
     ],
 )
 def test_columns_that_do_not(columns: dict) -> None:
