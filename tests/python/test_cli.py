@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from homespot import (
+    cell_positions,
     cli,
     cross_validate,
     deconvolve_spots,
@@ -154,6 +155,33 @@ def test_sections_are_mapped_by_themselves(run, folder) -> None:
     assert (found["cells"], found["spots"]) == (40, 25)
     assert all(section["converged"] and section["genes"] == 31 for section in found["sections"].values())
     assert list(found["sections"]) == ["0", "1", "2"]
+
+
+@pytest.mark.filterwarnings("ignore:Found . sections")
+def test_sections_in_several_files(run, folder) -> None:
+    """Each file is a section; what follows says of which section the cells are."""
+    sc, st = (ad.read_h5ad(folder / f"{side}.h5ad") for side in ("sc", "st"))
+    parts = {"left": st[:10].copy(), "right": st[10:].copy()}
+    for name, part in parts.items():
+        part.write_h5ad(folder / f"{name}.h5ad")
+    files = ["map", "sc.h5ad", "left.h5ad", "right.h5ad"]
+    for options, joint in (([], None), (["--each"], False), (["--joint"], True)):
+        code, out, _ = run(*files, "-o", "m.h5ad", "--device", "cpu", *options)
+        assert code == 0
+        mapping = load(folder / "m.h5ad")
+        expected = map_cells(sc, parts, joint=joint)
+        np.testing.assert_array_equal(mapping.X, expected.X)
+        assert mapping.var["homespot_section"].tolist() == ["left"] * 10 + ["right"] * 15
+    code, out, _ = run("place", "m.h5ad", "sc.h5ad", "--json")
+    placed = ad.read_h5ad(folder / "placed.h5ad")
+    assert json.loads(out)["sections"] == placed.obs["homespot_section"].value_counts().to_dict()
+    code, out, _ = run("place", "m.h5ad", "sc.h5ad")
+    assert "Cells by section: " in out
+    assert run(*files, "-o", "one.h5ad", "--shared-frame")[0] == 0
+    assert "homespot_section" not in cell_positions(load(folder / "one.h5ad"))
+    code, _, err = run("map", "sc.h5ad", "left.h5ad", "left.h5ad", "-o", "m.h5ad")
+    assert code == 1
+    assert "sections in files of different names" in err
 
 
 SMALL = ("hidden=8", "latent=4", "pretrain_epochs=3")
