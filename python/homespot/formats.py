@@ -18,7 +18,7 @@ import h5py
 
 from .errors import InputError, expected, some
 
-__all__ = ["CONVERT", "Form", "matrix_files", "open_zarr", "recognise", "refused"]
+__all__ = ["Form", "counts_of", "matrix_files", "open_zarr", "recognise", "refused"]
 
 _HEAD = 1024
 _PACKED: dict[bytes, Callable[..., Any]] = {
@@ -42,11 +42,11 @@ class Form:
     remedy: str
 
 
-CONVERT = "Make an .h5ad of it: {}."
+_CONVERT = "Make an .h5ad of it: {}."
 _ANEW = "Copy it or write it anew."
 _IN_R = "writeAnnData() of R's homespot makes an .h5ad of it: x <- {}; writeAnnData(x, '{{stem}}.h5ad')"
 _IN_R += " (a Seurat object after Seurat::as.SingleCellExperiment(x))."
-_TABLE = CONVERT.format(
+_TABLE = _CONVERT.format(
     "anndata.AnnData(pandas.{}('{{name}}'{})).write_h5ad('{{stem}}.h5ad'), with .T behind the table where "
     "its rows are the genes"
 )
@@ -82,11 +82,11 @@ _FILES: dict[str, tuple[str, str]] = {
     ),
     ".loom": (
         "a loom file",
-        CONVERT.format("anndata.io.read_loom('{name}').write_h5ad('{stem}.h5ad')"),
+        _CONVERT.format("anndata.io.read_loom('{name}').write_h5ad('{stem}.h5ad')"),
     ),
     ".h5mu": (
         "a MuData file with several tables",
-        CONVERT.format("mudata.read_h5ad('{name}', mod='rna').write_h5ad('{stem}.h5ad')"),
+        _CONVERT.format("mudata.read_h5ad('{name}', mod='rna').write_h5ad('{stem}.h5ad')"),
     ),
     ".csv": ("a table of text (.csv)", _TABLE.format("read_csv", ", index_col=0")),
     ".tsv": ("a table of text (.tsv)", _TABLE.format("read_csv", ", sep='\\t', index_col=0")),
@@ -97,17 +97,17 @@ _FILES: dict[str, tuple[str, str]] = {
     ".xls": ("a table of Excel", _TABLE.format("read_excel", ", index_col=0")),
     ".npy": (
         "an array of NumPy without names (.npy)",
-        CONVERT.format("anndata.AnnData(numpy.load('{name}'), obs, var).write_h5ad('{stem}.h5ad')"),
+        _CONVERT.format("anndata.AnnData(numpy.load('{name}'), obs, var).write_h5ad('{stem}.h5ad')"),
     ),
     ".npz": (
         "arrays of NumPy without names (.npz)",
-        CONVERT.format(
+        _CONVERT.format(
             "anndata.AnnData(scipy.sparse.load_npz('{name}'), obs, var).write_h5ad('{stem}.h5ad')"
         ),
     ),
     ".pkl": (
         "an object of Python (.pickle)",
-        CONVERT.format("pandas.read_pickle('{name}').write_h5ad('{stem}.h5ad'), if it is an AnnData"),
+        _CONVERT.format("pandas.read_pickle('{name}').write_h5ad('{stem}.h5ad'), if it is an AnnData"),
     ),
     ".mtx": (
         "a matrix without the names of its rows and columns (.mtx)",
@@ -123,7 +123,7 @@ _TEN_X = (
     "scanpy reads it: pip install 'homespot[io]'. Or make an .h5ad of it: "
     "scanpy.{}('{{name}}', gex_only=False).write_h5ad('{{stem}}.h5ad')."
 )
-_ZARR = CONVERT.format("anndata.read_zarr('{name}').write_h5ad('{stem}.h5ad')")
+_ZARR = _CONVERT.format("anndata.read_zarr('{name}').write_h5ad('{stem}.h5ad')")
 
 
 def _form(kind: str, what: str, remedy: str, path: Path) -> Form:
@@ -275,7 +275,7 @@ def _zarr(path: Path) -> Form:
         return _form("zarr", f"{kind} of AnnData", _ZARR, path)
     elements = {"tables", "table", "shapes", "points", "images", "labels"}
     if "spatialdata_attrs" in attributes or names & elements:
-        remedy = CONVERT.format("spatialdata.read_zarr('{name}').tables['table'].write_h5ad('{stem}.h5ad')")
+        remedy = _CONVERT.format("spatialdata.read_zarr('{name}').tables['table'].write_h5ad('{stem}.h5ad')")
         return _form("spatialdata", f"{kind} of SpatialData", remedy, path)
     return Form(
         "",
@@ -301,16 +301,35 @@ def matrix_files(folder: Path) -> dict[str, dict[str, Path]]:
     return found
 
 
+def counts_of(folder: Path) -> Path | None:
+    """Return the matrix in a folder of Cell Ranger or Space Ranger: of what it has kept, if it is there."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    for end in ("filtered_feature_bc_matrix", "raw_feature_bc_matrix"):
+        for ending in (f"{end}.h5", end):
+            found = [name for name in names if name.endswith(ending)]
+            if ending in found or len(found) == 1:
+                return folder / (ending if ending in found else found[0])
+    return None
+
+
+# What the folder of an instrument has in it, what it is, and the function of spatialdata_io that reads it.
+_INSTRUMENTS = (
+    (r"experiment\.xenium|cell_feature_matrix(\.h5)?", "Xenium", "xenium"),
+    (r"cell_by_gene\.csv", "MERSCOPE", "merscope"),
+    (r".*_exprMat_file\.csv(\.gz)?", "CosMx", "cosmx"),
+)
+
+
 def _folder(path: Path) -> Form:
     names = {entry.name for entry in path.iterdir()}
     if names & set(_ZARR_MARKS):
         return _zarr(path)
     if not names:
         return Form("", "an empty folder", _ANEW)
-    counts = {"filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix", "raw_feature_bc_matrix.h5"}
-    if names & counts:
+    counts = counts_of(path)
+    if counts is not None:
         program = "Space Ranger (Visium)" if "spatial" in names else "Cell Ranger"
-        reader = _TEN_X.format("read_10x_h5").replace("{name}", "{name}/filtered_feature_bc_matrix.h5")
+        reader = _TEN_X.format("read_10x_h5").replace("{name}", f"{{name}}/{counts.name}")
         return _form("outs", f"a folder of {program}", reader, path)
     matrices = matrix_files(path)
     complete = [prefix for prefix, parts in matrices.items() if len(parts) == len(_PARTS)]
@@ -340,6 +359,10 @@ def _other_folder(path: Path, found: Iterable[str]) -> Form:
         remedy = "writeAnnData() of R's homespot makes an .h5ad of it: x <- "
         remedy += "HDF5Array::loadHDF5SummarizedExperiment('{name}'); writeAnnData(x, '{stem}.h5ad')."
         return _form("", "a folder with an experiment of R", remedy, path)
+    for mark, program, reader in _INSTRUMENTS:
+        if any(re.fullmatch(mark, name) for name in names):
+            remedy = _CONVERT.format(f"spatialdata_io.{reader}('{{name}}')['table'].write_h5ad('st.h5ad')")
+            return _form("", f"a folder of {program}", remedy, path)
     inside = [name for name in names if name in ("outs", "binned_outputs")]
     inside += [name for name in names if re.match(r"square_\d+um|(filtered|raw)_\w+_bc_matri", name)]
     inside += [name for name in names if name.endswith((".h5ad", ".zarr", ".h5", ".zarr.zip"))]

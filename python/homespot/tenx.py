@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from .errors import DataWarning, InputError, expected, some
-from .formats import matrix_files, recognise, refused
+from .formats import counts_of, matrix_files, recognise, refused
 from .keys import SPATIAL
 
 __all__ = ["read_h5", "read_mtx", "read_outs"]
@@ -116,12 +116,8 @@ def read_outs(folder: Path) -> ad.AnnData:
     ``obsm["spatial"]`` are the spots in pixels of the full image (x is pxl_col_in_fullres), obs has
     ``in_tissue``, ``array_row`` and ``array_col``, and ``uns["spatial"]`` the images and scale factors.
     """
-    file = next(
-        path
-        for kind in ("filtered", "raw")
-        for path in (folder / f"{kind}_feature_bc_matrix.h5", folder / f"{kind}_feature_bc_matrix")
-        if path.exists()
-    )
+    file = counts_of(folder)
+    assert file is not None
     adata = read_h5(file) if file.is_file() else read_mtx(file)
     if not (folder / "spatial").is_dir():
         return adata

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 
 import homespot as hs
 from homespot import preprocess, rows, streamed
-from homespot.errors import InputError
+from homespot.errors import DataWarning, InputError
 from homespot.evaluate import cross_validate as cv
+from homespot.h5ad import write_whole
 from homespot.streamed import in_blocks, in_memory, x_of
 
 Pair = tuple[ad.AnnData, ad.AnnData]
@@ -302,3 +307,180 @@ def test_400_mb_on_disk_are_never_in_memory(tmp_path: Path) -> None:
     )
     # Of the genes used there are 50 MB, three copies at most; the map has 6 MB, a block 16 MB.
     assert float(done.stdout) < 200
+
+
+# --- dask, read_lazy, and what zarr holds ------------------------------------------------------------------
+
+
+def _dask(adata: ad.AnnData, _: Path) -> ad.AnnData:
+    da = pytest.importorskip("dask.array")
+    out = adata.copy()
+    if sparse.issparse(adata.X):
+        parts = [
+            da.from_array(adata.X[i : i + 7], chunks=(7, -1), asarray=False) for i in range(0, adata.n_obs, 7)
+        ]
+        out.X = da.concatenate(parts)
+    else:
+        out.X = da.from_array(adata.X, chunks=(7, 11))  # in pieces of rows and of columns
+    return out
+
+
+def _lazy(suffix: str) -> Callable[[ad.AnnData, Path], ad.AnnData]:
+    def read(adata: ad.AnnData, folder: Path) -> ad.AnnData:
+        pytest.importorskip("dask.array")
+        pytest.importorskip("xarray")
+        path = folder / f"lazy{len(list(folder.iterdir()))}.{suffix}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            adata.copy().write_h5ad(path) if suffix == "h5ad" else adata.copy().write_zarr(path)
+            return ad.experimental.read_lazy(h5py.File(path) if suffix == "h5ad" else path)
+
+    return read
+
+
+def _stored(suffix: str) -> Callable[[ad.AnnData, Path], ad.AnnData]:
+    def read(adata: ad.AnnData, folder: Path) -> ad.AnnData:
+        path = str(folder / f"stored{len(list(folder.iterdir()))}.{suffix}")
+        file = h5py.File(path, "w") if suffix == "h5" else zarr.open_group(path, mode="w")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ad.io.write_elem(file, "X", adata.X)
+        x = ad.io.sparse_dataset(file["X"]) if sparse.issparse(adata.X) else file["X"]
+        return ad.AnnData(x, obs=adata.obs, var=adata.var, obsm=dict(adata.obsm))
+
+    return read
+
+
+WAYS = {
+    "dask": _dask,
+    "read_lazy of h5ad": _lazy("h5ad"),
+    "read_lazy of zarr": _lazy("zarr"),
+    "h5": _stored("h5"),
+    "zarr": _stored("zarr"),
+}
+
+
+def same_values(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Compare tables but for the order of columns, and text with categories."""
+    assert type(found) is pd.DataFrame
+    pd.testing.assert_frame_equal(found[list(expected)].astype(object), expected.astype(object))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_verb_takes_what_is_read_later(
+    make_pair: Callable[..., Pair], tmp_path: Path, stored: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    sc, st = make_pair(stored=stored)
+    cells, spots = (WAYS[way](adata, tmp_path) for adata in (sc, st))
+    assert isinstance(x_of(cells), streamed.Streamed)
+    mapping = hs.map_cells(sc, st, "correlation")
+    found = hs.map_cells(cells, spots, "correlation")
+    assert found.X.tobytes() == mapping.X.tobytes()
+    same_values(found.obs, mapping.obs)
+    joined = []
+    for side, of in ((cells, spots), (sc, st)):
+        with pytest.warns(DataWarning, match="Found 2 sections"):
+            joined.append(hs.map_cells(side, [of[:12], of[12:]]).X)
+    assert joined[0].tobytes() == joined[1].tobytes()
+
+    placed, expected = hs.place_cells(mapping, cells), hs.place_cells(mapping, sc)
+    np.testing.assert_array_equal(placed.obsm["spatial"], expected.obsm["spatial"])
+    same_values(placed.obs, expected.obs)
+    assert type(placed.X) is type(expected.X)  # in memory
+    assert (placed.X != expected.X).sum() == 0
+    np.testing.assert_array_equal(hs.impute_genes(mapping, cells).X, hs.impute_genes(mapping, sc).X)
+    added = hs.add_mapping(spots, mapping)
+    np.testing.assert_array_equal(
+        added.obs["homespot_cells"], hs.add_mapping(st, mapping).obs["homespot_cells"]
+    )
+    scores = [
+        cv.cross_validate(*of, folds=2, method="correlation")["pcc"] for of in ((cells, spots), (sc, st))
+    ]
+    pd.testing.assert_series_equal(*scores)
+    made = hs.simulate_spots(spots, cells_per_spot=3)[1]
+    assert (made.X != hs.simulate_spots(st, cells_per_spot=3)[1].X).sum() == 0
+
+    write_whole(cells, tmp_path / "cells.h5ad")
+    again = ad.read_h5ad(tmp_path / "cells.h5ad")
+    assert type(again.X) is type(sc.X)
+    assert (again.X != sc.X).sum() == 0
+    same_values(again.obs, sc.obs)
+
+
+@pytest.mark.parametrize("way", ["dask", "read_lazy of h5ad", "read_lazy of zarr"])
+def test_layers_and_raw_are_read_later_too(pair: Pair, tmp_path: Path, way: str) -> None:
+    sc, st = pair
+    sc.layers["twice"], sc.layers["columns"] = sc.X * 2, sparse.csc_matrix(sc.X * 3)
+    sc.raw = sc
+    cells = WAYS[way](sc, tmp_path)
+    if way == "dask":
+        cells.layers["twice"] = WAYS[way](ad.AnnData(sc.X * 2), tmp_path).X
+    assert isinstance(x_of(cells, "twice"), streamed.Streamed)
+    for layer in ("twice", "columns"):
+        found = hs.map_cells(cells, st, "correlation", sc_layer=layer)
+        assert found.X.tobytes() == hs.map_cells(sc, st, "correlation", sc_layer=layer).X.tobytes()
+    write_whole(cells, tmp_path / "cells.h5ad")
+    again = ad.read_h5ad(tmp_path / "cells.h5ad")
+    for found, expected in (
+        (again.layers["twice"], sc.layers["twice"]),
+        (again.layers["columns"], sc.layers["columns"]),
+        (again.raw.X, sc.raw.X),
+    ):
+        assert (found != expected).sum() == 0
+
+
+def test_one_chunk_of_rows_of_a_dask_array_is_in_memory_at_once(
+    make_pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    da = pytest.importorskip("dask.array")
+    sc, st = make_pair(stored="dense", n_cells=60)
+    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 200)  # five or six rows
+    made: list[weakref.ref[Any]] = []
+    most = [0]
+
+    def watched(block: Any) -> Any:
+        block = block.copy()
+        made.append(weakref.ref(block))
+        most[0] = max(most[0], sum(of() is not None for of in made))
+        return block
+
+    cells = sc.copy()
+    cells.X = da.from_array(sc.X, chunks=(7, -1)).map_blocks(watched, dtype=sc.X.dtype, meta=np.empty((0, 0)))
+    mapping = hs.map_cells(cells, st)
+    assert mapping.X.tobytes() == hs.map_cells(sc, st).X.tobytes()
+    assert most[0] <= 2  # of 9: the one that was kept may still be there when the next one is made
+    assert len(made) == 2 * 9  # once to check them, once for the genes that are used
+
+
+def test_a_dask_array_that_cannot_be_computed_is_told(pair: Pair) -> None:
+    da = pytest.importorskip("dask.array")
+    sc, st = pair
+
+    def broken(block: Any, block_id: tuple[int, int]) -> Any:
+        if block_id[0] == 1:
+            raise OSError("gone")
+        return block
+
+    sc.X = da.from_array(sc.X.toarray(), chunks=(20, -1)).map_blocks(broken, dtype=np.float32)
+    with pytest.raises(
+        InputError, match=r"Expected a dask array that can be computed, found OSError in its rows of"
+    ):
+        hs.map_cells(sc, st)
+
+
+def test_a_dask_array_says_wrongly_what_its_chunks_are(pair: Pair) -> None:
+    da = pytest.importorskip("dask.array")
+    sc, _ = pair
+    dense = da.from_array(sc.X.toarray(), chunks=(20, -1))
+    for one, other in (
+        (
+            dense.map_blocks(sparse.csr_matrix, dtype=np.float32, meta=np.empty((0, 0), np.float32)),
+            np.ndarray,
+        ),
+        (dense.map_blocks(lambda b: b, meta=sparse.csr_matrix((0, 0), dtype=np.float32)), sparse.csr_matrix),
+    ):
+        cells = ad.AnnData(one)
+        found = in_memory(x_of(cells))
+        assert type(found) is other
+        assert (found != (sc.X if sparse.issparse(found) else sc.X.toarray())).sum() == 0
