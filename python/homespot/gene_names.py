@@ -13,16 +13,17 @@ import pandas as pd
 from .errors import some
 from .genes import TABLES, texts
 
-__all__ = ["Names", "better_names", "cause", "is_much"]
+__all__ = ["Names", "better_names", "cause", "much", "numbered"]
 
 _ROWS = {"sc": "cell", "st": "spot"}
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
 _GENOME = re.compile(
     r"(?:(?:GRC[a-z]|hg|mm|mRatBN|Rnor|rn|dm|BDGP|GRCz|danRer|WBcel|ce|susScr|canFam|galGal|T2T|CHM)"
-    r"[0-9]+(?:[.][0-9a-z]+)*|human|mouse|homo_sapiens|mus_musculus|rna|gene)[-_:.|]+",
+    r"[0-9]+(?:[.]p?[0-9]+)*|human|mouse|homo_sapiens|mus_musculus|rna|gene)[-_:.|]+",
     re.IGNORECASE,
 )
 _START = re.compile(r"[A-Za-z0-9.]+?[-_:|]+")
+_NUMBER = "[-._][0-9]+$"
 _MOST = 3  # changes at once
 
 
@@ -38,51 +39,55 @@ class Names:
 
 @dataclass(frozen=True)
 class _Change:
-    """A way in which one name may have become another.
+    """A way in which the names of one side, or of both, may have become others.
 
-    ``alike`` says what is taken as the same; ``pattern`` and ``new`` rewrite a name, and ``method`` is a
-    method of pandas' that does so where it is no pattern.
+    ``alike`` says what is taken as the same, and ``line`` is the method of pandas' that does so.
     """
 
     alike: str
     rewrite: Callable[[str], str]
     line: str
+    side: str | None = None
 
 
-def _replace(pattern: str, new: str, alike: str) -> _Change:
+def _replace(pattern: str, new: str, alike: str, side: str | None = None) -> _Change:
     compiled = re.compile(pattern)
-    return _Change(alike, lambda name: compiled.sub(new, name), f"replace({pattern!r}, {new!r}, regex=True)")
+    line = f"replace({pattern!r}, {new!r}, regex=True)"
+    return _Change(alike, lambda name: compiled.sub(new, name), line, side)
 
 
-_BLANKS = _Change("blanks around them were left out", str.strip, "strip()")
 _CASE = _Change("upper and lower case were the same", str.upper, "upper()")
+_BLANKS = _Change("blanks around them were left out", str.strip, "strip()")
+_VERSION = _replace(
+    "(?<=[0-9]{7})[.][0-9]+$", "", "the version, which is the number after the last '.', were left out"
+)
 _PLAIN = (
-    _BLANKS,
+    _replace("^X(?=[0-9])", "", "the X that R puts before a digit were left out"),
     _replace("[-_.]", ".", "'-', '_' and '.' were the same"),
     _replace("[^0-9A-Za-z]", ".", "every other character than letters and digits were '.'"),
     _CASE,
-    _replace("^X(?=[0-9])", "", "the X that R puts before a digit were left out"),
-    _replace("[.][0-9]+$", "", "the number after the last '.' (a version) were left out"),
-    _replace("[-.][0-9]+$", "", "the number that makes names unique were left out"),
 )
 
 
-def _prefixes(names: Iterable[str]) -> list[_Change]:
-    """Return the change that leaves out a prefix: that of a genome, or one that nearly all names have."""
-    names = list(names)
+def _ends(names: Sequence[str], side: str) -> list[_Change]:
+    """Return the changes that leave out what was put before or behind names of this side.
+
+    That is the prefix of a genome, one that nearly all names have, and the number that makes names unique.
+    """
     starts = Counter(found.group() for name in names if (found := _START.match(name)))
     common = [start for start, count in starts.items() if len(names) >= 10 and count >= 0.9 * len(names)]
     genomes = Counter(found.group() for name in names if (found := _GENOME.match(name)))
     prefixes = sorted({*common, *(prefix for prefix, _ in genomes.most_common(4))}, key=len, reverse=True)
+    number = _replace(_NUMBER, "", f"the number at the end of names in {side} were left out", side)
     if not prefixes:
-        return []
+        return [number]
     pattern = "^(" + "|".join(re.sub(r"([.|])", r"[\1]", prefix) for prefix in prefixes) + ")"
-    return [_replace(pattern, "", f"the prefix {some(prefixes, 4)} were left out")]
+    return [_replace(pattern, "", f"the prefix {some(prefixes, 4)} were left out", side), number]
 
 
-def is_much(more: int, fewer: int) -> bool:
-    """Whether so many more matches are worth a word, where the smaller table has `fewer` genes."""
-    return more >= max(10, fewer / 20)
+def much(fewer: int) -> float:
+    """Return how many more matches are worth a word, where the smaller table has `fewer` genes."""
+    return max(10, fewer / 20)
 
 
 def _unique(names: Iterable[str], changed: Iterable[str]) -> dict[str, str]:
@@ -94,16 +99,19 @@ def _unique(names: Iterable[str], changed: Iterable[str]) -> dict[str, str]:
 
 
 class _Search:
-    """The unmatched names of both tables, under any changes of them."""
+    """Names of both tables, under any changes of them; only those that can match are kept."""
 
-    def __init__(self, sc: Names, st: Names) -> None:
-        shared = set(sc.genes) & set(st.genes)
-        self.names = {of.side: [name for name in of.genes if name not in shared] for of in (sc, st)}
-        # Blanks first: behind them a prefix or a suffix is none.
-        self.changes = [*_PLAIN, *_prefixes(self.names["sc"]), *_prefixes(self.names["st"])]
+    def __init__(self, sc: Sequence[str], st: Sequence[str]) -> None:
+        self.names = {"sc": list(sc), "st": list(st)}
+        ends = [change for side, names in self.names.items() for change in _ends(names, side)]
+        # What is at an end comes first: the others change what it is recognised by.
+        self.changes = [_BLANKS, _VERSION, *ends, *_PLAIN]
         self._changed: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+        self._keep_possible()
 
     def _under(self, side: str, chosen: tuple[int, ...]) -> list[str]:
+        """Return the names of a side after these changes, one after another."""
+        chosen = tuple(k for k in chosen if self.changes[k].side in (None, side))
         if not chosen:
             return self.names[side]
         if (side, chosen) not in self._changed:
@@ -111,26 +119,45 @@ class _Search:
             self._changed[side, chosen] = [rewrite(name) for name in self._under(side, chosen[:-1])]
         return self._changed[side, chosen]
 
+    def _keep_possible(self) -> None:
+        """Keep the names only that can match another: by letters and digits, with or without their ends."""
+        ends = [k for k, change in enumerate(self.changes) if change.side is not None]
+        others = [k for k in range(len(self.changes)) if k not in ends]
+        bare: dict[str, list[list[str]]] = {}
+        for side in self.names:
+            own = [k for k in ends if self.changes[k].side == side]
+            chosen = [part for n in range(len(own) + 1) for part in combinations(own, n)]
+            forms = [self._under(side, tuple(sorted([*part, *others]))) for part in chosen]
+            bare[side] = [[re.sub("[^0-9A-Z]", "", name) for name in form] for form in forms]
+        known = {side: set().union(*forms) - {""} for side, forms in bare.items()}
+        for side, other in (("sc", "st"), ("st", "sc")):
+            self.names[side] = [
+                name
+                for name, *forms in zip(self.names[side], *bare[side], strict=True)
+                if not known[other].isdisjoint(forms)
+            ]
+        self._changed.clear()
+
+    @property
+    def possible(self) -> int:
+        """A number of matches that no choice of changes exceeds."""
+        return min(map(len, self.names.values()))
+
     def pairs(self, chosen: tuple[int, ...]) -> list[tuple[str, str]]:
         """Return the names that match under these changes, each only one other."""
         sc, st = (_unique(self.names[side], self._under(side, chosen)) for side in ("sc", "st"))
         return [(sc[new], st[new]) for new in st if new in sc]
 
-    def possible(self) -> int:
-        """Return a number that no choice of changes exceeds: the names that have a match if all are made."""
-        every = tuple(range(len(self.changes)))
-        sc, st = (
-            [re.sub("[^0-9A-Z]", "", name) for name in self._under(side, every)] for side in ("sc", "st")
-        )
-        in_sc, in_st = set(sc), set(st)
-        return min(sum(name in in_st for name in sc), sum(name in in_sc for name in st))
-
     def best(self) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
         """Return the fewest changes under which about as many match as under any others, and the pairs."""
-        found: dict[tuple[int, ...], list[tuple[str, str]]] = {}
+        found: dict[tuple[int, ...], list[tuple[str, str]]] = {(): []}
         for n in range(1, _MOST + 1):
             for chosen in combinations(range(len(self.changes)), n):
-                found[chosen] = self.pairs(chosen)
+                # Without the numbers of both sides, other genes of one family would be the same.
+                if sum(_NUMBER in self.changes[k].line for k in chosen) < 2:
+                    found[chosen] = self.pairs(chosen)
+            if max(map(len, found.values())) >= 0.95 * self.possible:
+                break
         most = max(map(len, found.values()))
         return next((chosen, pairs) for chosen, pairs in found.items() if len(pairs) >= 0.95 * most)
 
@@ -139,12 +166,24 @@ class _Search:
         lines = []
         for i, side in enumerate(("sc", "st")):
             names = [pair[i] for pair in pairs]
-            for k in chosen:
-                changed = [self.changes[k].rewrite(name) for name in names]
+            for change in (self.changes[k] for k in chosen if self.changes[k].side in (None, side)):
+                changed = [change.rewrite(name) for name in names]
                 if changed != names:
-                    lines.append(f"{side}.var_names = {side}.var_names.str.{self.changes[k].line}")
+                    lines.append(f"{side}.var_names = {side}.var_names.str.{change.line}")
                 names = changed
         return "; ".join(lines)
+
+    def said(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], more: int) -> str:
+        """Say how many more match under these changes, with an example, and the lines that make them."""
+        alike = " and ".join(self.changes[k].alike for k in chosen)
+        one, other = next((a, b) for a, b in pairs if a != b)
+        where = (
+            "If the species is the same" if any(self.changes[k] is _CASE for k in chosen) else "To match them"
+        )
+        return (
+            f"{more} more would match if {alike}: {one!r} in sc and {other!r} in st. "
+            f"{where}, set {self.lines(chosen, pairs)}."
+        )
 
 
 def _candidates(of: Names) -> dict[str | None, set[str]]:
@@ -161,68 +200,78 @@ def _candidates(of: Names) -> dict[str | None, set[str]]:
     return found
 
 
-def _by_column(sc: Names, st: Names, shared: int) -> tuple[int, str] | None:
-    """Return how many more match by columns of the annotation than by the names, and a sentence."""
-    columns = {of.side: _candidates(of) for of in (sc, st)}
-    best = shared
-    chosen: tuple[str | None, str | None] = (None, None)
-    # One column before two, and the index before any.
+def _pairs_of_columns(sc: Names, st: Names) -> list[tuple[str | None, str | None, set[str]]]:
+    """Return what matches by every pair of columns: one column before two, and the index before any."""
+    of_sc, of_st = _candidates(sc), _candidates(st)
     pairs = sorted(
-        ((a, b) for a in columns["sc"] for b in columns["st"]),
-        key=lambda pair: (pair[0] is not None) + (pair[1] is not None),
+        ((a, b) for a in of_sc for b in of_st), key=lambda pair: (pair[0] is not None) + (pair[1] is not None)
     )
-    for a, b in pairs:
-        count = len(columns["sc"][a] & columns["st"][b])
-        if count > best:
-            best, chosen = count, (a, b)
-    if best == shared:
+    return [(a, b, of_sc[a] & of_st[b]) for a, b in pairs]
+
+
+def _arguments(columns: tuple[str | None, str | None]) -> str:
+    sides = zip(("sc", "st"), columns, strict=True)
+    return ", ".join(f"{side}_gene_column={column!r}" for side, column in sides if column is not None)
+
+
+def _by_column(sc: Names, st: Names, shared: int) -> tuple[int, str]:
+    """Return how many more match by columns of the annotation than by the names, and a sentence."""
+    a, b, matched = max(_pairs_of_columns(sc, st), key=lambda pair: len(pair[2]))
+    if len(matched) <= shared:
+        return 0, ""
+    sides = [(of, column) for of, column in ((sc, a), (st, b)) if column is not None]
+    where = " and ".join(f"{of.side}.var[{column!r}]" for of, column in sides)
+    examples = [_example(of, column, matched) for of, column in sides]
+    sentence = f"{len(matched)} would match by the names in {where} ({'; '.join(examples)})"
+    return len(matched) - shared, f"{sentence}: set {_arguments((a, b))}."
+
+
+def numbered(sc: Names, st: Names) -> str | None:
+    """Return the arguments that give names to genes that both tables only number, if the numbers disagree.
+
+    AnnData numbers genes that it was given no names of; then the names may be in columns.
+    """
+    if sc.var is None or st.var is None:
         return None
-    sides = [(side, column) for side, column in zip(("sc", "st"), chosen, strict=True) if column is not None]
-    where = " and ".join(f"{side}.var[{column!r}]" for side, column in sides)
-    matched = columns["sc"][chosen[0]] & columns["st"][chosen[1]]
-    examples = [
-        f"{first!r} of {own!r} in {of.side}"
-        for of, column in zip((sc, st), chosen, strict=True)
-        if column is not None and of.var is not None
-        for first, own in [_example(of, column, matched)]
+    for of in (sc, st):
+        if not all(name.isdecimal() for name in of.genes) or sorted(of.genes, key=int) != list(of.genes):
+            return None
+    pairs = [
+        (a, b, matched) for a, b, matched in _pairs_of_columns(sc, st) if a is not None and b is not None
     ]
-    arguments = ", ".join(f"{side}_gene_column={column!r}" for side, column in sides)
-    sentence = f"{best} would match by the names in {where} ({'; '.join(examples)}): set {arguments}."
-    return best - shared, sentence
+    if not pairs:
+        return None
+    a, b, matched = max(pairs, key=lambda pair: len(pair[2]))
+    own, other = (
+        dict(zip(texts(var[c]), map(str, var.index), strict=True)) for var, c in ((sc.var, a), (st.var, b))
+    )
+    same = sum(own[name] == other[name] for name in matched)
+    return _arguments((a, b)) if len(matched) >= 2 and same < len(matched) / 2 else None
 
 
-def _example(of: Names, column: str, matched: set[str]) -> tuple[str, str]:
+def _example(of: Names, column: str, matched: set[str]) -> str:
     assert of.var is not None
     values = texts(of.var[column])
     at = next(i for i, value in enumerate(values) if value in matched)
-    return str(values[at]), str(of.var.index[at])
+    return f"{values[at]!r} of {str(of.var.index[at])!r} in {of.side}"
 
 
-def better_names(sc: Names, st: Names) -> tuple[int, str] | None:
-    """Return by how much more names would match otherwise, and a sentence that says how; None if by none.
+def better_names(sc: Names, st: Names, at_least: float) -> str | None:
+    """Say how more names would match, at least so many more; None if there is no way.
 
     Looked at are columns of the annotation, and plain changes of names: blanks, punctuation, case, what R and
-    others put in front of a name or behind it.
+    others put in front of a name or behind it. A change is made to all names of a side, and each matches one
+    other name only.
     """
-    shared = len(set(sc.genes) & set(st.genes))
-    found = _by_column(sc, st, shared)
-    search = _Search(sc, st)
-    if search.possible() <= (found[0] if found else 0):
-        return found
-    chosen, pairs = search.best()
-    if not pairs or (found is not None and len(pairs) <= found[0]):
-        return found
-    alike = " and ".join(search.changes[k].alike for k in chosen)
-    example = f"{pairs[0][0]!r} in sc and {pairs[0][1]!r} in st"
-    species = (
-        " If the species is the same,"
-        if any(search.changes[k] is _CASE for k in chosen)
-        else " To match them,"
-    )
-    sentence = (
-        f"{len(pairs)} more would match if {alike}: {example}.{species} set {search.lines(chosen, pairs)}."
-    )
-    return len(pairs), sentence
+    shared = set(sc.genes) & set(st.genes)
+    more, sentence = _by_column(sc, st, len(shared))
+    unmatched = [[name for name in of.genes if name not in shared] for of in (sc, st)]
+    if _Search(*unmatched).possible >= max(at_least, more + 1):
+        search = _Search(sc.genes, st.genes)
+        chosen, pairs = search.best()
+        if len(pairs) - len(shared) > more:
+            more, sentence = len(pairs) - len(shared), search.said(chosen, pairs, len(pairs) - len(shared))
+    return sentence if more >= at_least else None
 
 
 def cause(sc: Names, st: Names) -> str:
@@ -231,9 +280,9 @@ def cause(sc: Names, st: Names) -> str:
         if len(set(other.genes).intersection(of.rows)) >= 2:
             rows = f"The rows of the {TABLES[of.side]} have the names of the other's genes"
             return f"{rows}: pass {_ROWS[of.side]}s x genes (transpose it)."
-    better = better_names(sc, st)
-    if better is not None and better[0] >= 2:
-        return better[1]
+    better = better_names(sc, st, 2)
+    if better is not None:
+        return better
     ensembl = [any(map(_ENSEMBL.match, of.genes[:50])) for of in (sc, st)]
     if ensembl[0] != ensembl[1]:
         which = "single-cell" if ensembl[0] else "spatial"

@@ -23,7 +23,7 @@ from scipy import sparse
 
 from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
-from .gene_names import Names, better_names, cause, is_much
+from .gene_names import Names, better_names, cause, much, numbered
 from .genes import TABLES, About
 from .matrices import column_sums, is_sparse, row_sums
 from .scale import SCALES, Sample, Scale, recognised
@@ -406,8 +406,9 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     Raises
     ------
     InputError
-        If they share fewer than `at_least`; the message shows examples of both sides and, where it can, the
-        cause: rows and columns swapped, names in a column, changed names, Ensembl ids against symbols.
+        If they share fewer than `at_least`, or have numbers in the place of names; the message shows examples
+        of both sides and, where it can, the cause: rows and columns swapped, names in a column, changed
+        names, Ensembl ids against symbols.
     """
     known = set(sc.genes.tolist())
     shared = [gene for gene in st.genes.tolist() if gene in known]
@@ -419,17 +420,25 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
                 f"at least {at_least} shared genes", f"{len(shared)} {found}", cause(_names(sc), _names(st))
             )
         )
-    if _NAMES_SAID in sc.warned_of & st.warned_of or len(shared) == fewer:
+    if _NAMES_SAID in sc.warned_of & st.warned_of:
         return shared
     for table in (sc, st):
         table.warned_of.add(_NAMES_SAID)
+    if (columns := numbered(_names(sc), _names(st))) is not None:
+        raise InputError(
+            expected(
+                "names of genes", f"only numbers, which are not the same genes {found}", f"Set {columns}."
+            )
+        )
+    if len(shared) == fewer:
+        return shared
     few = f"Only {len(shared)} of {fewer} genes are in both data sets {found}."
     if len(shared) < fewer / 10:
         warnings.warn(f"{few} {cause(_names(sc), _names(st))}", DataWarning, stacklevel=2)
     else:
-        better = better_names(_names(sc), _names(st))
-        if better is not None and is_much(better[0], fewer):
-            warnings.warn(f"{few} {better[1]}", DataWarning, stacklevel=2)
+        better = better_names(_names(sc), _names(st), much(fewer))
+        if better is not None:
+            warnings.warn(f"{few} {better}", DataWarning, stacklevel=2)
     return shared
 
 

@@ -197,9 +197,10 @@ DATA: list[Case] = [
         lambda sc, st: hs.map_cells(ensembl(sc, ".4"), ensembl(st)),
         "Expected at least 2 shared genes, found 0 (single-cell: 'ENSMUSG00000000008.4', "
         "'ENSMUSG00000000039.4', 'ENSMUSG00000000016.4', ...; spatial: 'ENSMUSG00000000005', "
-        "'ENSMUSG00000000010', 'ENSMUSG00000000038', ...). 31 more would match if the number after "
-        "the last '.' (a version) were left out: 'ENSMUSG00000000005.4' in sc and 'ENSMUSG00000000005' in "
-        "st. To match them, set sc.var_names = sc.var_names.str.replace('[.][0-9]+$', '', regex=True).",
+        "'ENSMUSG00000000010', 'ENSMUSG00000000038', ...). 31 more would match if the version, "
+        "which is the number after the last '.', were left out: 'ENSMUSG00000000005.4' in sc and "
+        "'ENSMUSG00000000005' in st. To match them, set sc.var_names = "
+        "sc.var_names.str.replace('(?<=[0-9]{7})[.][0-9]+$', '', regex=True).",
     ),
     (
         "human and mouse case",

@@ -434,7 +434,7 @@ def test_few_shared_genes_are_warned_of() -> None:
     assert [str(w.message) for w in caught] == [
         "Only 2 of 30 genes are in both data sets (single-cell: 'Gene0', 'Gene1', 'Gene2', ...; "
         "spatial: 'Gene3', 'Gene5', 'GENE0', ...). "
-        "26 more would match if upper and lower case were the same: 'Gene0' in sc and 'GENE0' in st. "
+        "24 more would match if upper and lower case were the same: 'Gene0' in sc and 'GENE0' in st. "
         "If the species is the same, set sc.var_names = sc.var_names.str.upper()."
     ]
 
