@@ -11,10 +11,12 @@
 }
 
 # Notes the pieces that lie at one place, and returns their keys in the file: no
-# "/", which parts groups there, and none twice.
+# "/", which parts groups there, no "_index", under which a table has its names,
+# and none twice.
 .noteAll <- function(account, where, names, kind = "", taken = character()) {
   keys <- gsub("/", "_", names, fixed = TRUE)
   keys[keys == ""] <- "unnamed"
+  keys[keys == "_index"] <- "index"
   keys <- make.unique(c(taken, keys), "_")[length(taken) + seq_along(keys)]
   account$where <- c(account$where, rep(where, length(keys)))
   account$key <- c(account$key, keys)

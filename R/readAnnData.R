@@ -146,13 +146,14 @@ readAnnData <- function(path) {
 
 # --- tissue ------------------------------------------------------------------
 
-# The images of uns["spatial"], and what else is there.
+# The images of uns["spatial"], and what else is there; beside the samples,
+# which are lists, files of CELLxGENE have other entries.
 .tissueOf <- function(spatial) {
-  if (!is.list(spatial) || !all(vapply(spatial, is.list, NA))) {
+  if (!is.list(spatial)) {
     return(list(images = NULL, other = spatial))
   }
   images <- list()
-  for (sample in names(spatial)) {
+  for (sample in names(spatial)[vapply(spatial, is.list, NA)]) {
     of <- spatial[[sample]]
     for (id in names(of$images)) {
       if (!.isImage(of$images[[id]])) {
@@ -171,7 +172,7 @@ readAnnData <- function(path) {
     }
     spatial[[sample]] <- Filter(length, of)
   }
-  other <- Filter(length, spatial)
+  other <- spatial[lengths(spatial) > 0L]
   list(
     images = do.call(rbind, images), other = if (length(other)) other
   )

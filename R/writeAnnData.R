@@ -4,7 +4,8 @@
 #' `writeAnnData()` writes an experiment as an AnnData file (.h5ad), which
 #' Python's anndata, scanpy and squidpy read, and `homespot` on the command
 #' line.
-#' `readAnnData()` reads such a file, written by it or by Python.
+#' `readAnnData()` reads such a file, written by it or by Python, and other
+#' forms that Python's users have.
 #' What was written comes back as it was.
 #'
 #' @param x A SummarizedExperiment, SingleCellExperiment or SpatialExperiment
@@ -12,6 +13,11 @@
 #'   A map has a format of its own: see [saveMapping()].
 #' @param path Path of the file; it ends in `.h5ad`.
 #'   An existing file is replaced, and the new one appears whole or not at all.
+#'   `readAnnData()` takes a zarr folder as well (of AnnData, or the table of a
+#'   SpatialData), and, where the Python has scanpy, what Cell Ranger and Space
+#'   Ranger write: the `.h5` file, the folder with `matrix.mtx`, the folder
+#'   `outs`.
+#'   The content decides, and not the ending.
 #' @param assay.type Name of the assay that becomes X.
 #'   `NULL`: `"X"`, as files of Python are read, else `"counts"` if there, else
 #'   the first.
@@ -41,7 +47,7 @@
 #' text and not a factor stand in `uns["homespot_experiment"]`, from which
 #' `readAnnData()` restores them; other readers need not know it.
 #' A "/" in the name of an assay, a column and so on, which AnnData does not
-#' allow, is "_" in the file.
+#' allow, is "_" in the file, and the name "_index" is "index".
 #' Factors keep their levels and order, logical values and whole numbers their
 #' missing ones.
 #' Matrices stay dense or sparse as they are; a DelayedMatrix is written block
@@ -59,8 +65,9 @@
 #' `raw` becomes the altExp `"raw"`.
 #' Without a column `sample_id` the sample is the one that `uns["spatial"]` has,
 #' or, of several, what the first column says that has all their names.
-#' Metadata of the images (such as `spot_diameter_fullres`) is in
-#' `metadata(x)$spatial`, from where it goes back.
+#' Metadata of the images (such as `spot_diameter_fullres`), and what stands
+#' beside the samples (`is_single` of CELLxGENE), is in `metadata(x)$spatial`,
+#' from where it goes back.
 #'
 #' @section Other ways to Python:
 #' Other readers (zellkonverter, anndataR) open the file as well.
@@ -318,8 +325,7 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   content <- content[!bare]
   if (is(x, "SpatialExperiment")) {
     beside <- content[[.keys$SPATIAL]]
-    lists <- vapply(beside, is.list, NA)
-    if (length(beside) && !(is.list(beside) && all(lists))) {
+    if (length(beside) && !is.list(beside)) {
       .noteLeft(account, sprintf("metadata$%s", .keys$SPATIAL))
       beside <- NULL
     }
@@ -335,7 +341,8 @@ writeAnnData <- function(x, path, assay.type = NULL) {
   for (row in seq_len(NROW(images))) {
     sample <- as.character(images$sample_id[row])
     id <- as.character(images$image_id[row])
-    of <- as.list(spatial[[sample]])
+    of <- spatial[[sample]]
+    of <- if (is.list(of)) of else list()
     of$images <- as.list(of$images)
     of$images[[id]] <- SpatialExperiment::imgRaster(images$data[[row]])
     of$scalefactors <- as.list(of$scalefactors)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from . import h5ad
+from . import h5ad, reading
 from .crossing import frame_columns, plain, plain_matrix, read_column, record_from, strings, write_column
 from .keys import ALT_EXPS, EXPERIMENT
 from .matrices import is_sparse
@@ -177,7 +177,7 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
         beside["raw"] = _plain_experiment(ad.AnnData(of.raw.X, obs=of.obs[[]], var=of.raw.var))
     return {
         "x": None if of.X is None else _turned(of.X),
-        "layers": {name: _turned(layer) for name, layer in of.layers.items()},
+        "layers": {name: _turned(layer) for name, layer in of.layers.items() if name is not None},
         **{
             side: {
                 "names": np.asarray(table.index.astype(str), dtype=object),
@@ -195,9 +195,9 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
 
 
 def read_anndata(path: str) -> dict[str, Any]:
-    """Read an .h5ad file as plain values."""
+    """Read cells or spots in any form that `reading.read` knows, as plain values."""
     with _names_twice():
-        return _plain_experiment(h5ad.read_whole(path))
+        return _plain_experiment(reading.read(path))
 
 
 DOOR: dict[str, Callable[..., Any]] = {

@@ -442,3 +442,141 @@ test_that("a map in an experiment is written whole", {
   genes <- as.vector(metadata(x)$homespot$genes)
   expect_identical(metadata(readAnnData(path))$homespot$genes, genes)
 })
+
+test_that("images of CELLxGENE are read beside what is no sample", {
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  runPython(c(
+    "import anndata as ad, numpy as np, pandas as pd",
+    "a = ad.AnnData(np.ones((3, 2)), pd.DataFrame(index=list('abc')))",
+    "a.obsm['spatial'] = np.arange(6.).reshape(3, 2)",
+    "tissue = {'images': {'hires': np.full((2, 3, 3), 9, dtype='u1')},",
+    "    'scalefactors': {'tissue_hires_scalef': 0.5,",
+    "    'spot_diameter_fullres': 7.}}",
+    "a.uns['spatial'] = {'is_single': np.bool_(True), 'lib': tissue}",
+    sprintf("a.write_h5ad(%s)", dQuote(path, FALSE))
+  ))
+  check <- function(x) {
+    expect_identical(x$sample_id, rep("lib", 3L))
+    images <- SpatialExperiment::imgData(x)
+    expect_identical(images$sample_id, "lib")
+    expect_identical(images$scaleFactor, 0.5)
+    expect_identical(
+      as.matrix(SpatialExperiment::imgRaster(images$data[[1L]])),
+      matrix("#090909", 2, 3)
+    )
+    expect_identical(S4Vectors::metadata(x)$spatial, list(
+      is_single = TRUE,
+      lib = list(scalefactors = list(spot_diameter_fullres = 7))
+    ))
+  }
+  x <- expect_silent(readAnnData(path))
+  check(x)
+  expect_silent(writeAnnData(x, path))
+  check(readAnnData(path))
+})
+
+test_that("nullable strings, and SeuratDisk's column _index, are read", {
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  runPython(c(
+    "import anndata as ad, h5py, numpy as np, pandas as pd",
+    "text = lambda *values: pd.array(values, dtype='string')",
+    "obs = pd.DataFrame({'type': text('x', None, 'y')},",
+    "    index=pd.Index(['a', 'b', 'c'], dtype='string'))",
+    "var = pd.DataFrame(index=pd.Index(['g', 'h'], dtype='string'))",
+    "raw = pd.DataFrame({'symbol': text('G', 'H')}, index=var.index)",
+    "ad.settings.allow_write_nullable_strings = True",
+    sprintf("f = h5py.File(%s, 'w')", dQuote(path, FALSE)),
+    "f.attrs.update({'encoding-type': 'anndata', 'encoding-version': '0.1.0'})",
+    "x = np.arange(6.).reshape(3, 2)",
+    "for key, value in {'X': x, 'obs': obs, 'var': var}.items():",
+    "    ad.io.write_elem(f, key, value)",
+    "g = f.create_group('raw')",
+    "g.attrs.update({'encoding-type': 'raw', 'encoding-version': '0.1.0'})",
+    "ad.io.write_elem(g, 'X', x)",
+    "ad.io.write_elem(g, 'var', raw)",
+    "objects = lambda *values: np.array(values, dtype=object)",
+    "ad.io.write_elem(g['var'], 'features', objects('g', 'h'))",
+    "g['var'].attrs['_index'] = 'features'",
+    "g['var'].attrs['column-order'] = objects('_index', 'symbol')",
+    "f.close()"
+  ))
+  check <- function(x) {
+    expect_identical(dimnames(x), list(c("g", "h"), c("a", "b", "c")))
+    expect_identical(as.character(x$type), c("x", NA, "y"))
+    raw <- SingleCellExperiment::altExp(x, "raw")
+    expect_identical(rownames(raw), c("g", "h"))
+    columns <- SummarizedExperiment::rowData(raw)
+    expect_identical(names(columns), c("_index", "symbol"))
+    expect_identical(as.character(columns$symbol), c("G", "H"))
+    expect_identical(as.character(columns[["_index"]]), c("g", "h"))
+  }
+  x <- expect_silent(readAnnData(path))
+  check(x)
+  expect_silent(writeAnnData(x, path))
+  runPython(c(
+    "import h5py", sprintf("f = h5py.File(%s)", dQuote(path, FALSE)),
+    "found = set()",
+    "f.visititems(lambda _, e: found.add(e.attrs.get('encoding-type')))",
+    "assert 'nullable-string-array' not in found"
+  ))
+  check(readAnnData(path))
+})
+
+test_that("other forms are read, or it is said what they are", {
+  folder <- withr::local_tempdir()
+  path <- file.path(folder, "cells.zarr")
+  runPython(c(
+    "import anndata as ad, numpy as np, pandas as pd, warnings",
+    "warnings.simplefilter('ignore')",
+    "obs, var = (pd.DataFrame(index=list(names)) for names in ('abc', 'gh'))",
+    "a = ad.AnnData(np.arange(6.).reshape(3, 2), obs, var)",
+    sprintf("a.write_zarr(%s)", dQuote(path, FALSE))
+  ))
+  x <- expect_silent(readAnnData(path))
+  expect_identical(
+    as.matrix(SummarizedExperiment::assay(x, "X")),
+    matrix(0:5 + 0, 2, dimnames = list(c("g", "h"), c("a", "b", "c")))
+  )
+  rds <- file.path(folder, "cells.rds")
+  saveRDS(1, rds)
+  for (read in list(readAnnData, loadMapping)) {
+    expect_error(
+      read(rds), "an R object \\(.rds\\). writeAnnData\\(\\)",
+      class = "homespot_input_error"
+    )
+  }
+  expect_error(
+    loadMapping(path), "a zarr folder of AnnData",
+    class = "homespot_input_error"
+  )
+})
+
+test_that("a map is saved beside what no file holds, and loaded", {
+  map <- smallMap()
+  SummarizedExperiment::rowData(map)[["_index"]] <- rownames(map)
+  SummarizedExperiment::rowData(map)$kept <- seq_len(nrow(map))
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  expect_warning(
+    saveMapping(map, path),
+    "Left out of the file, as .h5ad cannot hold it: obs\\['_index'\\]",
+    class = "homespot_data_warning"
+  )
+  back <- loadMapping(path)
+  expect_false("_index" %in% names(SummarizedExperiment::rowData(back)))
+  expect_identical(
+    SummarizedExperiment::rowData(back)$kept, seq_len(nrow(map))
+  )
+  # As a newer anndata writes it.
+  runPython(c(
+    "import anndata as ad, h5py",
+    "ad.settings.allow_write_nullable_strings = True",
+    sprintf("path = %s", dQuote(path, FALSE)),
+    "a = ad.read_h5ad(path)",
+    "a.obs.index = a.obs.index.astype('string')",
+    "f = h5py.File(path, 'r+')",
+    "del f['obs']",
+    "ad.io.write_elem(f, 'obs', a.obs)",
+    "f.close()"
+  ))
+  expect_identical(rownames(loadMapping(path)), rownames(map))
+})
