@@ -14,6 +14,7 @@ from ..reading import TAKEN
 from ._demo import demo
 from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate
+from ._shared import in_options
 from ._verbs import deconvolve, impute, place
 
 __all__ = ["main"]
@@ -63,11 +64,13 @@ def _options(
 def main() -> None:
     """Run the command line; 0: done, 1: homespot refused, 2: wrong usage, 130: interrupted."""
     warnings.showwarning = lambda message, category, *_, **__: typer.echo(
-        f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {message}", err=True
+        f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {in_options(str(message), app)}",
+        err=True,
     )
     TAKEN.clear()
     try:
         app()
     except (HomespotError, OSError) as error:
-        typer.echo(f"Error: {error}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
+        said = in_options(str(error), app)
+        typer.echo(f"Error: {said}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
         sys.exit(1)

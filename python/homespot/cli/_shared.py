@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +15,7 @@ import anndata as ad
 import pandas as pd
 import typer
 
+from .. import methods
 from ..errors import InputError, expected
 from ..evaluate._kept import read_scores
 from ..progress import Progress
@@ -34,6 +37,7 @@ __all__ = [
     "Spots",
     "StLayer",
     "check_folder",
+    "in_options",
     "parameters",
     "read_table",
     "say",
@@ -71,8 +75,8 @@ Setting = Annotated[
     typer.Option("--set", help="A parameter of the method, e.g. --set regularisation=0.02"),
 ]
 Preset = Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")]
-ScLayer = Annotated[str | None, typer.Option(help="Layer of the single-cell data; X if left out.")]
-StLayer = Annotated[str | None, typer.Option(help="Layer of the spatial data; X if left out.")]
+ScLayer = Annotated[str | None, typer.Option(help="Layer of the single-cell data, or raw; X if left out.")]
+StLayer = Annotated[str | None, typer.Option(help="Layer of the spatial data, or raw; X if left out.")]
 Scale = Annotated[str, typer.Option(help="auto, counts or log.")]
 Seed = Annotated[int, typer.Option(help="Seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")]
@@ -125,3 +129,42 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(
             expected("a table as .csv", f"{str(path)!r}, which cannot be read ({error})", "Check the path.")
         ) from error
+
+
+_QUOTED = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
+_QUOTES = "'\""
+_ARGUMENT = re.compile(
+    rf"(?<![\w/.-])(?P<name>[a-z]\w*)(?:=(?P<value>{_QUOTED}|\w+(?:\.\d+)?)|(?![\w/(=-]))|{_QUOTED}"
+)
+
+
+def in_options(text: str, app: typer.Typer) -> str:
+    """Write the arguments that a message names as options: ``sc_layer='raw'`` becomes --sc-layer raw.
+
+    What stands in quotes stays, and so does a word that is no argument for certain: one without an underscore
+    and without a value.
+    """
+    command: Any = typer.main.get_command(app)
+    options = {
+        option.name: option
+        for one in command.commands.values()
+        for option in one.params
+        if option.param_type_name == "option"
+    }
+    settings = {name for method in methods.names() for name in methods.get(method).parameters}
+
+    def told(found: re.Match[str]) -> str:
+        name, value = found["name"], found["value"]
+        if name is None or (value is None and "_" not in name):
+            return found[0]
+        if name not in options:
+            return f"--set {found[0]}" if name in settings and value is not None else found[0]
+        option = options[name]
+        flag: str = max(option.opts, key=len)
+        if value is None or (option.is_flag and value == "True"):
+            return flag
+        if option.is_flag:
+            return next(iter(option.secondary_opts), f"no {flag}")
+        return f"{flag} {shlex.quote(value[1:-1] if value[0] in _QUOTES else value)}"
+
+    return _ARGUMENT.sub(told, text)
