@@ -882,7 +882,8 @@ SCORES: list[Case] = [
     (
         "simulate from no layer",
         lambda _sc, st: hs.simulate_spots(st, cells_per_spot=2, layer="raw"),
-        "Expected a layer 'raw', found no layers. Name one that is there.",
+        "Expected a layer 'raw' in cells, found no layers. Name one that is there as layer, or leave it out "
+        "to use X.",
     ),
     (
         "more parts than cells",

@@ -12,12 +12,13 @@ from ..apart import sections_of_rows
 from ..axes import spot_coordinates
 from ..checks import whole, within
 from ..directions import direction_record
-from ..errors import InputError, expected, some
+from ..errors import InputError, expected
 from ..keys import HOMESPOT, SECTION, SPATIAL
 from ..mapping import check_adata
 from ..matrices import is_sparse
 from ..sections import Sections
-from ..streamed import in_memory, with_tables, x_of
+from ..streamed import in_memory, with_tables
+from ..tables import values_of
 
 __all__ = ["simulate_spots"]
 
@@ -83,7 +84,7 @@ def simulate_spots(
         cell is part of its own answer. A spot of which nothing else is left is dropped. Places are centroids
         of all cells either way.
     layer
-        Layer with the expression; None is X.
+        Layer with the expression, ``"raw"`` for ``cells.raw``; None is X.
     shared_frame
         Whether all cells share one frame of coordinates, as for `map_cells`. If not, and the cells lie in
         several sections, a square holds cells of one section only.
@@ -121,10 +122,7 @@ def simulate_spots(
     xy = where[:, :2]
     if (xy == xy[0]).all():
         raise InputError(expected("cells at different places", "one place only", "Check the coordinates."))
-    if layer is not None and layer not in cells.layers:
-        raise InputError(
-            expected(f"a layer {layer!r}", some(cells.layers, 10) or "no layers", "Name one that is there.")
-        )
+    values, var, _ = values_of(cells, layer, "cells", "layer")
     sections = None if shared_frame else sections_of_rows(cells)
     square, pitch = _grid(xy, cells_per_spot, sections)
     n_spots = int(square.max()) + 1
@@ -139,13 +137,13 @@ def simulate_spots(
     used = members(np.setdiff1d(np.arange(cells.n_obs), queried)) if leave_out else everyone
     count = np.asarray(used.sum(axis=1)).ravel()
     kept = np.flatnonzero(count > 0)
-    matrix = in_memory(x_of(cells, layer))
+    matrix = in_memory(values)
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])
     st = ad.AnnData(
         X=sparse.csr_matrix(mean) if is_sparse(mean) else np.asarray(mean),
         obs=pd.DataFrame({"n_cells": count[kept].astype(int)}, index=names[kept]),
-        var=cells.var.copy(),
+        var=var.copy(),
         obsm={SPATIAL: centroid[kept]},
         uns={HOMESPOT: {"pitch": pitch}},
     )
@@ -160,7 +158,7 @@ def simulate_spots(
         obs=cells.obs.iloc[queried].assign(
             true_spot=names[home], true_x=centroid[home, 0], true_y=centroid[home, 1]
         ),
-        var=cells.var.copy(),
+        var=var.copy(),
     )
     if sections is not None:
         sc.obs["true_section"] = sections.labels()[queried]
