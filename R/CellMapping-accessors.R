@@ -30,6 +30,9 @@ setMethod("mappingMatrix", "CellMapping", function(map, ...) {
 #' @return A character vector of M spot names, named by cell: the most
 #'   probable spot of every cell, the first of several that are equal.
 #'   `NA` for a cell whose row is empty.
+#'   Where the spots lie in several sections it is that of the cell's section,
+#'   as `homespot_spot` of [placeCells()], and `NA`, with a warning, for a cell
+#'   whose section is not known.
 #'
 #' @examples
 #' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
@@ -41,9 +44,26 @@ setMethod("mappingMatrix", "CellMapping", function(map, ...) {
 #' @aliases homeSpot,CellMapping-method
 #' @export
 setMethod("homeSpot", "CellMapping", function(map, ...) {
+  if (.severalFrames(map)) {
+    found <- .columnsFromPython(.call("home_spots", .mappingToPython(map)))
+    return(stats::setNames(found[[.keys$SPOT]], rownames(map)))
+  }
   best <- .largest(.mapping(map))
   stats::setNames(colnames(map)[best], rownames(map))
 })
+
+# Whether the spots lie in several sections, each in a frame of its own. That
+# is asked of the core where a column could name sections.
+.severalFrames <- function(map) {
+  if (isTRUE(.record(map)$shared_frame)) {
+    return(FALSE)
+  }
+  divides <- vapply(as.list(colData(map)), function(column) {
+    n <- if (is.null(dim(column))) length(unique(column)) else 0L
+    n >= 2L && n <= max(2L, ncol(map) %/% 2L)
+  }, NA)
+  any(divides) && .toR(.call("several_sections", .spotsToPython(map)))
+}
 
 #' The record of the run
 #'
@@ -139,10 +159,13 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
         .ending(part$solver)
       ))
     }
-  } else if (!is.null(info$solver) && length(unique(object$sample_id)) > 1L) {
-    cat(sprintf(
-      "samples: %d, mapped jointly\n", length(unique(object$sample_id))
-    ))
+  } else if (!is.null(info$solver)) {
+    section <- object[[.keys$SECTION]]
+    what <- if (is.null(section)) "samples" else "sections"
+    names <- unique(if (is.null(section)) object$sample_id else section)
+    if (length(names) > 1L) {
+      cat(sprintf("%s: %d, mapped jointly\n", what, length(names)))
+    }
   }
 }
 

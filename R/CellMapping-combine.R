@@ -14,6 +14,8 @@
 #'   probability that a cell is of this section.
 #'   They are divided by their sum.
 #'   `NULL`: all the same.
+#' @param shared.frame Whether all sections share one frame of coordinates, as
+#'   for [mapCells()].
 #' @param deparse.level Not used.
 #'
 #' @return A [CellMapping-class].
@@ -23,13 +25,20 @@
 #' @details
 #' Sections with the same `sample_id` get the number of the section appended,
 #' as SpatialExperiment does.
+#' The column `homespot_section` of colData names the section of every spot: as
+#' its map has it, or by the tissue image or the one sample of its map, else
+#' `section1`, `section2`, ...
+#' The masses that a cell has in the sections are the weights, so they do not
+#' say of which section it is: [placeCells()] gives it no place, but
+#' [cellModes()] gives one in every section.
+#' [mapCells()] with `sections` compares how the sections fit a cell.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error`: `rbind()` of maps onto other spots,
 #' `cbind()` of maps of other cells, and cells or spots whose names stand in
 #' two maps.
 #'
-#' @examples
+#' @examplesIf homespot::hasPython()
 #' p <- matrix(c(0.9, 0.2, 0.1, 0.8), 2,
 #'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
 #' )
@@ -40,30 +49,50 @@
 #'
 #' @name combineSections
 #' @export
-combineSections <- function(..., weights = NULL) {
+combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   maps <- .allMappings(list(...))
+  .checkFlag(shared.frame, "shared.frame")
   weights <- .sectionWeights(weights, length(maps))
   cells <- rownames(maps[[1L]])
   for (map in maps[-1L]) {
     .sameNames(cells, rownames(map), "cells", "combine sections", "rbind()")
   }
   .distinctNames(lapply(maps, colnames), "spots", "sections")
+  # What tells the sections apart, before names are made to differ.
+  found <- .call("combined_sections", lapply(maps, .spotsToPython))
   maps <- lapply(maps, function(map) .plain(map)[cells, ])
   left <- Reduce(`+`, Map(
     function(map, w) w * rowData(map)[[.keys$LEFT_OVER]], maps, weights
   ))
   maps <- .distinctSamples(maps)
   coords <- .bindCoordinates(maps)
+  spots <- .bindTables(lapply(maps, colData))
+  record <- .combinedRecord(maps, "sections", weights)
+  record[names(.fetch(found$get("direction")))] <-
+    .fetch(found$get("direction"))
+  if (shared.frame) {
+    record$shared_frame <- TRUE
+  } else {
+    spots[[.keys$SECTION]] <- as.character(.toR(found$get("sections")))
+  }
   .valid(.newMapping(
     do.call(cbind, Map(function(map, w) {
       .weighted(.mapping(map), w, .record(map)$dtype)
     }, maps, weights)),
     cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
-    .bindTables(lapply(maps, colData)), coords,
-    .combinedRecord(maps, "sections", weights),
+    spots, coords, record,
     # Some may have none.
     images = .bindTables(Filter(NROW, lapply(maps, imgData)))
   ))
+}
+
+# A map as Python has it, for what asks of its spots alone: without cells.
+.spotsToPython <- function(map) {
+  map <- .plain(map)[0L, ]
+  assays(map, withDimnames = FALSE) <- stats::setNames(
+    list(matrix(numeric(), 0L, ncol(map))), .mappingAssay
+  )
+  .mappingToPython(map)
 }
 
 #' @rdname combineSections
@@ -96,10 +125,16 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     do.call(rbind, lapply(maps, .mapping)),
     unlist(lapply(maps, rownames)), spots,
     .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),
-    .combinedRecord(maps, "cells"),
+    c(.combinedRecord(maps, "cells"), .ofSpots(first)),
     images = imgData(first)
   ))
 })
+
+# What the record says of the spots, which are the same in all maps.
+.ofSpots <- function(map) {
+  record <- .record(map)
+  record[intersect(c("sections", .ofCoordinates), names(record))]
+}
 
 .allMappings <- function(maps) {
   maps <- unname(maps)
@@ -177,7 +212,11 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     .refuse(
       sprintf("%s of distinct names in all %s", what, parts),
       sprintf("%d names more than once (%s)", length(twice), .some(twice)),
-      sprintf("Rename the %s first, for example by a prefix.", what)
+      sprintf("Give each a name of its own first: %s.", if (what == "spots") {
+        "colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")"
+      } else {
+        "rownames(map) <- paste(\"part1\", rownames(map), sep = \"_\")"
+      })
     )
   }
 }
@@ -231,8 +270,10 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   do.call(rbind, lapply(tables, function(table) table[, shared, drop = FALSE]))
 }
 
+# Without the section that a map of other spots has found.
 .cellData <- function(map, left) {
   cells <- rowData(map)
+  cells[c(.keys$SECTION, .keys$SECTION_PROB)] <- NULL
   cells[[.keys$LEFT_OVER]] <- left
   cells
 }

@@ -8,7 +8,7 @@
 #' @param coords Coordinates of the spots: a numeric matrix or data frame of N
 #'   rows and two or three columns.
 #'   Rows with names are matched to the spots by name, others are taken in
-#'   order.
+#'   order; columns as for [mapCells()].
 #'   `NULL`: the map has no coordinates.
 #' @param cells Annotation of the cells: a data frame of M rows, or `NULL`.
 #' @param spots Annotation of the spots: a data frame of N rows, or `NULL`.
@@ -54,7 +54,7 @@ CellMapping <- function(
   names <- dimnames(mapping)
   .valid(.newMapping(
     mapping, names[[1L]], names[[2L]], cells, spots,
-    .coordinates(coords, names[[2L]], ncol(mapping)), info
+    .coordinates(coords, names[[2L]], ncol(mapping))$values, info
   ))
 }
 
@@ -106,41 +106,4 @@ CellMapping <- function(
     )
   }
   x
-}
-
-# Coordinates as a numeric matrix with column names, in the order of the spots.
-.coordinates <- function(coords, spots, n) {
-  if (is.null(coords)) {
-    return(matrix(numeric(), n, 0L))
-  }
-  coords <- as.matrix(coords)
-  if (!is.numeric(coords) || !ncol(coords) %in% 2:3) {
-    .refuse(
-      "`coords` to be numeric, spots by two or three coordinates",
-      .describe(coords), "Give one row for each spot."
-    )
-  }
-  if (!is.null(rownames(coords)) && !is.null(spots)) {
-    lost <- setdiff(spots, rownames(coords))
-    if (length(lost)) {
-      .refuse(
-        "coordinates for every spot",
-        sprintf("none for %d of %d (%s)", length(lost), n, .some(lost)),
-        "Name the rows of `coords` by spot, or give them no names."
-      )
-    }
-    coords <- coords[spots, , drop = FALSE]
-  }
-  if (nrow(coords) != n) {
-    .refuse(
-      sprintf("coordinates for %d spots", n), sprintf("%d rows", nrow(coords)),
-      "Give one row for each spot."
-    )
-  }
-  if (is.null(colnames(coords))) {
-    colnames(coords) <- .keys$COORDINATES[seq_len(ncol(coords))]
-  }
-  storage.mode(coords) <- "double"
-  rownames(coords) <- spots
-  coords
 }

@@ -122,10 +122,32 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   if (length(twice)) {
     .refuse(
       sprintf("unique names of %s", what),
-      sprintf("%s more than once", .some(twice)), "Rename or drop the others."
+      sprintf("%s more than once", .some(twice)),
+      sprintf("Give each a name of its own, and map again: %s.", .ownNames(x))
     )
   }
 }
+
+# The line that makes the names of columns unique, by a column that says where
+# cells or spots are from.
+.ownNames <- function(x) {
+  data <- if (is(x, "SummarizedExperiment")) colData(x)
+  from <- Filter(function(name) {
+    !anyDuplicated(paste(data[[name]], colnames(x)))
+  }, intersect(.origins, names(data)))
+  if (length(from)) {
+    sprintf(
+      "colnames(x) <- paste(x$%s, colnames(x), sep = \"_\")", from[1L]
+    )
+  } else {
+    "colnames(x) <- make.unique(colnames(x))"
+  }
+}
+
+.origins <- c(
+  "homespot_section", "sample_id", "Sample", "sample", "section", "slide", "batch",
+  "donor", "orig.ident"
+)
 
 .addMap <- function(x, map) {
   ofCells <- all(rownames(map) %in% colnames(x))

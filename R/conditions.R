@@ -67,6 +67,16 @@
   x
 }
 
+# Several of them by name; those that are optional may be NULL.
+.checkStrings <- function(..., optional = FALSE) {
+  given <- list(...)
+  for (name in names(given)) {
+    if (!optional || !is.null(given[[name]])) {
+      .checkString(given[[name]], name)
+    }
+  }
+}
+
 .checkChoice <- function(x, choices, name) {
   if (identical(x, choices)) {
     return(choices[1L])

@@ -132,7 +132,10 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 
 # What a verb needs of an object: values (genes by columns), the name of their
 # assay, names of genes and columns, annotation of both (`rows` of the genes),
-# coordinates of the columns, images.
+# coordinates of the columns, and other reductions in which they may be; images,
+# and the size and scale of those that are there, by section; what a result of
+# homespot says of its coordinates; whether it is a Seurat object, or a bare
+# matrix.
 setGeneric(
   ".side",
   function(x, assay.type, side) {
@@ -182,7 +185,7 @@ setGeneric(
   }
   list(
     values = x, genes = genes, names = names, coords = NULL, images = NULL,
-    data = make_zero_col_DFrame(ncol(x))
+    data = make_zero_col_DFrame(ncol(x)), seurat = FALSE, bare = TRUE
   )
 }
 
@@ -218,8 +221,8 @@ setMethod(".side", "SparseMatrix", .bareSide)
 setMethod(".side", "ANY", function(x, assay.type, side) {
   if (.isSeurat(x)) {
     # First, or a refusal would come as an error in finding the method.
-    x <- .fromSeurat(x, assay.type, side)
-    return(.side(x, NULL, side))
+    found <- .fromSeurat(x, assay.type, side)
+    return(.seuratTissue(.side(found, NULL, side), x, assay.type, side))
   }
   .refuse(
     sprintf(
@@ -239,15 +242,70 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   name <- .assayName(x, assay.type, side)
   values <- .onDisk(assay(x, name, withDimnames = TRUE))
   out <- .bareSide(values, NULL, side)
+  out$bare <- FALSE
   out$assay <- name
   out$rows <- rowData(x)
   out$data <- colData(x)
   out$coords <- .ownCoordinates(x)
   if (is(x, "SpatialExperiment")) {
     out$images <- imgData(x)
+    out$pictures <- .pictureSizes(out$images)
+  }
+  out$reductions <- .otherReductions(x)
+  out$hints <- function() .otherValues(x, name, side)
+  record <- metadata(x)[[.keys$HOMESPOT]]
+  if (is.list(record)) {
+    out$record <- record[intersect(.ofCoordinates, names(record))]
   }
   out
 })
+
+# Where else in the object there are values that would do, in words.
+.otherValues <- function(x, used, side) {
+  names <- setdiff(assayNames(x), c(used, ""))
+  names <- Filter(function(name) .wouldDo(assay(x, name)), names)
+  beside <- if (is(x, "SingleCellExperiment")) altExpNames(x)
+  beside <- Filter(function(name) {
+    other <- altExp(x, name)
+    length(assays(other)) > 0L && any(vapply(
+      as.list(assays(other)), .wouldDo, NA
+    ))
+  }, beside)
+  c(
+    sprintf(
+      "in assay '%s' (%s = \"%s\")", names, .what[[side]][["assay"]], names
+    ),
+    sprintf("in altExp '%s' (%s = altExp(%s, \"%s\"))", beside, side, side,
+      beside
+    )
+  )
+}
+
+# Counts or log values: finite, and never negative.
+.wouldDo <- function(values) {
+  range <- tryCatch(range(values), error = function(e) NA)
+  is.numeric(range) && all(is.finite(range)) && range[1L] >= 0
+}
+
+# What the record of a run says of the spots' coordinates.
+.ofCoordinates <- c("shared_frame", "y_direction", "y_down")
+
+# Height, width and scale factor of the first image of every sample; nothing
+# where it is not in memory, or has no scale.
+.pictureSizes <- function(images) {
+  if (NROW(images) == 0L) {
+    return(NULL)
+  }
+  first <- !duplicated(images$sample_id)
+  sizes <- Map(function(image, scale) {
+    if (is(image, "LoadedSpatialImage") && isTRUE(is.finite(scale))) {
+      as.list(c(as.double(dim(image)[1:2]), scale))
+    } else {
+      list()
+    }
+  }, as.list(images$data[first]), images$scaleFactor[first])
+  stats::setNames(sizes, images$sample_id[first])
+}
 
 # "counts" if there, else the first assay.
 .assayName <- function(x, assay.type, side) {
@@ -290,7 +348,53 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   }
   if (is(x, "SingleCellExperiment") &&
         .keys$SPATIAL %in% reducedDimNames(x)) {
-    return(unname(as.matrix(reducedDim(x, .keys$SPATIAL))))
+    coords <- as.matrix(reducedDim(x, .keys$SPATIAL))
+    named <- !is.null(colnames(coords)) && !is.null(.axes(colnames(coords)))
+    return(if (named) `rownames<-`(coords, NULL) else unname(coords))
   }
   NULL
+}
+
+# Other matrices that may hold coordinates.
+.otherReductions <- function(x) {
+  if (!is(x, "SingleCellExperiment")) {
+    return(NULL)
+  }
+  names <- setdiff(reducedDimNames(x), c(.keys$SPATIAL, ""))
+  .fewColumns(stats::setNames(
+    lapply(names, function(name) reducedDim(x, name)), names
+  ))
+}
+
+.fewColumns <- function(reductions) {
+  few <- Filter(function(x) {
+    length(dim(x)) == 2L && ncol(x) %in% 2:3 && is.numeric(x[0L, ])
+  }, reductions)
+  lapply(few, function(x) unname(as.matrix(x)))
+}
+
+# --- a side as Python's verbs take it ----------------------------------------
+
+# With annotation of both sides, places, and what else says where spots lie.
+# The numbers are R's own, or copied to fewer bytes where that loses nothing.
+.experiment <- function(side, narrow = TRUE) {
+  # Before anything is converted: reticulate would start a Python of its own
+  # choice.
+  .core()
+  coords <- side$coords
+  found <- length(coords) > 0L
+  axes <- colnames(coords)
+  # Which everybody writes, whatever they are.
+  plain <- identical(axes, .keys$COORDINATES[seq_along(axes)])
+  rows <- side$rows
+  .call(
+    "experiment", .toPython(side$values), side$names, side$genes,
+    .columnsToPython(side$data, "table", identity),
+    if (found) unname(coords),
+    axes = if (found && !plain) as.list(axes),
+    of_genes = if (length(rows)) .columnsToPython(rows, "genes", identity),
+    reductions = if (!found) .dict(lapply(side$reductions, .arrayToPython)),
+    images = .dict(side$pictures), record = .recordToPython(side$record),
+    narrow = narrow
+  )
 }

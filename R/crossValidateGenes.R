@@ -86,8 +86,9 @@
 crossValidateGenes <- function(
     sc, st, method = "ssa", ..., folds = 10L, read.out = "scaled",
     output = NULL, seed = 0L, sc.assay.type = NULL, st.assay.type = NULL,
-    sc.scale = "auto", st.scale = "auto", preset = NULL, device = "auto",
-    progress = NULL, BPPARAM = BiocParallel::SerialParam()) {
+    sc.scale = "auto", st.scale = "auto", sc.gene.column = NULL,
+    st.gene.column = NULL, sections = NULL, joint = NULL, preset = NULL, device = "auto", progress = NULL,
+    BPPARAM = BiocParallel::SerialParam()) {
   name <- .functionName(substitute(method))
   # The default is not looked at, which needs no BiocParallel then.
   workers <- if (missing(BPPARAM)) 1L else .workers(BPPARAM)
@@ -95,22 +96,23 @@ crossValidateGenes <- function(
   if (!is.null(output)) {
     output <- path.expand(.checkString(output, "output"))
   }
-  pair <- .pair(sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale)
   seed <- .checkWhole(seed, "seed", 0L)
   .checkString(device, "device")
   methods <- .methods(method, name, preset, list(...))
-  for (settings in Filter(is.list, methods)) {
-    .labels(sc, pair$sc$data, "sc", settings[[2L]])
-    .labels(st, pair$st$data, "st", settings[[2L]])
-  }
-  functions <- Filter(is.function, methods)
-  folds <- .call(
-    "cross_validation", .experiment(pair$sc), .experiment(pair$st),
-    .methodsToPython(methods),
-    folds = .foldsToPython(folds), read_out = read.out, output = output,
-    seed = seed, sc_scale = sc.scale, st_scale = st.scale, device = device,
-    progress = .progress(progress, "Cross-validation")
+  settings <- lapply(Filter(is.list, methods), `[[`, 2L)
+  pair <- .pair(
+    sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,
+    st.gene.column, sections, joint, settings
   )
+  functions <- Filter(is.function, methods)
+  folds <- do.call(.call, c(
+    list("cross_validation"), pair$sides, list(.methodsToPython(methods)),
+    pair$named, list(
+      folds = .foldsToPython(folds), read_out = read.out, output = output,
+      seed = seed, device = device,
+      progress = .progress(progress, "Cross-validation")
+    )
+  ), quote = TRUE)
   left <- as.integer(.toR(.call("folds_left", folds)))
   if (workers == 1L || length(left) < 2L) {
     for (number in left) {
@@ -124,40 +126,46 @@ crossValidateGenes <- function(
 
 # --- what is scored ----------------------------------------------------------
 
-# Both data sets, checked as far as R can.
-.pair <- function(sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale) {
+# Both data sets as Python has them, checked as far as R can, and the arguments
+# of Python's verbs that go with them. `settings` are those of the methods, which
+# may name columns of labels.
+.pair <- function(
+    sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,
+    st.gene.column, sections, joint, settings) {
   .present(missing(sc), "single-cell data as `sc`")
   .present(missing(st), "spatial data as `st`")
-  .checkString(sc.scale, "sc.scale")
-  .checkString(st.scale, "st.scale")
-  pair <- list(
-    sc = .side(sc, sc.assay.type, "sc"), st = .side(st, st.assay.type, "st")
+  .checkStrings(sc.scale = sc.scale, st.scale = st.scale)
+  .checkStrings(
+    sc.gene.column = sc.gene.column, st.gene.column = st.gene.column,
+    sections = sections, optional = TRUE
   )
+  .checkSections(joint)
+  scSide <- .side(sc, sc.assay.type, "sc")
   # Of cells only the spots' side is asked for places.
-  pair$sc["coords"] <- list(NULL)
-  pair$st$coords <- .finite(.coordinates(
-    pair$st$coords, pair$st$names, length(pair$st$names)
-  ))
-  # Before anything is converted: reticulate would start a Python of its own
-  # choice.
-  .core()
-  pair
+  scSide["coords"] <- list(NULL)
+  stSides <- .spatialSides(st, st.assay.type, NULL)
+  if (!is.null(sections)) {
+    .needColumn(st, stSides, "st", sections, "sections")
+  }
+  for (given in settings) {
+    .checkLabels(sc, list(scSide), "sc", given)
+    .checkLabels(st, stSides, "st", given)
+  }
+  list(
+    sides = list(.experiment(scSide), .spatialToPython(stSides)),
+    named = list(
+      sc_scale = sc.scale, st_scale = st.scale,
+      sc_gene_column = sc.gene.column, st_gene_column = st.gene.column,
+      sections = sections, joint = joint,
+      .of = list(sc = scSide, st = stSides[[1L]])
+    )
+  )
 }
 
 .present <- function(missing, what) {
   if (missing) {
     .refuse(what, "none", "Pass both data sets.")
   }
-}
-
-# One side as Python's verbs take it: with annotation and places.
-.experiment <- function(side) {
-  coords <- side$coords
-  .call(
-    "experiment", .toPython(side$values), side$names, side$genes,
-    .columnsToPython(side$data, "table", identity),
-    if (length(coords)) unname(coords)
-  )
 }
 
 .dataFrame <- function(value) {

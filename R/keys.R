@@ -11,6 +11,8 @@
   POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
   SPREAD = "homespot_spread",
   LEFT_OVER = "homespot_left_over",
+  SECTION = "homespot_section",
+  SECTION_PROB = "homespot_section_prob",
   EXPRESSION = "homespot_expression",
   SPOT_CELLS = "homespot_cells",
   ENTROPY = "homespot_entropy",

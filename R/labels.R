@@ -1,31 +1,66 @@
-# Labels of cells or spots, as methods that learn from them take them: a
-# parameter names a column of colData.
+# Labels of cells or spots, as methods that learn from them take them: the name
+# of a column of colData, or the labels themselves.
 
-# Which parameter names the column of which side; the core's map.LABELS.
+# Which parameter has the labels of which side; the core's labels.LABELS.
 .labelParameters <- c(sc = "labels", st = "st_labels")
 
-# The column as Python's tables take it, or NULL where none is named. A name
-# that is none is left to the core, which refuses it with the others.
-.labels <- function(x, data, side, given) {
-  parameter <- .labelParameters[[side]]
-  name <- given[[parameter]]
-  if (!is.character(name) || length(name) != 1L || !nzchar(name)) {
-    return(NULL)
-  }
-  if (!name %in% names(data)) {
-    .refuseLabels(x, data, side, name, .dotted(parameter))
-  }
-  column <- .columnToPython(data[[name]])
-  if (is.null(column)) {
-    .refuse(
-      sprintf("plain values in column '%s' of colData(%s)", name, side),
-      .describe(data[[name]]), "Make it a factor or text first."
-    )
-  }
-  column
+# More than a name: one value a row, or values with names.
+.areLabels <- function(x) {
+  !is.null(x) && (length(x) != 1L || !is.null(names(x)) || is.factor(x))
 }
 
-.refuseLabels <- function(x, data, side, name, parameter) {
+# Labels that are given as values, as Python takes them: by name where they
+# have names.
+.labelValues <- function(x, what) {
+  x <- .plainLabels(x)
+  column <- if (is.atomic(x) || is(x, "Rle")) .columnToPython(unname(x))
+  if (is.null(column)) {
+    .refuse(
+      sprintf(
+        "%s as the name of a column, a vector, a factor or a list by name", what
+      ),
+      .describe(x), "Pass one of these."
+    )
+  }
+  .core()
+  .call("values", column, .namesToPython(names(x), what))
+}
+
+# A list by name is a vector with names.
+.plainLabels <- function(x) {
+  if (is.list(x) && !is.object(x) && all(lengths(x) == 1L)) unlist(x) else x
+}
+
+# Columns that parameters name have to be there, in what R can carry over. A
+# name that is none is left to the core, which refuses it with the others.
+.checkLabels <- function(x, sides, side, given) {
+  parameter <- .labelParameters[[side]]
+  name <- given[[parameter]]
+  if (is.character(name) && length(name) == 1L && nzchar(name)) {
+    .needColumn(x, sides, side, name, .dotted(parameter))
+  }
+}
+
+.needColumn <- function(x, sides, side, name, parameter) {
+  if (length(sides) > 1L && name == .keys$SECTION) {
+    return(invisible())  # which putting them together makes
+  }
+  for (i in seq_along(sides)) {
+    of <- if (length(sides) > 1L) .subset2(as.list(x), i) else x
+    data <- sides[[i]]$data
+    if (!name %in% names(data)) {
+      .refuseColumn(of, data, side, name, parameter)
+    }
+    if (is.null(.columnToPython(data[[name]]))) {
+      .refuse(
+        sprintf("plain values in column '%s' of colData(%s)", name, side),
+        .describe(data[[name]]), "Make it a factor or text first."
+      )
+    }
+  }
+}
+
+.refuseColumn <- function(x, data, side, name, parameter) {
   seurat <- .isSeurat(x)
   what <- sprintf(
     if (seurat) {
@@ -34,7 +69,7 @@
       "a column '%s' in colData(%s)"
     }, name, side
   )
-  if (!seurat && !is(x, "SummarizedExperiment")) {
+  if (!seurat && !is(x, "SummarizedExperiment") && length(data) == 0L) {
     .refuse(
       what, sprintf("%s, which has no colData", .describe(x)),
       sprintf(paste(

@@ -152,8 +152,9 @@ setGeneric(
   function(
       sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
       st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-      coords = NULL, sections = NULL, k.best = NULL, dtype = "float32",
-      seed = 0L, device = "auto", progress = NULL) {
+      sc.gene.column = NULL, st.gene.column = NULL, coords = NULL,
+      sections = NULL, joint = NULL, shared.frame = FALSE, k.best = NULL,
+      dtype = "float32", seed = 0L, device = "auto", progress = NULL) {
     .beforeMethod(sc)
     standardGeneric("mapCells")
   },
@@ -164,139 +165,94 @@ setGeneric(
 .mapCells <- function(
     sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
     st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-    coords = NULL, sections = NULL, k.best = NULL, dtype = "float32",
-    seed = 0L, device = "auto", progress = NULL) {
+    sc.gene.column = NULL, st.gene.column = NULL, coords = NULL,
+    sections = NULL, joint = NULL, shared.frame = FALSE, k.best = NULL,
+    dtype = "float32", seed = 0L, device = "auto", progress = NULL) {
   .checkString(method, "method")
   .given(missing(sc), "single-cell data as `sc`")
   .given(missing(st), "spatial data as `st`")
-  if (!is.null(preset)) {
-    .checkString(preset, "preset")
-  }
-  .checkString(sc.scale, "sc.scale")
-  .checkString(st.scale, "st.scale")
-  .checkString(dtype, "dtype")
-  .checkString(device, "device")
+  .checkStrings(
+    sc.scale = sc.scale, st.scale = st.scale, dtype = dtype, device = device
+  )
+  .checkStrings(
+    preset = preset, sc.gene.column = sc.gene.column,
+    st.gene.column = st.gene.column, sections = sections, optional = TRUE
+  )
+  .checkSections(joint, shared.frame)
   if (!is.null(k.best)) {
     k.best <- .checkWhole(k.best, "k.best", 1L)
   }
   seed <- .checkWhole(seed, "seed", 0L)
   scSide <- .side(sc, sc.assay.type, "sc")
-  stSide <- .side(st, st.assay.type, "st")
-  if (is.null(coords)) {
-    coords <- stSide$coords
-  }
-  coords <- .finite(.coordinates(coords, stSide$names, length(stSide$names)))
-  .checkSamples(stSide$data$sample_id, stSide$names)
-  rows <- if (!is.null(sections)) .sectionRows(st, stSide, sections)
-  # Before anything is converted: reticulate would start a Python of its own
-  # choice.
-  .core()
-  given <- .methodArguments(method, list(...))
+  stSides <- .spatialSides(st, st.assay.type, coords)
   if (!is.null(sections)) {
-    .refuseCheckpoint(given)
+    .needColumn(st, stSides, "st", sections, "sections")
   }
-  scLabels <- .labels(sc, scSide$data, "sc", given)
-  stLabels <- .labels(st, stSide$data, "st", given)
-  cells <- .table(scSide, "sc", sc.scale, dtype, scLabels)
-  spots <- .table(stSide, "st", st.scale, dtype, stLabels)
-  solved <- function(spots, side, coords) {
-    value <- .call(
-      "map_cells", cells, spots, method,
-      preset = preset, k_best = k.best, seed = seed, device = device,
-      parameters = .dict(given), progress = .progress(progress, "Mapping")
-    )
-    .mapOf(value, scSide, side, coords)
-  }
-  if (is.null(sections)) {
-    return(solved(spots, stSide, coords))
-  }
-  tables <- lapply(rows, function(members) {
-    .call("section", spots, as.array(members - 1L))
-  })
-  .inSections(Map(function(table, members) {
-    side <- stSide
-    side$names <- side$names[members]
-    side$data <- side$data[members, , drop = FALSE]
-    solved(table, side, coords[members, , drop = FALSE])
-  }, tables, rows), sections)
+  given <- .methodArguments(method, list(...))
+  .checkLabels(sc, list(scSide), "sc", given)
+  .checkLabels(st, stSides, "st", given)
+  value <- .call(
+    "map_cells", .experiment(scSide, narrow = FALSE),
+    .spatialToPython(stSides, narrow = FALSE), method,
+    parameters = .dict(given), preset = preset, sc_scale = sc.scale,
+    st_scale = st.scale, sc_gene_column = sc.gene.column,
+    st_gene_column = st.gene.column, sections = sections, joint = joint,
+    shared_frame = shared.frame, k_best = k.best, dtype = dtype, seed = seed,
+    device = device, progress = .progress(progress, "Mapping"),
+    .of = list(sc = scSide, st = stSides[[1L]])
+  )
+  .mapOf(value, scSide, stSides)
 }
 
 # What the core found, as a map with the annotation of both sides.
-.mapOf <- function(value, scSide, stSide, coords) {
+.mapOf <- function(value, scSide, stSides) {
   cells <- .toR(value$get("cells")) + 1L
   spots <- .toR(value$get("spots")) + 1L
-  cellData <- scSide$data[cells, , drop = FALSE]
-  cellData[[.keys$LEFT_OVER]] <- .toR(value$get("left_over"))
-  cellData[[.keys$EXPRESSION]] <- .toR(value$get("cell_expression"))
-  spotData <- stSide$data[spots, , drop = FALSE]
-  spotData[[.keys$EXPRESSION]] <- .toR(value$get("spot_expression"))
-  if (is.null(spotData$sample_id)) {
-    spotData$sample_id <- rep("sample01", length(spots))
+  cellData <- .withFound(
+    scSide$data[cells, , drop = FALSE], value$get("cell_columns")
+  )
+  spotData <- .withFound(
+    .bindTables(lapply(stSides, `[[`, "data"))[spots, , drop = FALSE],
+    value$get("spot_columns")
+  )
+  side <- rep(seq_along(stSides), lengths(lapply(stSides, `[[`, "names")))
+  of <- factor(side[spots], seq_along(stSides))
+  tissue <- .samplesOf(stSides, split(spotData[[.keys$SECTION]], of))
+  spotData$sample_id <- tissue$sample[spots]
+  coords <- .fetch(value$get("coordinates"))
+  if (is.null(coords)) {
+    coords <- matrix(numeric(), length(spots), 0L)
+  } else {
+    colnames(coords) <- .axisNames(stSides, ncol(coords))
+    if (all(lengths(lapply(stSides, `[[`, "coords")) == 0L)) {
+      # They were in columns, and are in one place now.
+      spotData <- spotData[setdiff(names(spotData), colnames(coords))]
+    }
   }
   .valid(.newMapping(
-    .fromPython(value), scSide$names[cells], stSide$names[spots], cellData,
-    spotData, coords[spots, , drop = FALSE],
-    .fetch(value$get("record")),
-    images = stSide$images
+    .fromPython(value), scSide$names[cells], .toR(value$get("spot_names")),
+    cellData, spotData, coords, .fetch(value$get("record")),
+    images = tissue$images
   ))
 }
 
-# The spots of every section, in the order in which the sections first appear.
-.sectionRows <- function(st, side, sections) {
-  .checkString(sections, "sections")
-  if (!sections %in% names(side$data)) {
-    .refuseLabels(st, side$data, "st", sections, "sections")
-  }
-  section <- side$data[[sections]]
-  # A whole number is written as one, and not as 1e+05.
-  section <- if (is.double(section) && all(section %% 1 == 0, na.rm = TRUE)) {
-    ifelse(is.na(section), NA, sprintf("%.0f", section))
+.withFound <- function(table, columns) {
+  found <- .columnsFromPython(columns)
+  table[names(found)] <- found
+  table
+}
+
+# Names of the coordinates, x first: the user's own where all sections have the
+# same.
+.axisNames <- function(sides, n) {
+  names <- unique(lapply(sides, function(side) {
+    colnames(.ordered(side$coords[0L, , drop = FALSE]))
+  }))
+  if (length(names) == 1L && length(names[[1L]]) == n) {
+    names[[1L]]
   } else {
-    as.character(section)
+    .keys$COORDINATES[seq_len(n)]
   }
-  missing <- which(is.na(section))
-  if (length(missing)) {
-    .refuse(
-      sprintf(
-        "a section of every spot in column '%s' of colData(st)", sections
-      ),
-      sprintf(
-        "%d spot(s) without (%s)", length(missing), .some(side$names[missing])
-      ),
-      "Name the section of these spots, or drop them."
-    )
-  }
-  rows <- split(seq_along(section), factor(section, unique(section)))
-  small <- names(rows)[lengths(rows) < 2L]
-  if (length(small)) {
-    .refuse(
-      "at least 2 spots in every section",
-      sprintf("%d section(s) of one spot (%s)", length(small), .some(small)),
-      "Drop these sections."
-    )
-  }
-  rows
-}
-
-.refuseCheckpoint <- function(given) {
-  if (!is.null(given$checkpoint)) {
-    .refuse(
-      "no checkpoint, which is of one training", "one",
-      "Leave it out, or sections."
-    )
-  }
-}
-
-# The maps of the sections, named by section, as one.
-.inSections <- function(maps, column) {
-  map <- do.call(combineSections, unname(maps))
-  record <- .record(map)
-  record$sections <- column
-  record$parts <- Map(function(part, name) {
-    c(part, list(section = name))
-  }, record$parts, names(maps))
-  metadata(map)[[.keys$HOMESPOT]] <- record
-  map
 }
 
 #' @rdname mapCells
@@ -341,18 +297,6 @@ setMethod("mapCells", "ANY", .mapCells)
   }
 }
 
-# Before the work: a map's spots all have a sample.
-.checkSamples <- function(sample, spots) {
-  bad <- which(is.na(sample) | !nzchar(as.character(sample)))
-  if (length(bad)) {
-    .refuse(
-      "a `sample_id` of every spot",
-      sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
-      "Set st$sample_id for them, or drop them."
-    )
-  }
-}
-
 .finite <- function(coords) {
   force(coords)
   bad <- which(rowSums(!is.finite(coords)) > 0)
@@ -367,14 +311,6 @@ setMethod("mapCells", "ANY", .mapCells)
     )
   }
   coords
-}
-
-# A checked table of the core: Python object.
-.table <- function(side, which, scale, dtype, labels) {
-  .call(
-    "table", .toPython(side$values), side$names, side$genes, which, scale,
-    dtype, labels
-  )
 }
 
 # The method's own parameters, by their Python names and types.
@@ -402,6 +338,9 @@ setMethod("mapCells", "ANY", .mapCells)
   }
   names(given) <- .snake(named)
   given[] <- Map(function(value, default, name) {
+    if (name %in% .labelParameters && .areLabels(value)) {
+      return(.labelValues(value, .dotted(name)))
+    }
     if (!is.null(value) && (length(value) != 1L || anyNA(value))) {
       .refuse(
         sprintf("%s to be one value", .dotted(name)), .describe(value),

@@ -47,7 +47,7 @@ mappingReport <- function(
   .core()
   table <- function(x, assay.type, side) {
     if (!is.null(x)) {
-      .distinctColumns(x, .what[[side]][["column"]])
+      .distinctColumns(x, paste0(.what[[side]][["column"]], "s"))
       .cellsToPython(.side(x, assay.type, side))
     }
   }

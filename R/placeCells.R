@@ -110,9 +110,7 @@ setMethod(
     }
     table <- .cellTable(map, position, k, level, max.radius)
     out <- .asSingleCell(sce)[, rownames(map)]
-    for (name in names(table)) {
-      colData(out)[[name]] <- table[[name]]
-    }
+    colData(out) <- .withPlaces(colData(out), table)
     metadata(out)[[.keys$HOMESPOT]] <- c(
       mappingInfo(map),
       list(position = position, k = k, level = level),
@@ -169,35 +167,22 @@ setMethod(
 }
 
 # Home spot of every cell, and with coordinates its position and how far that
-# can be trusted, as a DataFrame.
+# can be trusted, as a DataFrame; of several sections the cell's section first.
 .cellTable <- function(map, position, k, level, max.radius) {
-  # Before anything is converted: reticulate would start a Python of its own
-  # choice.
-  .core()
   coords <- spatialCoords(map)
   rownames(coords) <- colnames(map)
   .finite(coords)
-  p <- .mapToPython(.mapping(map))
-  value <- .toR(if (ncol(coords) > 0L) {
+  of <- .mappingToPython(map)
+  found <- .columnsFromPython(if (ncol(coords) > 0L) {
     .call(
-      "cell_positions", p, unname(coords), position, .whole(k), level,
-      max.radius
+      "cell_positions", of, position, .whole(k), level = level,
+      max_radius = max.radius
     )
   } else {
-    .call("home_spots", p)
+    .call("home_spots", of)
   })
-  table <- DataFrame(row.names = rownames(map))
-  table[[.keys$SPOT]] <- colnames(map)[value$home + 1L]
-  table[[.keys$PROB]] <- value$probability
-  table[[.keys$ENTROPY]] <- value$entropy
-  for (axis in seq_len(ncol(coords))) {
-    table[[.keys$POSITIONS[axis]]] <- value$position[, axis]
-  }
-  if (ncol(coords) > 0L) {
-    table[[.keys$SPREAD]] <- value$spread
-    table[[.keys$RADIUS]] <- value$radius
-    table[[.keys$CONFIDENT]] <- value$confident
-  }
+  table <- .frame(found, nrow(map))
+  rownames(table) <- rownames(map)
   table
 }
 
@@ -213,15 +198,35 @@ setMethod(
   }
 }
 
-# Positions of the cells, under the names of the spots' coordinates.
+# The columns of `table` in place of those from another map.
+.withPlaces <- function(data, table) {
+  old <- c(.keys$SECTION, .keys$SECTION_PROB, .keys$POSITIONS)
+  data <- data[setdiff(names(data), old)]
+  data[names(table)] <- table
+  data
+}
+
+# Positions of the cells, under the names of the spots' coordinates, x first.
 .placed <- function(table, map) {
-  axes <- colnames(spatialCoords(map))
+  axes <- colnames(.ordered(spatialCoords(map)[0L, , drop = FALSE]))
   coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
-  dimnames(coords) <- list(rownames(map), axes)
+  dimnames(coords) <- list(rownames(table), axes)
   coords
 }
 
+# The tissue: cells that have no place are not in it.
 .asTissue <- function(sce, map, table) {
+  known <- !is.na(table[[.keys$SPOT]])
+  if (!all(known)) {
+    .warn(sprintf(
+      paste(
+        "Left out %d of %d cells, which have no place. as =",
+        "\"SingleCellExperiment\" keeps them."
+      ), sum(!known), length(known)
+    ))
+    sce <- sce[, known]
+    table <- table[known, , drop = FALSE]
+  }
   coords <- .placed(table, map)
   if (!is.null(sce$sample_id)) {
     sce$sc_sample_id <- sce$sample_id

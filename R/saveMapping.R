@@ -55,7 +55,7 @@ saveMapping <- function(map, path) {
   if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
     .warn(sprintf("Left out %d image(s).", nrow(imgData(map))))
   }
-  .call("save", path, .mappingToPython(map, .warn))
+  .call("save", path, .mappingToPython(map, .warn, images = FALSE))
   invisible(path)
 }
 
@@ -104,17 +104,20 @@ loadMapping <- function(path, backed = FALSE) {
 }
 
 # The map as Python has it; `warn` is told of columns that cannot go over.
-.mappingToPython <- function(map, warn = identity) {
+# Images are known by their samples, but for a file, in which none would be.
+.mappingToPython <- function(map, warn = identity, images = TRUE) {
   # Before anything is converted: reticulate would start a Python of its own
   # choice.
   .core()
   coords <- spatialCoords(map)
+  found <- ncol(coords) > 0L
   .call(
     "new_mapping", .mapToPython(.mapping(map)), rownames(map), colnames(map),
     .columnsToPython(rowData(map), "cells", warn),
     .columnsToPython(colData(map), "spots", warn),
-    .recordToPython(mappingInfo(map)),
-    if (ncol(coords) > 0L) unname(coords)
+    .recordToPython(.record(map)), if (found) unname(coords),
+    if (found) as.list(colnames(coords)),
+    images = if (images) .dict(.pictureSizes(imgData(map)))
   )
 }
 

@@ -157,7 +157,8 @@ scoreProportions <- function(
         sprintf(
           "every name of %s once in `%s`", c(what, "spots")[axis], name
         ),
-        sprintf("%s more than once", .some(twice)), "Rename or drop the others."
+        sprintf("%s more than once", .some(twice)),
+        "Give each a name of its own."
       )
     }
   }
@@ -491,7 +492,8 @@ kdeDivergence <- function(true, found, labels) {
   if (length(twice)) {
     .refuse(
       sprintf("every cell once in `%s`", name),
-      sprintf("%s more than once", .some(twice)), "Rename or drop the others."
+      sprintf("%s more than once", .some(twice)),
+      "Give each a name of its own."
     )
   }
   storage.mode(x) <- "double"

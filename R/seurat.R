@@ -1,6 +1,7 @@
 # Seurat objects: what homespot knows of them. Verbs see one as the
-# SpatialExperiment or SingleCellExperiment that is made of it here, and what
-# they find is put back here. Seurat is suggested only: nothing is imported.
+# SpatialExperiment or SingleCellExperiment that is made of it here; its images
+# are read in seurat-images.R, and what verbs find is put back in seurat-into.R.
+# Seurat is suggested only: nothing is imported.
 
 # Whether x is one, and then Seurat is loaded.
 .isSeurat <- function(x) {
@@ -71,14 +72,37 @@
   if (is.null(places)) {
     return(SingleCellExperiment(..., colData = data))
   }
-  if (is.null(data$sample_id)) {
-    data$sample_id <- places$image
-  }
+  data <- .withImageColumns(data, places)
   out <- SpatialExperiment(
     ..., colData = data, spatialCoords = places$coords
   )
   imgData(out) <- .ofSamples(.seuratImages(x), places$image, out$sample_id)
   out
+}
+
+# The image of every cell as its sample, or as its section where the metadata
+# has samples that do not tell the images apart.
+.withImageColumns <- function(data, places) {
+  image <- places$image
+  if (is.null(image)) {
+    return(data)
+  }
+  if (is.null(data$sample_id)) {
+    data$sample_id <- image
+  }
+  known <- !is.na(image)
+  pairs <- unique(data.frame(image, as.character(data$sample_id))[known, ])
+  section <- data[[.keys$SECTION]]
+  told <- !is.null(section) &&
+    !anyDuplicated(unique(data.frame(image, section)[known, ])$section)
+  if (length(unique(pairs$image)) > 1L && anyDuplicated(pairs[[2L]]) &&
+        !told) {
+    data[[.keys$SECTION]] <- image
+  }
+  if (is.null(data$in_tissue) && any(places$tissue == 0, na.rm = TRUE)) {
+    data$in_tissue <- places$tissue
+  }
+  data
 }
 
 # Images have the samples of the cells that are in them; of several in one
@@ -101,16 +125,25 @@
 
 # --- expression --------------------------------------------------------------
 
-# Values (genes by cells, in the object's order) of the layer that `assay.type`
-# names, by itself, by its assay, or by both.
+# The assay and the layer that `assay.type` names, by the layer itself, by its
+# assay, or by both.
+.chosenAssay <- function(x, assay.type) {
+  name <- SeuratObject::DefaultAssay(x)
+  if (length(assay.type) && assay.type[1L] %in% SeuratObject::Assays(x)) {
+    return(list(name = assay.type[1L], layer = assay.type[-1L]))
+  }
+  if (length(assay.type) < 2L) {
+    name <- .wholeAssay(x, name, assay.type)
+  }
+  list(name = name, layer = assay.type)
+}
+
+# Values (genes by cells, in the object's order) of that layer.
 .seuratLayer <- function(x, assay.type, side) {
   assays <- SeuratObject::Assays(x)
-  name <- SeuratObject::DefaultAssay(x)
-  layer <- assay.type
-  if (length(layer) && layer[1L] %in% assays) {
-    name <- layer[1L]
-    layer <- layer[-1L]
-  }
+  chosen <- .chosenAssay(x, assay.type)
+  name <- chosen$name
+  layer <- chosen$layer
   assay <- x[[name]]
   there <- SeuratObject::Layers(assay)
   found <- if (length(layer) < 2L) .seuratLayers(there, layer)
@@ -129,11 +162,13 @@
       )
     )
   }
+  .tellAssay(x, assay.type, name, side)
   parts <- lapply(found$layers, function(part) {
     .readable(SeuratObject::LayerData(assay, layer = part), name, part)
   })
   values <- .joined(parts, rownames(assay))
   cells <- intersect(colnames(x), colnames(values))
+  .tellLostCells(x, cells, name, found$name, side)
   if (!identical(cells, colnames(values))) {
     values <- values[, cells, drop = FALSE]
   }
@@ -142,6 +177,62 @@
     values = values, name = found$name,
     genes = genes[rownames(values), , drop = FALSE]
   )
+}
+
+# The default assay; or, where that has a part of the cells only, as a sketch
+# has, one that has all cells, these genes, and the same layer.
+.wholeAssay <- function(x, name, layer) {
+  if (ncol(x[[name]]) == ncol(x)) {
+    return(name)
+  }
+  wanted <- .seuratLayers(SeuratObject::Layers(x[[name]]), layer)$name
+  whole <- Filter(function(other) {
+    assay <- x[[other]]
+    found <- .seuratLayers(SeuratObject::Layers(assay), layer)
+    ncol(assay) == ncol(x) && identical(found$name, wanted) &&
+      all(rownames(x[[name]]) %in% rownames(assay))
+  }, setdiff(SeuratObject::Assays(x), name))
+  if (length(whole) && !is.null(wanted)) whole[1L] else name
+}
+
+# That it is not the default assay which is used.
+.tellAssay <- function(x, assay.type, name, side) {
+  default <- SeuratObject::DefaultAssay(x)
+  if (name == default || name %in% assay.type[1L]) {
+    return(invisible())
+  }
+  .warn(sprintf(
+    paste(
+      "The default assay '%s' has %d of %d cells, so the assay '%s' is used,",
+      "which has all of them. To use '%s', pass %s = \"%s\"."
+    ), default, ncol(x[[default]]), ncol(x), name, default,
+    .what[[side]][["assay"]], default
+  ))
+}
+
+# Cells of the object that the layer does not have.
+.tellLostCells <- function(x, cells, name, layer, side) {
+  lost <- setdiff(colnames(x), cells)
+  if (length(lost) == 0L) {
+    return(invisible())
+  }
+  whole <- Filter(function(other) {
+    found <- .seuratLayers(SeuratObject::Layers(x[[other]]), NULL)
+    ncol(x[[other]]) == ncol(x) && !is.null(found)
+  }, setdiff(SeuratObject::Assays(x), name))
+  .warn(sprintf(
+    "Left out %d of %d cells, which layer '%s' of assay '%s' lacks (%s). %s",
+    length(lost), ncol(x), layer, name, .some(lost), if (length(whole)) {
+      sprintf(
+        "%s = \"%s\" has all of them.", .what[[side]][["assay"]], whole[1L]
+      )
+    } else {
+      sprintf(
+        "To keep them, choose another assay or layer as %s.",
+        .what[[side]][["assay"]]
+      )
+    }
+  ))
 }
 
 # The layer of a name, or those that it is split into: counts.1, counts.2.
@@ -188,176 +279,19 @@
   do.call(cbind, parts)
 }
 
-# --- places ------------------------------------------------------------------
-
-# Coordinates of the cells, x to the right, and the image they are from: the
-# first that has the cell. Without images a reduction "spatial" is looked for.
-.seuratPlaces <- function(x, cells) {
-  image <- rep(NA_character_, length(cells))
-  coords <- matrix(
-    NA_real_, length(cells), 2L,
-    dimnames = list(NULL, .keys$COORDINATES[seq_len(2L)])
-  )
-  for (name in SeuratObject::Images(x)) {
-    found <- .imagePlaces(x[[name]])
-    at <- match(cells, rownames(found))
-    new <- is.na(image) & !is.na(at)
-    coords[new, ] <- found[at[new], ]
-    image[new] <- name
-  }
-  if (!all(is.na(image))) {
-    return(list(coords = coords, image = image))
-  }
-  if (.keys$SPATIAL %in% SeuratObject::Reductions(x)) {
-    found <- SeuratObject::Embeddings(x, .keys$SPATIAL)
-    coords <- unname(found[match(cells, rownames(found)), , drop = FALSE])
-    list(coords = .coordinates(coords, NULL, length(cells)))
-  }
-}
-
-# Cells by x and y. Visium's are pixels of the full image, the row first.
-.imagePlaces <- function(image) {
-  if (is(image, "FOV")) {
-    outlines <- SeuratObject::Boundaries(image)
-    which <- if ("centroids" %in% outlines) {
-      "centroids"
-    } else {
-      SeuratObject::DefaultBoundary(image)
-    }
-    places <- SeuratObject::GetTissueCoordinates(
-      as(image[[which]], "Centroids"), full = FALSE
+# Where else in the object there are values that would do, in words.
+.seuratHints <- function(x, assay, layer, side) {
+  argument <- .what[[side]][["assay"]]
+  found <- lapply(SeuratObject::Assays(x), function(name) {
+    layers <- SeuratObject::Layers(x[[name]])
+    layers <- layers[name != assay | !startsWith(layers, layer)]
+    layers <- Filter(function(one) {
+      .wouldDo(SeuratObject::LayerData(x[[name]], layer = one))
+    }, layers)
+    sprintf(
+      "in layer '%s' of assay '%s' (%s = c(\"%s\", \"%s\"))", layers, name,
+      argument, name, layers
     )
-    rownames(places) <- places$cell
-    axes <- if (is(image, "VisiumV2")) c("y", "x") else c("x", "y")
-  } else {
-    places <- SeuratObject::GetTissueCoordinates(image, scale = NULL)
-    axes <- if (is(image, "VisiumV1")) {
-      c("imagecol", "imagerow")
-    } else {
-      c("x", "y")
-    }
-  }
-  as.matrix(places[axes])
-}
-
-# Visium's pictures of the tissue, as imgData.
-.seuratImages <- function(x) {
-  tables <- lapply(SeuratObject::Images(x), function(name) {
-    image <- x[[name]]
-    if (inherits(image, c("VisiumV1", "VisiumV2")) && length(image@image)) {
-      raster <- grDevices::as.raster(image@image)
-      DataFrame(
-        sample_id = name, image_id = "lowres",
-        data = I(list(SpatialExperiment::SpatialImage(raster))),
-        scaleFactor = Seurat::ScaleFactors(image)[["lowres"]]
-      )
-    }
   })
-  .bindTables(tables)
-}
-
-# --- into a Seurat object ----------------------------------------------------
-
-# The columns that begin with homespot_, and the record of the run.
-.withSeuratColumns <- function(x, found) {
-  table <- colData(found)
-  own <- startsWith(names(table), paste0(.keys$HOMESPOT, "_"))
-  x <- SeuratObject::AddMetaData(x, as.data.frame(table[own]))
-  # Misc<- warns of a record that was there.
-  x@misc[[.keys$HOMESPOT]] <- metadata(found)[[.keys$HOMESPOT]]
-  x
-}
-
-# The map, and what follows from it, as assays whose features are spots, cells,
-# genes or types.
-.addToSeurat <- function(x, map) {
-  found <- .seuratShell(x)
-  found <- addMapping(found, map)
-  out <- .withSeuratColumns(x, found)
-  if (.keys$HOMESPOT %in% reducedDimNames(found)) {
-    p <- reducedDim(found, .keys$HOMESPOT)
-    out <- .withSeuratAssay(out, .keys$HOMESPOT, t(p))
-  }
-  for (name in SingleCellExperiment::altExpNames(found)) {
-    result <- altExp(found, name)
-    values <- assay(result, 1L)
-    key <- name
-    if (name %in% .predictions) {
-      # As TransferData() makes it.
-      values <- rbind(values, max = apply(values, 2L, max))
-      key <- paste0("predictionscore", name)
-    }
-    out <- .withSeuratAssay(out, name, values, key)
-  }
-  out
-}
-
-.withSeuratAssay <- function(x, name, values, key = name) {
-  key <- .seuratKey(key)
-  own <- Filter(function(other) {
-    isTRUE(SeuratObject::Misc(x[[other]], .keys$HOMESPOT))
-  }, SeuratObject::Assays(x))
-  .freeForSeurat(x, name, key, own)
-  if (is(values, "DelayedMatrix")) {
-    .refuse(
-      sprintf("'%s' in memory, for an assay of a Seurat object", name),
-      .describe(values), "Bring it into memory first, or a part of it."
-    )
-  }
-  # Totals of counts, which there are none of, are not to be added.
-  old <- options(Seurat.object.assay.calcn = FALSE)
-  on.exit(options(old))
-  assay <- SeuratObject::CreateAssayObject(
-    data = values, key = key, check.matrix = FALSE
-  )
-  # One of this name is replaced, whatever its size.
-  SeuratObject::Misc(assay, .keys$HOMESPOT) <- TRUE
-  suppressWarnings(x[[name]] <- assay, classes = "dimWarning")
-  x
-}
-
-# A name in a Seurat object, and its key, is that of one thing only.
-.freeForSeurat <- function(x, name, key, replaced) {
-  keys <- SeuratObject::Key(x)
-  taken <- setdiff(
-    c(intersect(name, names(x)), names(keys)[keys == key]),
-    intersect(name, replaced)
-  )
-  if (length(taken)) {
-    .refuse(
-      sprintf("the name '%s' and the key '%s' to be free", name, key),
-      sprintf("that %s has one of them", .some(taken)),
-      "Choose another name, or rename what is there."
-    )
-  }
-}
-
-.seuratKey <- function(name) {
-  SeuratObject::Key(name, quiet = TRUE)
-}
-
-# The mapped cells of a Seurat object, in its order, with their places.
-.placeInSeurat <- function(
-    map, x, position, k, level, max.radius, reduction) {
-  if (!is.null(reduction)) {
-    key <- .seuratKey(.checkString(reduction, "reduction"))
-    .freeForSeurat(x, reduction, key, SeuratObject::Reductions(x))
-  }
-  placed <- .seuratShell(x)
-  placed <- placeCells(
-    map, placed, NULL, position, k, level, max.radius, reduction
-  )
-  # What it does not check between its steps it says.
-  out <- suppressWarnings(
-    subset(x, cells = colnames(placed)), classes = "validationWarning"
-  )
-  out <- .withSeuratColumns(out, placed)
-  if (!is.null(reduction)) {
-    places <- reducedDim(placed, reduction)[colnames(out), , drop = FALSE]
-    colnames(places) <- paste0(key, seq_len(ncol(places)))
-    out[[reduction]] <- SeuratObject::CreateDimReducObject(
-      places, key = key, assay = SeuratObject::DefaultAssay(out), global = TRUE
-    )
-  }
-  out
+  unlist(found)
 }

@@ -61,28 +61,31 @@
 tuneMapping <- function(
     sc, st, method = "come", grid = NULL, ..., folds = 5L, outer.folds = 3L,
     seed = 0L, sc.assay.type = NULL, st.assay.type = NULL, sc.scale = "auto",
-    st.scale = "auto", preset = NULL, device = "auto", progress = NULL) {
+    st.scale = "auto", sc.gene.column = NULL, st.gene.column = NULL,
+    sections = NULL, joint = NULL, preset = NULL, device = "auto", progress = NULL) {
   .checkString(method, "method")
   .checkString(device, "device")
-  if (!is.null(preset)) {
-    .checkString(preset, "preset")
-  }
+  .checkStrings(preset = preset, optional = TRUE)
   seed <- .checkWhole(seed, "seed", 0L)
-  pair <- .pair(sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale)
-  given <- .methodArguments(method, list(...))
-  .labels(sc, pair$sc$data, "sc", given)
-  .labels(st, pair$st$data, "st", given)
-  value <- .call(
-    "tune", .experiment(pair$sc), .experiment(pair$st), method,
-    .gridToPython(grid, method),
-    folds = .foldsToPython(folds), outer_folds = .foldsToPython(outer.folds),
-    seed = seed, sc_scale = sc.scale, st_scale = st.scale, preset = preset,
-    device = device, progress = .progress(progress, "Tuning"),
-    parameters = .dict(given)
+  fixed <- list(...)
+  given <- .methodArguments(method, fixed)
+  pair <- .pair(
+    sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,
+    st.gene.column, sections, joint, list(given)
   )
+  value <- do.call(.call, c(
+    list("tune"), pair$sides, list(method, .gridToPython(grid, method)),
+    pair$named, list(
+      folds = .foldsToPython(folds), outer_folds = .foldsToPython(outer.folds),
+      seed = seed, preset = preset, device = device,
+      progress = .progress(progress, "Tuning"), parameters = .dict(given)
+    )
+  ), quote = TRUE)
   settings <- .toR(value$get("settings"))
   tried <- .dataFrame(value$get("tried"))
   names(settings) <- .dotted(names(settings))
+  labels <- intersect(names(fixed), .dotted(.labelParameters))
+  settings[labels] <- fixed[labels]
   names(tried) <- .dotted(names(tried))
   structure(
     list(

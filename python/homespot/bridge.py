@@ -19,6 +19,7 @@ import pandas as pd
 from . import (
     add,
     annotate,
+    apart,
     assign,
     axes,
     bridge_evaluate,
@@ -36,6 +37,7 @@ from . import (
 )
 from . import map as maps
 from ._version import __version__
+from .bridge_evaluate import Spatial, known_images, named_coordinates, sections_in_memory
 from .crossing import (
     columns,
     csr,
@@ -212,14 +214,15 @@ def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
 
 def map_cells(
     sc: ad.AnnData,
-    st: ad.AnnData | Mapping[str, ad.AnnData],
+    st: Spatial,
     method: str,
     *,
     parameters: dict[str, Any] | None = None,
     **named: Any,
 ) -> dict[str, Any]:
     """Map cells to spots; as `homespot.map_cells`. Cells and spots by their row, from 0, of all sections."""
-    sections = list(st.values()) if isinstance(st, Mapping) else [st]
+    st = sections_in_memory(st)
+    sections = [st] if isinstance(st, ad.AnnData) else list(st.values() if isinstance(st, Mapping) else st)
     if named.get("k_best") is None:
         _require_doubles(sc.n_obs, sum(one.n_obs for one in sections), named.get("dtype", "float32"))
     _numbered(sc, 0)
@@ -250,6 +253,11 @@ def home_spots(of: ad.AnnData) -> dict[str, Any]:
     return frame_columns(place.home_table(of))
 
 
+def several_sections(of: ad.AnnData) -> bool:
+    """Whether the spots of a map lie in several sections, each in a frame of its own."""
+    return apart.sections_of(of) is not None
+
+
 def combined_sections(maps_of: Sequence[ad.AnnData]) -> dict[str, Any]:
     """Return the section of every spot of maps that R puts side by side, and the direction of y."""
     labels, down = combine.section_labels(maps_of)
@@ -264,8 +272,14 @@ def new_mapping(
     var: dict[str, Any],
     record: dict[str, Any],
     coordinates: npt.NDArray[np.float64] | None = None,
+    names: str | Sequence[str] | None = None,
+    *,
+    images: Mapping[str, Sequence[float]] | None = None,
 ) -> ad.AnnData:
-    """Build the mapping that R holds, in the type it was computed with; obs has the left-over."""
+    """Build the mapping that R holds, in the type it was computed with; obs has the left-over.
+
+    `names` are those of the columns of the coordinates; `images` as for `experiment`.
+    """
     record = record_from(record)
     record.setdefault("format_version", keys.FORMAT_VERSION)
     matrix = matrix.astype(np.dtype(record.get("dtype", "float32")))
@@ -273,10 +287,13 @@ def new_mapping(
         matrix = np.ascontiguousarray(matrix)
     cell_table = frame(obs, cells)
     left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
-    positions = axes.spot_coordinates(coordinates, matrix.shape[1])
-    return mapping.new_mapping(
+    positions = axes.spot_coordinates(named_coordinates(coordinates, names), matrix.shape[1])
+    made = mapping.new_mapping(
         matrix, cell_table, frame(var, spots), record, positions=positions, left_over=left_over
     )
+    if images:
+        made.uns[keys.SPATIAL] = known_images(images)
+    return made
 
 
 def save(path: str, of: ad.AnnData) -> None:
@@ -428,6 +445,7 @@ _DOOR: dict[str, Callable[..., Any]] = (
             new_mapping,
             report,
             save,
+            several_sections,
             signature,
             single_cells,
             type_distances,

@@ -17,20 +17,30 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from .crossing import frame, frame_columns, narrowed, plain, plain_matrix, read_column, strings
+from .crossing import (
+    frame,
+    frame_columns,
+    narrowed,
+    plain,
+    plain_matrix,
+    read_column,
+    record_from,
+    strings,
+)
 from .device import threads
 from .evaluate import calibrate, metrics
 from .evaluate import simulate as simulating
 from .evaluate import tune as tuning
 from .evaluate._folds import Data, Task, work
 from .evaluate._kept import COLUMNS, keep
-from .evaluate.cross_validate import begin, cross_validate, tidy
+from .evaluate.cross_validate import Spatial, begin, cross_validate, tidy
 from .impute import ReadOut
 from .keys import COORDINATES, HOMESPOT, SPATIAL
+from .labels import LABELS
 from .progress import Progress, reporting
-from .streamed import annotated, in_memory, x_of
+from .streamed import Streamed, annotated, in_memory, x_of
 
-__all__ = ["DOOR", "VERBS"]
+__all__ = ["DOOR", "VERBS", "Spatial", "known_images", "named_coordinates", "sections_in_memory"]
 
 VERBS: dict[str, Callable[..., Any]] = {
     "cross_validate": cross_validate,
@@ -54,7 +64,8 @@ def experiment(
     axes: str | Sequence[str] | None = None,
     of_genes: dict[str, Any] | None = None,
     reductions: Mapping[str, npt.NDArray[np.float64]] | None = None,
-    images: str | Sequence[str] = (),
+    images: Mapping[str, Sequence[float]] | None = None,
+    record: dict[str, Any] | None = None,
     narrow: bool = True,
 ) -> ad.AnnData:
     """Build the AnnData of a data set in R.
@@ -72,7 +83,10 @@ def experiment(
     reductions
         Other matrices of two or three columns, by name.
     images
-        Names of the samples with a tissue image.
+        Height and width in pixels, and scale factor, of the tissue image of a section, by its name; nothing
+        of an image whose size is not known.
+    record
+        What the object says of its coordinates, where it is a result of homespot.
     narrow
         Whether to keep values in half of R's bytes where that loses nothing, as Python's users mostly have
         them; if not, R's memory is used.
@@ -86,14 +100,52 @@ def experiment(
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         adata = annotated(narrowed(matrix) if narrow else matrix, obs=obs, var=var)
     if coordinates is not None:
-        named = None if axes is None else strings(axes).tolist()
-        adata.obsm[SPATIAL] = coordinates if named is None else pd.DataFrame(coordinates, obs.index, named)
+        adata.obsm[SPATIAL] = named_coordinates(coordinates, axes, obs.index)
     for name, values in (reductions or {}).items():
         adata.obsm[name] = values
-    libraries: dict[str, Any] = {str(name): {"images": {}, "scalefactors": {}} for name in strings(images)}
-    if libraries:
-        adata.uns[SPATIAL] = libraries
+    if images:
+        adata.uns[SPATIAL] = known_images(images)
+    if record:
+        adata.uns[HOMESPOT] = record_from(record)
     return adata
+
+
+def known_images(images: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return tissue images as scanpy has them, of which but the size is known; they take no memory."""
+    found: dict[str, Any] = {}
+    for name, size in images.items():
+        found[name] = {"images": {}, "scalefactors": {}}
+        if len(size):
+            height, width, scale = size
+            pixels = np.broadcast_to(np.uint8(0), (int(height), int(width)))
+            found[name] = {"images": {"hires": pixels}, "scalefactors": {"tissue_hires_scalef": scale}}
+    return found
+
+
+def named_coordinates(
+    coordinates: npt.NDArray[np.float64] | None,
+    names: str | Sequence[str] | None,
+    index: pd.Index | None = None,
+) -> Any:
+    """Return coordinates as a table, where their columns have names."""
+    if coordinates is None or names is None:
+        return coordinates
+    return pd.DataFrame(np.asarray(coordinates), index, strings(names).tolist())
+
+
+def sections_in_memory(st: Spatial) -> Spatial:
+    """Bring sections that are to be put together into memory: what R reads in blocks cannot be stacked."""
+    if isinstance(st, ad.AnnData):
+        return st
+
+    def whole(one: ad.AnnData) -> ad.AnnData:
+        if not isinstance(x_of(one), Streamed):
+            return one
+        return ad.AnnData(in_memory(x_of(one)), one.obs, one.var, uns=dict(one.uns), obsm=dict(one.obsm))
+
+    if isinstance(st, Mapping):
+        return {name: whole(one) for name, one in st.items()}
+    return [whole(one) for one in st]
 
 
 # --- cross-validation ---------------------------------------------------------------------------------
@@ -169,40 +221,35 @@ def r_method(function: Callable[[Any, Any], dict[str, Any]], code: str) -> RMeth
 
 def cross_validation(
     sc: ad.AnnData,
-    st: ad.AnnData,
+    st: Spatial,
     method: Mapping[str, Any],
     *,
     folds: Any,
     read_out: ReadOut,
     output: str | None,
-    seed: int,
-    sc_scale: str,
-    st_scale: str,
-    device: str,
     progress: Progress,
+    **named: Any,
 ) -> Folds:
     """Begin what `homespot.cross_validate` does, so that R can go through the folds, or send them elsewhere.
 
-    `method` has for every name an `RMethod`, or a list of a method's name and its settings.
+    `method` has for every name an `RMethod`, or a list of a method's name and its settings; `named` are the
+    other arguments of `homespot.cross_validate`.
     """
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in method.items()}
     data, tasks, file, found = begin(
         sc,
-        st,
+        sections_in_memory(st),
         given,
         None,
         {},
         folds=folds,
         read_out=read_out,
         output=output,
-        seed=seed,
         sc_layer=None,
         st_layer=None,
-        sc_scale=sc_scale,
-        st_scale=st_scale,
         n_jobs=1,
-        device=device,
         progress=progress,
+        **named,
     )
     begun = Folds(data, tasks, read_out, file, progress, found)
     begun.report()
@@ -274,13 +321,15 @@ def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
 
 
 def tune(
-    sc: ad.AnnData, st: ad.AnnData, method: str, grid: Mapping[str, Any] | None, **named: Any
+    sc: ad.AnnData, st: Spatial, method: str, grid: Mapping[str, Any] | None, **named: Any
 ) -> dict[str, Any]:
     """Tune; as `homespot.tune`."""
     parameters = named.pop("parameters")
-    found = tuning.tune(sc, st, method, grid, **named, **parameters)
+    found = tuning.tune(sc, sections_in_memory(st), method, grid, **named, **parameters)
+    # Labels that were given as values R has itself.
+    settings = {name: value for name, value in found.settings.items() if name not in LABELS.values()}
     return {
-        "settings": plain(found.settings),
+        "settings": plain(settings),
         "read_out": found.read_out,
         "tried": frame_columns(found.tried),
         "outer": frame_columns(found.outer),

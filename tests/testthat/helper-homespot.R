@@ -52,7 +52,7 @@ smallMap <- local({
     spots = S4Vectors::DataFrame(
       sample_id = c("one", "one", "two", "two"), area = 1:4
     ),
-    info = list(method = "by hand"), ...
+    info = list(method = "by hand", shared_frame = TRUE), ...
   )
 }
 

@@ -21,7 +21,9 @@ test_that("a map is a SpatialExperiment of cells by spots", {
   expect_equal(mappingMatrix(map)[1, ], c(
     spot1 = 0.7, spot2 = 0.1, spot3 = 0.1, spot4 = 0.1
   ))
-  expect_equal(mappingInfo(map), list(method = "by hand"))
+  expect_equal(
+    mappingInfo(map), list(method = "by hand", shared_frame = TRUE)
+  )
   expect_equal(SpatialExperiment::spatialCoords(map)["spot4", ], c(
     x = 1, y = 1
   ))
@@ -162,6 +164,7 @@ otherSection <- function() {
 }
 
 test_that("cbind() weighs sections, and reorders cells", {
+  skipWithoutPython()
   map <- smallMap()
   other <- otherSection()
   expect_silent(both <- cbind(map, other))
@@ -188,8 +191,8 @@ refused <- list(
   )),
   list("spots of the same name", function(a, b) cbind(a, a), paste0(
     "Expected spots of distinct names in all sections, found 4 names more ",
-    "than once ('spot1', 'spot2', 'spot3', ...). Rename the spots first, for ",
-    "example by a prefix."
+    "than once ('spot1', 'spot2', 'spot3', ...). Give each a name of its own ",
+    "first: colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")."
   )),
   list(
     "weights", function(a, b) combineSections(a, b, weights = c(1, 0)),
@@ -208,8 +211,8 @@ refused <- list(
   )),
   list("the same cells", function(a, b) rbind(a, a), paste0(
     "Expected cells of distinct names in all maps, found 3 names more than ",
-    "once ('cell1', 'cell2', 'cell3'). Rename the cells first, for example ",
-    "by a prefix."
+    "once ('cell1', 'cell2', 'cell3'). Give each a name of its own first: ",
+    "rownames(map) <- paste(\"part1\", rownames(map), sep = \"_\")."
   ))
 )
 
@@ -238,6 +241,7 @@ test_that("rbind() needs the same spots, and orders them", {
 })
 
 test_that("a combined record has the widest type, and no empty weights", {
+  skipWithoutPython()
   typed <- function(map, dtype) {
     S4Vectors::metadata(map)$homespot$dtype <- dtype
     map
@@ -246,7 +250,10 @@ test_that("a combined record has the widest type, and no empty weights", {
   joined <- rbind(
     typed(map["cell1", ], "float32"), typed(map[2:3, ], "float64")
   )
-  expect_named(mappingInfo(joined), c("method", "combined", "parts", "dtype"))
+  expect_named(
+    mappingInfo(joined),
+    c("method", "combined", "parts", "dtype", "shared_frame")
+  )
   expect_identical(mappingInfo(joined)$dtype, "float64")
   again <- cbind(joined, typed(otherSection(), "float32"))
   expect_identical(mappingInfo(again)$dtype, "float64")
@@ -313,7 +320,7 @@ test_that("coordinates are matched by name, or refused", {
   )
   expect_error(
     CellMapping(p, coords = coords[1:3, ]),
-    "coordinates for every spot, found none for 1 of 4 \\('spot1'\\)"
+    "coordinates for every spot, found none for 1 of 4 \\('spot1'; the rows"
   )
   expect_error(CellMapping(p, coords = 1:4), "two or three coordinates")
 })

@@ -51,24 +51,24 @@ cases <- list(
     p
   }, list(), input, c(
     "Expected unique gene names in the single-cell data, found 1 that occur",
-    "more than once (\"beta'COP\"). Make them unique first: sum or drop the",
-    "duplicates."
+    "more than once (\"beta'COP\"). Sum the rows of one gene, or give them names",
+    "of their own: rownames(sc) <- make.unique(rownames(sc))."
   )),
   row("duplicated cells", function(p) {
     colnames(p$sc)[2] <- "cell-1"
     p
   }, list(), input, c(
     "Expected unique cell names in the single-cell data, found 1 that occur",
-    "more than once ('cell-1'). Make them unique first: sum or drop the",
-    "duplicates."
+    "more than once ('cell-1'). Give every cell a name of its own:",
+    "colnames(sc) <- make.unique(colnames(sc))."
   )),
   row("duplicated spots", function(p) {
     colnames(p$st)[2] <- "spot-1"
     p
   }, list(), input, c(
     "Expected unique spot names in the spatial data, found 1 that occur more",
-    "than once ('spot-1'). Make them unique first: sum or drop the",
-    "duplicates."
+    "than once ('spot-1'). Give every spot a name of its own: colnames(st) <-",
+    "make.unique(colnames(st))."
   )),
   row("no gene names", function(p) {
     rownames(p$sc) <- NULL
@@ -250,7 +250,7 @@ cases <- list(
     p
   }, list(), input, c(
     "Expected coordinates for 8 spots, found 7 rows. Give one row for each",
-    "spot."
+    "spot, or rows with the names of the spots."
   )),
   row("missing coordinates", function(p) {
     p$coords[2, 1] <- NA
@@ -273,15 +273,16 @@ cases <- list(
     p
   }, list(), input, c(
     "Expected coordinates for every spot, found none for 8 of 8 ('spot-1',",
-    "'spot-2', 'spot-3', ...). Name the rows of `coords` by spot, or give",
-    "them no names."
+    "'spot-2', 'spot-3', ...; the rows of `coords` are 'x1', 'x2', 'x3', ...).",
+    "Give every spot a row with its name."
   )),
   row("one coordinate", function(p) {
     p$coords <- p$coords[, 1, drop = FALSE]
     p
   }, list(), input, c(
-    "Expected `coords` to be numeric, spots by two or three coordinates,",
-    "found a matrix of 8 x 1. Give one row for each spot."
+    "Expected coordinates with a column x and a column y, found the columns",
+    "'x'. Name the columns x and y, or keep two or three columns of numbers in",
+    "the order x, y, z."
   )),
   row("an unknown method", same, list(method = "magic"), input, c(
     "Expected method to be one of <methods>, found 'magic'. Use one of",
@@ -368,7 +369,7 @@ cases <- list(
   )),
   row("an absent device", same, list(device = "cuda:99"), absent, c(
     "Expected device 'cuda:99', found <n> CUDA device(s) that torch",
-    "<version> can use. Use device='cpu', or install a CUDA build of",
+    "<version> can use. Use device = \"cpu\", or install a CUDA build of",
     "torch and the NVIDIA driver."
   )),
   row("progress that is none", same, list(progress = "yes"), input, c(
@@ -401,7 +402,21 @@ cases <- list(
     "Expected labels to be a name, found 1.0. Name one, or leave it out."
   )),
   row("two columns of labels", same, come(labels = c("a", "b")), input, c(
-    "Expected labels to be one value, found 2 values (character). Choose one."
+    "Expected labels of the data's 12 cells, found 2 value(s). Pass one a cell",
+    "in the data's order, a vector with their names, or a column's name."
+  )),
+  row("labels of other cells", same, come(
+    labels = stats::setNames(rep(c("a", "b"), 6), letters[1:12])
+  ), input, c(
+    "Expected labels of the data's cells, by name, found 12 cell(s) without",
+    "('cell-1', 'cell-2', 'cell-3', ...); the labels have names like 'a', 'b',",
+    "'c', .... Pass the labels of the data that was mapped."
+  )),
+  row("labels that are no values", same, come(
+    labels = list(1:3, "b")
+  ), input, c(
+    "Expected labels as the name of a column, a vector, a factor or a list by",
+    "name, found an object of class list. Pass one of these."
   )),
   row("labels that are no plain values", typed(I(as.list(1:12))), come(
     labels = "type"
@@ -537,7 +552,7 @@ test_that("names and paths of the user's stay as they are", {
 
 test_that("Python's words become R's outside quotes, and only there", {
   texts <- list(
-    c("Raise n_genes or max_iter=None.", "Raise n.genes or max.iter=NULL."),
+    c("Raise n_genes or max_iter=None.", "Raise n.genes or max.iter = NULL."),
     c("Name it as sc_layer.", "Name it as sc.assay.type."),
     c("row sum and homespot_left_over", "row sum and homespot_left_over"),
     c("'k_best' is no k_best", "'k_best' is no k.best"),

@@ -119,7 +119,7 @@ test_that("annotation, coordinates, samples and order are those of the input", {
     assays = list(counts = problem$st), sample_id = rep(c("s", "t"), each = 4),
     spatialCoords = problem$coords
   )
-  map <- mapCells(sce, spe)
+  map <- mapCells(sce, spe, shared.frame = TRUE)
   expect_identical(SummarizedExperiment::rowData(map)$type, sce$type)
   expect_identical(map$sample_id, spe$sample_id)
   expect_equal(

@@ -143,7 +143,14 @@ test_that("assays and layers are found by name", {
 test_that("cells are those of the layer", {
   x <- cells
   x[["part"]] <- CreateAssay5Object(LayerData(x, "counts")[, 4:9])
-  found <- mapCells(x, onSlice(1), sc.assay.type = "part")
+  expect_warning(
+    found <- mapCells(x, onSlice(1), sc.assay.type = "part"),
+    paste(
+      "Left out 6 of 12 cells, which layer 'counts' of assay 'part' lacks",
+      "\\('cell-1', 'cell-2', 'cell-3', ...\\). sc.assay.type = \"RNA\" has"
+    ),
+    class = "homespot_data_warning"
+  )
   expect_identical(rownames(found), colnames(problem$sc)[4:9])
   expect_identical(
     SummarizedExperiment::rowData(found)$cell_type, types[4:9]
@@ -210,7 +217,17 @@ test_that("Slide-seq's images have places", {
   expect_equal(coordsOf(mapCells(cells, x)), places)
 })
 
-test_that("several images are several samples", {
+# What a call warns of, and its value.
+warned <- function(expr) {
+  said <- character()
+  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
+    said <<- c(said, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  list(value = value, said = said)
+}
+
+test_that("several images are several sections", {
   x <- spots
   x[["left"]] <- visium(places[c(1, 2, 5), ], 1, "left_")
   x[["right"]] <- visium(places[3:8, ] + 1, 2, "right_")
@@ -218,13 +235,24 @@ test_that("several images are several samples", {
   # The fifth is in both.
   right <- c(3, 4, 6:8)
   expected[right, ] <- expected[right, ] + 100
-  found <- mapCells(cells, x)
-  expect_equal(coordsOf(found), expected)
+  found <- warned(mapCells(cells, x))
+  expect_match(found$said[1], "1 spot\\(s\\) lie in several images \\('spot-5'")
+  expect_match(found$said[2], paste(
+    "Found 2 sections in st\\$sample_id \\('left': 3, 'right': 5 spots\\)"
+  ))
+  expect_equal(coordsOf(found$value), expected)
   sample <- rep("left", 8)
   sample[right] <- "right"
-  expect_identical(found$sample_id, sample)
+  expect_identical(found$value$sample_id, sample)
+  expect_identical(found$value$homespot_section, sample)
+  # Samples of the metadata stay, and do not hide which spot is in which image.
   x$sample_id <- rep(c("one", "two"), 4)
-  expect_identical(mapCells(cells, x)$sample_id, rep(c("one", "two"), 4))
+  found <- warned(mapCells(cells, x))
+  expect_identical(found$value$sample_id, rep(c("one", "two"), 4))
+  expect_identical(found$value$homespot_section, sample)
+  x$sample_id <- sub("t", "T", sample)
+  found <- warned(mapCells(cells, x))$value
+  expect_identical(found$homespot_section, sub("t", "T", sample))
 })
 
 test_that("spots outside all images are refused, none is a map without", {

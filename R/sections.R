@@ -1,0 +1,139 @@
+# The spatial side: one object, or several sections as objects of their own.
+
+# Each section as a side (see convert.R), by its name where there are several.
+.spatialSides <- function(st, assay.type, coords) {
+  .beforeMethod(st)
+  if (!.areSections(st)) {
+    return(list(.spatialSide(st, assay.type, coords)))
+  }
+  sections <- as.list(st)
+  names <- names(sections)
+  if (length(sections) == 0L) {
+    .refuse(
+      "spatial data as `st`, or a list of sections", "an empty list",
+      "Pass list(a = st1, b = st2)."
+    )
+  }
+  if (!is.null(names) && anyDuplicated(names[nzchar(names)])) {
+    .refuse(
+      "every section once in `st`",
+      sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
+      "Give each a name of its own."
+    )
+  }
+  if (is.null(names) || !all(nzchar(names))) {
+    names(sections) <- NULL
+  }
+  if (!is.null(coords) && !.fitsSections(coords, sections)) {
+    .refuse(
+      sprintf("`coords` as a list with one for each of %d sections", length(
+        sections
+      )), .describe(coords), "Pass list(a = coords1, b = coords2)."
+    )
+  }
+  if (!is.null(names(sections)) && !is.null(names(coords))) {
+    coords <- coords[names(sections)]
+  }
+  at <- stats::setNames(seq_along(sections), names(sections))
+  lapply(at, function(i) {
+    .spatialSide(sections[[i]], assay.type, coords[[i]])
+  })
+}
+
+# A list of objects, and not an object or a table that is a list.
+.areSections <- function(st) {
+  (is.list(st) && !is.object(st)) || is(st, "SimpleList")
+}
+
+.fitsSections <- function(coords, sections) {
+  is.list(coords) && !is.object(coords) &&
+    length(coords) == length(sections) && (
+    is.null(names(coords)) || is.null(names(sections)) ||
+      setequal(names(coords), names(sections))
+  )
+}
+
+# One object; the columns of `coords` beside the coordinates go to the
+# annotation.
+.spatialSide <- function(st, assay.type, coords) {
+  side <- .side(st, assay.type, "st")
+  .tellTwice(side)
+  n <- length(side$names)
+  found <- .coordinates(
+    if (is.null(coords)) side$coords else coords, side$names, n
+  )
+  side$coords <- if (ncol(found$values) > 0L) .finite(found$values)
+  added <- setdiff(names(found$others), names(side$data))
+  side$data[added] <- found$others[added]
+  .checkSamples(side$data$sample_id, side$names)
+  side
+}
+
+# Before the work: a map's spots all have a sample.
+.checkSamples <- function(sample, spots) {
+  bad <- which(is.na(sample) | !nzchar(as.character(sample)))
+  if (length(bad)) {
+    .refuse(
+      "a `sample_id` of every spot",
+      sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
+      "Set st$sample_id for them, or drop them."
+    )
+  }
+}
+
+.checkSections <- function(joint, shared.frame = FALSE) {
+  if (!is.null(joint)) {
+    .checkFlag(joint, "joint")
+  }
+  .checkFlag(shared.frame, "shared.frame")
+}
+
+# One data set of Python's, or several by name or in order.
+.spatialToPython <- function(sides, narrow = TRUE) {
+  tables <- lapply(sides, .experiment, narrow = narrow)
+  if (!is.null(names(tables))) {
+    .dict(tables)
+  } else if (length(tables) == 1L) {
+    tables[[1L]]
+  } else {
+    tables
+  }
+}
+
+# The sample of every spot, and the images by sample. Samples are those of the
+# user; where sections have the same, they get the name of their section.
+.samplesOf <- function(sides, section) {
+  own <- lapply(unname(sides), function(side) {
+    sample <- side$data$sample_id
+    if (is.null(sample)) {
+      rep("sample01", length(side$names))
+    } else {
+      as.character(sample)
+    }
+  })
+  images <- lapply(unname(sides), `[[`, "images")
+  if (anyDuplicated(unlist(lapply(own, unique)))) {
+    for (i in seq_along(sides)) {
+      name <- .sectionName(sides, i, section)
+      one <- length(unique(own[[i]])) == 1L
+      renamed <- function(sample) {
+        if (one) rep(name, length(sample)) else paste(name, sample, sep = "_")
+      }
+      if (NROW(images[[i]])) {
+        images[[i]]$sample_id <- renamed(images[[i]]$sample_id)
+      }
+      own[[i]] <- renamed(own[[i]])
+    }
+  }
+  list(sample = unlist(own), images = .bindTables(Filter(NROW, images)))
+}
+
+# The name of a section of a list: the user's, or that which the core has given
+# the spots (`section`, of each list element those that were mapped).
+.sectionName <- function(sides, i, section) {
+  if (!is.null(names(sides))) {
+    return(names(sides)[i])
+  }
+  found <- unique(section[[i]])
+  if (length(found) == 1L) found else sprintf("section%d", i)
+}
