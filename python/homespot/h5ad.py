@@ -156,20 +156,23 @@ def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
     """Say in our words why anndata cannot read what has been recognised."""
     try:
         yield
-    except HomespotError:
+    except (HomespotError, MemoryError):
         raise
     except Exception as error:  # anndata raises many kinds
         causes = [error, error.__cause__, error.__context__]
-        newer = any(type(cause).__name__ == "IORegistryError" for cause in causes)
+        if any(type(cause).__name__ == "IORegistryError" for cause in causes):
+            found = "which was written by a newer anndata"
+            remedy = "Update anndata: pip install --upgrade anndata."
+        elif any(word in str(error) for word in ("filter", "plugin")):  # of HDF5, as hdf5plugin has them
+            found = "which is packed in a way that is not installed here"
+            remedy = "Write it anew with compression='gzip'."
+        else:
+            found, remedy = "which is damaged or incomplete", "Copy it or write it anew."
         raise InputError(
             expected(
-                f"{what} that anndata {metadata.version('anndata')} knows"
-                if newer
-                else f"{what} that can be read",
-                f"{os.fspath(path)!r}, which was written by a newer anndata"
-                if newer
-                else f"{os.fspath(path)!r}, which is damaged or incomplete",
-                "Update anndata: pip install --upgrade anndata." if newer else "Copy it or write it anew.",
+                f"{what} that anndata {metadata.version('anndata')} can read",
+                f"{os.fspath(path)!r}, {found}",
+                remedy,
             )
         ) from error
 

@@ -173,7 +173,10 @@ def _text(value: Any) -> str:
 
 def _divided(column: pd.Series) -> bool:
     """Whether a column divides the spots into parts, each of several spots as a rule."""
-    values = column.unique()
+    try:
+        values = column.unique()
+    except TypeError:  # lists and the like have no equals
+        return False
     if not 2 <= len(values) <= max(2, len(column) // 2):
         return False
     return all(isinstance(value, str | Real | np.bool_) and value == value for value in values)  # NaN is not

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import anndata as ad
@@ -22,6 +23,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_scalar, is_string_dtype
 
 from .errors import DataWarning
+from .keys import HOMESPOT
 from .matrices import is_sparse
 from .streamed import Streamed, read_later, with_tables, x_of
 
@@ -197,6 +199,11 @@ def _values(value: Any) -> Iterator[Any]:
             yield form.to_numpy() if isinstance(form.dtype, np.dtype) else form.array
 
 
+def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return any column as text: what homespot made is never left out, for labels may be of any kind."""
+    return _plain_text(column.astype(object).map(str, na_action="ignore"))
+
+
 def _is_flat(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype == _OBJECT
 
@@ -270,7 +277,8 @@ def _mapping(found: Mapping[Any, Any], where: str, account: Account) -> dict[str
         elif isinstance(value, pd.DataFrame):
             out[name] = _frame(value, shown, account)
         else:
-            for form in _stored(value, _values(value), shown, account):
+            text = [str(value)] if where.startswith(f"uns['{HOMESPOT}") else []
+            for form in _stored(value, chain(_values(value), text), shown, account):
                 out[name] = form
     return out
 
@@ -282,7 +290,8 @@ def _frame(table: pd.DataFrame, where: str, account: Account) -> pd.DataFrame:
     for position, name in _names(table.columns, where, account, frame=True):
         column = table.iloc[:, position].set_axis(index)
         shown = f"{where}[{table.columns[position]!r}]"
-        for form in _stored(column, _forms(column), shown, account):
+        text = map(_as_text, [column] if name.startswith(HOMESPOT) else [])
+        for form in _stored(column, chain(_forms(column), text), shown, account):
             columns[name] = form
     if index.name in columns or not _holds(pd.DataFrame(index=index[:1])):
         index = index.rename(None)

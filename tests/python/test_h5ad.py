@@ -99,6 +99,15 @@ def test_columns_that_no_file_holds_are_left_out_and_named(tmp_path: Path, kind:
     assert list(adata.obs) == [kind, "kept", "homespot_x"]
 
 
+def test_what_homespot_made_is_text_rather_than_left_out(tmp_path: Path) -> None:
+    """Labels may be of any kind, and parameters too."""
+    adata = three(homespot_labels=[1, "a", None], other=[1, "a", None])
+    adata.uns["homespot"] = {"parameters": {"checkpoint": pathlib.PurePosixPath("run/a.pt")}}
+    found = written(adata, tmp_path / "a.h5ad", "obs['other']")
+    assert list(found.obs["homespot_labels"].astype(object).fillna("none")) == ["1", "a", "none"]
+    assert found.uns["homespot"]["parameters"]["checkpoint"] == "run/a.pt"
+
+
 def text(*values: str | None) -> pd.Series:
     return pd.Series(values, index=NAMES, dtype="string")
 

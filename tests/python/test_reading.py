@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import shutil
 import sys
 import warnings
@@ -325,6 +326,18 @@ def test_a_file_of_a_newer_anndata_is_told_in_our_words(pair, tmp_path: Path) ->
         assert "moon" not in text
 
 
+def test_a_file_that_is_packed_in_an_unknown_way_is_told(pair, tmp_path: Path) -> None:
+    sc, _ = pair
+    sc.copy().write_h5ad(tmp_path / "packed.h5ad", compression="lzf")
+    content = (tmp_path / "packed.h5ad").read_bytes()
+    zstd = re.sub(rb"\x00\x7d(?=.{6}lzf)", b"\x0f\x7d", content, flags=re.DOTALL)  # the filter's number
+    assert zstd != content
+    (tmp_path / "packed.h5ad").write_bytes(zstd)
+    text = said(tmp_path / "packed.h5ad")
+    assert "packed.h5ad', which is packed in a way that is not installed here" in text
+    assert "compression='gzip'" in text
+
+
 def test_a_damaged_file_is_told_without_the_message_of_a_library(pair, tmp_path: Path) -> None:
     sc, _ = pair
     sc.copy().write_h5ad(tmp_path / "a.h5ad")
@@ -493,6 +506,7 @@ def test_the_command_line_takes_them_to_the_same_bytes(pair, tmp_path: Path, run
 
 
 @pytest.mark.usefixtures("scanpy")
+@pytest.mark.filterwarnings("ignore::homespot.errors.DataWarning")  # of the antibody
 def test_an_error_tells_what_was_read_from_another_form(pair, tmp_path: Path, run) -> None:
     write_10x(tmp_path / "filtered.h5")
     pair[1].write_h5ad(tmp_path / "st.h5ad")
