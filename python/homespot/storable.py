@@ -244,25 +244,32 @@ def _matrix(matrix: Any, name: str, account: Account) -> Any:
 
 def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -> list[tuple[int, str]]:
     """Return the position and the name, as text, of every entry that a file can hold by its name."""
-    labels = list(given)
+    labels = [None if is_scalar(label) and pd.isna(label) else label for label in given]
     names = [label if isinstance(label, str) else str(label) for label in labels]
     if None not in labels and len({*names}) == len(names) and _holds_names(names, frame=frame):
         return list(enumerate(names))
-    found: dict[str, int] = {}
-    for position, (label, name) in enumerate(zip(labels, names, strict=True)):
-        options = dict.fromkeys((name, name.replace("/", "_")))
-        held = [option for option in options if label is not None and _holds_names([option], frame=frame)]
-        if not held or held[0] in found:
-            why = "a second one of this name" if held else "its name"
+    kept = _named_apart(labels, names, frame=frame, whole=True)
+    if not _holds_names([name for name in kept if name is not None], frame=frame):  # 'a' beside 'a/b'
+        kept = _named_apart(labels, names, frame=frame, whole=False)
+    for label, name, own in zip(labels, kept, names, strict=True):
+        if name is None:
+            why = "a second one of this name" if labels.count(label) > 1 else "its name"
             account.left.append(f"{where}[{label!r}] ({why})")
-            continue
-        found[held[0]] = position
-    if not _holds_names(list(found), frame=frame):  # 'a' beside 'a/b'
-        found = {name.replace("/", "_"): position for name, position in found.items()}
-    for name, position in found.items():
-        if name != names[position]:
-            account.renamed.append(f"{where}[{labels[position]!r}] to {name!r}")
-    return [(position, name) for name, position in found.items()]
+        elif name != own:
+            account.renamed.append(f"{where}[{label!r}] to {name!r}")
+    return [(position, name) for position, name in enumerate(kept) if name is not None]
+
+
+def _named_apart(labels: list[Any], names: list[str], *, frame: bool, whole: bool) -> list[str | None]:
+    """Return a name for every entry that can have one, none twice: its own, or the same without slashes."""
+    kept: list[str | None] = [None] * len(names)
+    for position in sorted(range(len(names)), key=lambda i: "/" in names[i]):
+        name = names[position]
+        for option in dict.fromkeys((name, name.replace("/", "_")) if whole else (name.replace("/", "_"),)):
+            if labels[position] is not None and option not in kept and _holds_names([option], frame=frame):
+                kept[position] = option
+                break
+    return kept
 
 
 def _mapping(found: Mapping[Any, Any], where: str, account: Account) -> dict[str, Any]:

@@ -177,6 +177,9 @@ def test_names_that_no_file_holds_are_left_out_or_changed_and_named(tmp_path: Pa
     with pytest.warns(DataWarning, match=r"obs\['a/b'\] to 'a_b'"):
         write_whole(adata, tmp_path / "a.h5ad")
     assert list(ad.read_h5ad(tmp_path / "a.h5ad").obs["a_b"]) == [4, 5, 6]
+    adata.obs.insert(1, "a_b", [7, 8, 9])
+    found = written(adata, tmp_path / "a.h5ad", "obs['a/b']")
+    assert found.obs["a_b"].tolist() == [7, 8, 9]
 
 
 def test_names_of_rows_with_characters_that_no_file_holds_are_escaped(tmp_path: Path) -> None:
