@@ -140,14 +140,16 @@ def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised
         return Recognised("counts", "most values are near whole numbers: counts that were corrected")
     if len(rows) < _MANY:
         return None
-    of_exp = _variation([np.expm1(row).sum() for row in rows])
+    exponentials = np.array([np.expm1(row).sum() for row in rows])
+    of_exp = _variation(exponentials)
     if of_exp >= 5 and of_exp >= 5 * spread:
         reason = "differ too much over the rows for logarithms: counts that were corrected"
         return Recognised("counts", f"sums of exp(x) - 1 {reason}")
     # Counts that were smoothed are full of tiny values.
     if (values < 0.1).mean() >= 0.3:
         return None
-    if sample.highest >= 5 and of_exp < 0.65:
+    # Of few counts a row, exp(x) - 1 is not much more than x.
+    if sample.highest >= 5 and of_exp < 0.65 and exponentials.sum() >= 8 * values.sum():
         return Recognised("log", f"sums of exp(x) - 1 are alike, and no value is above {sample.highest:.3g}")
     n_values = len(rows) * sample.n_columns
     # Counts of a mean below 0.7 are 0 in half of all places.
