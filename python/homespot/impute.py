@@ -32,7 +32,7 @@ from .mapping import (
     mapped_cells,
 )
 from .matrices import column_sums, is_sparse
-from .preprocess import SCALES, Expression, Scale
+from .preprocess import SCALES, Expression, Scale, unknown_genes
 from .rows import masses
 from .streamed import with_tables, x_of
 from .tables import expression, values_of
@@ -242,21 +242,14 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
     at = pd.Index(table.genes).get_indexer(names)
     if len(names) and (at >= 0).all() and names.is_unique:
         return np.asarray(at, dtype=np.intp)
-    remedy = "Check the spelling, and whether these are symbols or Ensembl ids."
-    unknown = names[at < 0]
-    others = {} if table.about is None else table.about.left_out
-    left_out = [name for name in unknown if name in others]
-    if len(names) == 0:
-        found = "none"
-    elif left_out and table.about is not None:
-        found = f"{len(left_out)} that are no genes: {left_out[0]!r} is {others[left_out[0]]}"
-        remedy = f"To keep them as genes, set {table.about.keep}."
-    elif len(unknown):
-        found = f"{len(unknown)} that are not there ({some(unknown)})"
-    else:
-        found = f"{some(names[names.duplicated()])} more than once"
+    if (at < 0).any():
+        raise unknown_genes(table, names[at < 0].tolist())
     raise InputError(
-        expected(f"genes of the single-cell data, such as {some(table.genes)}, each once", found, remedy)
+        expected(
+            f"genes of the single-cell data, such as {some(table.genes)}, each once",
+            f"{some(names[names.duplicated()])} more than once" if len(names) else "none",
+            "Name every gene once.",
+        )
     )
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "most_variable",
     "shared_genes",
     "unit_rows",
+    "unknown_genes",
     "z_scores",
 ]
 
@@ -442,6 +443,18 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     return shared
 
 
+def unknown_genes(table: Expression, names: Sequence[str]) -> InputError:
+    """Return the refusal of genes that a table does not have; it says so if they were left out of it."""
+    others = {} if table.about is None else table.about.left_out
+    found = f"{len(names)} that are not there ({some(names)})"
+    remedy = "Check the spelling, and whether these are symbols or Ensembl ids."
+    if table.about is not None and (no_genes := [name for name in names if name in others]):
+        found = f"{len(no_genes)} that are no genes: {no_genes[0]!r} is {others[no_genes[0]]}"
+        remedy = f"To keep them as genes, set {table.about.keep}."
+    what = f"genes of the {TABLES[table.side]}, such as {some(table.genes)}, each once"
+    return InputError(expected(what, found, remedy))
+
+
 def most_variable(table: Expression, n: int) -> npt.NDArray[np.intp]:
     """Return the columns of the `n` genes of highest variance on the log scale, in the table's order."""
     if n >= table.shape[1]:
@@ -452,6 +465,8 @@ def most_variable(table: Expression, n: int) -> npt.NDArray[np.intp]:
 def log_normalised(table: Expression, genes: Sequence[str]) -> Floats:
     """Return the table on the log scale for these genes: rows x genes, dense, C order."""
     where = {gene: i for i, gene in enumerate(table.genes.tolist())}
+    if unknown := [str(gene) for gene in genes if gene not in where]:
+        raise unknown_genes(table, unknown)
     columns = np.array([where[gene] for gene in genes], dtype=np.intp)
     out: Floats = np.empty((table.shape[0], len(genes)), dtype=table.dtype)
     for rows, block in table.log_blocks(columns):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,7 @@ def _are_means(rows: Sequence[F64]) -> bool:
     return bool(rows) and sum(map(mean, rows)) >= 0.9 * len(rows)
 
 
-def _variation(sums: Sequence[Any]) -> float:
+def _variation(sums: npt.ArrayLike) -> float:
     """Return the coefficient of variation."""
     values = np.asarray(sums, dtype=np.float64)
     return float(values.std() / values.mean())

@@ -108,9 +108,13 @@ def _elsewhere(
     """Name other values of an object that would do in the place of these; empty if there are none."""
 
     def others() -> Iterator[str]:
-        if adata.raw is not None and layer != RAW and _would_do(read_later(adata.raw.X)):
+        layers = _layers(adata)
+        x = None if layer is None else x_of(adata)
+        if x is not None and _would_do(x):
+            yield f"in {name}.X (leave {argument} out)"
+        if adata.raw is not None and RAW not in (layer, *layers) and _would_do(read_later(adata.raw.X)):
             yield f"in {name}.raw ({argument}={RAW!r})"
-        for other in _layers(adata):
+        for other in layers:
             if other != layer and _would_do(x_of(adata, other)):
                 yield f"in {name}.layers[{other!r}] ({argument}={other!r})"
         yield from hints or ()
