@@ -217,6 +217,12 @@ setMethod(
 # The tissue: cells that have no place are not in it.
 .asTissue <- function(sce, map, table) {
   known <- !is.na(table[[.keys$SPOT]])
+  if (!any(known)) {
+    .refuse(
+      "at least one cell with a place", sprintf("none of %d", length(known)),
+      "Map with sections, which compares how well the sections fit a cell."
+    )
+  }
   if (!all(known)) {
     .warn(sprintf(
       paste(

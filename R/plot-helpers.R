@@ -37,7 +37,7 @@
   }
 }
 
-# Spots (or cells) with the first two coordinates and the sample of each.
+# Spots (or cells) with x and y, and the section or the sample of each.
 .places <- function(x, name = "x") {
   if (!is(x, "SpatialExperiment")) {
     .refuse(
@@ -54,7 +54,7 @@
       "Keep at least one."
     )
   }
-  coords <- spatialCoords(x)
+  coords <- .ordered(spatialCoords(x))
   if (ncol(coords) < 2L) {
     .refuse(
       sprintf("coordinates in spatialCoords(%s)", name), "none",
@@ -78,12 +78,11 @@
       ), "Drop these first."
     )
   }
-  sample <- if (is.null(x$sample_id)) rep("1", ncol(x)) else x$sample_id
-  sample <- as.character(sample)
-  data.frame(
+  panel <- .panelOf(colData(x))
+  .inPanels(data.frame(
     name = names, x = unname(coords[, 1L]), y = unname(coords[, 2L]),
-    sample_id = factor(sample, unique(sample))
-  )
+    sample_id = factor(panel, unique(panel))
+  ), x)
 }
 
 # A value of every spot: given, or a column of colData, or a row of an assay.
@@ -191,24 +190,29 @@
 # points take up: that of the squares with a point in them, about two places to
 # a square.
 .spacing <- function(data, n = nrow(data)) {
-  width <- diff(range(data$x))
-  height <- diff(range(data$y))
+  width <- diff(range(data$drawn_x))
+  height <- diff(range(data$drawn_y))
   if (width == 0 || height == 0) {
     return(max(width, height, (width == 0 && height == 0)) / n)
   }
   side <- 1.5 * sqrt(nlevels(data$sample_id) * width * height / n)
   squares <- data.frame(
-    floor((data$x - min(data$x)) / side),
-    floor((data$y - min(data$y)) / side), as.integer(data$sample_id)
+    floor((data$drawn_x - min(data$drawn_x)) / side),
+    floor((data$drawn_y - min(data$drawn_y)) / side),
+    as.integer(data$sample_id)
   )
   key <- squares[[1L]] + 1e5 * squares[[2L]] + 1e10 * squares[[3L]]
   sqrt(length(unique(key)) * side^2 / n)
 }
 
+.extent <- function(data) {
+  c(diff(range(data$drawn_x)), diff(range(data$drawn_y)))
+}
+
 # Millimetres per unit of the coordinates, where panels stand in a grid.
 .millimetres <- function(data, panels = 1L) {
   columns <- ceiling(sqrt(panels))
-  extent <- c(diff(range(data$x)), diff(range(data$y)))
+  extent <- .extent(data)
   scale <- min((.panelSize / columns / extent)[extent > 0], Inf)
   if (is.finite(scale)) scale else 1
 }
@@ -243,8 +247,7 @@
       aesthetics, data, shape = 16, stroke = 0, size = size / 0.75
     ))
   }
-  extent <- c(diff(range(places$x)), diff(range(places$y)))
-  pixels <- extent * .millimetres(places, panels) * .dotsPerMm
+  pixels <- .extent(places) * .millimetres(places, panels) * .dotsPerMm
   scattermore::geom_scattermore(
     aesthetics, data,
     pixels = pmax(round(pixels), 16), pointsize = size * .dotsPerMm
@@ -256,18 +259,19 @@
 }
 
 # A plot of a tissue: its image, the layers, and a scale bar, on equal axes;
-# one panel for each sample, and each level of the column `panel`.
-.tissue <- function(data, layers, x = NULL, unit = NULL, panel = NULL) {
+# one panel for each section, and each level of the column `panel`.
+.tissue <- function(data, layers, x, unit = NULL, panel = NULL) {
   images <- .images(x, data)
   panels <- nlevels(data$sample_id) *
     (if (is.null(panel)) 1L else nlevels(data[[panel]]))
-  scale <- if (length(images)) {
+  reversed <- .isReversed(data, x)
+  scale <- if (reversed) {
     ggplot2::scale_y_reverse
   } else {
     ggplot2::scale_y_continuous
   }
-  ggplot2::ggplot(data, ggplot2::aes(.data$x, .data$y)) +
-    images + layers + .scaleBar(data, unit, panels, length(images) > 0L) +
+  ggplot2::ggplot(data, ggplot2::aes(.data$drawn_x, .data$drawn_y)) +
+    images + layers + .scaleBar(data, unit, panels, reversed) +
     .panels(data, panel) + scale() +
     ggplot2::coord_fixed(clip = if (length(images)) "on" else "off") +
     ggplot2::theme_bw() +
@@ -296,38 +300,37 @@
   is(x, "SpatialExperiment") && !is.null(imgData(x)) && nrow(imgData(x)) > 0L
 }
 
-# The first image of every sample that has one, where the coordinates, times
-# its scale factor, are its pixels, counted from the top.
+# The image of every section that has one, where the coordinates, times its
+# scale factor, are its pixels, counted from the top.
 .images <- function(x, data) {
-  if (!.hasImages(x)) {
-    return(list())
-  }
-  table <- imgData(x)
-  # Without a scale nobody knows where it lies.
-  table <- table[!is.na(table$scaleFactor), ]
-  first <- match(levels(data$sample_id), table$sample_id)
-  lapply(first[!is.na(first)], function(row) {
-    raster <- SpatialExperiment::imgRaster(table$data[[row]])
-    size <- dim(raster) / table$scaleFactor[row]
-    # Image and points are in one panel: that of the sample. What the layer
-    # takes is on the scale, which is reversed.
+  images <- lapply(levels(data$sample_id), function(section) {
+    row <- .imageOf(x, section)
+    if (is.null(row)) {
+      return(NULL)
+    }
+    raster <- SpatialExperiment::imgRaster(imgData(x)$data[[row]])
+    size <- dim(raster) / imgData(x)$scaleFactor[row]
+    # Image and points are in one panel. What the layer takes is on the scale,
+    # which is reversed where there is one section.
+    first <- data[match(section, data$sample_id), ]
+    left <- first$drawn_x - first$x
+    top <- if (.isReversed(data, x)) 0 else first$y + first$drawn_y
     ggplot2::layer(
-      data = data.frame(sample_id = factor(
-        table$sample_id[row], levels(data$sample_id)
-      )),
+      data = data.frame(sample_id = first$sample_id),
       mapping = NULL, stat = "identity", position = "identity",
       geom = ggplot2::GeomRasterAnn, inherit.aes = FALSE,
       params = list(
-        raster = raster, xmin = 0, xmax = size[2L], ymin = -size[1L],
-        ymax = 0, interpolate = TRUE
+        raster = raster, xmin = left, xmax = left + size[2L],
+        ymin = top - size[1L], ymax = top, interpolate = TRUE
       )
     )
   })
+  Filter(Negate(is.null), images)
 }
 
 # A bar of a round length, up to a third of the tissue's width, below it.
 .scaleBar <- function(data, unit, panels, reversed) {
-  width <- diff(range(data$x))
+  width <- .extent(data)[1L]
   if (is.null(unit) || width == 0) {
     return(NULL)
   }
@@ -338,8 +341,8 @@
   # In mm on paper, whatever the tissue.
   mm <- 1 / .millimetres(data, panels)
   down <- if (reversed) mm else -mm
-  edge <- if (reversed) max(data$y) else min(data$y)
-  right <- max(data$x)
+  edge <- if (reversed) max(data$drawn_y) else min(data$drawn_y)
+  right <- max(data$drawn_x)
   at <- edge + 5 * down
   list(
     # The space that the bar and its text take.

@@ -37,7 +37,7 @@
 #' @export
 plotCells <- function(
     tissue, label, jitter = NULL, unit = NULL, size = NULL) {
-  tissue <- .seuratShell(tissue)
+  tissue <- .placedOnly(.seuratShell(tissue))
   data <- .plottedPlaces(tissue)
   .checkString(label, "label")
   .needColumns(
@@ -51,6 +51,26 @@ plotCells <- function(
     .points(ggplot2::aes(colour = .data$label), data, tissue, size),
     .labelScale(data$label, label)
   ), tissue, unit)
+}
+
+# Without the cells that have no place.
+.placedOnly <- function(tissue) {
+  column <- .keys$POSITIONS[1L]
+  if (!is(tissue, "SummarizedExperiment") ||
+        is.null(colData(tissue)[[column]])) {
+    return(tissue)
+  }
+  known <- !is.na(colData(tissue)[[column]])
+  if (any(known) && !all(known)) {
+    .warn(sprintf(
+      paste(
+        "Left out %d of %d cells, which have no place (%s is NA). cellModes()",
+        "has places of cells whose section is not known."
+      ), sum(!known), length(known), column
+    ))
+    tissue <- tissue[, known]
+  }
+  tissue
 }
 
 # Cells that placeCells() placed, in either class.
@@ -99,7 +119,11 @@ plotCells <- function(
   turn <- stats::ave(seq_along(group), group, FUN = seq_along)
   radius <- jitter * sqrt((turn - 0.5) / count) * (count > 1L)
   angle <- turn * pi * (3 - sqrt(5))
-  data$x <- data$x + radius * cos(angle)
-  data$y <- data$y + radius * sin(angle)
+  right <- radius * cos(angle)
+  up <- radius * sin(angle)
+  data$x <- data$x + right
+  data$drawn_x <- data$drawn_x + right
+  data$y <- data$y + up
+  data$drawn_y <- data$drawn_y + data$upwards * up
   data
 }

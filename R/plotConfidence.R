@@ -33,7 +33,7 @@
 #' @export
 plotConfidence <- function(
     tissue, jitter = NULL, unit = NULL, size = NULL) {
-  tissue <- .seuratShell(tissue)
+  tissue <- .placedOnly(.seuratShell(tissue))
   data <- .plottedPlaces(tissue)
   .needColumns(
     colData(tissue), c(.keys$RADIUS, .keys$CONFIDENT), "cells",

@@ -131,9 +131,9 @@ plotTypes <- function(
   at <- sequence(steps + 2L) - 1L
   along <- pmax(at - 1L, 0L) / rep(steps, steps + 2L)
   angle <- 2 * pi * (end[slice] - share[slice] * (1 - along))
-  out <- data[slice, c("name", "sample_id", "type", "x", "y")]
+  out <- data[slice, c("name", "sample_id", "type", "drawn_x", "drawn_y")]
   out$slice <- slice
-  out$x <- out$x + radius * (at > 0L) * sin(angle)
-  out$y <- out$y + radius * (at > 0L) * cos(angle)
+  out$drawn_x <- out$drawn_x + radius * (at > 0L) * sin(angle)
+  out$drawn_y <- out$drawn_y + radius * (at > 0L) * cos(angle)
   out
 }

@@ -4,6 +4,10 @@
 .withSeuratColumns <- function(x, found) {
   table <- colData(found)
   own <- startsWith(names(table), paste0(.keys$HOMESPOT, "_"))
+  # Of another map, which had several sections.
+  for (name in setdiff(c(.keys$SECTION, .keys$SECTION_PROB), names(table))) {
+    x@meta.data[[name]] <- NULL
+  }
   x <- SeuratObject::AddMetaData(x, as.data.frame(table[own]))
   # Misc<- warns of a record that was there.
   x@misc[[.keys$HOMESPOT]] <- metadata(found)[[.keys$HOMESPOT]]
@@ -16,6 +20,9 @@
   found <- .seuratShell(x)
   found <- addMapping(found, map)
   out <- .withSeuratColumns(x, found)
+  if (is(map, "CellMapping") && all(rownames(map) %in% colnames(x))) {
+    out <- .withSeuratImages(out, map)
+  }
   if (.keys$HOMESPOT %in% reducedDimNames(found)) {
     p <- reducedDim(found, .keys$HOMESPOT)
     out <- .withSeuratAssay(out, .keys$HOMESPOT, t(p))
@@ -93,7 +100,9 @@
   out <- suppressWarnings(
     subset(x, cells = colnames(placed)), classes = "validationWarning"
   )
-  out <- .withSeuratColumns(out, placed)
+  # Its images are of another tissue.
+  out@images <- list()
+  out <- .withSeuratImages(.withSeuratColumns(out, placed), map)
   if (!is.null(reduction)) {
     places <- reducedDim(placed, reduction)[colnames(out), , drop = FALSE]
     colnames(places) <- paste0(key, seq_len(ncol(places)))
@@ -102,4 +111,92 @@
     )
   }
   out
+}
+
+# --- images ------------------------------------------------------------------
+
+# Where the object says which images are homespot's.
+.imagesKey <- "homespot_images"
+
+# An image for every section of the map, with the cells that have their place in
+# it, as SpatialDimPlot() and ImageDimPlot() want them: Visium's class where
+# there is a picture of the tissue, else a field of view. It has two dimensions.
+.withSeuratImages <- function(x, map) {
+  x@images[intersect(x@misc[[.imagesKey]], names(x@images))] <- NULL
+  x@misc[[.imagesKey]] <- NULL
+  if (ncol(spatialCoords(map)) != 2L) {
+    return(x)
+  }
+  home <- match(x[[.keys$SPOT]][[1L]], colnames(map))
+  section <- .panelOf(colData(map))
+  cells <- split(
+    which(!is.na(home)), factor(section[home], unique(section))[!is.na(home)],
+    drop = TRUE
+  )
+  added <- character()
+  for (name in names(cells)) {
+    at <- cells[[name]]
+    places <- as.data.frame(x[[.keys$POSITIONS[seq_len(2L)]]])[at, ]
+    dimnames(places) <- list(colnames(x)[at], c("x", "y"))
+    own <- .freeImageName(x, name)
+    image <- .seuratImage(
+      places, map[0L, which(section == name)], SeuratObject::DefaultAssay(x),
+      own$key
+    )
+    x[[own$name]] <- image
+    added <- c(added, own$name)
+  }
+  x@misc[[.imagesKey]] <- added
+  x
+}
+
+# A name and a key that nothing in the object has.
+.freeImageName <- function(x, name) {
+  name <- make.names(name)
+  taken <- function(name) {
+    name %in% names(x) || .seuratKey(name) %in% SeuratObject::Key(x)
+  }
+  for (free in c(name, paste0(.keys$HOMESPOT, ".", name))) {
+    if (!taken(free)) {
+      break
+    }
+  }
+  list(name = free, key = .seuratKey(free))
+}
+
+# `spots` is the part of the map that lies in the section, without cells.
+.seuratImage <- function(places, spots, assay, key) {
+  where <- .ordered(spatialCoords(spots))
+  # Several cells share a spot, so they are smaller.
+  size <- 0.5 * .spacing(data.frame(
+    drawn_x = where[, 1L], drawn_y = where[, 2L], sample_id = factor(1L)
+  ))
+  picture <- .pictureOf(spots)
+  class <- methods::getClass("VisiumV2", where = asNamespace("Seurat"))
+  horizontal <- "coords_x_orientation" %in% names(class@slots)
+  if (!is.null(picture) && !horizontal) {
+    # As this version of Seurat has them, the row first.
+    places <- data.frame(x = places$y, y = places$x, row.names = row.names(
+      places
+    ))
+  }
+  fov <- SeuratObject::CreateFOV(
+    places, type = "centroids", radius = size, assay = assay, key = key
+  )
+  if (is.null(picture)) {
+    return(fov)
+  }
+  pixels <- .pixels(picture$raster)[, , seq_len(3L)] / 255
+  image <- new(
+    class, boundaries = fov@boundaries, molecules = fov@molecules,
+    assay = assay, key = key, image = pixels,
+    scale.factors = Seurat::scalefactors(
+      spot = size, fiducial = size, hires = picture$scale,
+      lowres = picture$scale
+    )
+  )
+  if (horizontal) {
+    attr(image, "coords_x_orientation") <- "horizontal"
+  }
+  image
 }

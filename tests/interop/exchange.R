@@ -34,7 +34,7 @@ readProblem <- function(folder, dense = FALSE) {
     st = SpatialExperiment::SpatialExperiment(
       assays = list(counts = st), spatialCoords = coords,
       colData = S4Vectors::DataFrame(
-        slice = lines(file.path(folder, "st_slices.txt"))
+        lamina = lines(file.path(folder, "st_laminae.txt"))
       )
     )
   )
