@@ -74,7 +74,7 @@ def _are_multiples(rows: Sequence[F64]) -> bool:
 
 
 def _are_means(rows: Sequence[F64]) -> bool:
-    """Whether nearly all rows are whole numbers over one whole number, as the mean of some cells is."""
+    """Whether nearly all rows are whole numbers over a whole number, as the mean of some cells is."""
 
     def whole(values: F64, over: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         scaled = values[:, None] * over
@@ -85,7 +85,9 @@ def _are_means(rows: Sequence[F64]) -> bool:
         numbers = numbers[whole(values[:: max(1, len(values) // 8)], numbers)]
         return len(numbers) > 0 and bool(whole(values, numbers[:8]).any())
 
-    return bool(rows) and sum(map(mean, rows)) >= 0.9 * len(rows)
+    # Numbers that were rounded to two digits say nothing.
+    rounded = all(whole(row, np.array([100])).all() for row in rows)
+    return bool(rows) and not rounded and sum(map(mean, rows)) >= 0.9 * len(rows)
 
 
 def _variation(sums: npt.ArrayLike) -> float:
