@@ -192,15 +192,73 @@ def test_the_tissue_image_lies_under_the_spots_with_y_downwards() -> None:
     assert plot.cells(_data(kind=["a"] * 30), "kind", image=data).images
 
 
-def test_an_image_without_its_scale_or_of_several_sections() -> None:
-    data = _with_image(_data(v=np.arange(30)), scalefactors={})
-    with pytest.raises(InputError, match=r"tissue_hires_scalef.*found none"):
-        plot.spots(data, "v", name="v")
+ODD: dict[str, Any] = {
+    "flag": np.bool_(True),
+    "nothing": None,
+    "array": np.arange(3),
+    "text": "a.png",
+    "empty": {},
+    "no image": {"images": {}, "scalefactors": {}},
+    "no images": {"images": None, "scalefactors": None, "metadata": {}},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_no_library_is_left_aside(odd: str) -> None:
     data = _with_image(_data(v=np.arange(30)))
-    data.uns["spatial"]["other"] = data.uns["spatial"]["section"]
+    data.uns["spatial"] = {odd: ODD[odd], **data.uns["spatial"]}
+    ax = plot.spots(data, "v", name="v")
+    assert [image.get_extent() for image in ax.images] == [[-5, 795, 595, -5]]
+    assert len(plot.cells(_data(kind=["a"] * 30), "kind", image=data).images) == 1
+    data.uns["spatial"] = {odd: ODD[odd]}
     assert not plot.spots(data, "v", name="v").images
     with pytest.raises(InputError, match=r"the image of one library"):
         plot.spots(data, "v", name="v", image=data)
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        {"scalefactors": {}},
+        {"scalefactors": None},
+        {"scalefactors": {"tissue_hires_scalef": None}},
+        {"scalefactors": {"tissue_hires_scalef": "large"}},
+        {"scalefactors": {"tissue_hires_scalef": 0}},
+        {"scalefactors": {"tissue_hires_scalef": np.nan}},
+        {"images": {"hires": None}},
+        {"images": {"hires": "a.png"}},
+        {"images": {"hires": np.zeros((3, 60, 80))}},
+        {"images": {"hires": np.zeros((0, 80, 3))}},
+        {"images": {"hires": np.full((6, 8), "a")}},
+        {"images": {"hires": [[1, 2], [3]]}},
+    ],
+)
+def test_an_image_without_pixels_or_scale_is_not_drawn(library: dict[str, Any]) -> None:
+    data = _with_image(_data(v=np.arange(30)), **library)
+    assert not plot.spots(data, "v", name="v").images
+    with pytest.raises(InputError, match=r"the image of one library.*tissue_hires_scalef"):
+        plot.spots(data, "v", name="v", image=data)
+
+
+def test_the_small_image_is_drawn_where_the_large_one_cannot_be() -> None:
+    small = {"images": {"hires": None, "lowres": np.zeros((6, 8))}}
+    data = _with_image(_data(v=np.arange(30)), **small, scalefactors={"tissue_lowres_scalef": 0.01})
+    [image] = plot.spots(data, "v", name="v").images
+    assert image.get_extent() == [-50, 750, 550, -50]
+
+
+def test_of_several_images_that_of_the_section_is_drawn() -> None:
+    data = _with_image(_data(v=np.arange(30)))
+    data.uns["spatial"]["other"] = {
+        "images": {"hires": np.ones((6, 8, 3))},
+        "scalefactors": {"tissue_hires_scalef": 0.01},
+    }
+    assert not plot.spots(data, "v", name="v").images
+    with pytest.raises(InputError, match=r"the image of one library.*'section', 'other'"):
+        plot.spots(data, "v", name="v", image=data)
+    data.obs["library_id"] = pd.Categorical(["other"] * 30, categories=["section", "other"])
+    [image] = plot.spots(data, "v", name="v").images
+    assert image.get_extent() == [-50, 750, 550, -50]
 
 
 def test_the_image_follows_the_map_and_what_comes_of_it() -> None:

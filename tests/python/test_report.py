@@ -26,11 +26,13 @@ from homespot.deconvolve import deconvolve_spots
 from homespot.errors import DataWarning, DependencyError, InputError
 from homespot.impute import impute_genes
 from homespot.mapping import new_mapping
+from homespot.plot._panels import panels_of_spots
 from homespot.report import report
 from homespot.report._genes import neighbours, spatial_covariance
 from homespot.report._pictures import Picture
 from homespot.report._summary import ending, score_rows
 from homespot.report._tissue import likeliest_cells, tissue
+from homespot.sections import Sections
 
 EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "$\\frac{", '%{text} & "it\'s"']
 WIDE, NARROW = (1400, 900), (390, 844)
@@ -186,9 +188,11 @@ def test_one_tissue_is_drawn_one_way_up(demo, tmp_path, monkeypatch, owner: str)
         drawn.extend(ax for ax in axes if not len(ax.get_xticks()))
         return Picture("", 1, 1, "", "", wide=False)
 
-    def page(*given: Any, downwards: bool) -> Any:
-        drawn.append(downwards)
-        return tissue(*given, downwards=downwards)
+    def page(*given: Any) -> Any:
+        found = tissue(*given)
+        [section] = found["sections"]
+        drawn.append(section["figure"]["layout"]["yaxis"].get("autorange") == "reversed")
+        return found
 
     monkeypatch.setattr(importlib.import_module("homespot.report._pictures"), "_picture", picture)
     monkeypatch.setattr(module, "tissue", page)
@@ -251,6 +255,25 @@ def test_neighbours_of_spots_at_one_place() -> None:
     assert neighbours(np.zeros((1, 2))).nnz == 0
 
 
+def test_neighbours_and_covariance_are_of_one_section() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(np.repeat([0, 1], [120, 80]))
+    sections = Sections(codes, ["a", "b"], "section")
+    where, values = rng.uniform(size=(200, 2)), rng.normal(size=(200, 3))  # both in one place
+    values[:, 1] += 9 * codes
+    near = neighbours(where, sections)
+    found = spatial_covariance(values, near, sections)
+    expected = np.zeros(3)
+    for code in (0, 1):
+        own = np.flatnonzero(codes == code)
+        alone = neighbours(where[own])
+        np.testing.assert_array_equal(near[own][:, own].toarray(), alone.toarray())
+        expected += spatial_covariance(values[own], alone) * len(own) / 200
+    assert near[codes == 0][:, codes == 1].nnz == 0
+    np.testing.assert_allclose(found, expected)
+    assert np.abs(found).max() < 0.5  # and not 20, by the difference between the sections
+
+
 @pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
 def test_likeliest_cells_are_the_largest_of_every_column(stored) -> None:
     p = np.random.default_rng(0).dirichlet(np.full(30, 0.2), 2500).astype(np.float32)
@@ -271,7 +294,8 @@ def test_colours_keep_254_steps(demo) -> None:
     mapping = demo[2]
     values = np.random.default_rng(0).normal(size=mapping.n_vars)
     values[7] = np.nan
-    [stored] = tissue(mapping, [Column("g", "n", "u", values)], None)["columns"]
+    sections = panels_of_spots(mapping, image=False)
+    [stored] = tissue(mapping, [Column("g", "n", "u", values)], None, sections)["columns"]
     steps = np.frombuffer(base64.b64decode(stored["values"]), dtype=np.uint8)
     assert steps[7] == 255
     back = stored["low"] + (stored["high"] - stored["low"]) * np.delete(steps, 7) / 254
@@ -333,7 +357,111 @@ def test_many_spots_are_said_to_have_less(tmp_path) -> None:
         page = Parsed(report(mapping, tmp_path / "r.html", labels="type"))
     assert "not the most probable cells" in page.text
     assert "cells" not in json.loads(page.scripts[0])
-    assert json.loads(page.scripts[0])["figure"]["data"][0]["type"] == "scattergl"
+    [section] = json.loads(page.scripts[0])["sections"]
+    assert section["figure"]["data"][0]["type"] == "scattergl"
+
+
+# Several sections
+
+
+@pytest.fixture(scope="module")
+def sections() -> tuple[ad.AnnData, dict[str, ad.AnnData], ad.AnnData]:
+    """Cells, a section with an image and one turned, larger, and without; and the map onto both."""
+    sc, st = hs.make_demo()
+    sc = sc[:200, np.asarray(sc[:200].X.sum(axis=0)).ravel() > 0].copy()
+    st.obs = st.obs[[]]
+    xy = st.obsm["spatial"]
+    left = xy[:, 0] < np.median(xy[:, 0])
+    head, tail = st[left].copy(), st[~left].copy()
+    head.obsm["spatial"] = (xy[left] - xy.min(axis=0)) * [1, -1] + [100, 3000]
+    tail.obsm["spatial"] = xy[~left][:, ::-1] * 10
+    image = {"images": {"hires": np.full((40, 40, 3), 220, np.uint8)}}
+    head.uns["spatial"] = {"image": {**image, "scalefactors": {"tissue_hires_scalef": 0.01}}}
+    st = {"tail": tail, "head": head}
+    with pytest.warns(DataWarning, match="Found 2 sections"):
+        mapping = hs.map_cells(sc, st, progress=False)
+    return sc, st, mapping
+
+
+@pytest.fixture
+def two(sections, tmp_path, no_pictures) -> Path:  # noqa: ARG001
+    return report(sections[2], tmp_path / "two.html", labels="cell_type", unit="µm")
+
+
+def packed(text: str, dtype: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype=dtype)
+
+
+def test_every_section_is_shown_by_itself(two, sections) -> None:
+    _, st, mapping = sections
+    page = Parsed(two)
+    assert "200 cells 405 spots 2 sections" in " ".join(page.text.split())
+    data = json.loads(page.scripts[0])
+    assert [section["name"] for section in data["sections"]] == ["head", "tail"]
+    of_spots = packed(data["section"], "<u2")
+    names = np.array(["head", "tail"])[of_spots]
+    assert names.tolist() == mapping.var["homespot_section"].tolist()
+    where = np.column_stack([packed(data["axes"][axis], "<f4") for axis in "xy"])
+    for section, name in zip(data["sections"], ("head", "tail"), strict=True):
+        xy = st[name].obsm["spatial"]
+        np.testing.assert_allclose(where[names == name], xy, rtol=1e-6)
+        away = np.linalg.norm(xy[:, None] - xy, axis=2) + np.diag(np.full(len(xy), np.inf))
+        assert section["pitch"] == pytest.approx(np.median(away.min(axis=1)))
+        assert section["ratio"] == pytest.approx(np.ptp(xy[:, 1]) / np.ptp(xy[:, 0]))
+        layout = section["figure"]["layout"]
+        assert layout["yaxis"].get("autorange") == ("reversed" if name == "head" else None)
+        [bar] = layout["shapes"]
+        assert bar["x1"] == pytest.approx(xy[:, 0].max())
+        assert bar["y0"] > xy[:, 1].max() if name == "head" else bar["y0"] < xy[:, 1].min()
+        assert layout["annotations"][0]["text"] == f"{bar['x1'] - bar['x0']:g} µm"
+    # One colour scale for all sections.
+    shares = deconvolve_spots(mapping, "cell_type").to_df()
+    for column in (column for column in data["columns"] if column["group"] == "Cell types"):
+        own = shares[column["name"]]
+        assert [column["low"], column["high"]] == pytest.approx([own.min(), own.max()])
+
+
+def test_pictures_are_drawn_section_by_section(sections, tmp_path, monkeypatch) -> None:
+    sc, st, mapping = sections
+    drawn: list[Any] = []
+
+    def picture(draw: Any, *_: Any, **__: Any) -> Picture:
+        with plt.ioff():
+            axes = np.ravel(draw())
+        plt.close(axes[0].figure)
+        drawn.extend(ax for ax in axes if not len(ax.get_xticks()))
+        return Picture("", 1, 1, "", "", wide=False)
+
+    monkeypatch.setattr(importlib.import_module("homespot.report._pictures"), "_picture", picture)
+    report(mapping, tmp_path / "r.html", sc=sc, st=hs.join_sections(st), labels="cell_type")
+    assert len(drawn) == 14  # two genes measured and imputed, the types, the cells, their confidence
+    for ax in drawn:
+        assert ax.get_title().startswith(("head", "tail"))
+        assert ax.yaxis_inverted() == (len(ax.images) == 1) == ax.get_title().startswith("head")
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_sections_mapped_one_by_one_tell_of_themselves(sections, tmp_path) -> None:
+    sc, st, _ = sections
+    joined = hs.join_sections(st)
+    mapping = hs.map_cells(sc, joined, sections="homespot_section", progress=False)
+    page = Parsed(report(mapping, tmp_path / "r.html"))
+    assert "Section tail: Converged" in page.text
+    assert "Section head: Converged" in page.text
+    assert "Part 1" not in page.text
+
+
+@pytest.mark.parametrize("unknown", [3, 200])
+def test_cells_without_a_section_are_left_out_of_the_pictures(sections, tmp_path, unknown: int) -> None:
+    sc, st, _ = sections
+    mapping = hs.map_cells(sc, hs.join_sections(st), sections="homespot_section", progress=False)
+    mapping.obs["homespot_section"] = mapping.obs["homespot_section"].astype(object)
+    mapping.obs.loc[mapping.obs_names[:unknown], "homespot_section"] = None
+    with pytest.warns(DataWarning, match=rf"^{unknown} cell\(s\)") as caught:
+        page = Parsed(report(mapping, tmp_path / "r.html", labels="cell_type"))
+    assert len(caught) == 1
+    alts = " ".join(str(image["alt"]) for image in page.of("img"))
+    assert (f"Map of {200 - unknown} cells" in alts) == (unknown < 200)
 
 
 # What is refused
@@ -602,6 +730,64 @@ def test_nothing_offers_to_send_the_data_away(browser, full) -> None:
     assert buttons
     assert not [button for button in buttons if "hare" in button or "loud" in button]
     assert browser.execute_script("return [...document.querySelectorAll('a[href]')].length") == 0
+
+
+def shown(browser: Any) -> tuple[list[float], list[float]]:
+    """The coordinates of the spots that plotly has drawn."""
+    x, y = browser.execute_script(
+        "const [spots] = document.getElementById('plot').data; return [[...spots.x], [...spots.y]]"
+    )
+    return x, y
+
+
+def test_a_section_is_chosen(browser, two, sections) -> None:
+    _, st, mapping = sections
+    visit(browser, two, (1400, 1600))  # high enough for the shape of each
+    choose(browser, "Deep", "Cell types")
+    shares = deconvolve_spots(mapping, "cell_type")[:, "Deep"]
+    limits = [float(shares.X.min()), float(shares.X.max())]
+    sizes = []
+    for name, code in (("head", "0"), ("tail", "1"), ("head", "0")):
+        script = "const s = document.getElementById('section'); s.value = arguments[0];"
+        browser.execute_script(script + "s.dispatchEvent(new Event('change'))", code)
+        xy = st[name].obsm["spatial"]
+        waited(browser, f"document.getElementById('plot').data[0].x.length === {len(xy)}")
+        np.testing.assert_allclose(np.transpose(shown(browser)), xy, rtol=1e-6)
+        seen = drawn(browser)
+        own = (mapping.var["homespot_section"] == name).to_numpy()
+        np.testing.assert_allclose(seen["values"], shares.X[own].ravel(), atol=0.51 / 254)
+        assert [seen["low"], seen["high"]] == pytest.approx(limits)
+        assert len(seen["fills"]) == len(xy)
+        low, high = browser.execute_script("return document.getElementById('plot').layout.yaxis.range")
+        assert (low > high) == (name == "head")
+        assert min(low, high) < xy[:, 1].min() < xy[:, 1].max() < max(low, high)
+        # The first spot of the section is the one that the mouse finds.
+        browser.execute_script("window.scrollTo(0, 0)")
+        assert hover(browser, 0).startswith(mapping.var_names[own][0])
+        assert f"Section {name}" in browser.find_element("id", "spot").text
+        plot = "document.getElementById('plot')"
+        waited(browser, f"{plot}.querySelector('svg.main-svg').clientHeight === {plot}.clientHeight")
+        sizes.append(browser.execute_script(f"return {plot}.clientHeight"))
+    assert sizes[0] == sizes[2] != sizes[1]
+    quiet(browser, two)
+
+
+def test_the_search_for_a_spot_goes_to_its_section(browser, two, sections) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    mapping = sections[2]
+    visit(browser, two)
+    for name, code in (("tail", "1"), ("tail", "1"), ("head", "0")):
+        spot = mapping.var_names[mapping.var["homespot_section"] == name][5]
+        find = browser.find_element("id", "find")
+        find.clear()
+        find.send_keys(spot, Keys.ENTER)
+        waited(browser, f"document.querySelector('#spot h3')?.textContent === '{spot}'")
+        assert browser.find_element("id", "section").get_property("value") == code
+        ring = waited(browser, "document.getElementById('plot').data[1].x")
+        assert ring == pytest.approx([mapping.var["x"][spot]])
+        assert ring[0] in shown(browser)[0]
+    quiet(browser, two)
 
 
 @pytest.mark.usefixtures("no_pictures")

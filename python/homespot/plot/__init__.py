@@ -2,7 +2,9 @@
 
 What fits into one Axes is drawn into it and returns it; where `ax` is left out, a figure is made. Tissue has
 equal axes and a scale bar where the unit is known; points are as large as they lie apart, in the unit of the
-coordinates, and from 20,000 on pixels in a PDF. Colours are ones that colour-blind readers can tell apart.
+coordinates, and from 20,000 on pixels in a PDF. Of several sections each is a panel, in the order of their
+names, with its own image and direction of y, and all have one colour scale. Colours are ones that
+colour-blind readers can tell apart.
 """
 
 from ..errors import DependencyError, expected

@@ -1,11 +1,10 @@
-"""What pictures share: axes, points as large as they lie apart, the tissue's image, a scale bar."""
+"""What pictures share: axes, points as large as they lie apart, a colour bar, a scale bar."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-import anndata as ad
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,28 +17,26 @@ from scipy.spatial import cKDTree
 
 from ..checks import within
 from ..errors import InputError, expected
-from ..keys import SPATIAL
-from ..mapping import spot_coordinates
+from ._panels import Panel
 
 __all__ = [
     "GREY",
     "RASTERISE_FROM",
     "AxesLike",
-    "Image",
     "colour_bar",
-    "column",
     "diameter",
     "draw_points",
     "figure_axes",
     "frame",
-    "positions",
+    "name_panel",
+    "one_or_all",
     "spacing",
     "tissue_axes",
+    "top_right",
 ]
 
 F64 = npt.NDArray[np.float64]
 AxesLike: TypeAlias = Axes | Iterable[Axes]
-Image: TypeAlias = ad.AnnData | bool
 
 GREY = "#D9D9D9"
 """What has no value, no label, or no colour of its own."""
@@ -50,59 +47,93 @@ RASTERISE_FROM = 20_000
 _RIM, _SEEN = 0.3, 0.6  # points (1/72 inch): line round a circle, and the least diameter
 
 
-def positions(adata: ad.AnnData) -> F64:
-    """Return x and y of every row; of three dimensions the first two."""
-    if SPATIAL not in adata.obsm:
-        raise InputError(
-            expected('data with obsm["spatial"]', "none", "Use place_cells() to give cells coordinates.")
-        )
-    if adata.n_obs == 0:
-        raise InputError(expected("data with at least one row", "none", "There is nothing to draw."))
-    found = spot_coordinates(adata.obsm[SPATIAL], adata.n_obs, "row")
-    return np.asarray(found)[:, :2]
+def figure_axes(
+    ax: AxesLike | None,
+    n: int,
+    width: float,
+    height: float,
+    *,
+    groups: int = 1,
+    beside: float = 0.0,
+    least: float = 0.0,
+) -> list[Axes]:
+    """Return `n` Axes for each of some groups, group after group.
 
-
-def column(adata: ad.AnnData, name: str, remedy: str = "Name one of obs' columns.") -> Any:
-    """Return a column of obs."""
-    if name not in adata.obs:
-        raise InputError(expected(f"a column {name!r} in obs", "none of this name", remedy))
-    return adata.obs[name]
-
-
-def figure_axes(ax: AxesLike | None, n: int, width: float, height: float) -> list[Axes]:
-    """Return `n` Axes: those given, or those of a new figure, each so wide and high (inches)."""
+    They are those given, or those of a new figure, each so wide and high (inches), in which every group
+    starts a row. The figure has room `beside` them, and is at `least` so high.
+    """
     if ax is None:
         columns = min(n, 4 if n > 6 else 3)
-        rows = -(-n // columns)
-        figure, grid = plt.subplots(
-            rows, columns, figsize=(columns * width, rows * height), squeeze=False, layout="compressed"
-        )
-        for unused in grid.ravel()[n:]:
+        rows = groups * -(-n // columns)
+        size = (columns * width + beside, max(rows * height, least))
+        figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="compressed")
+        made = grid.reshape(groups, -1)
+        for unused in made[:, n:].ravel():
             figure.delaxes(unused)
-        return list(grid.ravel()[:n])
+        return list(made[:, :n].ravel())
     listed = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(listed) != n or not all(isinstance(one, Axes) for one in listed):
+    if len(listed) != n * groups or not all(isinstance(one, Axes) for one in listed):
         raise InputError(
             expected(
-                f"{n} Axes as ax", f"{len(listed)} object(s)", "Pass as many as panels, or leave it out."
+                f"{n * groups} Axes as ax",
+                f"{len(listed)} object(s)",
+                "Pass as many as panels, or leave it out.",
             )
         )
     return listed
 
 
 def tissue_axes(
-    ax: AxesLike | None, n: int, xy: F64, *, below: float = 0.0, entries: Sequence[tuple[str, str]] = ()
-) -> list[Axes]:
-    """Return `n` Axes; new ones have the shape of the tissue.
+    ax: AxesLike | None,
+    panels: Sequence[Panel],
+    *,
+    values: int = 1,
+    below: float = 0.0,
+    entries: Sequence[tuple[str, str]] = (),
+) -> list[list[Axes]]:
+    """Return the Axes of every section for each of some values; new ones have the shape of the tissue.
 
     They leave `below` inches for a title and a colour bar, or room for a legend with these `entries` beside.
+    Values of one section stand side by side; of several sections every value has a row of its own.
     """
-    span = np.ptp(xy, axis=0) if len(xy) else np.ones(2)
-    ratio = float(np.clip(span[1] / span[0], 0.4, 1.6)) if span[0] > 0 else 1.6
-    width = {1: 5.0, 2: 4.2}.get(n, 3.0)
+    ratio = max(_ratio(panel.xy) for panel in panels)
+    n, groups = (values, 1) if len(panels) == 1 else (len(panels), values)
+    width = {1: 5.0, 2: 4.2}.get(n * groups, 3.0)
     longest = max((len(text) for text, _ in entries), default=-5)
-    height = max(width * ratio + 0.4 + below, 0.25 * len(entries) + 0.3)
-    return figure_axes(ax, n, width + 0.08 * (longest + 5), height)
+    title = 0.3 if len(panels) > 1 else 0.0
+    listed = figure_axes(
+        ax,
+        n,
+        width,
+        width * ratio + 0.4 + below + title,
+        groups=groups,
+        beside=0.08 * (longest + 5),
+        least=0.25 * len(entries) + 0.3,
+    )
+    return [listed[i : i + len(panels)] for i in range(0, len(listed), len(panels))]
+
+
+def _ratio(xy: F64) -> float:
+    """Return the height of a tissue over its width, within what a figure is made for."""
+    span = np.ptp(xy, axis=0)
+    return float(np.clip(span[1] / span[0], 0.4, 1.6)) if span[0] > 0 else 1.6
+
+
+def one_or_all(axes: Sequence[Axes]) -> Axes | npt.NDArray[Any]:
+    """Return what a picture returns: the Axes of the one section, or an array of those of several."""
+    return axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
+
+
+def top_right(axes: Sequence[Axes]) -> Axes:
+    """Return the Axes beside which there is room for a legend."""
+    return max(axes, key=lambda ax: (round(ax.get_position().x1, 3), ax.get_position().y1))
+
+
+def name_panel(ax: Axes, panel: Panel, text: str = "") -> None:
+    """Write the name of the section, where there are several, and a text above a panel."""
+    title = ", ".join(part for part in (panel.title, text) if part)
+    if title:
+        ax.set_title(title, fontsize="medium")
 
 
 def spacing(xy: F64) -> float:
@@ -121,15 +152,15 @@ def spacing(xy: F64) -> float:
     return float(nearest if k < 6 or low > 0.8 * nearest else 0.7 * np.median(distances[:, 6]))
 
 
-def diameter(ax: Axes, size: float | None, xy: F64, *, image: Image, own: ad.AnnData | None) -> float:
+def diameter(ax: Axes, size: float | None, panel: Panel) -> float:
     """Return the diameter of a point in the unit of the coordinates.
 
-    None is a little less than points lie apart, and less over an image, of which much is to be seen; at least
+    None is a little less than points lie apart, and less over an image, most of which is to be seen; at least
     what can be seen in the Axes as they are.
     """
     if size is None:
-        share = 0.9 if find_image(image, own) is None else 0.6
-        return max(share * spacing(xy), _SEEN * _per_point(ax, xy))
+        share = 0.9 if panel.image is None else 0.6
+        return max(share * spacing(panel.xy), _SEEN * _per_point(ax, panel.xy))
     within("size", size, 0, open_low=True)
     return float(size)
 
@@ -165,11 +196,11 @@ def _per_point(ax: Axes, xy: F64) -> float:
     return float((np.ptp(xy, axis=0) / points).max())
 
 
-def colour_bar(ax: Axes, drawn: Any, name: str, extend: str = "neither") -> None:
-    """Put a colour bar below the tissue, which keeps its place."""
-    ax.figure.colorbar(
+def colour_bar(axes: Sequence[Axes], drawn: Any, name: str, extend: str = "neither") -> None:
+    """Put one colour bar below the tissue, which keeps its place."""
+    axes[0].figure.colorbar(
         drawn,
-        ax=ax,
+        ax=axes[0] if len(axes) == 1 else list(axes),
         label=name,
         extend=extend,
         shrink=0.7,
@@ -180,31 +211,36 @@ def colour_bar(ax: Axes, drawn: Any, name: str, extend: str = "neither") -> None
     )
 
 
-def frame(
-    ax: Axes, xy: F64, size: float, *, unit: str | None, image: Image, own: ad.AnnData | None = None
-) -> None:
-    """Give the tissue equal axes without ticks, its image, and a scale bar where the unit is known."""
-    picture = find_image(image, own)
-    low, high = xy.min(axis=0), xy.max(axis=0)
+def frame(ax: Axes, panel: Panel, size: float, unit: str | None) -> None:
+    """Give a section equal axes without ticks, y as it points, its image, its name, and a scale bar.
+
+    The bar is drawn where the unit is known.
+    """
+    low, high = panel.xy.min(axis=0), panel.xy.max(axis=0)
     span = float((high - low).max()) or 1.0
     pad = size / 2 + 0.02 * span
     low, high = low - pad, high + pad
-    bar = 22 * _per_point(ax, xy) if unit is not None else 0.0
-    if picture is None:
-        ax.update_datalim([[low[0], low[1] - bar], high])
+    bar = 22 * _per_point(ax, panel.xy) if unit is not None else 0.0
+    bottom, top = (high[1] + bar, low[1]) if panel.down else (low[1] - bar, high[1])
+    if panel.image is None:
+        ax.update_datalim([[low[0], bottom], [high[0], top]])
         ax.autoscale_view()
         ax.margins(0)
+        if panel.down and not ax.yaxis_inverted():
+            ax.invert_yaxis()
     else:
-        _draw_image(ax, picture)
+        pixels = panel.image.pixels
+        ax.imshow(pixels, cmap="gray", extent=panel.image.extent, origin="upper", zorder=-1)
         ax.set_xlim(low[0], high[0])
-        ax.set_ylim(high[1] + bar, low[1])
+        ax.set_ylim(bottom, top)
     ax.set_aspect("equal", anchor="N")
     ax.set_xticks([])
     ax.set_yticks([])
     for side in ax.spines.values():
         side.set_visible(False)
+    name_panel(ax, panel)
     if unit is not None:
-        _scale_bar(ax, float(high[0] - low[0]), span, unit, framed=picture is not None)
+        _scale_bar(ax, float(high[0] - low[0]), span, unit, framed=panel.image is not None)
 
 
 def _scale_bar(ax: Axes, width: float, span: float, unit: str, *, framed: bool) -> None:
@@ -225,47 +261,3 @@ def _scale_bar(ax: Axes, width: float, span: float, unit: str, *, framed: bool) 
     )
     bar.patch.set(alpha=0.7, linewidth=0)
     ax.add_artist(bar)
-
-
-def find_image(image: Image, own: ad.AnnData | None) -> ad.AnnData | None:
-    """Return the object whose tissue image is to be drawn, or None where there is none."""
-    if isinstance(image, ad.AnnData):
-        if _library(image) is None:
-            raise InputError(
-                expected(
-                    'data with the image of one library in uns["spatial"]',
-                    "none, or several",
-                    "Take the spots of one library with their own image, or pass image=False.",
-                )
-            )
-        return image
-    return own if image and own is not None and _library(own) is not None else None
-
-
-def _library(adata: ad.AnnData) -> Mapping[str, Any] | None:
-    """Return the one library with an image, as scanpy and squidpy keep it; of several none is taken."""
-    libraries = adata.uns.get(SPATIAL)
-    listed = list(libraries.values()) if isinstance(libraries, Mapping) else []
-    if len(listed) != 1 or not isinstance(listed[0], Mapping):
-        return None
-    library: Mapping[str, Any] = listed[0]
-    return library if {"hires", "lowres"} & set(library.get("images", {})) else None
-
-
-def _draw_image(ax: Axes, adata: ad.AnnData) -> None:
-    library = _library(adata)
-    assert library is not None
-    name = "hires" if "hires" in library["images"] else "lowres"
-    factor = library.get("scalefactors", {}).get(f"tissue_{name}_scalef")
-    if factor is None:
-        raise InputError(
-            expected(
-                f'the scale of the tissue image in scalefactors["tissue_{name}_scalef"]',
-                "none",
-                "Add it, or pass image=False.",
-            )
-        )
-    pixels = np.asarray(library["images"][name])
-    height, width = pixels.shape[:2]
-    left, right, bottom, top = (edge / float(factor) for edge in (-0.5, width - 0.5, height - 0.5, -0.5))
-    ax.imshow(pixels, cmap="gray", extent=(left, right, bottom, top), origin="upper", zorder=-1)

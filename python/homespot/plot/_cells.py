@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -10,24 +12,24 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba_array
+from matplotlib.colors import Normalize, to_rgba_array
 
 from ..checks import within
 from ..errors import InputError, expected
 from ..keys import CONFIDENT, PROB, RADIUS
 from ._base import (
-    F64,
     GREY,
-    Image,
+    AxesLike,
     colour_bar,
-    column,
     diameter,
     draw_points,
     frame,
-    positions,
+    one_or_all,
     tissue_axes,
+    top_right,
 )
 from ._palette import legend_entries, type_colours
+from ._panels import Image, Panel, drawn_rows, panels
 
 __all__ = ["cells", "confidence", "draw_legend"]
 
@@ -37,27 +39,38 @@ _NAMES = {
 }
 
 
-def draw_legend(ax: Axes, entries: Sequence[tuple[str, str]], *, legend: bool) -> None:
-    """Name the colours, beside the tissue; `legend` False only leaves handles for a legend elsewhere."""
-    for text, colour in entries:
-        ax.scatter([], [], color=colour, s=30, label=text)
-    if legend:
-        ax.legend(
-            loc="upper left",
-            bbox_to_anchor=(1.0, 1.0),
-            frameon=False,
-            handletextpad=0.1,
-            borderaxespad=0.2,
-        )
+def draw_legend(
+    axes: Sequence[Axes], entries: Sequence[tuple[str, str]], *, legend: bool, made: bool
+) -> None:
+    """Name the colours, once, beside the tissue, in figures that were `made` for it beside all panels.
+
+    `legend` False only leaves handles for a legend elsewhere.
+    """
+    for ax in axes:
+        for text, colour in entries:
+            ax.scatter([], [], color=colour, s=30, label=text)
+    look: dict[str, Any] = {"frameon": False, "handletextpad": 0.1, "borderaxespad": 0.2}
+    if legend and made and len(axes) > 1:
+        axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", **look)
+    elif legend:
+        top_right(axes).legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
 
 
-def _jittered(xy: F64, radius: float) -> F64:
-    """Move every point within a disc, the same way in every call."""
+def _column(adata: ad.AnnData, name: str, remedy: str = "Name one of obs' columns.") -> Any:
+    """Return a column of obs."""
+    if name not in adata.obs:
+        raise InputError(expected(f"a column {name!r} in obs", "none of this name", remedy))
+    return adata.obs[name]
+
+
+def _jittered(sections: list[Panel], n: int, radius: float) -> list[Panel]:
+    """Move every one of `n` rows within a disc, the same way in every call."""
     within("jitter", radius, 0)
     rng = np.random.default_rng(0)
-    distance = radius * np.sqrt(rng.uniform(size=len(xy)))
-    angle = rng.uniform(0, 2 * np.pi, len(xy))
-    return np.asarray(xy + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]))
+    distance = radius * np.sqrt(rng.uniform(size=n))
+    angle = rng.uniform(0, 2 * np.pi, n)
+    away = distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    return [replace(panel, xy=panel.xy + away[panel.rows]) for panel in sections]
 
 
 def _shuffled(n: int) -> npt.NDArray[np.int64]:
@@ -75,9 +88,12 @@ def cells(
     image: Image = True,
     colours: Mapping[str, str] | None = None,
     legend: bool | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: AxesLike | None = None,
+) -> Axes | npt.NDArray[Any]:
     """Draw placed cells, coloured by a label.
+
+    Every section is a panel of its own, with its own image and its own direction of y. Cells without a place
+    are not drawn, and a warning counts them.
 
     Parameters
     ----------
@@ -95,7 +111,8 @@ def cells(
     image
         Tissue image underneath, from ``uns["spatial"]`` as scanpy and squidpy have it, with y downwards.
         True: that of the object, where it has one; an AnnData, e.g. the spatial data: that one's; False:
-        none.
+        none. A section has the image of its name; an image that is known to be of no single section is of
+        all. What is no image with a scale is left aside.
     colours
         Colour of every label. None: 16 that colour-blind readers can tell apart; of more labels the most
         frequent get them, the others are grey, and the legend says how many.
@@ -103,29 +120,36 @@ def cells(
         Whether to draw a legend beside the tissue; None: where a figure is made. Without one the Axes still
         has the handles for it.
     ax
-        Where to draw; None makes a figure.
+        Where to draw, one Axes a section; None makes a figure.
+
+    Returns
+    -------
+    The Axes; of several sections an array of them, in the order of the sections' names.
     """
-    xy = _jittered(positions(placed), jitter)
-    given = column(placed, label)
+    given = _column(placed, label)
+    sections = _jittered(panels(placed, image), placed.n_obs, jitter)
+    rows = drawn_rows(sections)
     if not isinstance(given.dtype, pd.CategoricalDtype):
         given = given.astype(str).where(given.notna()).astype("category")
-    given = given.cat.remove_unused_categories()
+    given = given.iloc[rows].cat.remove_unused_categories()
     names = [str(name) for name in given.cat.categories]
-    codes = np.where(given.isna(), len(names), given.cat.codes)
-    counts = np.bincount(codes, minlength=len(names) + 1)
+    codes = np.full(placed.n_obs, -1)
+    codes[rows] = np.where(given.isna(), len(names), given.cat.codes)
+    counts = np.bincount(codes[rows], minlength=len(names) + 1)
     chosen = type_colours(names, counts[:-1], colours)
     entries = legend_entries(chosen)
     if counts[-1]:
         entries.append((f"no label ({counts[-1]})", GREY))
     legend = ax is None if legend is None else legend
-    [ax] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
-    size = diameter(ax, size, xy, image=image, own=placed)
-    order = _shuffled(len(xy))
     table = to_rgba_array([*chosen.values(), GREY])
-    draw_points(ax, xy[order], size, facecolors=table[codes[order]])
-    frame(ax, xy, size, unit=unit, image=image, own=placed)
-    draw_legend(ax, entries, legend=legend)
-    return ax
+    [axes] = tissue_axes(ax, sections, entries=entries if legend else ())
+    for one, panel in zip(axes, sections, strict=True):
+        wide = diameter(one, size, panel)
+        order = _shuffled(len(panel.rows))
+        draw_points(one, panel.xy[order], wide, facecolors=table[codes[panel.rows[order]]])
+        frame(one, panel, wide, unit)
+    draw_legend(axes, entries, legend=legend, made=ax is None)
+    return one_or_all(axes)
 
 
 def confidence(
@@ -136,12 +160,12 @@ def confidence(
     jitter: float = 0.0,
     size: float | None = None,
     image: Image = True,
-    ax: Axes | None = None,
-) -> Axes:
+    ax: AxesLike | None = None,
+) -> Axes | npt.NDArray[Any]:
     """Draw placed cells by how far each can be trusted; those that are confident stand out.
 
     Confident cells are drawn on top, the others grey. Colours run from the first to the 99th percentile of
-    the confident cells.
+    the confident cells, of all sections together.
 
     Parameters
     ----------
@@ -152,35 +176,42 @@ def confidence(
         expected, ``"homespot_prob"``, the probability of the home spot, or another with numbers.
     unit, jitter, size, image, ax
         As for `cells`.
+
+    Returns
+    -------
+    As for `cells`.
     """
     remedy = "Place the cells with place_cells() of this version."
-    values = column(placed, by, remedy)
+    values = _column(placed, by, remedy)
     if values.dtype.kind not in "fiu":
         raise InputError(
             expected(f"numbers in the column {by!r}", f"values of type {values.dtype}", "Name another.")
         )
-    confident = column(placed, CONFIDENT, remedy).astype("boolean").fillna(False).to_numpy(dtype=bool)
-    xy = _jittered(positions(placed), jitter)
-    [ax] = tissue_axes(ax, 1, xy, below=0.9)
-    size = diameter(ax, size, xy, image=image, own=placed)
+    confident = _column(placed, CONFIDENT, remedy).astype("boolean").fillna(False).to_numpy(dtype=bool)
+    sections = _jittered(panels(placed, image), placed.n_obs, jitter)
     number = np.where(confident, values.to_numpy(dtype=np.float64), np.nan)
-    finite = number[np.isfinite(number)]
+    rows = drawn_rows(sections)
+    finite = number[rows][np.isfinite(number[rows])]
     # A few that are far off would leave one colour to all others.
-    limits = np.percentile(finite, (1, 99)) if len(finite) else np.array([0.0, 1.0])
-    order = _shuffled(len(xy))
-    order = order[np.argsort(confident[order], kind="stable")]
-    # Bright is well known: of a small radius, of a large probability.
-    drawn = draw_points(
-        ax,
-        xy[order],
-        size,
-        array=np.ma.masked_invalid(number[order]),
-        cmap=colormaps["viridis_r" if by == RADIUS else "viridis"].with_extremes(bad=GREY),
-        clim=tuple(limits),
-    )
-    frame(ax, xy, size, unit=unit, image=image, own=placed)
+    norm = Normalize(*(np.percentile(finite, (1, 99)) if len(finite) else (0.0, 1.0)))
+    axes, drawn = tissue_axes(ax, sections, below=0.9)[0], None
+    for one, panel in zip(axes, sections, strict=True):
+        wide = diameter(one, size, panel)
+        order = _shuffled(len(panel.rows))
+        order = order[np.argsort(confident[panel.rows[order]], kind="stable")]
+        # Bright is well known: of a small radius, of a large probability.
+        drawn = draw_points(
+            one,
+            panel.xy[order],
+            wide,
+            array=np.ma.masked_invalid(number[panel.rows[order]]),
+            cmap=colormaps["viridis_r" if by == RADIUS else "viridis"].with_extremes(bad=GREY),
+            norm=norm,
+        )
+        frame(one, panel, wide, unit)
     name = _NAMES.get(by, by) + (f" ({unit})" if by == RADIUS and unit else "")
-    colour_bar(ax, drawn, name, extend="both")
-    said = f"{confident.sum():,} of {len(xy):,} cells are confident; the others are grey"
-    ax.set_title(said, fontsize="medium")
-    return ax
+    said = f"{confident[rows].sum():,} of {len(rows):,} cells are confident; the others are grey"
+    if len(axes) == 1:
+        axes[0].set_title(said, fontsize="medium")
+    colour_bar(axes, drawn, name if len(axes) == 1 else f"{name}\n{said}", extend="both")
+    return one_or_all(axes)

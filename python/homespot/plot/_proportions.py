@@ -15,19 +15,10 @@ from ..checks import one_of
 from ..errors import InputError, expected
 from ..mapping import check_adata
 from ..matrices import is_sparse
-from ._base import (
-    F64,
-    GREY,
-    RASTERISE_FROM,
-    AxesLike,
-    Image,
-    diameter,
-    frame,
-    positions,
-    tissue_axes,
-)
+from ._base import GREY, RASTERISE_FROM, AxesLike, diameter, frame, name_panel, one_or_all, tissue_axes
 from ._cells import draw_legend
 from ._palette import legend_entries, type_colours
+from ._panels import F64, Image, drawn_rows, panels
 from ._spots import draw_values
 
 __all__ = ["proportions"]
@@ -57,22 +48,24 @@ def proportions(
         ``types[:, ["A", "B"]]``, the rest of each pie is grey. Spots without proportions are left out of
         the pies and grey in the panels.
     kind
-        ``"pies"``: every spot a pie, in one Axes, up to 20,000 spots. ``"panels"``: every type a panel, each
-        with its own colour scale from 0.
+        ``"pies"``: every spot a pie, in one Axes (a section), up to 20,000 spots. ``"panels"``: every type a
+        panel (in every section), each type with its own colour scale from 0.
     unit, image, colours, legend
         As for `cells`; colours and legend are those of the pies.
     size
         Diameter of a pie or a point, in the unit of the coordinates; None: as spots lie apart.
     ax
-        Where to draw, for panels one Axes a type; None makes a figure.
+        Where to draw, for panels one Axes a type, of several sections so many for each; None makes a
+        figure.
 
     Returns
     -------
-    The Axes; for panels an array of them.
+    The Axes, of several sections an array of them, in the order of the sections' names; for panels an array
+    of them, of several sections types x sections.
     """
     one_of("kind", kind, ("pies", "panels"))
     check_adata(types, "types")
-    xy = positions(types)
+    sections = panels(types, image)
     shares = np.asarray(types.X.toarray() if is_sparse(types.X) else types.X, dtype=np.float64)
     wrong = (shares < 0).any(axis=1) | (np.nansum(shares, axis=1) > 1 + 1e-3)
     if wrong.any():
@@ -85,31 +78,46 @@ def proportions(
         )
     names = [str(name) for name in types.var_names]
     if kind == "panels":
-        axes = tissue_axes(ax, len(names), xy, below=0.9)
-        for one, name, values in zip(axes, names, shares.T, strict=True):
-            draw_values(one, xy, values, "proportion", unit=unit, size=size, image=image, own=types, low=0.0)
-            one.set_title(name, fontsize="medium")
-        return np.array(axes, dtype=object)
-    if len(xy) > _MOST_PIES:
+        axes = tissue_axes(ax, sections, values=len(names), below=0.9)
+        for listed, name, values in zip(axes, names, shares.T, strict=True):
+            draw_values(listed, sections, values, "proportion", unit=unit, size=size, low=0.0)
+            for one, panel in zip(listed, sections, strict=True):
+                name_panel(one, panel, name)
+        every = [one for listed in axes for one in listed] if len(sections) == 1 else axes
+        return np.array(every, dtype=object)
+    rows = drawn_rows(sections)
+    if len(rows) > _MOST_PIES:
         raise InputError(
-            expected(f"at most {_MOST_PIES:,} spots for pies", f"{len(xy):,}", 'Draw kind="panels".')
+            expected(f"at most {_MOST_PIES:,} spots for pies", f"{len(rows):,}", 'Draw kind="panels".')
         )
-    filled = np.isfinite(shares).all(axis=1)
-    chosen = type_colours(names, shares[filled].sum(axis=0), colours)
+    rows = rows[np.isfinite(shares[rows]).all(axis=1)]
+    filled = np.zeros(len(shares), dtype=bool)
+    filled[rows] = True
+    chosen = type_colours(names, shares[rows].sum(axis=0), colours)
     entries = legend_entries(chosen)
-    rest = np.clip(1 - shares[filled].sum(axis=1), 0, 1)
-    if (rest > 1e-3).any():
+    rest = np.clip(1 - shares.sum(axis=1), 0, 1)
+    if (rest[rows] > 1e-3).any():
         entries.append(("rest", GREY))
+    slices = np.column_stack([shares, rest])
     legend = ax is None if legend is None else legend
-    [axis] = tissue_axes(ax, 1, xy, entries=entries if legend else ())
-    size = diameter(axis, size, xy, image=image, own=types)
-    _draw_pies(axis, xy[filled], np.column_stack([shares[filled], rest]), [*chosen.values(), GREY], size / 2)
-    frame(axis, xy, size, unit=unit, image=image, own=types)
-    draw_legend(axis, entries, legend=legend)
-    return axis
+    [axes_of] = tissue_axes(ax, sections, entries=entries if legend else ())
+    for one, panel in zip(axes_of, sections, strict=True):
+        wide = diameter(one, size, panel)
+        there = filled[panel.rows]
+        _draw_pies(
+            one,
+            panel.xy[there],
+            slices[panel.rows[there]],
+            [*chosen.values(), GREY],
+            wide / 2,
+            down=panel.down,
+        )
+        frame(one, panel, wide, unit)
+    draw_legend(axes_of, entries, legend=legend, made=ax is None)
+    return one_or_all(axes_of)
 
 
-def _draw_pies(ax: Axes, xy: F64, shares: F64, colours: list[str], radius: float) -> None:
+def _draw_pies(ax: Axes, xy: F64, shares: F64, colours: list[str], radius: float, *, down: bool) -> None:
     """Draw all slices of one type at once; slices run clockwise from the top, types in their order."""
     ends = 2 * np.pi * np.cumsum(shares, axis=1)
     starts = ends - 2 * np.pi * shares
@@ -117,7 +125,7 @@ def _draw_pies(ax: Axes, xy: F64, shares: F64, colours: list[str], radius: float
     for j, colour in enumerate(colours):
         shown = shares[:, j] > _LEAST
         angle = np.linspace(starts[shown, j], ends[shown, j], _ARC, axis=1)
-        arc = np.stack([np.sin(angle), np.cos(angle)], axis=2)
+        arc = np.stack([np.sin(angle), -np.cos(angle) if down else np.cos(angle)], axis=2)
         corners = np.concatenate([np.zeros((len(arc), 1, 2)), arc], axis=1) * radius + xy[shown][:, None]
         ax.add_collection(
             PolyCollection(

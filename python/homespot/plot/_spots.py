@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import anndata as ad
@@ -9,53 +10,60 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 
 from ..errors import InputError, expected, some
 from ..labels import in_order, resolve
-from ..mapping import check_adata, check_mapping, coordinates
+from ..mapping import check_adata, check_mapping
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
 from ..rows import masses
 from ..streamed import x_of
 from ..tables import expression
 from ._base import (
-    F64,
     GREY,
     AxesLike,
-    Image,
     colour_bar,
     diameter,
     draw_points,
     frame,
-    positions,
+    name_panel,
+    one_or_all,
     tissue_axes,
 )
+from ._panels import F64, Image, Panel, drawn_rows, panels, panels_of_spots
 
 __all__ = ["draw_values", "gene", "probability", "spots"]
 
 
 def draw_values(
-    ax: Axes,
-    xy: F64,
+    axes: Sequence[Axes],
+    sections: list[Panel],
     values: F64,
     name: str,
     *,
     unit: str | None,
     size: float | None,
-    image: Image,
-    own: ad.AnnData | None,
     low: float | None = None,
 ) -> None:
-    """Draw one number a place, with its colour bar; places without a number are grey."""
-    size = diameter(ax, size, xy, image=image, own=own)
-    drawn = draw_points(
-        ax, xy, size, array=np.ma.masked_invalid(values), cmap=colormaps["viridis"].with_extremes(bad=GREY)
-    )
-    drawn.autoscale()
-    if low is not None:
-        drawn.set_clim(vmin=low)
-    frame(ax, xy, size, unit=unit, image=image, own=own)
-    colour_bar(ax, drawn, name)
+    """Draw one number a place, on one colour scale with one bar; places without a number are grey."""
+    shown = values[drawn_rows(sections)]
+    shown = shown[np.isfinite(shown)]
+    least, most = (shown.min(), shown.max()) if len(shown) else (0.0, 1.0)
+    norm = Normalize(least if low is None else low, most)
+    drawn = None
+    for ax, panel in zip(axes, sections, strict=True):
+        wide = diameter(ax, size, panel)
+        drawn = draw_points(
+            ax,
+            panel.xy,
+            wide,
+            array=np.ma.masked_invalid(values[panel.rows]),
+            cmap=colormaps["viridis"].with_extremes(bad=GREY),
+            norm=norm,
+        )
+        frame(ax, panel, wide, unit)
+    colour_bar(axes, drawn, name)
 
 
 def spots(
@@ -66,9 +74,9 @@ def spots(
     unit: str | None = None,
     size: float | None = None,
     image: Image = True,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a value of every spot over the tissue.
+    ax: AxesLike | None = None,
+) -> Axes | npt.NDArray[Any]:
+    """Draw a value of every spot over the tissue; every section is a panel, all with one colour scale.
 
     Parameters
     ----------
@@ -81,8 +89,12 @@ def spots(
         What it is; stands beside the colour bar.
     unit, size, image, ax
         As for `cells`.
+
+    Returns
+    -------
+    As for `cells`.
     """
-    xy = positions(st)
+    sections = panels(st, image)
     listed = in_order(values, st.obs, "values", "spot")
     try:
         numbers = listed.to_numpy(dtype=np.float64)
@@ -90,9 +102,9 @@ def spots(
         raise InputError(
             expected("a number for every spot", f"values like {some(listed)}", "Convert them to numbers.")
         ) from error
-    [ax] = tissue_axes(ax, 1, xy, below=0.7)
-    draw_values(ax, xy, numbers, name, unit=unit, size=size, image=image, own=st)
-    return ax
+    [axes] = tissue_axes(ax, sections, below=0.7)
+    draw_values(axes, sections, numbers, name, unit=unit, size=size)
+    return one_or_all(axes)
 
 
 def gene(
@@ -109,10 +121,10 @@ def gene(
 ) -> npt.NDArray[Any]:
     """Draw a gene measured and imputed, side by side, each with its own colour scale.
 
-    The titles give the Pearson correlation of both (PCC), on the log scale over the spots. Where the gene was
-    used to learn the map, it says how well the map keeps what it was given; that of genes held out, the
-    column ``homespot_pcc`` that `impute_genes` adds from the scores of `cross_validate`, says how well it
-    predicts, and is given as well.
+    The titles give the Pearson correlation of both (PCC), on the log scale over the spots, of several
+    sections each its own. Where the gene was used to learn the map, it says how well the map keeps what it
+    was given; that of genes held out, the column ``homespot_pcc`` that `impute_genes` adds from the scores of
+    `cross_validate`, says how well it predicts, and is given as well.
 
     Parameters
     ----------
@@ -127,11 +139,12 @@ def gene(
     unit, size, image
         As for `cells`; the image is that of `st`.
     ax
-        Two Axes (one for a gene that is not measured); None makes a figure.
+        Two Axes (one for a gene that is not measured), of several sections so many for each; None makes a
+        figure.
 
     Returns
     -------
-    The Axes, measured before imputed.
+    The Axes, measured before imputed; of several sections an array of both x sections.
     """
     check_adata(st, "st")
     check_adata(imputed, "imputed")
@@ -152,27 +165,31 @@ def gene(
                 "Pass that one.",
             )
         )
-    xy = positions(imputed)
+    sections = panels(imputed, image, own=st)
     found = _one_column(imputed.X, imputed.var_names.get_loc(gene))
-    title = "imputed"
-    panels = []
+    kinds = {"imputed": found}
     if gene in st.var_names:
         rows = st.obs_names.get_indexer(imputed.obs_names)
         table = expression(st, "st", layer, scale, "float64")
-        measured = log_normalised(table, [gene])[rows, 0].astype(np.float64)
-        panels.append(("measured", measured))
-        both = np.stack([measured, found])[:, np.isfinite(found)]  # a spot without cells has nothing imputed
-        varies = both.size > 0 and np.ptp(both, axis=1).min() > 0
-        title += f", PCC {np.corrcoef(both)[0, 1]:.2f}" if varies else ", PCC not defined"
+        kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}
     held_out = imputed.var["homespot_pcc"].get(gene, np.nan) if "homespot_pcc" in imputed.var else np.nan
-    if np.isfinite(held_out):
-        title += f" ({held_out:.2f} held out)" if panels else f" (PCC {held_out:.2f} held out)"
-    panels.append((title, found))
-    axes = tissue_axes(ax, len(panels), xy, below=0.9)
-    for one, (title, values) in zip(axes, panels, strict=True):
-        draw_values(one, xy, values, f"{gene}, log scale", unit=unit, size=size, image=image, own=st)
-        one.set_title(title, fontsize="medium")
-    return np.array(axes, dtype=object)
+    axes = tissue_axes(ax, sections, values=len(kinds), below=0.9)
+    for listed, (kind, values) in zip(axes, kinds.items(), strict=True):
+        draw_values(listed, sections, values, f"{gene}, log scale", unit=unit, size=size)
+        for one, panel in zip(listed, sections, strict=True):
+            text = kind
+            if kind == "imputed" and len(kinds) > 1:
+                text += f", PCC {_correlation(kinds['measured'][panel.rows], found[panel.rows])}"
+            if kind == "imputed" and np.isfinite(held_out):
+                text += f" ({held_out:.2f} held out)" if len(kinds) > 1 else f" (PCC {held_out:.2f} held out)"
+            name_panel(one, panel, text)
+    return np.array([one for listed in axes for one in listed] if len(sections) == 1 else axes, dtype=object)
+
+
+def _correlation(measured: F64, found: F64) -> str:
+    both = np.stack([measured, found])[:, np.isfinite(found)]  # a spot without cells has nothing imputed
+    varies = both.size > 0 and all(np.ptp(one) > 0 for one in both)
+    return f"{np.asarray(np.corrcoef(both))[0, 1]:.2f}" if varies else "not defined"
 
 
 def _one_column(matrix: Any, j: Any) -> F64:
@@ -189,9 +206,9 @@ def probability(
     unit: str | None = None,
     size: float | None = None,
     image: Image = True,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw where one cell, or the cells of one type, may sit.
+    ax: AxesLike | None = None,
+) -> Axes | npt.NDArray[Any]:
+    """Draw where one cell, or the cells of one type, may sit; every section is a panel.
 
     Parameters
     ----------
@@ -206,6 +223,10 @@ def probability(
         Type of every cell, as `deconvolve_spots` takes them.
     unit, size, image, ax
         As for `cells`.
+
+    Returns
+    -------
+    As for `cells`.
     """
     check_mapping(mapping)
     if (cell is None) == (label is None):
@@ -236,7 +257,7 @@ def probability(
             )
         values = masses(x_of(mapping), types.membership()[[types.names.index(label)]])[0]
         name = f"expected cells of {label}"
-    xy = coordinates(mapping)[:, :2]
-    [ax] = tissue_axes(ax, 1, xy, below=0.7)
-    draw_values(ax, xy, values, name, unit=unit, size=size, image=image, own=mapping, low=0.0)
-    return ax
+    sections = panels_of_spots(mapping, image)
+    [axes] = tissue_axes(ax, sections, below=0.7)
+    draw_values(axes, sections, values, name, unit=unit, size=size, low=0.0)
+    return one_or_all(axes)

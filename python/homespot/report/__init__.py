@@ -19,12 +19,12 @@ from ..deconvolve import deconvolve_spots
 from ..errors import DependencyError, InputError, expected
 from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..labels import in_order
-from ..mapping import check_mapping, has_coordinates
+from ..mapping import check_adata, check_mapping, has_coordinates
 from ..matrices import column_sums
 from ..place import cell_positions
 from ..streamed import x_of
 from ._genes import Genes, gene_columns
-from ._pictures import has_image, pictures, place_table
+from ._pictures import pictures, placed_cells
 from ._summary import runs, score_rows
 from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
 
@@ -123,7 +123,8 @@ def report(
     """Write one HTML page that says what was mapped, how it ended, and shows it.
 
     The page holds all it needs, fetches nothing, and works offline: the run's record, scores, pictures, and a
-    tissue in which every spot tells its name, its cells and its types, coloured by a gene or a type.
+    tissue in which every spot tells its name, its cells and its types, coloured by a gene or a type. Of
+    several sections it shows one at a time, with its own direction of y, and all on one colour scale.
 
     Parameters
     ----------
@@ -160,32 +161,41 @@ def report(
     """
     target = files.check_target(output, ".html", ".htm")
     check_mapping(mapping)
+    if st is not None:
+        check_adata(st, "st")
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
             checks.name(name, value)
     _check_installed()
+    from ..plot._panels import Panel, panels_of_spots, with_image
+
     record = mapping.uns[HOMESPOT]
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
-    placed = place_table(mapping.obs, cell_positions(mapping)) if has_coordinates(mapping) else None
-    types = None
+    placed = confident = types = None
+    if has_coordinates(mapping):
+        places = cell_positions(mapping)
+        placed = placed_cells(mapping, places)
+        confident = places.get(CONFIDENT, np.zeros(mapping.n_obs, dtype=bool))  # none where none has a place
     if labels is not None:
-        confident = None if placed is None else placed.obs[CONFIDENT]
         types = deconvolve_spots(mapping, labels, confident=confident)
     label = labels if isinstance(labels, str) else "type"
     if placed is not None and labels is not None:
-        placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").to_numpy()
+        placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").astype(object)
     columns: list[Column] = []
     notes: list[str] = []
-    data, shown = None, Genes([], "")
+    data, shown, image = None, Genes([], ""), False
+    sections: list[Panel] = []
     if has_coordinates(mapping):
+        image = with_image(mapping, st, mapping)
+        sections = panels_of_spots(mapping, image)
         limit = column_limit(mapping.n_vars)
         columns, note = _type_columns(types, limit // 2)
         columns += _of_the_map(mapping, types)
         shown = gene_columns(mapping, sc, st, genes, scores, limit - len(columns))
         columns += shown.columns
-        data = tissue(mapping, columns, unit, downwards=has_image(st) or has_image(mapping))
+        data = tissue(mapping, columns, unit, sections)
         notes = [text for text in (note, shown.said) if text]
         if mapping.n_vars > CELLS_UP_TO:
             notes.append(
@@ -198,6 +208,7 @@ def report(
         facts=[
             ("cells", f"{mapping.n_obs:,}"),
             ("spots", f"{mapping.n_vars:,}"),
+            *([("sections", f"{len(sections):,}")] if len(sections) > 1 else []),
             ("genes used", f"{len(record['genes']):,}" if "genes" in record else "unknown"),
             ("method", str(record.get("method", "unknown"))),
             *([("of the map kept", f"{100 * kept:.3g} %")] if kept < 0.9999 else []),
@@ -215,6 +226,7 @@ def report(
             types=types,
             imputed=shown.imputed,
             st=st,
+            image=image,
             scores=scores,
             unit=unit,
         ),

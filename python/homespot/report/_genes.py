@@ -13,11 +13,13 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from ..apart import sections_of
 from ..errors import InputError, expected, some
 from ..impute import gene_blocks, impute_genes, read_out_of
 from ..keys import HOMESPOT, SCORES
 from ..mapping import coordinates, mapped_cells, mapped_spots
 from ..preprocess import Expression, log_normalised, most_variable
+from ..sections import Sections
 from ..streamed import x_of
 from ..tables import expression
 from ._tissue import Column
@@ -43,8 +45,20 @@ class Genes:
     imputed: ad.AnnData | None = None
 
 
-def neighbours(where: npt.NDArray[np.float64]) -> sparse.csr_matrix:
-    """Return the matrix (spots x spots, rows sum to 1) that takes the mean over a spot's neighbours."""
+def neighbours(where: npt.NDArray[np.float64], sections: Sections | None = None) -> sparse.csr_matrix:
+    """Return the matrix (spots x spots, rows sum to 1) that takes the mean over a spot's neighbours.
+
+    Neighbours are of one section.
+    """
+    if sections is None:
+        return _neighbours(where)
+    order = [sections.rows(code) for code in range(len(sections.names))]
+    back = np.argsort(np.concatenate(order))
+    near = sparse.block_diag([_neighbours(where[rows]) for rows in order], format="csr")
+    return sparse.csr_matrix(near[back][:, back])
+
+
+def _neighbours(where: npt.NDArray[np.float64]) -> sparse.csr_matrix:
     n = len(where)
     k = min(_NEIGHBOURS, n - 1)
     if k < 1:
@@ -59,16 +73,21 @@ def neighbours(where: npt.NDArray[np.float64]) -> sparse.csr_matrix:
     )
 
 
-def spatial_covariance(values: Floats, near: sparse.csr_matrix) -> npt.NDArray[np.float64]:
+def spatial_covariance(
+    values: Floats, near: sparse.csr_matrix, sections: Sections | None = None
+) -> npt.NDArray[np.float64]:
     """Covariance of every column's value at a spot with the mean of its neighbours.
 
-    It is Moran's I times the variance: large for patterns that are strong and not noise.
+    It is Moran's I times the variance: large for patterns that are strong and not noise. Of several sections
+    the mean of each is taken away, so that no difference between sections counts.
     """
     out = np.empty(values.shape[1])
+    rows = [slice(None)] if sections is None else [sections.rows(i) for i in range(len(sections.names))]
     step = max(_BLOCK_VALUES // max(len(values), 1), 1)
     for start in range(0, values.shape[1], step):
         x = np.nan_to_num(values[:, start : start + step].astype(np.float64))
-        x -= x.mean(axis=0)
+        for of_section in rows:
+            x[of_section] -= x[of_section].mean(axis=0)
         out[start : start + step] = np.einsum("sg,sg->g", x, near @ x) / max(len(x), 1)
     return out
 
@@ -90,12 +109,13 @@ def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> 
     cells = mapped_cells(mapping, sc)
     table = expression(sc, "sc", None, "auto", "float32")
     candidates = most_variable(table, _CANDIDATES)
-    near = neighbours(coordinates(mapping))
+    sections = sections_of(mapping)
+    near = neighbours(coordinates(mapping), sections)
     covariance = np.empty(len(candidates))
     _, scale = read_out_of(mapping, None)
     size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
     for block, values in gene_blocks(x_of(mapping), table, cells, candidates, scale, size):
-        covariance[block] = spatial_covariance(values, near)
+        covariance[block] = spatial_covariance(values, near, sections)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]
 
@@ -167,8 +187,10 @@ def gene_columns(
         assert table is not None
         columns_tried = most_variable(table, min(_CANDIDATES, 10 * limit))
         candidates = [str(gene) for gene in table.genes[columns_tried]]
-        near = neighbours(coordinates(mapping))
-        order = np.argsort(-spatial_covariance(log_normalised(table, candidates), near), kind="stable")
+        sections = sections_of(mapping)
+        near = neighbours(coordinates(mapping), sections)
+        covariance = spatial_covariance(log_normalised(table, candidates), near, sections)
+        order = np.argsort(-covariance, kind="stable")
         names = [candidates[i] for i in order[: min(_SHOWN, limit)]]
         said = f"Shown are the {len(names)} measured genes that vary most in space."
     in_sc = set() if sc is None else {str(gene) for gene in sc.var_names}

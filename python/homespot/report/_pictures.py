@@ -12,10 +12,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..apart import sections_of
 from ..colocate import correlations
 from ..keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
+from ..mapping import images
+from ..sections import Sections
 
-__all__ = ["Picture", "pictures", "place_table"]
+__all__ = ["Picture", "pictures", "placed_cells"]
 
 _DPI, _SHOWN_DPI = 150, 100
 _COLUMN = 800  # CSS pixels; wider pictures take the width of the page
@@ -37,11 +40,18 @@ class Picture:
     wide: bool
 
 
-def place_table(cells: pd.DataFrame, table: pd.DataFrame) -> ad.AnnData:
-    """Return the cells with the places of `cell_positions`, without expression."""
-    placed = ad.AnnData(obs=cells.drop(columns=table.columns, errors="ignore").join(table))
-    placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
-    return placed
+def placed_cells(mapping: ad.AnnData, table: pd.DataFrame) -> ad.AnnData | None:
+    """Return the cells that have a place by `cell_positions`, without expression; None where none has."""
+    columns = [name for name in POSITIONS if name in table]
+    there = table[columns].notna().all(axis=1).to_numpy() & bool(columns)
+    if not there.any():
+        return None
+    cells = mapping.obs.drop(columns=table.columns, errors="ignore").join(table)[there]
+    return ad.AnnData(
+        obs=cells,
+        obsm={SPATIAL: cells[columns].to_numpy()},
+        uns={**images(mapping), HOMESPOT: mapping.uns[HOMESPOT]},
+    )
 
 
 def _picture(draw: Callable[[], Any], caption: str, alt: str, *, formulas: bool = False) -> Picture:
@@ -132,7 +142,9 @@ def _of_the_cells(placed: ad.AnnData, label: str | None, image: Any, unit: str |
         )
 
 
-def _of_the_types(types: ad.AnnData, image: Any, unit: str | None) -> Iterator[Picture]:
+def _of_the_types(
+    types: ad.AnnData, sections: Sections | None, image: Any, unit: str | None
+) -> Iterator[Picture]:
     from .. import plot
 
     if SPATIAL in types.obsm:
@@ -155,7 +167,8 @@ def _of_the_types(types: ad.AnnData, image: Any, unit: str | None) -> Iterator[P
             )
     if types.n_vars > 1:
         shares = np.asarray(types.X, dtype=np.float64)
-        table = pd.DataFrame(correlations(shares), index=types.var_names, columns=types.var_names)
+        found = correlations(shares, sections)
+        table = pd.DataFrame(found, index=types.var_names, columns=types.var_names)
         yield _picture(
             lambda: plot.colocation(table),
             "Which cell types share spots: correlation of their proportions.",
@@ -181,7 +194,7 @@ def _of_the_genes(imputed: ad.AnnData, st: ad.AnnData, image: Any, unit: str | N
         yield _picture(
             lambda gene=gene: plot.gene(st, imputed, gene, unit=unit, image=image),  # type: ignore[misc]
             f"{gene}, measured and imputed{how}.",
-            f"Two maps of the tissue, coloured by the expression of {gene}: measured and imputed",
+            f"Maps of the tissue, coloured by the expression of {gene}: measured and imputed",
         )
 
 
@@ -193,6 +206,7 @@ def pictures(
     types: ad.AnnData | None,
     imputed: ad.AnnData | None,
     st: ad.AnnData | None,
+    image: Any,
     scores: pd.DataFrame | None,
     unit: str | None,
 ) -> list[Picture]:
@@ -203,33 +217,27 @@ def pictures(
     mapping
         The map.
     placed
-        Its cells with coordinates.
+        Its cells that have a place.
     label
         Column of `placed` with their types.
     types, imputed
         What `deconvolve_spots` and `impute_genes` returned.
     st
-        The spatial data; its tissue image, or else that of the map, is drawn underneath.
+        The spatial data.
+    image
+        The object whose tissue images are drawn underneath, or False.
     scores
         The table of `cross_validate`.
     unit
         Unit of the coordinates, for the scale bar.
     """
-    image = next((one for one in (st, mapping) if has_image(one)), False)
     drawn = list(_of_the_run(mapping))
     if scores is not None:
         drawn += _of_the_scores(scores)
     if imputed is not None and st is not None and SPATIAL in imputed.obsm:
         drawn += _of_the_genes(imputed, st, image, unit)
     if types is not None:
-        drawn += _of_the_types(types, image, unit)
+        drawn += _of_the_types(types, sections_of(mapping), image, unit)
     if placed is not None:
         drawn += _of_the_cells(placed, label, image, unit)
     return drawn
-
-
-def has_image(adata: ad.AnnData | None) -> bool:
-    """Whether there is a tissue image: then y runs downwards."""
-    from ..plot._base import find_image
-
-    return find_image(True, adata) is not None

@@ -100,10 +100,17 @@ def _run(name: str, record: dict[str, Any]) -> Run:
 
 
 def runs(mapping: ad.AnnData) -> list[Run]:
-    """Return the mapping's run, or those of its parts where it was combined of several."""
+    """Return the mapping's run, or those of its parts where it was combined of several.
+
+    A part that is the map of a section has the name of the section.
+    """
     record = mapping.uns[HOMESPOT]
     parts = record.get("parts", {})
-    return [_run(f"Part {i + 1}", part) for i, part in enumerate(parts.values())] or [_run("", record)]
+    named = [
+        (f"Section {part['section']}" if "section" in part else f"Part {i + 1}", part)
+        for i, part in enumerate(parts.values())
+    ]
+    return [_run(name, part) for name, part in named or [("", record)]]
 
 
 def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[list[str]], int]:

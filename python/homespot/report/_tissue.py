@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 import numpy as np
@@ -18,6 +18,9 @@ from ..mapping import coordinates
 from ..matrices import column_sums, is_sparse
 from ..rows import blocks
 from ..streamed import x_of
+
+if TYPE_CHECKING:
+    from ..plot._panels import Panel
 
 __all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
 
@@ -116,7 +119,7 @@ def _ratio(where: npt.NDArray[np.float64]) -> float:
 
 
 def _figure(where: npt.NDArray[np.float64], unit: str | None, downwards: bool) -> dict[str, Any]:
-    """Return plotly's description of the plot, without the numbers."""
+    """Return plotly's description of the plot of a section, without the numbers."""
     go = import_module("plotly.graph_objects")
     marker = {
         "colorscale": "Viridis",
@@ -143,7 +146,8 @@ def _figure(where: npt.NDArray[np.float64], unit: str | None, downwards: bool) -
     if where.shape[1] == 3:
         kind, ring = go.Scatter3d, go.Scatter3d
         title = {"title": {"text": unit or ""}, "showbackground": False}
-        layout["scene"] = {"aspectmode": "data", "xaxis": title, "yaxis": title, "zaxis": title}
+        y = {**title, "autorange": "reversed"} if downwards else title
+        layout["scene"] = {"aspectmode": "data", "xaxis": title, "yaxis": y, "zaxis": title}
         layout["dragmode"] = "orbit"
         ring_marker: dict[str, Any] = {"symbol": "circle-open", "color": "#d55e00", "line": {"width": 3}}
     else:
@@ -194,7 +198,7 @@ def _scale_bar(where: npt.NDArray[np.float64], unit: str, downwards: bool) -> di
 
 
 def tissue(
-    mapping: ad.AnnData, columns: Sequence[Column], unit: str | None, *, downwards: bool = False
+    mapping: ad.AnnData, columns: Sequence[Column], unit: str | None, sections: Sequence[Panel]
 ) -> dict[str, Any]:
     """Return all that the page's script knows of the tissue.
 
@@ -205,16 +209,26 @@ def tissue(
     columns
         What the tissue can be coloured by; those of the group `TYPES` are shares of cell types.
     unit
-        Unit of the coordinates, for the scale bar; None draws none.
-    downwards
-        Whether y grows downwards, as in images.
+        Unit of the coordinates, for the scale bars; None draws none.
+    sections
+        The sections of the spots, as the plots have them; each is shown by itself.
     """
     where = coordinates(mapping)
+    of_spots = np.zeros(mapping.n_vars, dtype=np.uint16)
+    for code, panel in enumerate(sections):
+        of_spots[panel.rows] = code
     out: dict[str, Any] = {
-        "figure": _figure(where, unit, downwards),
-        "ratio": _ratio(where),
+        "sections": [
+            {
+                "name": panel.title,
+                "figure": _figure(where[panel.rows], unit, panel.down),
+                "ratio": _ratio(where[panel.rows]),
+                "pitch": _pitch(where[panel.rows]),
+            }
+            for panel in sections
+        ],
+        "section": _packed(of_spots, "<u2"),
         "axes": {axis: _packed(values, "<f4") for axis, values in zip("xyz", where.T, strict=False)},
-        "pitch": _pitch(where),
         "spots": mapping.var_names.astype(str).tolist(),
         "expected": _packed(column_sums(x_of(mapping)), "<f4"),
         "columns": [_quantised(column) for column in columns],

@@ -5,7 +5,9 @@
   const plot = document.getElementById("plot");
   const colour = document.getElementById("colour");
   const find = document.getElementById("find");
+  const choice = document.getElementById("section"); // none where there is one section
   const panel = document.getElementById("spot");
+  const hint = panel.firstElementChild;
   const nSpots = page.spots.length;
   const solid = "z" in page.axes;
 
@@ -13,6 +15,9 @@
   const floats = (text) => new Float32Array(bytes(text).buffer);
   const axes = Object.fromEntries(Object.entries(page.axes).map(([axis, text]) => [axis, floats(text)]));
   const expected = floats(page.expected);
+  const sectionOf = new Uint16Array(bytes(page.section).buffer);
+  let section = -1; // the one that is shown
+  let spots = []; // those of it
   const cells = page.cells && {
     index: new Uint32Array(bytes(page.cells.index).buffer),
     probability: floats(page.cells.probability),
@@ -80,6 +85,7 @@
     const here = value(column, i);
     panel.replaceChildren();
     element("h3", page.spots[i], panel);
+    if (choice) element("p", `Section ${page.sections[sectionOf[i]].name}`, panel);
     element("p", `${number(expected[i])} cells expected`, panel);
     const shown = Number.isNaN(here) ? "missing" : number(here);
     element("p", `${column.name} (${column.unit}): ${shown}`, panel);
@@ -94,7 +100,7 @@
 
   const paint = () => {
     const column = columns[Number(colour.value)];
-    const values = Array.from({ length: nSpots }, (_, i) => value(column, i));
+    const values = spots.map((i) => value(column, i));
     const title = plain(short(column.name, 36));
     const template = (shown) => `<b>%{text}</b><br>${title}: ${shown}<br>%{customdata}<extra></extra>`;
     const [known, missing] = [template("%{marker.color:.3g}"), template("missing")];
@@ -124,31 +130,44 @@
       perUnit(plot.clientWidth - margin.l - margin.r, xaxis.range),
       perUnit(plot.clientHeight - margin.t - margin.b, yaxis.range),
     );
-    const diameter = Math.min(Math.max(0.85 * page.pitch * pixels, 2), 40);
+    const diameter = Math.min(Math.max(0.85 * page.sections[section].pitch * pixels, 2), 40);
     Plotly.restyle(plot, { "marker.size": [diameter, diameter + 6] }, [0, 1]);
   };
 
-  const { data, layout } = page.figure;
-  Object.assign(data[0], axes);
-  data[0].text = page.spots.map((name) => plain(short(name, 40)));
   // A label with all there is would cost seconds and much memory where there are many spots.
   const brief = (i) => `${number(expected[i])} cells expected`;
-  data[0].customdata = page.spots.map((_, i) => (cells ? label(i) : brief(i)));
-  if (matchMedia("(pointer: coarse)").matches && !solid) layout.dragmode = false;
-  Plotly.newPlot(plot, data, layout, {
+  const config = {
     displaylogo: false,
     showSendToCloud: false, // the data stay where they are
     responsive: true,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-  }).then(() => {
+  };
+  // Plotly writes into what it is given, so every section is drawn from a copy.
+  const enter = async (code) => {
+    section = code;
+    spots = [...sectionOf.keys()].filter((i) => sectionOf[i] === code);
+    const { data, layout } = structuredClone(page.sections[code].figure);
+    for (const [axis, values] of Object.entries(axes)) data[0][axis] = Float32Array.from(spots, (i) => values[i]);
+    data[0].text = spots.map((i) => plain(short(page.spots[i], 40)));
+    data[0].customdata = spots.map(cells ? label : brief);
+    if (matchMedia("(pointer: coarse)").matches && !solid) layout.dragmode = false;
+    plot.style.setProperty("--ratio", page.sections[code].ratio);
+    await Plotly.react(plot, data, layout, config);
     paint();
     size();
+    if (plot.dataset.ready) Plotly.Plots.resize(plot); // the section may have another shape
+  };
+  enter(0).then(() => {
     plot.on("plotly_relayout", size);
-    plot.on("plotly_hover", (event) => show(event.points[0].pointNumber));
-    plot.on("plotly_click", (event) => mark(event.points[0].pointNumber));
+    plot.on("plotly_hover", (event) => show(spots[event.points[0].pointNumber]));
+    plot.on("plotly_click", (event) => mark(spots[event.points[0].pointNumber]));
     plot.dataset.ready = "yes";
   });
 
+  choice?.addEventListener("change", () => {
+    panel.replaceChildren(hint);
+    enter(Number(choice.value));
+  });
   colour.addEventListener("change", paint);
   if (nSpots <= 20000) {
     document.getElementById("spot-names").append(
@@ -159,9 +178,13 @@
       }),
     );
   }
-  find.addEventListener("change", () => {
+  find.addEventListener("change", async () => {
     const i = page.spots.indexOf(find.value.trim());
     if (i >= 0) {
+      if (sectionOf[i] !== section) {
+        choice.value = sectionOf[i];
+        await enter(sectionOf[i]);
+      }
       show(i);
       mark(i);
     } else if (find.value.trim()) {
