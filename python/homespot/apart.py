@@ -170,6 +170,10 @@ def sections_of_rows(adata: ad.AnnData) -> Sections | None:
         return None
     if SPOT in adata.obs:
         return None
+    column = record.get("sections") if isinstance(record, Mapping) else None
+    if isinstance(column, str) and column in adata.obs and not adata.obs[column].isna().any():
+        found = sections_in(adata.obs, column)
+        return found if len(found.names) > 1 else None
     return found_sections(adata.obs, list(libraries(adata.uns)), positions=_places(adata))
 
 

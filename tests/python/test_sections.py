@@ -29,6 +29,7 @@ from homespot import (
     tune,
     type_distances,
 )
+from homespot.apart import sections_of_rows
 from homespot.errors import DataWarning, InputError, TooLargeError
 from homespot.mapping import new_mapping
 
@@ -267,6 +268,16 @@ def test_sections_go_along(slides, tmp_path) -> None:
     as_csr = mapping.copy()
     as_csr.X = sparse.csr_matrix(mapping.X)
     pd.testing.assert_frame_equal(cell_positions(as_csr), expected, rtol=1e-5)
+
+
+def test_spots_with_a_map_in_them_keep_their_sections(slides) -> None:
+    """Whatever the column is called."""
+    sc, st = slides
+    st.obs["half"] = st.obs.pop("slide")
+    mapping = map_cells(sc, st, sections="half")
+    found = sections_of_rows(add_mapping(st, mapping))
+    assert found is not None
+    assert found.labels().tolist() == st.obs["half"].tolist()
 
 
 def test_a_map_of_an_older_version_has_its_sections(slides) -> None:
