@@ -168,6 +168,8 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
         column = column.astype(np.int64)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(name) for name in column.cat.categories]
+        # A date is written one way as a value, and another way in a column of dates.
+        column = pd.Series(np.asarray(levels, dtype=object)[column.cat.codes], index=column.index)
     else:
         numbers = pd.api.types.is_numeric_dtype(column.dtype)
         distinct = (column if numbers else column.astype(str)).drop_duplicates()

@@ -172,3 +172,12 @@ def test_what_does_not_fit_is_refused() -> None:
     nowhere = by_hand(p=np.array([[0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1.0]]))
     with pytest.raises(InputError, match=r"1 cell\(s\) without any on the spots of this mapping \('c1'\)"):
         hs.annotate_cells(nowhere, "layer")
+
+
+def test_labels_that_are_categories_of_dates() -> None:
+    days = pd.Categorical(pd.to_datetime(["2024-01-02", "2024-01-01", "2024-01-02"]))
+    p = np.eye(3)
+    mapping = new_mapping(p, pd.DataFrame(index=list("abc")), pd.DataFrame(index=list("xyz")), {})
+    found = deconvolve_spots(mapping, days)
+    assert found.var_names.tolist() == ["2024-01-01 00:00:00", "2024-01-02 00:00:00"]
+    np.testing.assert_array_equal(found.X, [[0, 1], [1, 0], [0, 1]])
