@@ -178,6 +178,6 @@ def test_labels_that_are_categories_of_dates() -> None:
     days = pd.Categorical(pd.to_datetime(["2024-01-02", "2024-01-01", "2024-01-02"]))
     p = np.eye(3)
     mapping = new_mapping(p, pd.DataFrame(index=list("abc")), pd.DataFrame(index=list("xyz")), {})
-    found = deconvolve_spots(mapping, days)
+    found = hs.deconvolve_spots(mapping, days)
     assert found.var_names.tolist() == ["2024-01-01 00:00:00", "2024-01-02 00:00:00"]
     np.testing.assert_array_equal(found.X, [[0, 1], [1, 0], [0, 1]])
