@@ -72,17 +72,23 @@ _PLAIN = (
 def _ends(names: Sequence[str], side: str) -> list[_Change]:
     """Return the changes that leave out what was put before or behind names of this side.
 
-    That is the prefix of a genome, one that nearly all names have, and the number that makes names unique.
+    That is the prefix of a genome, one that many names have, and the number that makes names unique.
     """
-    starts = Counter(found.group() for name in names if (found := _START.match(name)))
-    common = [start for start, count in starts.items() if len(names) >= 10 and count >= 0.9 * len(names)]
     genomes = Counter(found.group() for name in names if (found := _GENOME.match(name)))
-    prefixes = sorted({*common, *(prefix for prefix, _ in genomes.most_common(4))}, key=len, reverse=True)
+    starts = Counter(found.group() for name in names if (found := _START.match(name)))
+    common = [start for start, count in starts.most_common(2) if count >= max(10, len(names) / 4)]
+    prefixes = [[start] for start in common if start not in genomes]
+    if genomes:
+        longest = sorted((prefix for prefix, _ in genomes.most_common(4)), key=len, reverse=True)
+        prefixes.append(longest)
     number = _replace(_NUMBER, "", f"the number at the end of names in {side} were left out", side)
-    if not prefixes:
-        return [number]
-    pattern = "^(" + "|".join(re.sub(r"([.|])", r"[\1]", prefix) for prefix in prefixes) + ")"
-    return [_replace(pattern, "", f"the prefix {some(prefixes, 4)} were left out", side), number]
+    return [*(_without_prefix(of, side) for of in prefixes), number]
+
+
+def _without_prefix(prefixes: list[str], side: str) -> _Change:
+    escaped = "|".join(re.sub(r"([.|])", r"[\1]", prefix) for prefix in prefixes)
+    pattern = f"^({escaped})" if len(prefixes) > 1 else f"^{escaped}"
+    return _replace(pattern, "", f"the prefix {some(prefixes, 4)} were left out", side)
 
 
 def much(fewer: int) -> float:
