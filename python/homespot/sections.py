@@ -17,7 +17,15 @@ from scipy.spatial import cKDTree
 from .errors import InputError, expected, some
 from .keys import SECTION
 
-__all__ = ["Sections", "counted", "found_sections", "plain_name", "refuse_checkpoint", "sections_in"]
+__all__ = [
+    "Sections",
+    "counted",
+    "found_sections",
+    "plain_name",
+    "refuse_checkpoint",
+    "section_columns",
+    "sections_in",
+]
 
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -117,6 +125,15 @@ def _kind(name: str) -> str:
     short = _AFTER.sub("", plain)
     known = [kind for kind in (plain, short, _BEFORE.sub("", short)) if kind in _NAMED or kind in _PERHAPS]
     return known[0] if known else plain
+
+
+def section_columns(names: Sequence[object]) -> list[str]:
+    """Return the columns that say where rows are from, from the most to the least certain."""
+    order = [SECTION, *_NAMED, *(kind for kind in _PERHAPS if kind != _CLUSTERS)]
+    kinds = {str(name): str(name) if name == SECTION else _kind(str(name)) for name in names}
+    return sorted(
+        (name for name, kind in kinds.items() if kind in order), key=lambda n: order.index(kinds[n])
+    )
 
 
 def counted(sections: Sections, n: int = 4) -> str:

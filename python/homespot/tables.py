@@ -17,6 +17,7 @@ from .genes import TABLES, genes_of
 from .labels import label_column
 from .matrices import is_sparse
 from .preprocess import Expression, Scale, Side
+from .sections import section_columns
 from .streamed import Streamed, read_later, x_of
 
 __all__ = ["RAW", "expression", "values_of"]
@@ -25,22 +26,6 @@ RAW = "raw"
 """The layer that stands for ``adata.raw``, where no layer has this name."""
 
 _ROWS = {"sc": "cell", "st": "spot"}
-_SECTIONS = (
-    "homespot_section",
-    "sample_id",
-    "sample",
-    "library_id",
-    "section",
-    "section_id",
-    "slide",
-    "slice",
-    "batch",
-    "dataset",
-    "donor",
-    "donor_id",
-    "orig.ident",
-)
-"""Columns that say where cells or spots are from, by which equal barcodes are told apart."""
 
 
 def _layers(adata: ad.AnnData) -> list[str]:
@@ -151,7 +136,7 @@ def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str)
 def _unique_rows(adata: ad.AnnData, side: Side) -> str:
     """Return the line that makes the rows' names unique, by the column that says where they are from."""
     rows = adata.obs_names.astype(str)
-    for column in (name for name in _SECTIONS if name in adata.obs):
+    for column in section_columns(adata.obs.columns):
         if (adata.obs[column].astype(str).to_numpy() + "_" + rows).is_unique:
             return f"{side}.obs_names = {side}.obs[{column!r}].astype(str) + '_' + {side}.obs_names"
     return f"{side}.obs_names_make_unique()"
