@@ -250,6 +250,8 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   if (is(x, "SpatialExperiment")) {
     out$images <- imgData(x)
     out$pictures <- .pictureSizes(out$images)
+  } else {
+    out$pictures <- .convertedPictures(metadata(x)[[.keys$SPATIAL]])
   }
   out$reductions <- .otherReductions(x)
   out$hints <- function() .otherValues(x, name, side)
@@ -259,6 +261,20 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   }
   out
 })
+
+# What converters make of the tissue images in Python's uns["spatial"]: that they
+# are there. Other entries are no images.
+.convertedPictures <- function(x) {
+  if (!is.list(x)) {
+    return(NULL)
+  }
+  found <- Filter(function(one) {
+    is.list(one) && any(vapply(
+      one[intersect(names(one), c("images", "scalefactors"))], is.list, NA
+    ))
+  }, x)
+  lapply(found[nzchar(names(found))], function(one) list())
+}
 
 # Where else in the object there are values that would do, in words.
 .otherValues <- function(x, used, side) {

@@ -106,14 +106,15 @@ setMethod(
     }
     .distinctColumns(sce, "cells")
     side <- .side(sce, assay.type, "sce")
+    side$called <- "sce"
     rows <- side$rows
     value <- .call(
       "impute_genes", .mappingToPython(map),
-      .cellsToPython(side, if (!is.null(output)) rows),
+      .cellsToPython(side, if (is.null(output)) identity else .warn),
       .namesToPython(genes, "genes"),
       read_out = read.out, scale = scale,
       scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
-      output = output, block_size = block.size
+      output = output, block_size = block.size, .of = list(sc = side)
     )
     imputed <- if (is.null(output)) {
       .fromPython(value$get("x"))
@@ -122,7 +123,7 @@ setMethod(
     }
     names <- .toR(value$get("rows"))
     if (!is.null(rows)) {
-      rows <- rows[match(names, side$genes), , drop = FALSE]
+      rows <- rows[.toR(value$get("genes")) + 1L, , drop = FALSE]
     }
     chosen <- list(read_out = .toR(value$get("read_out")))
     .atSpots(map, list(imputed = imputed), value, rows, chosen)
@@ -142,12 +143,13 @@ setMethod(
 
 # --- what verbs after the map share ------------------------------------------
 
-# Expression as Python's verbs take it, with annotation of the genes for a file.
-.cellsToPython <- function(side, genes = NULL) {
+# Expression as Python's verbs take it, with annotation of the genes; `warn` is
+# told of columns that cannot go over.
+.cellsToPython <- function(side, warn = identity) {
   .core()
   .call(
     "single_cells", .toPython(side$values), side$names, side$genes,
-    if (!is.null(genes)) .columnsToPython(genes, "genes", .warn)
+    if (length(side$rows)) .columnsToPython(side$rows, "genes", warn)
   )
 }
 

@@ -12,7 +12,8 @@
 #'   existing one is replaced.
 #' @param sc The single-cell data that was mapped, as for [imputeGenes()]; its
 #'   genes are imputed, as that does it.
-#' @param st The spatial data; genes that it has are shown as measured, too.
+#' @param st The spatial data, or a list of sections, as for [mapCells()]; genes
+#'   that it has are shown as measured, too.
 #' @param labels Type of every cell, as for [deconvolveSpots()].
 #'   `NULL`: those with which the map was made, where there are any.
 #' @param genes Which genes the tissue can be coloured by.
@@ -45,33 +46,38 @@ mappingReport <- function(
   .requireMapping(map)
   output <- path.expand(.checkString(output, "output"))
   .core()
-  table <- function(x, assay.type, side) {
-    if (!is.null(x)) {
-      .distinctColumns(x, paste0(.what[[side]][["column"]], "s"))
-      .cellsToPython(.side(x, assay.type, side))
-    }
+  cells <- if (!is.null(sc)) {
+    .distinctColumns(sc, "cells")
+    .cellsToPython(.side(sc, sc.assay.type, "sc"))
   }
-  image <- .tissueImage(map)
+  spots <- if (!is.null(st)) {
+    if (!.areSections(st)) {
+      .distinctColumns(st, "spots")
+    }
+    .spatialToPython(.spatialSides(st, st.assay.type, NULL), narrow = FALSE)
+  }
   .call(
     "report", .mappingToPython(map), output,
-    sc = table(sc, sc.assay.type, "sc"), st = table(st, st.assay.type, "st"),
+    sc = cells, st = spots,
     labels = .valuesToPython(labels, "labels", map, "cell"),
     genes = if (!is.null(genes)) as.list(as.character(genes)),
     scores = if (!is.null(scores)) .tableToPython(scores),
-    unit = unit, title = title, image = image$pixels, scale = image$scale
+    unit = unit, title = title, images = .dict(.tissueImages(map))
   )
   invisible(output)
 }
 
-# The image of the tissue, of one sample; of several none is drawn in one page.
-.tissueImage <- function(map) {
-  table <- imgData(map)
-  table <- table[!is.na(table$scaleFactor), ]
-  if (NROW(table) == 0L || length(unique(map$sample_id)) > 1L) {
-    return(NULL)
-  }
-  list(
-    pixels = .pixels(SpatialExperiment::imgRaster(table$data[[1L]])),
-    scale = table$scaleFactor[[1L]]
-  )
+# Pixels and scale of the image of every section that has one.
+.tissueImages <- function(map) {
+  sections <- unique(.panelOf(colData(map)))
+  rows <- lapply(stats::setNames(nm = sections), function(section) {
+    .imageOf(map, section)
+  })
+  lapply(Filter(Negate(is.null), rows), function(row) {
+    list(
+      .arrayToPython(.pixels(
+        SpatialExperiment::imgRaster(imgData(map)$data[[row]])
+      )), imgData(map)$scaleFactor[row]
+    )
+  })
 }

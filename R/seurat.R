@@ -105,24 +105,6 @@
   data
 }
 
-# Images have the samples of the cells that are in them; of several in one
-# sample each keeps its name.
-.ofSamples <- function(images, image, sample) {
-  if (is.null(images)) {
-    return(NULL)
-  }
-  pairs <- unique(data.frame(image = image, sample = as.character(sample)))
-  pairs <- pairs[pairs$image %in% images$sample_id, ]
-  if (nrow(pairs) == 0L) {
-    return(NULL)
-  }
-  images <- images[match(pairs$image, images$sample_id), ]
-  images$sample_id <- pairs$sample
-  several <- pairs$sample %in% pairs$sample[duplicated(pairs$sample)]
-  images$image_id[several] <- pairs$image[several]
-  images
-}
-
 # --- expression --------------------------------------------------------------
 
 # The assay and the layer that `assay.type` names, by the layer itself, by its

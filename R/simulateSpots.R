@@ -22,6 +22,10 @@
 #'   If not, as in the paper, every cell is part of its own answer.
 #'   A spot of which nothing else is left is dropped.
 #'   Places are centroids of all cells either way.
+#' @param shared.frame Whether all cells share one frame of coordinates, as for
+#'   [mapCells()].
+#'   If not, and the cells lie in several sections, a square holds cells of one
+#'   section only.
 #' @param assay.type Name of the assay with the expression; `NULL` is
 #'   `"counts"` if there, else the first; of a Seurat object as for
 #'   [mapCells()].
@@ -32,6 +36,8 @@
 #'   colData has `true_spot` and its place `true_x` and `true_y`; and `st`, a
 #'   SpatialExperiment of genes by spots, whose colData has `n_cells`, and whose
 #'   metadata has the pitch of the grid, `metadata(st)$homespot$pitch`.
+#'   Cells of several sections have `true_section`, and the spots
+#'   `homespot_section`.
 #'   Both have the assay that was used.
 #'   Cells, spots and numbers are those of Python's `simulate_spots()`.
 #'
@@ -56,12 +62,13 @@
 #' @export
 simulateSpots <- function(
     spe, cells.per.spot = 25, n.parts = 10L, part = 0L, leave.out = TRUE,
-    assay.type = NULL, seed = 0L) {
+    assay.type = NULL, shared.frame = FALSE, seed = 0L) {
   n.parts <- .checkWhole(n.parts, "n.parts", 1L)
   part <- .checkWhole(part, "part", 0L)
   seed <- .checkWhole(seed, "seed", 0L)
   .checkNumber(cells.per.spot, "cells.per.spot")
   .checkFlag(leave.out, "leave.out")
+  .checkFlag(shared.frame, "shared.frame")
   if (missing(spe)) {
     .refuse("cells with their places", "none", "Call simulateSpots(spe).")
   }
@@ -74,14 +81,11 @@ simulateSpots <- function(
   }
   .distinctColumns(side$values, "cells")
   where <- .finitePlaces(side$coords, side$names)
-  bare <- side
-  bare$data <- make_zero_col_DFrame(length(side$names))
-  bare$coords <- where
-  .core()
+  side$coords <- where
   value <- .call(
-    "simulate_spots", .experiment(bare),
+    "simulate_spots", .experiment(side),
     cells_per_spot = as.double(cells.per.spot), n_parts = n.parts, part = part,
-    leave_out = leave.out, seed = seed
+    leave_out = leave.out, shared_frame = shared.frame, seed = seed
   )
   .simulated(side, value)
 }
@@ -109,7 +113,7 @@ simulateSpots <- function(
   )
   spots <- .toR(value$get("spots"))
   where <- .fetch(value$get("coordinates"))
-  axes <- colnames(side$coords)
+  axes <- colnames(.ordered(side$coords))
   if (is.null(axes)) {
     axes <- .keys$COORDINATES
   }
@@ -122,7 +126,7 @@ simulateSpots <- function(
     assays = assays(.fromPython(value$get("x")), spots), rowData = rows,
     colData = data, spatialCoords = where,
     metadata = stats::setNames(
-      list(list(pitch = .toR(value$get("pitch")))), .keys$HOMESPOT
+      list(.toR(value$get("record"))), .keys$HOMESPOT
     )
   )
   list(sc = sc, st = st)

@@ -7,7 +7,11 @@
   text <- .withHints(text, of)
   for (code in .codes) {
     text <- .replaced(text, code$pattern, function(found) {
-      code$words(found[-1L], of[[found[2L]]])
+      side <- of[[found[2L]]]
+      if (!is.null(side$called)) {
+        found[2L] <- side$called
+      }
+      code$words(found[-1L], side)
     })
   }
   for (pattern in names(.sentences)) {
@@ -94,6 +98,13 @@
 
 # Lines come before what is mentioned in them.
 .codes <- list(
+  .code(
+    "S\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]",
+    function(m, side) "`coords`, or in spatialCoords(st)"
+  ),
+  .code("no coordinates in S\\.obsm\\['spatial'\\]", function(m, side) {
+    "no coordinates"
+  }),
   .code(
     "S\\.obs_names = s[ct]\\.obsC\\.astype\\(str\\) \\+ '_' \\+ \\w+\\.obs_names",
     function(m, side) {
@@ -194,23 +205,18 @@
 # have cells and spots in rows, R's in columns.
 .sentences <- stats::setNames(
   c(
-    "`coords`, or in spatialCoords(st)",
     paste(
       "The columns of the \\1 data have the names of the other's genes:",
       "pass genes x \\2, that is t(x)"
     ),
-    "no coordinates,", "pass coords = ", "Sum the rows of one gene",
-    "Give the genes unique names, or sum the rows of one gene"
+    "pass coords = ", "Sum the rows of one gene"
   ),
   c(
-    "st\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]",
     paste(
       "The rows of the ([a-z-]+) data have the names of the other's genes:",
       "pass (cells|spots) x genes \\(transpose it\\)"
     ),
-    "no coordinates in reducedDim\\(st, \"spatial\"\\),|no coordinates in Embeddings\\(st, \"spatial\"\\),",
-    "\\b(?:set )?coords = ", "Sum the columns of one gene",
-    "Make them unique first: sum or drop the duplicates"
+    "\\b(?:set )?coords = ", "Sum the columns of one gene"
   )
 )
 

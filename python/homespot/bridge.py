@@ -55,6 +55,8 @@ from .device import resolve_device
 from .directions import combined_direction
 from .errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from .evaluate import simulate
+from .genes import genes_of
+from .joined import as_one
 from .labels import GIVEN_LABELS
 from .report import report as write_report
 from .solution import versions
@@ -368,11 +370,20 @@ def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> di
         )
     found = impute.impute_genes(of, sc, chosen, **named)
     result = _turned(found)
+    result["genes"] = _gene_rows(of, sc, found.var_names)
     result["row_columns"] = frame_columns(found.var[[name for name in keys.SCORES if name in found.var]])
     result["read_out"] = found.uns[keys.HOMESPOT]["read_out"]
     if found.isbacked:
         found.file.close()
     return result
+
+
+def _gene_rows(of: ad.AnnData, sc: ad.AnnData, names: pd.Index) -> npt.NDArray[np.int32]:
+    """Return the gene of `sc`, by its number from 0, behind every name by which it was matched."""
+    column = of.uns[keys.HOMESPOT].get("sc_gene_column")
+    with warnings.catch_warnings(action="ignore"):  # it has been said
+        kept, about = genes_of(sc.var, "sc", column=column if column in sc.var else None)
+    return kept[about.var.index.get_indexer(names)].astype(np.int32)
 
 
 def assign_cells(of: ad.AnnData, capacity: Any, **named: Any) -> dict[str, Any]:
@@ -387,14 +398,30 @@ def cell_modes(of: ad.AnnData, **named: Any) -> dict[str, Any]:
 
 
 def report(
-    of: ad.AnnData, output: str, *, genes: Any, image: Any = None, scale: float = 1, **named: Any
+    of: ad.AnnData,
+    output: str,
+    *,
+    genes: Any,
+    st: Spatial | None = None,
+    images: Mapping[str, Sequence[Any]] | None = None,
+    **named: Any,
 ) -> None:
-    """Write the page; as `homespot.report`. `image` (height x width x colours, 0 to 255) is of the tissue."""
-    if image is not None:
-        pixels = np.asarray(image).astype(np.uint8)
-        factors = {"tissue_hires_scalef": scale}
-        of.uns[keys.SPATIAL] = {"tissue": {"images": {"hires": pixels}, "scalefactors": factors}}
-    write_report(of, output, genes=None if genes is None else list(strings(genes)), **named)
+    """Write the page; as `homespot.report`.
+
+    `images` are pixels (height x width x colours, 0 to 255) and scale factor of the tissue, by section.
+    """
+    drawn: dict[str, Any] = {}
+    for name, (pixels, scale) in (images or {}).items():
+        drawn[name] = {
+            "images": {"hires": np.asarray(pixels).astype(np.uint8)},
+            "scalefactors": {"tissue_hires_scalef": scale},
+        }
+    of.uns[keys.SPATIAL] = drawn
+    chosen = None if genes is None else list(strings(genes))
+    together = None if st is None else as_one(sections_in_memory(st))
+    if together is not None:
+        together.uns.pop(keys.SPATIAL, None)  # of which R has the pictures
+    write_report(of, output, genes=chosen, st=together, **named)
 
 
 def deconvolve_spots(of: ad.AnnData, labels: Any, **named: Any) -> dict[str, Any]:

@@ -42,6 +42,8 @@ from .streamed import Streamed, annotated, in_memory, x_of
 
 __all__ = ["DOOR", "VERBS", "Spatial", "known_images", "named_coordinates", "sections_in_memory"]
 
+_NUMBER = ".homespot_number"
+
 VERBS: dict[str, Callable[..., Any]] = {
     "cross_validate": cross_validate,
     "tune": tuning.tune,
@@ -388,19 +390,19 @@ def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.Da
 
 def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
-    numbered = ad.AnnData(
-        in_memory(x_of(cells)), pd.DataFrame({"number": range(cells.n_obs)}, cells.obs_names), cells.var
-    )
+    of_cells = cells.obs.assign(**{_NUMBER: np.arange(cells.n_obs)})
+    numbered = ad.AnnData(in_memory(x_of(cells)), of_cells, cells.var, uns=dict(cells.uns))
     numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]
     sc, st = simulating.simulate_spots(numbered, **named)
+    added = [name for name in sc.obs if name not in of_cells]
     return {
-        "cells": sc.obs.pop("number").to_numpy(dtype=np.int32),
-        "cell_columns": frame_columns(sc.obs),
+        "cells": sc.obs[_NUMBER].to_numpy(dtype=np.int32),
+        "cell_columns": frame_columns(sc.obs[added]),
         "x": plain_matrix(st.X.T),
         "spots": np.asarray(st.obs_names, dtype=object),
         "spot_columns": frame_columns(st.obs),
         "coordinates": st.obsm[SPATIAL],
-        "pitch": float(st.uns[HOMESPOT]["pitch"]),
+        "record": plain(st.uns[HOMESPOT]),
     }
 
 

@@ -167,8 +167,8 @@ test_that("names that stand there more than once are refused", {
     "make.unique(colnames(x))."
   ))
   expect_identical(messageOf(placeCells(map, twice)), paste(
-    "Expected unique names of cells, found 'cell2' more than once. Rename or",
-    "drop the others."
+    "Expected unique names of cells, found 'cell2' more than once. Give each",
+    "a name of its own, and map again: colnames(x) <- make.unique(colnames(x))."
   ))
 })
 

@@ -235,7 +235,8 @@ test_that("spots without mass have NaN, and a warning counts them", {
   )
   expect_identical(text, paste(
     "2 spot(s) hold no cell: their expression is missing (NaN). A map with a",
-    "larger k.best, or a dense one, reaches them, and read.out='sum' gives 0."
+    "larger k.best, or a dense one, reaches them, and read.out = \"sum\" gives",
+    "0."
   ))
   found <- suppressWarnings(imputed(imputeGenes(map, expression)))
   expect_true(all(is.nan(found[, c(2, 4)])))
@@ -396,14 +397,12 @@ cases <- list(
   list(
     "no genes", list(expression, character()),
     "Expected genes of the single-cell data, such as 'g1', 'NA', '1', ...,",
-    "each once, found none. Check the spelling, and whether these are symbols",
-    "or Ensembl ids."
+    "each once, found none. Name every gene once."
   ),
   list(
     "a gene twice", list(expression, c("g1", "g1")),
     "Expected genes of the single-cell data, such as 'g1', 'NA', '1', ...,",
-    "each once, found 'g1' more than once. Check the spelling, and whether",
-    "these are symbols or Ensembl ids."
+    "each once, found 'g1' more than once. Name every gene once."
   ),
   list(
     "a missing gene, where one is named NA", list(expression, c("g1", NA)),
@@ -417,14 +416,14 @@ cases <- list(
   ),
   list(
     "a cell twice", list(expression[, c(1, 1:4)]),
-    "Expected unique names of cells, found 'cell3' more than once. Rename or",
-    "drop the others."
+    "Expected unique names of cells, found 'cell3' more than once. Give each",
+    "a name of its own, and map again: colnames(x) <- make.unique(colnames(x))."
   ),
   list(
     "a gene twice in the data", list(expression[c(1, 1:4), ]),
     "Expected unique gene names in the single-cell data, found 1 that occur",
-    "more than once ('g1'). Make them unique first: sum or drop the",
-    "duplicates."
+    "more than once ('g1'). Sum the rows of one gene, or give them names of",
+    "their own: rownames(sce) <- make.unique(rownames(sce))."
   ),
   list(
     "no gene names", list(unname(expression)),
