@@ -66,8 +66,8 @@ _OTHER = re.compile(
 """Values that stand for what is no gene, in lower case without punctuation."""
 
 _OTHER_THERE = re.compile(
-    r"negative\d*|positive\d*|controls?|custom|(guide|sg|g)rnas?|proteins?|multiplexing|guides?|antigen|peaks?|tiles?|motifs?|"
-    r"spikes?|blanks?|unassigned|deprecated"
+    r"negative\d*|positive\d*|controls?|custom|(guide|sg|g)rnas?|guides?|prot(eins?)?|metabolites?|lipids?|"
+    r"multiplexing|antigen|peaks?|tiles?|motifs?|spikes?|blanks?|unassigned|deprecated"
 )
 """Values that do so only in a column that is known to be of kinds of features."""
 

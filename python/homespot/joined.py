@@ -68,9 +68,12 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
         )
     names, start = _names(named), 0
     taken = []
+    with_raw = all(part.raw is not None for part in parts)
     for part in parts:
         part = part[:, genes]
-        plain = ad.AnnData(part.X, part.obs, part.var, layers={name: part.layers[name] for name in layers})
+        raw = {"X": part.raw.X, "var": part.raw.var} if with_raw else None
+        kept = {name: part.layers[name] for name in layers}
+        plain = ad.AnnData(part.X, part.obs, part.var, layers=kept, raw=raw)
         plain.obs_names = names[start : start + part.n_obs]
         start += part.n_obs
         taken.append(plain)

@@ -12,15 +12,13 @@ import pandas as pd
 from .by_section import solve_by_section
 from .checks import one_of
 from .intake import Spots, spots_of, warn_if_swapped
-from .joined import as_one
 from .keys import EXPRESSION, SECTION, SECTION_PROB
-from .labels import LABELS, label_column, labels_named
-from .mapping import check_adata, images, new_mapping
+from .labels import LABELS, label_column
+from .mapping import images, new_mapping
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
 from .sections import refuse_checkpoint
 from .solution import Solution, checked_run, solve
-from .streamed import with_tables
 from .tables import expression
 
 __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
@@ -76,7 +74,7 @@ def map_cells(
     preset
         A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
     sc_layer, st_layer
-        Layer with the expression; None is X.
+        Layer with the expression; ``"raw"`` takes ``adata.raw`` with its own genes; None is X.
     sc_scale, st_scale
         What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
         as they are), or ``"auto"`` to look at them; the record says what was found.
@@ -129,12 +127,7 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
-    check_adata(sc, "sc")
-    st = as_one(st)
-    check_adata(st, "st")
-    sc, st = with_tables(sc), with_tables(st)
-    sc_obs, parameters = labels_named(sc.obs, "sc", parameters)
-    st_obs, parameters = labels_named(st.obs, "st", parameters)
+    sc, st, annotation, parameters = both_sides(sc, st, parameters)
     _, settings, _ = checked_run(method, preset, k_best, seed, device, progress, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
     one_of("sc_scale", sc_scale, SCALES)
@@ -144,8 +137,8 @@ def map_cells(
         refuse_checkpoint(settings)
     warn_if_swapped(sc, spots.positions)
     sides: tuple[tuple[Side, ad.AnnData, Any, Any, Any, Any], ...] = (
-        ("sc", sc, sc_obs, sc_layer, sc_scale, sc_gene_column),
-        ("st", st, st_obs, st_layer, st_scale, st_gene_column),
+        ("sc", sc, annotation["sc"], sc_layer, sc_scale, sc_gene_column),
+        ("st", st, annotation["st"], st_layer, st_scale, st_gene_column),
     )
     tables = {}
     for side, adata, obs, layer, scale, gene_column in sides:

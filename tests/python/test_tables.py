@@ -79,6 +79,18 @@ def test_raw_in_cross_validation_and_simulation(pair) -> None:
         np.testing.assert_array_equal(found.X.toarray(), expected.X.toarray())
 
 
+def test_raw_of_several_sections(pair) -> None:
+    sc, st = pair
+    parts = [st[:12].copy(), st[12:].copy()]
+    with pytest.warns(DataWarning, match="Found 2 sections"):
+        plain = hs.map_cells(sc, parts)
+    with pytest.warns(DataWarning, match="Found 2 sections"):
+        mapping = hs.map_cells(sc, [scaled(part) for part in parts], st_layer="raw")
+    assert mapping.X.tobytes() == plain.X.tobytes()
+    with pytest.warns(DataWarning), pytest.raises(InputError, match="found no layers"):
+        hs.map_cells(sc, [scaled(parts[0]), parts[1][:, ::2]], st_layer="raw")
+
+
 def test_a_column_of_raw_gives_its_genes_their_names(pair) -> None:
     sc, st = pair
     by_id = sc.copy()
