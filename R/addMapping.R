@@ -145,8 +145,8 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 }
 
 .origins <- c(
-  "homespot_section", "sample_id", "Sample", "sample", "section", "slide", "batch",
-  "donor", "orig.ident"
+  "homespot_section", "sample_id", "Sample", "sample", "section", "slide",
+  "batch", "donor", "orig.ident"
 )
 
 .addMap <- function(x, map) {

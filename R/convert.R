@@ -262,8 +262,8 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   out
 })
 
-# What converters make of the tissue images in Python's uns["spatial"]: that they
-# are there. Other entries are no images.
+# What converters make of the tissue images in Python's uns["spatial"]: that
+# they are there. Other entries are no images.
 .convertedPictures <- function(x) {
   if (!is.list(x)) {
     return(NULL)

@@ -87,8 +87,8 @@ crossValidateGenes <- function(
     sc, st, method = "ssa", ..., folds = 10L, read.out = "scaled",
     output = NULL, seed = 0L, sc.assay.type = NULL, st.assay.type = NULL,
     sc.scale = "auto", st.scale = "auto", sc.gene.column = NULL,
-    st.gene.column = NULL, sections = NULL, joint = NULL, preset = NULL, device = "auto", progress = NULL,
-    BPPARAM = BiocParallel::SerialParam()) {
+    st.gene.column = NULL, sections = NULL, joint = NULL, preset = NULL,
+    device = "auto", progress = NULL, BPPARAM = BiocParallel::SerialParam()) {
   name <- .functionName(substitute(method))
   # The default is not looked at, which needs no BiocParallel then.
   workers <- if (missing(BPPARAM)) 1L else .workers(BPPARAM)
@@ -127,8 +127,8 @@ crossValidateGenes <- function(
 # --- what is scored ----------------------------------------------------------
 
 # Both data sets as Python has them, checked as far as R can, and the arguments
-# of Python's verbs that go with them. `settings` are those of the methods, which
-# may name columns of labels.
+# of Python's verbs that go with them. `settings` are those of the methods,
+# which may name columns of labels.
 .pair <- function(
     sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,
     st.gene.column, sections, joint, settings) {

@@ -188,6 +188,7 @@ setMethod(
   if (is.null(x)) {
     return(NULL)
   }
+  x <- .plainLabels(x)
   data <- if (side == "cell") rowData(map) else colData(map)
   where <- if (side == "cell") "rowData(map)" else "colData(map)"
   if (is.character(x) && length(x) == 1L && is.null(names(x)) &&

@@ -36,9 +36,9 @@
   }
 }
 
-# Adds where every place is drawn, and whether y goes upwards there (1 or -1). Of
-# several sections each lies about the origin of a panel, as their frames may be
-# anywhere. The places of one are drawn as they are.
+# Adds where every place is drawn, and whether y goes upwards there (1 or -1).
+# Of several sections each lies about the origin of a panel, as their frames may
+# be anywhere. The places of one are drawn as they are.
 .inPanels <- function(data, x) {
   data$drawn_x <- data$x
   data$drawn_y <- data$y

@@ -81,6 +81,7 @@ plotMapping <- function(
 }
 
 .plottedLabels <- function(map, labels) {
+  labels <- .plainLabels(labels)
   columns <- names(rowData(map))
   column <- is.character(labels) && length(labels) == 1L && nrow(map) != 1L
   if (column && labels %in% columns) {

@@ -398,6 +398,7 @@ kdeDivergence <- function(true, found, labels) {
 
 # Labels of the cells that are compared.
 .cellLabels <- function(labels, true, pair) {
+  labels <- .plainLabels(labels)
   if (is.character(labels) && length(labels) == 1L && is.null(names(labels)) &&
         is(true, "SummarizedExperiment")) {
     if (!labels %in% names(colData(true))) {

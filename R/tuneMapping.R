@@ -62,7 +62,8 @@ tuneMapping <- function(
     sc, st, method = "come", grid = NULL, ..., folds = 5L, outer.folds = 3L,
     seed = 0L, sc.assay.type = NULL, st.assay.type = NULL, sc.scale = "auto",
     st.scale = "auto", sc.gene.column = NULL, st.gene.column = NULL,
-    sections = NULL, joint = NULL, preset = NULL, device = "auto", progress = NULL) {
+    sections = NULL, joint = NULL, preset = NULL, device = "auto",
+    progress = NULL) {
   .checkString(method, "method")
   .checkString(device, "device")
   .checkStrings(preset = preset, optional = TRUE)

@@ -81,18 +81,16 @@
 }
 
 .reductionOf <- function(name, reduction, side) {
-  sprintf(
-    if (.isSeuratSide(side)) "Embeddings(%s, \"%s\")" else {
-      "reducedDim(%s, \"%s\")"
-    }, name, reduction
-  )
+  verb <- if (.isSeuratSide(side)) "Embeddings" else "reducedDim"
+  sprintf("%s(%s, \"%s\")", verb, name, reduction)
 }
 
 # A pattern, in which S stands for a side and C for a column in Python's quotes,
 # and the words for it, of its groups (the side comes first) and that side.
 .code <- function(pattern, words) {
   pattern <- gsub("S", "(s[ct])", pattern, fixed = TRUE)
-  pattern <- gsub("C", "\\[(?|'([^']+)'|\"([^\"]+)\")\\]", pattern, fixed = TRUE)
+  quoted <- "\\[(?|'([^']+)'|\"([^\"]+)\")\\]"
+  pattern <- gsub("C", quoted, pattern, fixed = TRUE)
   list(pattern = paste0("\\b", pattern), words = words)
 }
 
@@ -106,7 +104,7 @@
     "no coordinates"
   }),
   .code(
-    "S\\.obs_names = s[ct]\\.obsC\\.astype\\(str\\) \\+ '_' \\+ \\w+\\.obs_names",
+    "S\\.obs_names = \\w+\\.obsC\\.astype\\(str\\) \\+ '_' \\+ [^ ]+_names",
     function(m, side) {
       sprintf(
         "colnames(%s) <- paste(%s, colnames(%s), sep = \"_\")", m[1L],
@@ -143,9 +141,12 @@
   .code(
     "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy\\(\\)",
     function(m, side) {
-      sprintf(if (.isSeuratSide(side)) "coords = %s[[c(%s)]]" else {
-        "coords = colData(%s)[c(%s)]"
-      }, m[1L], m[2L])
+      table <- if (.isSeuratSide(side)) {
+        sprintf("%s[[]]", m[1L])
+      } else {
+        sprintf("colData(%s)", m[1L])
+      }
+      sprintf("coords = %s[c(%s)]", table, m[2L])
     }
   ),
   .code(

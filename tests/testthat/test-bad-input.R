@@ -51,8 +51,8 @@ cases <- list(
     p
   }, list(), input, c(
     "Expected unique gene names in the single-cell data, found 1 that occur",
-    "more than once (\"beta'COP\"). Sum the rows of one gene, or give them names",
-    "of their own: rownames(sc) <- make.unique(rownames(sc))."
+    "more than once (\"beta'COP\"). Sum the rows of one gene, or give them",
+    "names of their own: rownames(sc) <- make.unique(rownames(sc))."
   )),
   row("duplicated cells", function(p) {
     colnames(p$sc)[2] <- "cell-1"
