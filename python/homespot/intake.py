@@ -15,10 +15,15 @@ import pandas as pd
 from .axes import libraries, named_axes, spot_coordinates
 from .directions import direction_record
 from .errors import DataWarning, InputError, expected, some
+from .joined import as_one
 from .keys import COORDINATES, SPATIAL
+from .labels import labels_named
+from .mapping import check_adata
+from .preprocess import Side
 from .sections import Sections, counted, found_sections, plain_name, sections_in
+from .streamed import with_tables
 
-__all__ = ["Spots", "spots_of", "warn_if_swapped"]
+__all__ = ["Spots", "both_sides", "spots_of", "warn_if_swapped"]
 
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
@@ -65,6 +70,19 @@ class Spots:
     def alone(self) -> Sections | None:
         """The sections that are mapped by themselves."""
         return self.sections if self.separate else None
+
+
+def both_sides(
+    sc: ad.AnnData, st: Any, parameters: dict[str, Any]
+) -> tuple[ad.AnnData, ad.AnnData, dict[Side, pd.DataFrame], dict[str, Any]]:
+    """Return both objects and their annotation; sections as one, labels given as values as a column."""
+    check_adata(sc, "sc")
+    st = as_one(st)
+    check_adata(st, "st")
+    sc, st = with_tables(sc), with_tables(st)
+    cells, parameters = labels_named(sc.obs, "sc", parameters)
+    spots, parameters = labels_named(st.obs, "st", parameters)
+    return sc, st, {"sc": cells, "st": spots}, parameters
 
 
 def spots_of(

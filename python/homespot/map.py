@@ -11,7 +11,7 @@ import pandas as pd
 
 from .by_section import solve_by_section
 from .checks import one_of
-from .intake import Spots, spots_of, warn_if_swapped
+from .intake import Spots, both_sides, spots_of, warn_if_swapped
 from .keys import EXPRESSION, SECTION, SECTION_PROB
 from .labels import LABELS, label_column
 from .mapping import images, new_mapping
@@ -153,7 +153,8 @@ def map_cells(
     solution = solve_spots(tables["sc"], tables["st"], spots, method, **run, parameters=parameters)
     columns = {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
     solution.record.update({name: value for name, value in columns.items() if value is not None})
-    return annotated_mapping(solution, sc_obs, st, st_obs.iloc[spots.rows], spots)
+    frame = annotation["st"].iloc[spots.rows]
+    return annotated_mapping(solution, annotation["sc"], st, frame, spots)
 
 
 def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:

@@ -18,14 +18,11 @@ from ..checks import one_of, whole
 from ..device import resolve_device
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
-from ..intake import Spots, spots_of
-from ..joined import as_one
+from ..intake import Spots, both_sides, spots_of
 from ..labels import LABELS, label_column, labels_named
-from ..mapping import check_adata
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
-from ..streamed import with_tables
 from ..tables import expression
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
@@ -222,19 +219,6 @@ def checked_data(
     spots = spots_of(st, sections, joint, shared_frame=sections is None and joint is None)
     data = _data(sc, st, plans, layers, {"sc": sc_scale, "st": st_scale}, genes, labelled, spots)
     return data, shared_genes(data.sc, data.st), where
-
-
-def both_sides(
-    sc: ad.AnnData, st: Any, parameters: dict[str, Any]
-) -> tuple[ad.AnnData, ad.AnnData, dict[Side, pd.DataFrame], dict[str, Any]]:
-    """Return both objects and their annotation; sections as one, labels given as values as a column."""
-    check_adata(sc, "sc")
-    st = as_one(st)
-    check_adata(st, "st")
-    sc, st = with_tables(sc), with_tables(st)
-    cells, parameters = labels_named(sc.obs, "sc", parameters)
-    spots, parameters = labels_named(st.obs, "st", parameters)
-    return sc, st, {"sc": cells, "st": spots}, parameters
 
 
 def tidy(scores: pd.DataFrame, fold: Any, method: str) -> pd.DataFrame:

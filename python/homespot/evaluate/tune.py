@@ -16,10 +16,11 @@ from .. import methods
 from ..checks import one_of
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
+from ..intake import both_sides
 from ..preprocess import Scale
 from ..progress import Progress, reporting
 from ._folds import Data, Plan, Scores, Task, run
-from .cross_validate import Folds, Spatial, both_sides, checked_data, gene_folds, tidy
+from .cross_validate import Folds, Spatial, checked_data, gene_folds, tidy
 
 __all__ = ["GRIDS", "Tuning", "tune"]
 
