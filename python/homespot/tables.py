@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -18,9 +18,9 @@ from .labels import label_column
 from .matrices import is_sparse
 from .preprocess import Expression, Scale, Side
 from .sections import section_columns
-from .streamed import Streamed, read_later, x_of
+from .streamed import Streamed, annotated, read_later, x_of
 
-__all__ = ["RAW", "expression", "values_of"]
+__all__ = ["RAW", "expression", "values_of", "with_gene_names"]
 
 RAW = "raw"
 """The layer that stands for ``adata.raw``, where no layer has this name."""
@@ -223,3 +223,14 @@ def expression(
             stacklevel=2,
         )
     return table
+
+
+def with_gene_names(adata: ad.AnnData | None, side: Side, record: Mapping[str, Any]) -> ad.AnnData | None:
+    """Return the data with the genes' names that a map was made with, where these were in a column of var."""
+    column = record.get(f"{side}_gene_column")
+    if adata is None or column is None or column not in adata.var:
+        return adata
+    table = expression(adata, side, None, "auto", "float32", gene_column=column)
+    assert table.about is not None
+    var = table.about.var.drop(columns=column)
+    return annotated(table.matrix, obs=adata.obs, var=var, obsm=dict(adata.obsm), uns=dict(adata.uns))

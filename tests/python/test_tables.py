@@ -244,3 +244,19 @@ def test_equal_names_of_genes(pair) -> None:
     assert message.endswith(
         "Sum the columns of one gene, or give them names of their own: sc.var_names_make_unique()."
     )
+
+
+def test_names_from_a_column_go_through_the_report_and_the_plot(pair, tmp_path) -> None:
+    """Symbols are a column on both sides; pictures and pages speak of symbols."""
+    sc, st = (side.copy() for side in pair)
+    for side, start in ((sc, 0), (st, 1000)):
+        side.var["symbol"] = side.var_names
+        side.var_names = [f"ENSG{start + i:011d}" for i in range(side.n_vars)]
+    mapping = hs.map_cells(sc, st, sc_gene_column="symbol", st_gene_column="symbol")
+    np.testing.assert_array_equal(mapping.X, hs.map_cells(*pair).X)
+    imputed = hs.impute_genes(mapping, sc)
+    shared = str(mapping.uns["homespot"]["genes"][0])
+    axes = hs.plot.gene(st, imputed, shared, image=False)
+    assert [ax.get_title().split(",")[0] for ax in axes] == ["measured", "imputed"]
+    page = hs.report(mapping, tmp_path / "r.html", sc=sc, st=st, genes=[shared]).read_text()
+    assert page.count("measured, log scale") == page.count("imputed, log scale") > 0

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from ..errors import InputError, expected, some
+from ..keys import HOMESPOT
 from ..labels import in_order, resolve
 from ..mapping import check_adata, check_mapping
 from ..matrices import is_sparse
@@ -168,9 +169,12 @@ def gene(
     sections = panels(imputed, image, own=st)
     found = _one_column(imputed.X, imputed.var_names.get_loc(gene))
     kinds = {"imputed": found}
-    if gene in st.var_names:
+    column = imputed.uns.get(HOMESPOT, {}).get("st_gene_column")
+    table = expression(
+        st, "st", layer, scale, "float64", gene_column=column if column in st.var.columns else None
+    )
+    if gene in table.genes:
         rows = st.obs_names.get_indexer(imputed.obs_names)
-        table = expression(st, "st", layer, scale, "float64")
         kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}
     held_out = imputed.var["homespot_pcc"].get(gene, np.nan) if "homespot_pcc" in imputed.var else np.nan
     axes = tissue_axes(ax, sections, values=len(kinds), below=0.9)

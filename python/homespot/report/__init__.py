@@ -17,12 +17,14 @@ import pandas as pd
 from .. import checks, files
 from ..deconvolve import deconvolve_spots
 from ..errors import DependencyError, InputError, expected
+from ..joined import as_one
 from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..labels import in_order
 from ..mapping import check_adata, check_mapping, has_coordinates
 from ..matrices import column_sums
 from ..place import cell_positions
 from ..streamed import x_of
+from ..tables import with_gene_names
 from ._genes import Genes, gene_columns
 from ._pictures import pictures, placed_cells
 from ._summary import runs, score_rows
@@ -113,7 +115,7 @@ def report(
     output: str | os.PathLike[str] = "report.html",
     *,
     sc: ad.AnnData | None = None,
-    st: ad.AnnData | None = None,
+    st: Any = None,
     labels: Any = None,
     genes: Sequence[str] | None = None,
     scores: pd.DataFrame | None = None,
@@ -135,7 +137,8 @@ def report(
     sc
         The single-cell data that was mapped; its genes are imputed, as `impute_genes` does it.
     st
-        The spatial data; genes that it has are shown as measured, too.
+        The spatial data, or several sections as for `map_cells`; genes that it has are shown as measured,
+        too.
     labels
         Type of every cell: a column of the mapping's obs, or what else `deconvolve_spots` takes. None: those
         with which the map was made, where there are any.
@@ -162,6 +165,7 @@ def report(
     target = files.check_target(output, ".html", ".htm")
     check_mapping(mapping)
     if st is not None:
+        st = as_one(st)
         check_adata(st, "st")
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
@@ -170,6 +174,7 @@ def report(
     from ..plot._panels import Panel, panels_of_spots, with_image
 
     record = mapping.uns[HOMESPOT]
+    sc, st = with_gene_names(sc, "sc", record), with_gene_names(st, "st", record)
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
