@@ -67,18 +67,27 @@
 # Whether x of a Visium's centroids is the column of the picture. It was the
 # row, until Seurat 5.4, in which the image says what it is.
 .isHorizontal <- function(image) {
-  said <- attr(image, "coords_x_orientation", exact = TRUE)
+  said <- attr(image, .orientation, exact = TRUE)
+  if (length(said) == 0L) {
+    said <- attr(image@scale.factors, .orientation, exact = TRUE)
+  }
   length(said) == 1L && identical(as.character(said), "horizontal")
 }
 
-# Before Seurat 5.4 the class has no such slot, and putting an image into an
-# object, which sets its key, makes it anew from those that it has: what it said
-# would be forgotten, and the tissue mirrored.
+.orientation <- "coords_x_orientation"
+
+# Before Seurat 5.4 the class has no such slot. Putting an image into an object
+# sets its key, which makes it anew from the slots that there are, and so does
+# UpdateSeuratObject(): what it said would be forgotten, and the tissue mirrored.
+# What a slot holds stays.
 #' @rawNamespace S3method(SeuratObject::"Key<-", VisiumV2)
 `Key<-.VisiumV2` <- function(object, ..., value) { # nolint: object_name.
-  said <- attr(object, "coords_x_orientation", exact = TRUE)
+  said <- attr(object, .orientation, exact = TRUE)
   object <- NextMethod()
-  attr(object, "coords_x_orientation") <- said
+  if (length(said) && !.orientation %in% slotNames(object)) {
+    attr(object, .orientation) <- said
+    attr(object@scale.factors, .orientation) <- said
+  }
   object
 }
 

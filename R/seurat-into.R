@@ -173,7 +173,7 @@
   ))
   picture <- .pictureOf(spots)
   class <- methods::getClass("VisiumV2", where = asNamespace("Seurat"))
-  horizontal <- "coords_x_orientation" %in% names(class@slots)
+  horizontal <- .orientation %in% names(class@slots)
   if (!is.null(picture) && !horizontal) {
     # As this version of Seurat has them, the row first.
     places <- data.frame(x = places$y, y = places$x, row.names = row.names(
@@ -196,7 +196,7 @@
     )
   )
   if (horizontal) {
-    attr(image, "coords_x_orientation") <- "horizontal"
+    attr(image, .orientation) <- "horizontal"
   }
   image
 }

@@ -191,6 +191,125 @@ test_that("samples have panels, each with its own image", {
   expect_identical(nrow(ggplot2::ggplot_build(both)$layout$layout), 4L)
 })
 
+# Two sections in frames of their own, far apart; the second has an image.
+framed <- function() {
+  spe <- grid(c("one", "two"))
+  second <- spe$sample_id == "two"
+  coords <- SpatialExperiment::spatialCoords(spe)
+  coords[second, ] <- coords[second, ] + 7000
+  coords[!second, ] <- -9000 - 2 * coords[!second, ]
+  SpatialExperiment::spatialCoords(spe) <- coords
+  withImage(spe, "two", scale = 0.002)
+}
+
+test_that("each section is drawn in a frame of its own, upright", {
+  spe <- framed()
+  plot <- plotSpots(spe, "area", unit = "um")
+  expectDraws(plot)
+  coords <- SpatialExperiment::spatialCoords(spe)
+  # The data has the places as they are, and the drawn ones lie about 0.
+  expect_identical(plot$data$x, unname(coords[, "x"]))
+  expect_identical(plot$data$y, unname(coords[, "y"]))
+  points <- layer(plot, 2)
+  expect_lt(max(abs(points$x), abs(points$y)), 50)
+  first <- spe$sample_id == "one"
+  middle <- function(v) v - mean(range(v))
+  expect_equal(points$x[first], middle(unname(coords[first, "x"])))
+  expect_equal(points$y[first], middle(unname(coords[first, "y"])))
+  # An image has y downwards.
+  expect_equal(points$x[!first], middle(unname(coords[!first, "x"])))
+  expect_equal(points$y[!first], -middle(unname(coords[!first, "y"])))
+  image <- plot$layers[[1L]]$geom_params
+  at <- coords[!first, ][1L, ]
+  shown <- points[!first, ][1L, ]
+  expect_equal(shown$x - image$xmin, at[["x"]])
+  expect_equal(image$ymax - shown$y, at[["y"]])
+  expect_equal(image$xmax - image$xmin, 20 / 0.002)
+  expect_equal(image$ymax - image$ymin, 16 / 0.002)
+  # Cells that are spread over their spot stay where it is.
+  spe$homespot_spot <- rep(colnames(spe)[c(1, 12)], each = 6)
+  moved <- plotCells(spe, "layer", jitter = 1)$data
+  moved <- moved[match(colnames(spe), moved$name), ]
+  up <- ifelse(first, 1, -1)
+  expect_equal(
+    up * (moved$y - coords[, "y"]), moved$drawn_y - points$y,
+    ignore_attr = TRUE
+  )
+  expectDraws(plotGene(spe, gene = "g1", unit = "um"))
+})
+
+test_that("the record and the names of coordinates say where y points", {
+  direction <- function(spe, ...) {
+    plot <- plotSpots(spe, "area")
+    expectDraws(plot)
+    y <- SpatialExperiment::spatialCoords(spe)[, ncol(
+      SpatialExperiment::spatialCoords(spe)
+    )]
+    sign(stats::cor(layer(plot, 1)$y, plot$data$y))
+  }
+  spe <- grid()
+  expect_identical(direction(spe), 1)
+  S4Vectors::metadata(spe)$homespot <- list(y_direction = "down")
+  expect_identical(direction(spe), -1)
+  S4Vectors::metadata(spe)$homespot <- list(y_direction = "up")
+  expect_identical(direction(spe), 1)
+  pixels <- grid()
+  SpatialExperiment::spatialCoordsNames(pixels) <-
+    c("pxl_row_in_fullres", "pxl_col_in_fullres")
+  plot <- plotSpots(pixels, "area")
+  coords <- SpatialExperiment::spatialCoords(pixels)
+  expect_identical(plot$data$x, unname(coords[, 2]))
+  expect_identical(layer(plot, 1)$y, -unname(coords[, 1]), ignore_attr = TRUE)
+  # Of placed cells, which are no SpatialExperiment, the record alone.
+  cells <- placed()
+  S4Vectors::metadata(cells)$homespot <- list(y_direction = "down")
+  plot <- plotCells(cells, "type", jitter = 0)
+  expect_identical(layer(plot, 1)$y, -plot$data$y)
+  mixed <- placed(homespot_section = rep(c("a", "b"), 3))
+  S4Vectors::metadata(mixed)$homespot <- list(
+    y_direction = "mixed", y_down = "b"
+  )
+  plot <- plotCells(mixed, "type", jitter = 0)
+  expect_identical(levels(plot$data$sample_id), c("a", "b"))
+  down <- plot$data$sample_id == "b"
+  expect_equal(diff(plot$data$drawn_y[down]), -diff(plot$data$y[down]))
+  expect_equal(diff(plot$data$drawn_y[!down]), diff(plot$data$y[!down]))
+})
+
+test_that("sections are panels where the sample is one, with its images", {
+  spe <- grid()
+  spe$homespot_section <- rep(c("left", "right"), 6)
+  plot <- plotSpots(spe, "area")
+  expect_identical(levels(plot$data$sample_id), c("left", "right"))
+  raster <- function(colour) {
+    SpatialExperiment::SpatialImage(grDevices::as.raster(matrix(colour, 2, 2)))
+  }
+  SpatialExperiment::imgData(spe) <- S4Vectors::DataFrame(
+    sample_id = "one", image_id = c("left", "right"),
+    data = I(list(raster("#111111"), raster("#222222"))), scaleFactor = 0.1
+  )
+  plot <- plotSpots(spe, "area")
+  colours <- vapply(plot$layers[1:2], function(one) {
+    one$geom_params$raster[1, 1]
+  }, "")
+  expect_identical(colours, c("#111111", "#222222"))
+})
+
+test_that("cells without a place are left out, and counted", {
+  cells <- placed(
+    homespot_radius = 1:6, homespot_confident = TRUE
+  )
+  cells$homespot_x[2:3] <- cells$homespot_y[2:3] <- NA
+  for (draw in list(
+    function() plotCells(cells, "type"), function() plotConfidence(cells)
+  )) {
+    expect_warning(plot <- draw(), paste(
+      "Left out 2 of 6 cells, which have no place \\(homespot_x is NA\\)"
+    ))
+    expect_setequal(plot$data$name, c("c1", "c4", "c5", "c6"))
+  }
+})
+
 test_that("points fill the page: size follows density", {
   size <- function(side) {
     spe <- smallTypes(side^2)

@@ -69,6 +69,16 @@ same <- function(found, expected = map) {
   expect_identical(coordsOf(found), coordsOf(expected))
 }
 
+# What a call warns of, and its value.
+warned <- function(expr) {
+  said <- character()
+  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
+    said <<- c(said, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  list(value = value, said = said)
+}
+
 # --- expression --------------------------------------------------------------
 
 test_that("assays of either version give the map of a SingleCellExperiment", {
@@ -192,6 +202,156 @@ test_that("images of either Visium class give the same places and picture", {
   expect_equal(unname(drawn$data$y), unname(coordsOf(found)[, 1]) * 0.02)
 })
 
+# As Read10X_Image() of Seurat 5.4 and later: x is the column, and the image says
+# so.
+horizontal <- function(places, key = "slice_") {
+  image <- visium(places[, 2:1], 2, key)
+  attr(image, "coords_x_orientation") <- "horizontal"
+  image
+}
+
+test_that("a Visium image is asked which way its coordinates lie", {
+  x <- spots
+  x[["slice"]] <- horizontal(places)
+  expect_identical(
+    attr(x[["slice"]], "coords_x_orientation"), "horizontal"
+  )
+  same(mapCells(cells, x, k.best = 5L))
+  # What it says stays in what is made of the object.
+  part <- suppressWarnings(
+    subset(x, cells = colnames(x)[c(2, 5)]), classes = "validationWarning"
+  )
+  expect_equal(
+    coordsOf(.fromSeurat(part))[, "x"], 100 * places[c(2, 5), 1],
+    ignore_attr = TRUE
+  )
+  file <- withr::local_tempfile(fileext = ".rds")
+  saveRDS(x, file)
+  same(mapCells(cells, readRDS(file), k.best = 5L))
+  # One that has the attribute but says nothing is as before.
+  y <- onSlice(2)
+  attr(y@images$slice, "coords_x_orientation") <- character()
+  same(mapCells(cells, y, k.best = 5L))
+})
+
+test_that("objects come out the same after UpdateSeuratObject()", {
+  x <- spots
+  x[["slice"]] <- horizontal(places)
+  for (before in list(onSlice(1), onSlice(2), x)) {
+    # It says which of its own steps it does not check.
+    after <- suppressWarnings(
+      suppressMessages(UpdateSeuratObject(before)),
+      classes = "validationWarning"
+    )
+    same(mapCells(cells, after, k.best = 5L))
+  }
+})
+
+test_that("spots off the tissue by an image are left out", {
+  x <- spots
+  image <- visium(places, 1)
+  image@coordinates$tissue[c(1, 4)] <- 0L
+  x[["slice"]] <- image
+  found <- warned(mapCells(cells, x))
+  expect_identical(found$said, paste(
+    "Left out 2 of 8 spots, which are off the tissue by st$in_tissue. To keep",
+    "them, set st$in_tissue <- 1."
+  ))
+  expect_identical(colnames(found$value), colnames(spots)[-c(1, 4)])
+  x$in_tissue <- 1
+  expect_identical(ncol(mapCells(cells, x)), 8L)
+})
+
+test_that("an object whose places lie outside its image is told", {
+  x <- spots
+  turned <- visium(places, 2)
+  turned@boundaries$centroids@coords <-
+    turned@boundaries$centroids@coords[, 2:1]
+  colnames(turned@boundaries$centroids@coords) <- c("x", "y")
+  x[["slice"]] <- turned
+  turned@image <- array(0, c(3, 20, 3))
+  x[["slice"]] <- turned
+  found <- warned(mapCells(cells, x))
+  expect_match(found$said, paste(
+    "contradicts itself: .* of the spots lie outside the image of 'slice', and",
+    "all lie in it with x and y swapped.*pass coords = "
+  ))
+})
+
+test_that("y points down for Visium, with or without a picture", {
+  expect_identical(mappingInfo(sparse)$y_direction, "down")
+  x <- onSlice(2)
+  x@images$slice@image <- array(numeric(), c(0, 0, 3))
+  bare <- mapCells(cells, x)
+  expect_identical(mappingInfo(bare)$y_direction, "down")
+  expect_identical(nrow(SpatialExperiment::imgData(bare)), 0L)
+  x <- spots
+  x[["fov"]] <- CreateFOV(as.data.frame(places),
+    type = "centroids", assay = "Spatial", radius = 0.1
+  )
+  expect_identical(mappingInfo(mapCells(cells, x))$y_direction, "up")
+})
+
+test_that("a sketch is not taken for all cells", {
+  x <- NormalizeData(cells, verbose = FALSE)
+  part <- colnames(x)[c(2, 5, 7)]
+  x[["sketch"]] <- CreateAssay5Object(
+    counts = LayerData(x, "counts")[, part], data = LayerData(x, "data")[, part]
+  )
+  DefaultAssay(x) <- "sketch"
+  found <- warned(mapCells(x, onSlice(1), k.best = 5L))
+  expect_identical(found$said, paste(
+    "The default assay 'sketch' has 3 of 12 cells, so the assay 'RNA' is used,",
+    "which has all of them. To use 'sketch', pass sc.assay.type = \"sketch\"."
+  ))
+  same(found$value)
+  found <- warned(mapCells(x, onSlice(1), sc.assay.type = "data"))
+  expect_match(found$said[1], "the assay 'RNA' is used")
+  expect_identical(nrow(found$value), 12L)
+  found <- warned(mapCells(x, onSlice(1), sc.assay.type = "sketch"))
+  expect_identical(found$said, paste(
+    "Left out 9 of 12 cells, which layer 'counts' of assay 'sketch' lacks",
+    "('cell-1', 'cell-3', 'cell-4', ...). sc.assay.type = \"RNA\" has all of",
+    "them."
+  ))
+  expect_identical(rownames(found$value), part)
+  # Without another, what is lost is counted all the same.
+  x[["RNA"]] <- NULL
+  found <- warned(mapCells(x, onSlice(1)))
+  expect_match(found$said[1], "Left out 9 of 12 cells.*choose another assay")
+})
+
+test_that("layers that would do are named where the values are refused", {
+  x <- cells
+  x[["RNA"]]$counts <- as(problem$sc - 3, "CsparseMatrix")
+  x[["RNA"]]$data <- as(log1p(problem$sc), "CsparseMatrix")
+  expect_match(
+    messageOf(mapCells(x, onSlice(1)), "homespot_input_error"), paste(
+      "Values that would do are in layer 'data' of assay 'RNA'",
+      "(sc.assay.type = c(\"RNA\", \"data\"))."
+    ), fixed = TRUE
+  )
+})
+
+test_that("a list of Seurat objects is several sections", {
+  one <- onSlice(1)
+  two <- spots
+  two[["slice"]] <- visium(places + 50, 2)
+  found <- warned(mapCells(cells, list(a = one, b = two)))
+  expect_match(
+    found$said, "8 names of spots occur in several sections", all = FALSE
+  )
+  map <- found$value
+  expect_identical(map$homespot_section, rep(c("a", "b"), each = 8))
+  expect_identical(map$sample_id, map$homespot_section)
+  expect_equal(
+    unname(coordsOf(map)), unname(rbind(100 * places, 100 * places + 5000))
+  )
+  expect_identical(
+    SpatialExperiment::imgData(map)$sample_id, c("a", "b")
+  )
+})
+
 test_that("fields of view give centroids, of outlines as well", {
   x <- spots
   x[["fov"]] <- CreateFOV(as.data.frame(places),
@@ -216,16 +376,6 @@ test_that("Slide-seq's images have places", {
   )
   expect_equal(coordsOf(mapCells(cells, x)), places)
 })
-
-# What a call warns of, and its value.
-warned <- function(expr) {
-  said <- character()
-  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
-    said <<- c(said, conditionMessage(w))
-    invokeRestart("muffleWarning")
-  })
-  list(value = value, said = said)
-}
 
 test_that("several images are several sections", {
   x <- spots
@@ -309,6 +459,75 @@ test_that("cells are placed in the metadata and, if asked, in a reduction", {
       as.matrix(SummarizedExperiment::assay(tissue, "counts")), problem$sc
     )
   }
+})
+
+test_that("placed cells lie on the picture in SpatialDimPlot(), upright", {
+  placed <- placeCells(sparse, cells)
+  expect_identical(Images(placed), "slice")
+  expect_s4_class(placed[["slice"]], "VisiumV2")
+  expect_identical(Cells(placed[["slice"]]), colnames(cells))
+  expect_identical(
+    dim(placed[["slice"]]@image), dim(onSlice(2)[["slice"]]@image)
+  )
+  # Across the page by column, down by row, in pixels of the picture.
+  drawn <- SpatialDimPlot(placed, group.by = "cell_type")[[1]]
+  across <- drawn$data[[rlang::as_label(drawn$mapping$x)]]
+  down <- drawn$data[[rlang::as_label(drawn$mapping$y)]]
+  expect_equal(across, unname(placed$homespot_x) * 0.02)
+  expect_equal(down, unname(placed$homespot_y) * 0.02)
+  file <- withr::local_tempfile(fileext = ".png")
+  grDevices::png(file)
+  print(drawn)
+  print(SpatialFeaturePlot(placed, "homespot_prob"))
+  grDevices::dev.off()
+  # The map's places are those that the result has, wherever it goes.
+  expect_equal(
+    unname(coordsOf(.seuratShell(placed))),
+    unname(cbind(placed$homespot_x, placed$homespot_y))
+  )
+  expect_identical(Images(addMapping(cells, sparse)), "slice")
+  expect_identical(Images(addMapping(onSlice(1), sparse)), "slice")
+  # Another map replaces it; of three dimensions there is none.
+  again <- placeCells(map, placed)
+  expect_identical(Images(again), "sample01")
+  expect_s4_class(again[["sample01"]], "FOV")
+  deep <- mapCells(sce, problem$st, coords = cbind(places, z = 1))
+  expect_null(Images(placeCells(deep, cells)))
+})
+
+test_that("images of another tissue go, and each section has one", {
+  spatial <- cells
+  spatial[["own"]] <- CreateFOV(
+    data.frame(x = 1:12, y = 1, row.names = colnames(cells)),
+    type = "centroids", assay = "RNA", radius = 0.1, key = "own_"
+  )
+  expect_identical(Images(placeCells(sparse, spatial)), "slice")
+  expect_setequal(Images(addMapping(spatial, sparse)), c("own", "slice"))
+  demo <- demoData()
+  half <- rep(c("s 1", "RNA"), length.out = ncol(demo$st))
+  both <- warned(mapCells(demo$sc[, 1:80], list(
+    "s 1" = demo$st[, half == "s 1"], RNA = demo$st[, half == "RNA"]
+  )))$value
+  many <- CreateSeuratObject(
+    SummarizedExperiment::assay(demo$sc, "counts")[, 1:80]
+  )
+  placed <- placeCells(both, many)
+  # Names that are free, as Seurat has them.
+  expect_identical(Images(placed), c("s.1", "homespot.RNA"))
+  section <- stats::setNames(placed$homespot_section, colnames(placed))
+  expect_setequal(
+    Cells(placed[["s.1"]]), names(section)[which(section == "s 1")]
+  )
+  expect_identical(
+    sum(lengths(lapply(Images(placed), function(i) Cells(placed[[i]])))), sum(!is.na(section))
+  )
+  expect_equal(
+    unname(coordsOf(.seuratShell(placed)))[!is.na(section), ],
+    unname(cbind(placed$homespot_x, placed$homespot_y))[!is.na(section), ]
+  )
+  skip_if_not_installed("ggplot2")
+  plot <- plotCells(placed, "orig.ident")
+  expect_setequal(levels(plot$data$sample_id), c("s 1", "RNA"))
 })
 
 test_that("of some cells a map places those, in the object's order", {
