@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -57,6 +58,24 @@ CASES: dict[str, dict[str, Any]] = {
     "sections": {"sections": "lamina"},
     "sections_k_best": {"sections": "lamina", "k_best": 4, "method": "correlation"},
 }
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "found": ("sampled", {}),
+    "apart": ("sampled", {"joint": False}),
+    "column": ("sampled", {"sections": "sample_id"}),
+    "column_joint": ("sampled", {"sections": "sample_id", "joint": True}),
+    "shared_frame": ("sampled", {"shared_frame": True}),
+    "listed": ("listed", {}),
+    "listed_apart": ("listed", {"joint": False, "k_best": 5}),
+    "off_tissue": ("off_tissue", {}),
+    "gene_columns": ("named", {"sc_gene_column": "symbol", "st_gene_column": "gene_name"}),
+    "plain_columns": ("plain_columns", {}),
+    "picture": ("picture", {}),
+    "features": ("features", {}),
+}
+"""Other data than the problem's, by the name of their folder, and the arguments of `map_cells` for them."""
+
+LABELLED = {"method": "come", "epochs": 2, "pretrain_epochs": 3, "hidden": 8, "latent": 4}
 
 # --- processes ---------------------------------------------------------------
 
@@ -352,6 +371,54 @@ def problem():
     return sc, st
 
 
+def _variants(problem):
+    """Return the data of `VARIANTS`: the cells, and the spots or, by name, the sections."""
+    sc, st = (table.copy() for table in problem)
+    st.obsm["spatial"] = st.obsm["spatial"][:, :2]
+    sampled = st.copy()
+    sampled.obs["sample_id"] = sampled.obs["lamina"].astype(str)
+    right = sampled.obs["sample_id"] == "1"
+    sampled.obsm["spatial"][right] += 4000
+    listed = {name: st[st.obs["lamina"] == name].copy() for name in ("s/2", "1", "µ")}
+    for part in listed.values():
+        part.obs_names = [f"spot {i}" for i in range(part.n_obs)]
+    off = st.copy()
+    off.obs["in_tissue"] = [int(i % 5 > 0) for i in range(st.n_obs)]
+    named = [table.copy() for table in (sc, st)]
+    for table, column in zip(named, ("symbol", "gene_name"), strict=True):
+        table.var[column] = table.var_names.to_numpy()
+        table.var_names = [f"ENSG{i:011d}" for i in range(table.n_vars)]
+    plain = st.copy()
+    plain.obs["x"], plain.obs["y"] = plain.obsm.pop("spatial").T
+    picture = st.copy()
+    picture.uns["spatial"] = {
+        "slide": {
+            "images": {"lowres": np.zeros((20, 30, 3))},
+            "scalefactors": {"tissue_lowres_scalef": 0.01},
+        }
+    }
+    features = sc.copy()
+    features.var["feature_types"] = ["Antibody Capture"] * 4 + ["Gene Expression"] * (sc.n_vars - 4)
+    return {
+        "sampled": (sc, sampled),
+        "listed": (sc, listed),
+        "off_tissue": (sc, off),
+        "named": tuple(named),
+        "plain_columns": (sc, plain),
+        "picture": (sc, picture),
+        "features": (features, st),
+    }
+
+
+@pytest.fixture(scope="session")
+def variants(problem):
+    """What Python makes of every variant; that it tells something of the data is tested elsewhere."""
+    data = _variants(problem)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", homespot.errors.DataWarning)
+        return {name: homespot.map_cells(*data[of], **named) for name, (of, named) in VARIANTS.items()}
+
+
 @pytest.fixture(scope="session")
 def own(problem):
     """What Python makes of every case, in this process."""
@@ -410,6 +477,15 @@ def folder(tmp_path_factory, problem, saved):
     xyz.to_csv(path / "coordinates.csv", index=False)
     (path / "st_laminae.txt").write_text("\n".join(problem[1].obs["lamina"]), encoding="utf-8")
     (path / "cases.json").write_text(json.dumps(CASES))
+    (path / "variants.json").write_text(json.dumps({k: [of, v] for k, (of, v) in VARIANTS.items()}))
+    for name, (sc, st) in _variants(problem).items():
+        files = path / f"data_{name}"
+        files.mkdir()
+        sc.write_h5ad(files / "sc.h5ad")
+        parts = st if isinstance(st, dict) else {"": st}
+        (files / "st.json").write_text(json.dumps(list(parts)))
+        for i, part in enumerate(parts.values()):
+            part.write_h5ad(files / f"st_{i}.h5ad")
     for name, mapping in saved.items():
         homespot.save(mapping, path / f"saved_{name}.h5ad")
     return path

@@ -136,6 +136,33 @@ writeCases <- function(folder, out) {
   }
 }
 
+# Every variant of the data, mapped and placed; `read` gives one side by the
+# folder and the file that Python wrote.
+writeVariants <- function(folder, out, read) {
+  variants <- jsonlite::fromJSON(
+    file.path(folder, "variants.json"),
+    simplifyVector = FALSE
+  )
+  for (name in names(variants)) {
+    data <- paste0("data_", variants[[name]][[1L]])
+    names <- jsonlite::fromJSON(file.path(folder, data, "st.json"))
+    sc <- read(data, "sc")
+    st <- lapply(seq_along(names) - 1L, function(i) {
+      read(data, sprintf("st_%d", i))
+    })
+    st <- if (length(names) == 1L) st[[1L]] else stats::setNames(st, names)
+    map <- suppressWarnings(
+      mapCase(sc, st, variants[[name]][[2L]]),
+      classes = "homespot_data_warning"
+    )
+    stem <- file.path(out, paste0("variant_", name))
+    writeMap(map, stem)
+    suppressWarnings(
+      writePlaces(map, sc, stem), classes = "homespot_data_warning"
+    )
+  }
+}
+
 writePython <- function(path) {
   found <- unclass(homespotPython())
   found$pid <- Sys.getpid()

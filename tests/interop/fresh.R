@@ -10,6 +10,11 @@ out <- arguments[3L]
 writeCases(folder, out)
 writePython(file.path(out, "python.json"))
 
+# Data that say more of themselves, as R reads the files.
+writeVariants(folder, out, function(data, side) {
+  readAnnData(file.path(folder, data, paste0(side, ".h5ad")))
+})
+
 # Python's maps, read and written again.
 for (path in Sys.glob(file.path(folder, "saved_*.h5ad"))) {
   map <- loadMapping(path)

@@ -37,6 +37,11 @@ with localconverter(conversion), warnings.catch_warnings():
     for name, mapping in saved.items():
         ro.globalenv["carried"] = mapping
         ro.r(f"converted${name} <- carried")
+    ro.r("variants <- list()")
+    for path in sorted(folder.glob("data_*/*.h5ad")):
+        ro.globalenv["carried"] = ad.read_h5ad(path)
+        ro.r(f"variants${path.parent.name}${path.stem} <- carried")
+    ro.r("carried <- variants")
 
 sys.homespot_host = os.getpid()  # type: ignore[attr-defined]
 ro.r.source(str(scripts / "exchange.R"))

@@ -11,6 +11,7 @@ for (name in names(readCases(folder))) {
   writePlaces(map, cells, file.path(out, name))
 }
 writePython(file.path(out, "python.json"))
+writeVariants(folder, out, function(data, side) carried[[data]][[side]])
 
 # Python's maps, as anndata2ri brings them: their transpose.
 for (name in names(converted)) {

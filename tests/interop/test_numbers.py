@@ -1,6 +1,7 @@
 """The same numbers from Python, from R inside Python, from a fresh R process and from the command line."""
 
 import json
+import warnings
 
 import anndata as ad
 import numpy as np
@@ -38,6 +39,41 @@ def test_r_saves_the_map_of_python(case, fresh, own, same):
     expected = own[case].copy()
     expected.var["sample_id"] = pd.Categorical(["sample01"] * expected.n_vars)
     same.mapping(found, expected)
+
+
+DATA = (
+    *("found", "apart", "column", "column_joint", "shared_frame", "listed", "listed_apart"),
+    *("off_tissue", "gene_columns", "plain_columns", "picture", "features"),
+)
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_r_takes_what_the_data_say_as_python_does(case, fresh, hosted, variants, same):
+    """Sections, tissue, axes and names: the map, its annotation, its record, and every cell's place."""
+    expected = variants[case]
+    for folder in (fresh, hosted):
+        found = same.from_r(folder / f"variant_{case}")
+        same.numbers(found, expected)
+        same.coordinates(found, expected)
+        same.record(found.record, expected.uns["homespot"])
+        for columns, table in ((found.obs, expected.obs), (found.var, expected.var)):
+            own = [name for name in table if name.startswith("homespot_")]
+            assert {name for name in columns if name.startswith("homespot_")} == set(own)
+            for name in own:
+                same.columns({name: columns[name]}, table[[name]])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", homespot.errors.DataWarning)
+            same.places(folder / f"variant_{case}_places.json", expected)
+            homes = homespot.cell_positions(expected)["homespot_spot"]
+        assert found.home.tolist() == homes.tolist()
+
+
+def test_the_variants_are_not_all_the_same(variants):
+    assert {name: m.uns["homespot"].get("y_direction") for name, m in variants.items()}["picture"] == "down"
+    assert variants["off_tissue"].n_vars == 32
+    assert variants["features"].uns["homespot"]["genes"].shape == (56,)
+    assert variants["listed"].var_names[0].startswith("s/2_spot")
+    assert "homespot_section" not in variants["shared_frame"].var
 
 
 def test_the_python_that_hosts_r_computes(hosted):

@@ -229,7 +229,9 @@ test_that("columns x and y are coordinates, and others are named", {
   SummarizedExperiment::colData(sce) <- SummarizedExperiment::colData(sce)["n"]
   SingleCellExperiment::reducedDim(sce, "X_spatial") <- xy
   text <- messageOf(mapCells(problem$sc, sce), "homespot_data_warning")
-  expect_match(text, "pass coords = reducedDim(st, \"X_spatial\").", fixed = TRUE)
+  expect_match(
+    text, "pass coords = reducedDim(st, \"X_spatial\").", fixed = TRUE
+  )
 })
 
 test_that("sc and st that are swapped are told", {
@@ -255,8 +257,9 @@ test_that("coordinates outside the image are told, if swapped they are in it", {
   text <- messageOf(mapCells(problem$sc, spe), "homespot_data_warning")
   expect_match(text, paste(
     "contradicts itself: 88% of the spots lie outside the image of 'one', and",
-    "all lie in it with x and y swapped. The coordinates are taken as they are;",
-    "to swap them, pass coords = unname\\(spatialCoords\\(st\\)\\[, 2:1\\]\\)"
+    "all lie in it with x and y swapped. The coordinates are taken as they",
+    "are; to swap them, pass coords =",
+    "unname\\(spatialCoords\\(st\\)\\[, 2:1\\]\\)"
   ))
   swapped <- unname(SpatialExperiment::spatialCoords(spe)[, 2:1])
   map <- mapCells(problem$sc, spe, coords = swapped)

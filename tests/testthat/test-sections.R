@@ -227,9 +227,9 @@ test_that("a cell lies in the section that it is said to be of", {
 
 test_that("a cell whose section is not known has no place", {
   data <- halves()
-  maps <- lapply(list(data$a, data$b), function(st) quiet(
-    mapCells(data$sc, st)
-  ))
+  maps <- lapply(list(data$a, data$b), function(st) {
+    quiet(mapCells(data$sc, st))
+  })
   colnames(maps[[2]]) <- paste0("b_", colnames(maps[[2]]))
   map <- combineSections(maps[[1]], maps[[2]])
   expect_identical(map$homespot_section, rep(c("s1", "s2"), each = 120))
@@ -355,7 +355,9 @@ test_that("sections of the same sample and barcodes are told apart", {
       invokeRestart("muffleWarning")
     }
   )
-  expect_match(said, "120 names of spots occur in several sections", all = FALSE)
+  expect_match(
+    said, "120 names of spots occur in several sections", all = FALSE
+  )
   expect_identical(colnames(map), c(
     paste0("a_", colnames(data$a)), paste0("b_", colnames(data$b))
   ))
@@ -469,9 +471,9 @@ test_that("the direction of y is that of each section", {
   expect_identical(
     direction(list(data$a, data$b), joint = FALSE), mixed
   )
-  maps <- lapply(list(data$a, data$b), function(st) quiet(
-    mapCells(data$sc, st)
-  ))
+  maps <- lapply(list(data$a, data$b), function(st) {
+    quiet(mapCells(data$sc, st))
+  })
   info <- mappingInfo(combineSections(maps[[1]], maps[[2]]))
   expect_identical(info$y_direction, "mixed")
   expect_identical(as.vector(info$y_down), "s1")

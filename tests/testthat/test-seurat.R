@@ -202,8 +202,8 @@ test_that("images of either Visium class give the same places and picture", {
   expect_equal(unname(drawn$data$y), unname(coordsOf(found)[, 1]) * 0.02)
 })
 
-# As Read10X_Image() of Seurat 5.4 and later: x is the column, and the image says
-# so.
+# As Read10X_Image() of Seurat 5.4 and later: x is the column, and the image
+# says so.
 horizontal <- function(places, key = "slice_") {
   image <- visium(places[, 2:1], 2, key)
   attr(image, "coords_x_orientation") <- "horizontal"
@@ -518,9 +518,8 @@ test_that("images of another tissue go, and each section has one", {
   expect_setequal(
     Cells(placed[["s.1"]]), names(section)[which(section == "s 1")]
   )
-  expect_identical(
-    sum(lengths(lapply(Images(placed), function(i) Cells(placed[[i]])))), sum(!is.na(section))
-  )
+  held <- lapply(Images(placed), function(name) Cells(placed[[name]]))
+  expect_identical(sum(lengths(held)), sum(!is.na(section)))
   expect_equal(
     unname(coordsOf(.seuratShell(placed)))[!is.na(section), ],
     unname(cbind(placed$homespot_x, placed$homespot_y))[!is.na(section), ]
