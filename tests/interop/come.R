@@ -24,8 +24,20 @@ cases <- jsonlite::fromJSON(
   file.path(folder, "come.json"),
   simplifyVector = FALSE
 )
+valuesOf <- function(x, column) {
+  stats::setNames(SummarizedExperiment::colData(x)[[column]], colnames(x))
+}
 for (name in names(cases)) {
   arguments <- cases[[name]]
+  if (name %in% c("as values", "as a list")) {
+    arguments$labels <- valuesOf(sc, arguments$labels)
+    arguments$st_labels <- valuesOf(st, arguments$st_labels)
+    arguments[c("labels", "st_labels")] <- if (name == "as values") {
+      list(unname(arguments$labels), factor(unname(arguments$st_labels)))
+    } else {
+      list(rev(arguments$labels), as.list(rev(arguments$st_labels)))
+    }
+  }
   if (!is.null(arguments$checkpoint)) {
     # A copy of its own: the file goes on with the run.
     own <- file.path(out, basename(arguments$checkpoint))

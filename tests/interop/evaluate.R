@@ -33,6 +33,24 @@ fold <- factor(c("b", "a", "b"), c("b", "a"))
 names(fold) <- c("NA", "gene03", "beta'COP")
 keep("given", crossValidateGenes(sc, st, folds = fold))
 
+# Sections by themselves, as a column or as a list; genes by another name.
+keep("apart", crossValidateGenes(sc, st, folds = 2, sections = "lamina"))
+parts <- lapply(
+  stats::setNames(nm = unique(st$lamina)), function(name) st[, st$lamina == name]
+)
+keep("listed", crossValidateGenes(sc, parts, folds = 2, joint = FALSE) |>
+  suppressWarnings(classes = "homespot_data_warning"))
+named <- sc
+SummarizedExperiment::rowData(named)$symbol <- rownames(named)
+rownames(named) <- sprintf("ENSG%011d", seq_len(nrow(named)) - 1L)
+keep("symbols", crossValidateGenes(
+  named, st, folds = 2, sc.gene.column = "symbol"
+))
+keep("tuned apart", tuneMapping(
+  sc, st, "ssa", list(regularisation = 0.1),
+  folds = 2, outer.folds = 2, sections = "lamina"
+)$outer)
+
 # What Python began goes on here, and what is begun here goes on there.
 keep("continued", crossValidateGenes(
   sc, st, several,

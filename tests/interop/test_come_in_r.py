@@ -9,6 +9,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import homespot
@@ -25,7 +26,11 @@ CASES = {
     "preset": {"preset": "paper:drosophila", "epochs": 3, "pretrain_epochs": 3, "labels": "type"},
     "held": QUICK | LABELS | {"validation_genes": 0.25, "k_best": 6},
     "continued": QUICK | LABELS,
+    "as values": QUICK | LABELS,
+    "as a list": QUICK | LABELS,
 }
+VALUES = ("as values", "as a list")
+"""Cases whose labels are given as the values themselves, by R in the data's order or by name in another."""
 DIFFERENT = {"typed", "bare", "numbers", "preset", "held"}
 
 
@@ -42,8 +47,16 @@ def typed(problem):
 @pytest.fixture(scope="module")
 def own_come(typed):
     """What Python makes of every case."""
+    sc, st = typed
+    values = {
+        "as values": {"labels": sc.obs["type"].to_numpy(), "st_labels": st.obs["layer"].to_numpy()},
+        "as a list": {"labels": sc.obs["type"][::-1], "st_labels": st.obs["layer"].to_dict()},
+    }
     with pytest.warns(ConvergenceWarning, match="says next to nothing"):  # of the preset's few epochs
-        return {name: homespot.map_cells(*typed, "come", **arguments) for name, arguments in CASES.items()}
+        return {
+            name: homespot.map_cells(*typed, "come", **arguments | values.get(name, {}))
+            for name, arguments in CASES.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +110,18 @@ def test_python_goes_on_from_a_checkpoint_of_r(r_come, typed):
     whole = homespot.map_cells(*typed, "come", **longer)
     rest = homespot.map_cells(*typed, "come", **longer | {"checkpoint": path})
     assert rest.X.tobytes() == whole.X.tobytes()
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_labels_as_values_are_a_column_of_the_map(case, r_come, own_come, same):
+    found, expected = same.from_r(r_come / case), own_come[case]
+    same.columns(found.obs, expected.obs, ignore=("homespot_labels",))
+    for labels, table, column in (
+        (found.obs["homespot_labels"], expected.obs, "homespot_labels"),
+        (found.var["homespot_st_labels"], expected.var, "homespot_st_labels"),
+    ):
+        assert np.asarray(labels).tolist() == table[column].tolist()
+    assert found.p.tobytes() == own_come["typed"].X.astype("f8").tobytes()
 
 
 def test_the_cases_are_not_all_the_same(own_come):

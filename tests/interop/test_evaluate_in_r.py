@@ -83,6 +83,22 @@ def test_r_scores_the_folds_of_python(r, problem, scores):
     same_table(r.tables["given"], validate(sc, st, folds=given))
 
 
+@pytest.mark.filterwarnings("ignore:Found 3 sections:homespot.errors.DataWarning")
+def test_r_scores_sections_as_python_does(r, problem):
+    sc, st = problem
+    apart = validate(sc, st, folds=2, sections="lamina")
+    same_table(r.tables["apart"], apart)
+    parts = {name: st[st.obs["lamina"] == name].copy() for name in ("s/2", "1", "µ")}
+    same_table(r.tables["listed"], validate(sc, parts, folds=2, joint=False))
+    assert not np.array_equal(apart["pcc"], validate(sc, st, folds=2)["pcc"])
+    named = sc.copy()
+    named.var["symbol"] = named.var_names.to_numpy()
+    named.var_names = [f"ENSG{i:011d}" for i in range(named.n_vars)]
+    same_table(r.tables["symbols"], validate(named, st, folds=2, sc_gene_column="symbol"))
+    tuned = tune(sc, st, "ssa", {"regularisation": [0.1]}, folds=2, outer_folds=2, sections="lamina")
+    same_table(r.tables["tuned apart"], tuned.outer)
+
+
 def test_fresh_processes_of_r_give_the_same(r, problem):
     same_table(r.tables["parallel"], validate(*problem, {"ssa": "ssa", "uniform": uniform}, folds=3, seed=2))
 
