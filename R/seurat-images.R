@@ -78,8 +78,8 @@
 
 # Before Seurat 5.4 the class has no such slot. Putting an image into an object
 # sets its key, which makes it anew from the slots that there are, and so does
-# UpdateSeuratObject(): what it said would be forgotten, and the tissue mirrored.
-# What a slot holds stays.
+# UpdateSeuratObject(): what it said would be forgotten, and the tissue
+# mirrored. What a slot holds stays.
 #' @rawNamespace S3method(SeuratObject::"Key<-", VisiumV2)
 `Key<-.VisiumV2` <- function(object, ..., value) { # nolint: object_name.
   said <- attr(object, .orientation, exact = TRUE)

@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -13,7 +14,13 @@ from scipy import sparse
 
 import homespot
 
-MAPS = {"dense": {}, "k_best": {"k_best": 3}, "first": {"k_best": 1}}
+MAPS: dict[str, dict[str, Any]] = {
+    "dense": {"shared_frame": True},
+    "k_best": {"k_best": 3, "shared_frame": True},
+    "first": {"k_best": 1, "shared_frame": True},
+    "sections": {},
+    "apart": {"sections": "sample_id"},
+}
 SOME_GENES = ["µ 3", "beta'COP", "NA", "only in cells"]
 
 
@@ -51,7 +58,9 @@ def scores():
 
 @pytest.fixture(scope="module")
 def maps(tables):
-    return {kind: homespot.map_cells(*tables, **arguments) for kind, arguments in MAPS.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", homespot.errors.DataWarning)
+        return {kind: homespot.map_cells(*tables, **arguments) for kind, arguments in MAPS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +92,7 @@ def _verbs(mapping, sc, scores, output):
         "distances of types": homespot.type_distances(mapping, "type"),
         "distances of cells": homespot.cell_distances(mapping),
         "distances of some": homespot.cell_distances(mapping, list(cells[::-1][:7])),
+        "modes": homespot.cell_modes(mapping),
         "scaled": impute(mapping, sc),
         "mean": impute(mapping, sc, read_out="mean"),
         "sum": impute(mapping, sc, read_out="sum"),
@@ -161,6 +171,20 @@ def test_matrices_are_the_same(kind, verb, from_r, own, same):
 
 
 @pytest.mark.parametrize("kind", MAPS)
+def test_modes_are_the_same(kind, from_r, own, same):
+    """In the section of each cell where there are several."""
+    found, expected = from_r[f"{kind} modes"], own[kind]["modes"]
+    assert list(found) == list(expected.columns)
+    assert ("section" in found) == (kind in ("sections", "apart"))
+    for name in expected:
+        values = same.decode(found[name])
+        if expected[name].dtype == object:
+            assert values.tolist() == expected[name].tolist()
+        else:
+            assert _bytes_of(values.astype("f8")) == _bytes_of(expected[name])
+
+
+@pytest.mark.parametrize("kind", MAPS)
 @pytest.mark.parametrize("verb", [*TYPES, "labels", *GENES])
 def test_results_are_the_same(kind, verb, from_r, own, same):
     """Values, names, annotation of both sides, coordinates and record."""
@@ -204,8 +228,12 @@ def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
 def test_the_cases_are_not_all_the_same(own):
     """And some spots hold no cell where only the best of every row is kept."""
     verbs = ["types", "types by sum", "types by number", "labels", "scaled", "mean", "sum", "some"]
-    found = {own[kind][verb].X.tobytes() for kind in MAPS for verb in verbs}
-    assert len(found) == len(MAPS) * len(verbs)
+    kinds = [kind for kind in MAPS if kind != "sections"]  # which has the P of "dense"
+    found = {own[kind][verb].X.tobytes() for kind in kinds for verb in verbs}
+    assert len(found) == len(kinds) * len(verbs)
+    far = own["sections"]["distances of cells"].to_numpy()
+    assert np.isnan(far).any()
+    assert not np.isnan(own["dense"]["distances of cells"].to_numpy()).any()
     assert not np.isnan(own["dense"]["mean"].X).any()
     empty = np.isnan(own["first"]["types"].X).all(axis=1)
     assert 0 < empty.sum() < len(empty)

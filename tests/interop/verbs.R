@@ -13,7 +13,9 @@ columns <- function(table) {
 # A result of a verb, or a square matrix.
 results <- list()
 keep <- function(name, x) {
-  results[[name]] <<- if (is.matrix(x)) {
+  results[[name]] <<- if (is.data.frame(x)) {
+    columns(x)
+  } else if (is.matrix(x)) {
     list(rows = I(rownames(x)), columns = I(colnames(x)), x = encode(unname(x)))
   } else {
     assays <- SummarizedExperiment::assays(x, withDimnames = FALSE)
@@ -43,7 +45,7 @@ scores <- read.csv(
 )
 genes <- lines(file.path(folder, "some_genes.txt"))
 
-for (kind in c("dense", "k_best", "first")) {
+for (kind in c("dense", "k_best", "first", "sections", "apart")) {
   map <- loadMapping(file.path(folder, paste0("map_", kind, ".h5ad")))
   keepOf <- function(name, x) keep(paste(kind, name), suppressWarnings(x))
   cells <- rownames(map)
@@ -64,6 +66,7 @@ for (kind in c("dense", "k_best", "first")) {
   keepOf("distances of types", typeDistances(map, "type"))
   keepOf("distances of cells", cellDistances(map))
   keepOf("distances of some", cellDistances(map, rev(cells)[1:7]))
+  keepOf("modes", cellModes(map))
 
   keepOf("scaled", imputeGenes(map, sce))
   keepOf("mean", imputeGenes(map, sce, read.out = "mean"))
