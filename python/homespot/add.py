@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from .errors import InputError, expected, some
-from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SPOT_CELLS
+from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
 from .mapping import check_adata, check_mapping, copied, has_coordinates, refuse_duplicates
 from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_table
@@ -96,6 +96,8 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
         matrix, names = in_memory(x_of(mapping)).T, mapping.var_names
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
+    if as_cells.all():
+        out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # those of an earlier map
     out.obs[list(table.columns)] = _at(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
     out.uns[HOMESPOT] = deepcopy(mapping.uns[HOMESPOT])

@@ -12,7 +12,16 @@ import pandas as pd
 
 from .errors import InputError, expected, some
 
-__all__ = ["Axes", "Library", "libraries", "named_axes", "ordered", "rows_count_down", "spot_coordinates"]
+__all__ = [
+    "Axes",
+    "Library",
+    "all_axes",
+    "libraries",
+    "named_axes",
+    "ordered",
+    "rows_count_down",
+    "spot_coordinates",
+]
 
 F64 = npt.NDArray[np.float64]
 Library = Mapping[str, Any]
@@ -51,11 +60,32 @@ def _axis(name: object) -> tuple[str, str, bool] | None:
     return None
 
 
+_EMBEDDING = re.compile("umap|tsne|pca|phate|embedding|diffmap")
+
+
 def _rank(stem: str) -> int:
     """Places come before positions within a field of view, and those before the numbers of a grid."""
     if stem.startswith("#") and not re.search("pxl|pixel|image|px", stem):
         return 2
-    return int("local" in stem)
+    return int(re.search("local|min|max|bbox|low|high|start|end", stem) is not None)
+
+
+def all_axes(names: Iterable[object]) -> list[Axes]:
+    """Return every pair of columns that `named_axes` may take, the likeliest first."""
+    stems: dict[str, dict[str, int]] = {}
+    rows: dict[str, bool] = {}
+    for i, name in enumerate(names):
+        if (found := _axis(name)) is not None:
+            axis, stem, grid = found
+            stems.setdefault(stem, {}).setdefault(axis, i)
+            rows[stem] = grid
+    complete = [
+        stem for stem, axes in stems.items() if "x" in axes and "y" in axes and not _EMBEDDING.search(stem)
+    ]
+    return [
+        Axes([stems[stem][axis] for axis in _AXES if axis in stems[stem]], rows[stem])
+        for stem in sorted(complete, key=_rank)  # the first of equals
+    ]
 
 
 def named_axes(names: Iterable[object]) -> Axes | None:
@@ -65,18 +95,7 @@ def named_axes(names: Iterable[object]) -> Axes | None:
     and ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
     ``CenterY_global_px``.
     """
-    stems: dict[str, dict[str, int]] = {}
-    rows: dict[str, bool] = {}
-    for i, name in enumerate(names):
-        if (found := _axis(name)) is not None:
-            axis, stem, grid = found
-            stems.setdefault(stem, {}).setdefault(axis, i)
-            rows[stem] = grid
-    complete = [stem for stem, axes in stems.items() if "x" in axes and "y" in axes]
-    if not complete:
-        return None
-    stem = min(complete, key=_rank)  # the first of equals
-    return Axes([stems[stem][axis] for axis in _AXES if axis in stems[stem]], rows[stem])
+    return next(iter(all_axes(names)), None)
 
 
 def rows_count_down(positions: Any) -> bool:

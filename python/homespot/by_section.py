@@ -177,6 +177,8 @@ def _section_of_cells(
     probability = section_probabilities(
         sc.take(found.cells), st.take(found.spots), genes, [at[best] for best in likeliest]
     )
+    if probability.shape[1] == 1:
+        return np.zeros(len(probability), dtype=np.intp), np.ones(len(probability))
     ordered = np.sort(probability, axis=1)
     known = ordered[:, -1] > ordered[:, -2] * (1 + _EQUAL)
     best = probability.argmax(axis=1)

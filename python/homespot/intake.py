@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .axes import libraries, named_axes, spot_coordinates
+from .axes import all_axes, libraries, named_axes, spot_coordinates
 from .directions import direction_record
 from .errors import DataWarning, InputError, expected, some
 from .joined import as_one
@@ -28,19 +28,25 @@ __all__ = ["Spots", "both_sides", "spots_of", "warn_if_swapped"]
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
 
-_TRUE = ("1", "1.0", "true", "yes", "t", "in", "on", "tissue", "in tissue", "on tissue")
-_FALSE = ("0", "0.0", "false", "no", "f", "out", "off", "background", "off tissue", "not in tissue")
-_PLACES = ("spatial", "coord", "position", "xy")
-_TISSUE = (
+# Words of a column that says whether a spot lies on the tissue, in the spelling of `plain_name`.
+_TRUE = ("1", "10", "true", "yes", "t", "y", "in", "on", "tissue", "intissue", "ontissue", "inside")
+_FALSE = (
+    *("0", "00", "false", "no", "f", "n", "out", "off", "outside", "background", "offtissue", "notissue"),
+    *("outoftissue", "notintissue", "nottissue", "outsidetissue"),
+)
+_CERTAIN = (
     "intissue",
     "ontissue",
     "isintissue",
-    "undertissue",
-    "overtissue",
-    "tissue",
-    "intissueflag",
-    "istissue",
+    "spotintissue",
+    "overlapstissue",
+    "withintissue",
+    "insidetissue",
 )
+_TISSUE = (*_CERTAIN, "overlapstissue", "undertissue", "overtissue", "tissue", "istissue", "intissueflag")
+_PLACES = ("spatial", "coord", "position", "xy", "location", "centroid")
+_EMBEDDINGS = ("umap", "tsne", "pca", "phate", "connect", "dist", "graph", "diffmap")
+_ALIKE = 0.9999
 
 
 @dataclass(frozen=True)
@@ -100,10 +106,9 @@ def spots_of(
     for name, value in (("joint", joint), ("shared_frame", shared_frame)):
         if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
             raise InputError(expected(f"{name} to be True or False", repr(value), "Choose one."))
-    places = _positions(st)
     rows = _on_tissue(st.obs)
     frame = st.obs if len(rows) == st.n_obs else st.obs.iloc[rows]
-    positions = None if places is None else places[rows]
+    positions = _positions(st, frame, rows)
     if sections is not None:
         found: Sections | None = sections_in(frame, sections)
     elif shared_frame and joint is not False:
@@ -147,8 +152,9 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sectio
     known = list(libraries(st.uns))
     attributes = st.uns.get("spatialdata_attrs")
     key = attributes.get("region_key") if isinstance(attributes, Mapping) else None
-    found = found_sections(frame, known, str(key) if key is not None else None, positions)
-    if found is None and len(known) > 1:
+    key = None if key is None else str(np.ravel(key)[0])
+    found = found_sections(frame, known, key, positions, strict=True)
+    if found is None and len(known) > 1 and not _one_of_these(frame, known):
         warnings.warn(
             f"st.uns['spatial'] has the images of {len(known)} sections ({some(known)}), but no column of "
             "st.obs says which spot lies in which, so all spots are taken as one section. "
@@ -157,6 +163,14 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sectio
             stacklevel=4,
         )
     return found
+
+
+def _one_of_these(frame: pd.DataFrame, known: list[str]) -> bool:
+    """Whether a column says that all spots are of one of these images."""
+    return any(
+        isinstance(frame[name], pd.Series) and set(frame[name].astype(str).unique()) <= set(known)
+        for name in frame.columns.unique()
+    )
 
 
 def _tell(found: Sections, positions: F64 | None, *, separate: bool, shared_frame: bool) -> None:
@@ -181,7 +195,7 @@ def _tell(found: Sections, positions: F64 | None, *, separate: bool, shared_fram
 
 def _flags(column: pd.Series) -> npt.NDArray[np.bool_] | None:
     """Return False where a column says 0, false or the like; None where it holds something else."""
-    text = column.astype(object).where(column.notna(), "1").map(lambda value: str(value).strip().lower())
+    text = column.astype(object).where(column.notna(), "1").map(plain_name)
     values = set(text.unique())
     if not values <= {*_TRUE, *_FALSE}:
         return None
@@ -194,6 +208,15 @@ def _on_tissue(obs: pd.DataFrame) -> Ints:
         if plain_name(name) not in _TISSUE or not isinstance(obs[name], pd.Series):
             continue
         on = _flags(obs[name])
+        missing = int(obs[name].isna().sum())
+        if plain_name(name) in _CERTAIN and (on is None or 0 < missing < len(obs)):
+            found = f"{missing} missing" if on is not None else f"{some(obs[name].dropna().unique())}"
+            warnings.warn(
+                f"st.obs[{name!r}] does not say with 1 or 0 of every spot whether it lies on the tissue "
+                f"({found}). Spots of which it does not are taken as on the tissue.",
+                DataWarning,
+                stacklevel=4,
+            )
         if on is None or on.all():
             continue
         if on.sum() < 2:
@@ -228,14 +251,19 @@ def _plain_columns(obs: pd.DataFrame) -> pd.DataFrame | None:
     return plain if np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all() else None
 
 
-def _positions(st: ad.AnnData) -> F64 | None:
-    """Return the coordinates, x first; warnings say where else some are, and what contradicts itself."""
+def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
+    """Return the coordinates of these spots, x first.
+
+    Warnings say where else coordinates are, and in what the object contradicts itself.
+    """
     given = st.obsm.get(SPATIAL)
-    where = spot_coordinates(given, st.n_obs)
+    if given is not None and len(rows) < st.n_obs:
+        given = given.iloc[rows] if isinstance(given, pd.DataFrame) else np.asarray(given)[rows]
+    where = spot_coordinates(given, len(frame))
     if where is None:
-        where = spot_coordinates(_plain_columns(st.obs), st.n_obs)
+        where = spot_coordinates(_plain_columns(frame), len(frame))
     if where is None:
-        line = _elsewhere(st)
+        line = _elsewhere(st, frame)
         if line:
             warnings.warn(
                 "The spatial data has no coordinates in st.obsm['spatial'], so cells will have no place. "
@@ -244,15 +272,26 @@ def _positions(st: ad.AnnData) -> F64 | None:
                 stacklevel=4,
             )
         return None
-    reason = _contradiction(st, where, named=isinstance(given, pd.DataFrame))
+    reason = _contradiction(st, frame, where, named=isinstance(given, pd.DataFrame))
     if reason:
         warnings.warn(reason, DataWarning, stacklevel=4)
     return where
 
 
-def _elsewhere(adata: ad.AnnData) -> str:
+def _numbers(obs: pd.DataFrame) -> list[str]:
+    """Return the columns of finite real numbers."""
+    return [
+        name
+        for name in obs.columns[~obs.columns.duplicated(keep=False)]
+        if pd.api.types.is_numeric_dtype(obs[name])
+        and not pd.api.types.is_complex_dtype(obs[name])
+        and np.isfinite(obs[name].to_numpy(dtype=np.float64, na_value=np.nan)).all()
+    ]
+
+
+def _elsewhere(adata: ad.AnnData, obs: pd.DataFrame) -> str:
     """Say where coordinates may be, with the line that sets them."""
-    numbers = [name for name in adata.obs.columns if pd.api.types.is_numeric_dtype(adata.obs[name])]
+    numbers = _numbers(obs)
     axes = named_axes(numbers)
     if axes is not None:
         names = [str(numbers[i]) for i in axes.columns]
@@ -264,23 +303,28 @@ def _elsewhere(adata: ad.AnnData) -> str:
         if getattr(value, "ndim", 0) != 2 or value.shape[1] not in (2, 3):
             continue
         columns = named_axes(value.columns) if isinstance(value, pd.DataFrame) else None
-        if columns is not None or any(
-            word in plain_name(name) for word in ("spatial", "coord", "position", "xy")
+        plain = plain_name(name)
+        if columns is not None or (
+            any(word in plain for word in _PLACES) and not any(word in plain for word in _EMBEDDINGS)
         ):
             return f"st.obsm[{name!r}] looks like coordinates: st.obsm['spatial'] = st.obsm[{name!r}]."
     return ""
 
 
-def _contradiction(st: ad.AnnData, where: F64, *, named: bool) -> str:
+def _same(a: F64, b: F64) -> bool:
+    """Whether two columns say the same, up to a scale, a shift and rounding."""
+    return bool(np.std(a) > 0 and np.std(b) > 0 and abs(np.corrcoef(a, b)[0, 1]) > _ALIKE)
+
+
+def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool) -> str:
     """Say in what an object contradicts itself about x and y; nothing where it does not."""
-    pixels = [name for name in st.obs.columns if pd.api.types.is_numeric_dtype(st.obs[name])]
-    axes = named_axes([name for name in pixels if str(name) not in COORDINATES])
-    if axes is not None:
-        others = [name for name in pixels if str(name) not in COORDINATES]
-        x, y = (st.obs[others[i]].to_numpy(dtype=np.float64) for i in axes.columns[:2])
-        swapped = np.allclose(where[:, 0], y, equal_nan=True) and np.allclose(where[:, 1], x, equal_nan=True)
-        if swapped and not np.allclose(x, y, equal_nan=True):
-            names = [str(others[i]) for i in axes.columns[:2]]
+    numbers = _numbers(obs)
+    for axes in all_axes(numbers):
+        names = [str(numbers[i]) for i in axes.columns[:2]]
+        if axes.rows and not any(word in plain_name(names[0]) for word in ("pxl", "pixel", "image")):
+            continue  # a grid may be turned against the image
+        x, y = (obs[name].to_numpy(dtype=np.float64) for name in names)
+        if _same(where[:, 0], y) and _same(where[:, 1], x) and not _same(x, y):
             return (
                 f"The spatial data contradicts itself: x of its coordinates has the values of "
                 f"st.obs[{names[1]!r}], and y those of st.obs[{names[0]!r}]. The coordinates are taken as "
@@ -294,7 +338,7 @@ def _contradiction(st: ad.AnnData, where: F64, *, named: bool) -> str:
             continue
         width, height = size
         inside = _share_inside(where, width, height)
-        if inside < 0.5 and _share_inside(where[:, [1, 0, *range(2, where.shape[1])]], width, height) > 0.99:
+        if inside < 0.95 and _share_inside(where[:, [1, 0, *range(2, where.shape[1])]], width, height) > 0.99:
             return (
                 f"The spatial data contradicts itself: {1 - inside:.0%} of the spots lie outside the image "
                 f"of {name!r}, and all lie in it with x and y swapped. The coordinates are taken as they "
@@ -309,10 +353,10 @@ def _image_size(library: Mapping[str, Any]) -> tuple[float, float] | None:
     if not isinstance(images, Mapping) or not isinstance(factors, Mapping):
         return None
     for kind in ("hires", "lowres"):
-        factor = factors.get(f"tissue_{kind}_scalef")
-        if kind in images and factor is not None and np.ndim(images[kind]) >= 2 and float(factor) > 0:
+        factor = pd.to_numeric(np.ravel(factors.get(f"tissue_{kind}_scalef", ())), errors="coerce")
+        if kind in images and np.ndim(images[kind]) >= 2 and len(factor) == 1 and factor[0] > 0:
             height, width = np.shape(images[kind])[:2]
-            return width / float(factor), height / float(factor)
+            return width / float(factor[0]), height / float(factor[0])
     return None
 
 
@@ -323,7 +367,8 @@ def _share_inside(where: F64, width: float, height: float) -> float:
 
 def warn_if_swapped(sc: ad.AnnData, positions: F64 | None) -> None:
     """Warn where only the single-cell data has coordinates."""
-    if positions is None and (SPATIAL in sc.obsm or libraries(sc.uns) or _plain_columns(sc.obs) is not None):
+    has_places = SPATIAL in sc.obsm or libraries(sc.uns) or _plain_columns(sc.obs) is not None
+    if positions is None and (has_places or _elsewhere(sc, sc.obs)):
         warnings.warn(
             "Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they are "
             "swapped, call map_cells(st, sc) the other way round.",

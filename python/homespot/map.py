@@ -142,11 +142,9 @@ def map_cells(
     )
     tables = {}
     for side, adata, obs, layer, scale, gene_column in sides:
-        named = {} if gene_column is None else {"gene_column": gene_column}
-        table = expression(adata, side, layer, scale, dtype, **named)
-        if side == "st" and len(spots.rows) < st.n_obs:
-            table = table.take(spots.rows)
-            obs = obs.iloc[spots.rows]
+        rows = spots.rows if side == "st" and len(spots.rows) < st.n_obs else None
+        table = expression(adata, side, layer, scale, dtype, gene_column=gene_column, rows=rows)
+        obs = obs if rows is None else obs.iloc[rows]
         column = settings.get(LABELS[side])
         tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
     run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}
@@ -187,7 +185,8 @@ def annotated_mapping(
     positions = spots.positions
     mapping = new_mapping(
         solution.matrix,
-        cells.iloc[solution.cells].assign(**of_cells),
+        # Cells that were placed before may have a section of another tissue.
+        cells.iloc[solution.cells].drop(columns=[SECTION, SECTION_PROB], errors="ignore").assign(**of_cells),
         frame.iloc[solution.spots].assign(**of_spots),
         {**solution.record, **section_record(spots)},
         positions=None if positions is None else positions[solution.spots],

@@ -298,6 +298,8 @@ def place_cells(
     mapped = mapped_cells(mapping, sc)
     table = cell_positions(mapping, position=position, k=k, level=level, max_radius=max_radius)
     placed = copied(sc[mapped])
+    # Those of an earlier map go.
+    placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}

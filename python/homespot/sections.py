@@ -189,20 +189,21 @@ def _text(value: Any) -> str:
 
 
 def _divided(column: pd.Series) -> bool:
-    """Whether a column divides the spots into parts, each of several spots as a rule."""
+    """Whether a column divides the spots into parts, each of several spots as a rule; some may be missing."""
     try:
-        values = column.unique()
+        values = column.dropna().unique()
     except TypeError:  # lists and the like have no equals
         return False
     if not 2 <= len(values) <= max(2, len(column) // 2):
         return False
-    return all(isinstance(value, str | Real | np.bool_) and value == value for value in values)  # NaN is not
+    return all(isinstance(value, str | Real) and not isinstance(value, bool | np.bool_) for value in values)
 
 
-def _own_frames(positions: F64 | None, codes: Ints) -> bool:
+def _own_frames(positions: F64 | None, codes: Ints, *, apart: bool = True) -> bool:
     """Whether parts of the spots are sections by their coordinates: far apart, or in frames that overlap.
 
-    Parts of one tissue touch along their borders, and only there.
+    Parts of one tissue touch along their borders, and only there. With `apart` False only frames that overlap
+    count.
     """
     if positions is None or len(positions) < 3:
         return False
@@ -210,8 +211,8 @@ def _own_frames(positions: F64 | None, codes: Ints) -> bool:
     distance, neighbour = tree.query(positions, 2)
     mixed = float(np.mean(codes[np.asarray(neighbour)[:, 1]] != codes))
     by_chance = 1 - float(np.square(np.bincount(codes) / len(codes)).sum())
-    if mixed >= _MIXED * by_chance:
-        return True
+    if mixed >= _MIXED * by_chance or not apart:
+        return mixed >= _MIXED * by_chance
     pitch = float(np.median(np.asarray(distance)[:, 1]))
     for code in np.unique(codes):
         inside = codes == code
@@ -221,17 +222,39 @@ def _own_frames(positions: F64 | None, codes: Ints) -> bool:
     return True
 
 
+def _finer(found: Sections, other: Sections, positions: F64 | None) -> Sections | None:
+    """Return the parts of sections that another column names, where each has a frame of its own."""
+    split = []
+    for code in range(len(found.names)):
+        rows = found.rows(code)
+        if len(np.unique(other.codes[rows])) > 1:
+            where = None if positions is None else positions[rows]
+            split.append(_own_frames(where, np.unique(other.codes[rows], return_inverse=True)[1]))
+    if not split or not all(split):
+        return None
+    both = found.codes * len(other.names) + other.codes
+    codes, firsts = pd.factorize(both)
+    pairs = [divmod(int(pair), len(other.names)) for pair in firsts]
+    nested = len({second for _, second in pairs}) == len(pairs)
+    names = [other.names[b] if nested else f"{found.names[a]}_{other.names[b]}" for a, b in pairs]
+    column = other.column if nested else f"{found.column}, {other.column}"
+    return Sections(np.asarray(codes, dtype=np.intp), names, column)
+
+
 def found_sections(
     spots: pd.DataFrame,
     libraries: Sequence[str] = (),
     region_key: str | None = None,
     positions: F64 | None = None,
+    *,
+    strict: bool = False,
 ) -> Sections | None:
     """Look for the sections in what an object says of its spots; None where it has one.
 
     A column with the names of several tissue images comes first, then the region of a SpatialData, then
     columns that name samples, slides or sections. A column that may as well name parts of one tissue
-    (``region``, ``batch``, ``fov``) counts where the coordinates agree.
+    (``region``, ``batch``, ``fov``) counts where the coordinates agree. Where a second column divides the
+    sections into parts with frames of their own, these are the sections.
 
     Parameters
     ----------
@@ -243,31 +266,54 @@ def found_sections(
         Column that SpatialData names as that of the region.
     positions
         Coordinates, spots x 2 or 3, or None.
+    strict
+        Whether a column that names sections, but not that of every spot, is refused; if not, it is left
+        aside.
     """
     if len(spots) == 0:
         return None
     once = spots.columns[~spots.columns.duplicated(keep=False)]
     columns = {name: spots[name] for name in once if isinstance(name, str)}
     usable = [name for name, column in columns.items() if _divided(column)]
-    if SECTION in usable:
-        return sections_in(spots, SECTION)
-    if len(libraries) > 1:
-        known = set(libraries)
-        for name in usable:
-            if {_text(value) for value in columns[name].unique()} <= known:
-                return sections_in(spots, name)
-    if region_key in usable:
-        return sections_in(spots, region_key)
     kinds = {name: _kind(name) for name in usable}
+    first = _first(columns, usable, kinds, set(libraries), region_key)
+    if first is not None and columns[first].isna().any():
+        if strict:
+            sections_in(spots, first)  # refuses it
+        first = None
+    whole = [name for name in usable if not columns[name].isna().any()]
+    found = None if first is None else sections_in(spots, first)
+    for name in whole:
+        kind = kinds[name]
+        perhaps = kind in _PERHAPS and (kind != _CLUSTERS or isinstance(columns[name].iloc[0], str))
+        if name == first or first == SECTION or not (perhaps or kind in _NAMED):
+            continue
+        other = sections_in(spots, name)
+        if found is not None:
+            found = _finer(found, other, positions) or found
+        elif perhaps and _own_frames(positions, other.codes, apart=kind != "fov"):
+            found = other
+    return found
+
+
+def _first(
+    columns: dict[str, pd.Series],
+    usable: list[str],
+    kinds: dict[str, str],
+    libraries: set[str],
+    region_key: str | None,
+) -> str | None:
+    """Return the column that certainly names sections."""
+    if SECTION in usable:
+        return SECTION
+    if len(libraries) > 1:
+        for name in usable:
+            if {_text(value) for value in columns[name].dropna().unique()} <= libraries:
+                return name
+    if region_key in usable:
+        return region_key
     named = sorted((_NAMED.index(kind), name) for name, kind in kinds.items() if kind in _NAMED)
-    if named:
-        return sections_in(spots, named[0][1])
-    for name, kind in kinds.items():
-        if kind in _PERHAPS and (kind != _CLUSTERS or isinstance(columns[name].iloc[0], str)):
-            sections = sections_in(spots, name)
-            if _own_frames(positions, sections.codes):
-                return sections
-    return None
+    return named[0][1] if named else None
 
 
 def refuse_checkpoint(settings: dict[str, Any]) -> None:

@@ -145,7 +145,11 @@ def _unique_rows(adata: ad.AnnData, side: Side) -> str:
 def _columns(matrix: Any, columns: npt.NDArray[np.intp]) -> Any:
     if isinstance(matrix, Streamed):
         return matrix.taken(columns=columns)
-    return (matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix))[:, columns]
+    return _stored_by_rows(matrix)[:, columns]
+
+
+def _stored_by_rows(matrix: Any) -> Any:
+    return matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix)
 
 
 def expression(
@@ -159,6 +163,7 @@ def expression(
     *,
     gene_column: str | None = None,
     hints: Sequence[str] | None = None,
+    rows: npt.NDArray[np.intp] | None = None,
 ) -> Expression:
     """Take the expression table out of an AnnData.
 
@@ -185,6 +190,8 @@ def expression(
         Column of the genes' annotation with their names; None is the index.
     hints
         Where else values may be that would do, for the message that refuses these: ``"in assay 'counts'"``.
+    rows
+        The rows that are wanted; the others are not looked at. None is all.
 
     Raises
     ------
@@ -203,14 +210,17 @@ def expression(
         )
     kept, about = genes_of(var, side, column=gene_column, where=where)
     _refuse_repeated(adata, about.var.index.astype(str), side, where)
+    obs = adata.obs if rows is None else adata.obs.iloc[rows]
+    if rows is not None:
+        matrix = matrix.taken(rows) if isinstance(matrix, Streamed) else _stored_by_rows(matrix)[rows]
     table = Expression(
         matrix if len(kept) == len(var) else _columns(matrix, kept),
-        adata.obs_names.to_numpy(),
+        obs.index.to_numpy(),
         about.var.index.to_numpy(),
         side,
         scale,
         np.dtype(dtype),
-        None if labels is None else label_column(adata.obs, side, labels),
+        None if labels is None else label_column(obs, side, labels),
         about,
         partial(_elsewhere, adata, layer, side, argument, hints),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -25,7 +27,7 @@ ON = [1] * 18 + [0] * 7
         ("on.tissue", [float(v) for v in ON]),
         ("tissue", pd.Categorical(ON)),
         ("on_tissue", ["on" if v else "off" for v in ON]),
-        ("in_tissue", [1.0] * 17 + [np.nan] + [0.0] * 7),
+        ("in_tissue", ["in_tissue" if v else "out of tissue" for v in ON]),
     ],
 )
 def test_spots_off_the_tissue_are_left_out(pair, name: str, values) -> None:
@@ -43,7 +45,7 @@ def test_spots_off_the_tissue_are_left_out(pair, name: str, values) -> None:
 
 @pytest.mark.parametrize(
     "column",
-    [{"in_tissue": 1}, {"in_tissue": "maybe"}, {"tissue": "brain"}, {"in_tissue": [2] * 18 + [0] * 7}],
+    [{"in_tissue": 1}, {"tissue": "brain"}, {"off_axis": 0}],
 )
 def test_columns_that_mark_nothing(pair, column: dict) -> None:
     sc, st = pair
@@ -157,3 +159,64 @@ def test_one_section_cannot_be_mapped_one_by_one(pair) -> None:
         map_cells(*pair, joint=False)
     with pytest.raises(InputError, match="joint to be True or False, found 'yes'"):
         map_cells(*pair, joint="yes")
+
+
+@pytest.mark.parametrize(
+    ("values", "n", "said"),
+    [
+        (["maybe"] * 25, 25, r"\('maybe'\)"),
+        ([2] * 18 + [0] * 7, 25, r"\('2', '0'\)"),
+        ([1.0] * 17 + [np.nan] + [0.0] * 7, 18, r"\(1 missing\)"),
+    ],
+)
+def test_flags_of_the_tissue_that_are_not_understood(pair, values, n: int, said: str) -> None:
+    sc, st = pair
+    st = ad.AnnData(st.X, st.obs.assign(in_tissue=values), st.var)
+    with pytest.warns(DataWarning) as caught:
+        mapping = map_cells(sc, st)
+    assert mapping.n_vars == n
+    assert any(re.search("does not say with 1 or 0 .*" + said, str(w.message)) for w in caught)
+
+
+def test_spots_off_the_tissue_are_not_looked_at(pair) -> None:
+    """Neither their counts nor their places have to make sense."""
+    sc, st = pair
+    on = st[:18].copy()
+    x, xy = st.X.toarray(), st.obsm["spatial"].copy()
+    x[18:], xy[18:] = np.nan, np.nan
+    spoilt = ad.AnnData(x, st.obs.assign(in_tissue=ON), st.var, obsm={"spatial": xy})
+    with pytest.warns(DataWarning, match="Left out 7 of 25 spots"):
+        np.testing.assert_array_equal(map_cells(sc, spoilt).X, map_cells(sc, on).X)
+
+
+def test_sections_within_samples() -> None:
+    """Two samples of two sections each, numbered anew in every sample, in frames that overlap."""
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(0, 100, (80, 2))
+    spots = pd.DataFrame({"sample": np.repeat(["p", "q"], 40), "section": np.tile(np.repeat([1, 2], 20), 2)})
+    found = found_sections(spots, positions=xy)
+    assert found is not None
+    assert found.names == ["p_1", "p_2", "q_1", "q_2"]
+    assert found.codes.tolist() == np.repeat([0, 1, 2, 3], 20).tolist()
+    spots["section"] = spots["sample"] + spots["section"].astype(str)
+    nested = found_sections(spots, positions=xy)
+    assert nested is not None
+    assert (nested.column, nested.names) == ("section", ["p1", "p2", "q1", "q2"])
+    spots["section"] = np.where(xy[:, 0] < 50, "left", "right")  # halves of one tissue
+    halves = found_sections(spots[["sample"]].assign(region=spots["section"]), positions=xy)
+    assert halves is not None
+    assert halves.names == ["p", "q"]
+
+
+def test_a_section_that_is_missing_for_some_spots_is_refused(pair) -> None:
+    sc, st = pair
+    st = ad.AnnData(st.X, st.obs.assign(sample_id=[None] + ["a"] * 10 + ["b"] * 14), st.var)
+    with pytest.raises(InputError, match="a section of every spot in column 'sample_id'"):
+        map_cells(sc, st)
+
+
+def test_one_section_by_name_is_one_section(pair) -> None:
+    sc, st = pair
+    st = ad.AnnData(st.X, st.obs.assign(s="x"), st.var, obsm=dict(st.obsm))
+    mapping = map_cells(sc, st, sections="s")
+    np.testing.assert_array_equal(mapping.X, map_cells(sc, st).X)

@@ -69,8 +69,8 @@ def calibration(
     truth
         True places: one row a cell, indexed by name, in any order, and one column a coordinate, as many as
         the positions have. Cells without are left out, and so are cells that have no place. Where cells are
-        placed in several sections, the column ``homespot_section`` has the true one; a cell that was placed in
-        another section lies outside any radius.
+        placed in several sections, the column ``homespot_section`` has the true one; a cell that was placed
+        in another section lies outside any radius.
     levels
         Levels at which to look, 0.05 to 0.99.
     level

@@ -169,11 +169,11 @@ def _data(
     sides: tuple[tuple[Side, ad.AnnData], ...] = (("sc", sc), ("st", st))
     positions, sections = spots.positions, spots.alone
     for side, adata in sides:
-        named = {} if genes[side] is None else {"gene_column": genes[side]}
-        full = expression(adata, side, layers[side], scales[side], "float32", **named)
-        frame = labelled[side]
-        if side == "st" and len(spots.rows) < st.n_obs:
-            full, frame = full.take(spots.rows), frame.iloc[spots.rows]
+        rows = spots.rows if side == "st" and len(spots.rows) < st.n_obs else None
+        full = expression(
+            adata, side, layers[side], scales[side], "float32", gene_column=genes[side], rows=rows
+        )
+        frame = labelled[side] if rows is None else labelled[side].iloc[rows]
         columns = {plan.settings.get(LABELS[side]) for plan in plans}
         for column in (column for column in columns if column is not None):
             full.labelled(label_column(frame, side, column))  # refuses what are no labels
