@@ -16,6 +16,7 @@
 #' * colData: the spots' annotation with their `sample_id`;
 #' * `homespot_expression` in both, of maps that [mapCells()] made: the mean log
 #'   expression of the cell, or spot, over the genes that the map was made from;
+#' * `homespot_section` in colData, where the spots lie in several sections;
 #' * spatialCoords: the spots' coordinates, in the unit of the spatial data;
 #' * `metadata(x)$homespot`: the record of the run.
 #'

@@ -59,7 +59,10 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
     return(FALSE)
   }
   divides <- vapply(as.list(colData(map)), function(column) {
-    n <- if (is.null(dim(column))) length(unique(column)) else 0L
+    n <- 0L
+    if (is.null(dim(column))) {
+      n <- length(unique(column[!is.na(column)]))
+    }
     n >= 2L && n <= max(2L, ncol(map) %/% 2L)
   }, NA)
   any(divides) && .toR(.call("several_sections", .spotsToPython(map)))

@@ -9,7 +9,9 @@
 #' `homespot_spot` (name of the home spot), `homespot_prob` (its probability),
 #' `homespot_entropy`; for a map with coordinates `homespot_x`, `homespot_y`
 #' (and `homespot_z`), `homespot_spread`, `homespot_radius` and
-#' `homespot_confident`, as [placeCells()] has them; and `homespot_left_over`;
+#' `homespot_confident`, and of several sections `homespot_section` and
+#' `homespot_section_prob`, as [placeCells()] has them; and
+#' `homespot_left_over`;
 #' `reducedDim(x, "homespot")` is P, cells by spots, each row summing to 1 less
 #' the left-over.
 #'
@@ -41,6 +43,8 @@
 #'   makes them: a feature for each type, and `max`, the largest of them; with
 #'   the key `predictionscoretypes_`.
 #'
+#' An object of cells gets an image for every section as well, as by
+#' [placeCells()].
 #' Seurat has no `_` in names of features: it writes `-`, and warns.
 #'
 #' @param x A SummarizedExperiment, SingleCellExperiment, SpatialExperiment or

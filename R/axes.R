@@ -44,15 +44,17 @@
   }
 }
 
-# Places come before positions within a field of view, and those before the
-# numbers of a grid.
+# Places come before positions within a field of view and ends of boxes, and
+# those before the numbers of a grid.
 .axisRank <- function(stem) {
   if (startsWith(stem, "#") && !grepl("pxl|pixel|image|px", stem)) {
     2L
   } else {
-    as.integer(grepl("local", stem, fixed = TRUE))
+    as.integer(grepl("local|min|max|bbox|low|high|start|end", stem))
   }
 }
+
+.axisEmbedding <- "umap|tsne|pca|phate|embedding|diffmap"
 
 # The columns of x, y and, where there is one, z, and whether y counts rows
 # from the top; NULL where the names do not say.
@@ -62,7 +64,9 @@
   axis <- vapply(found[known], `[[`, "", "axis")
   stem <- vapply(found[known], `[[`, "", "stem")
   complete <- Filter(
-    function(one) all(c("x", "y") %in% axis[stem == one]), unique(stem)
+    function(one) {
+      all(c("x", "y") %in% axis[stem == one]) && !grepl(.axisEmbedding, one)
+    }, unique(stem)
   )
   if (length(complete) == 0L) {
     return(NULL)

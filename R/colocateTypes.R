@@ -11,6 +11,9 @@
 #'   A type with the same proportion everywhere has 0 with every other.
 #'   Proportions sum to 1, so with few types even those that ignore one another
 #'   are correlated negatively.
+#'   Where the spots lie in several sections, the mean proportion of each is
+#'   taken away first: types that share a section and not its spots are not
+#'   correlated by it.
 #'
 #'   `typeDistances()`: types by types, the expected distance of two cells of
 #'   these types, in the unit of the coordinates.
@@ -21,11 +24,14 @@
 #'   spread.
 #'   P is taken as it is, so a softer map has larger distances, and one of the
 #'   `k.best` entries smaller ones; compare types under one map.
+#'   Of several sections the cells are two of one section; types that share none
+#'   have `NaN`.
 #'
 #'   `cellDistances()`: cells by cells, the expected distances of single cells,
 #'   in the same way from the rows of P over their sums.
 #'   The diagonal is the distance of two draws from a cell's own row: 0 for a
 #'   cell whose spot is certain.
+#'   Cells of different sections have `NaN`.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if labels do not fit the map's cells, or a

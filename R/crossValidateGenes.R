@@ -7,7 +7,8 @@
 #' held out; predicted and compared are values on the log scale.
 #' The single-cell data keeps all genes, as it does in use.
 #'
-#' @param sc,st Single-cell and spatial data, as for [mapCells()].
+#' @param sc,st Single-cell and spatial data, as for [mapCells()]; `st` may be a
+#'   list of sections.
 #' @param method The name of a registered method; a function; or several, a
 #'   character vector or a list, by the names that the table shall give them,
 #'   each a name, a list of a name and parameters
@@ -35,8 +36,11 @@
 #' @param seed Seed of the division into folds, and of methods that draw random
 #'   numbers.
 #'   R's own generator is neither used nor changed.
-#' @param sc.assay.type,st.assay.type,sc.scale,st.scale,preset,device As for
-#'   [mapCells()].
+#' @param sc.assay.type,st.assay.type,sc.scale,st.scale As for [mapCells()].
+#' @param sc.gene.column,st.gene.column,preset,device The same.
+#' @param sections,joint As for [mapCells()]: whether every section is mapped by
+#'   itself in every fold.
+#'   Genes are scored over the spots of all sections.
 #' @param progress As for [mapCells()]; steps are folds.
 #' @param BPPARAM Where the folds are done: [BiocParallel::SerialParam()], one
 #'   after another in this process; or [BiocParallel::SnowParam()], in fresh R

@@ -18,6 +18,14 @@
 #'   variances where it has more genes than `n.genes`.
 #' @param st Spatial data: the same, genes by N spots.
 #'   Genes are matched by name.
+#'   Several sections may be given as a list of such objects, by the names of
+#'   the sections or without; the genes are those that all of them have, and
+#'   where names of spots occur in several, all get the name of their section in
+#'   front, with a warning.
+#'   Spots that a column such as `in_tissue` marks as off the tissue are left
+#'   out, and so are features of both data sets that are not genes (antibodies,
+#'   control probes, blanks, by a column of rowData or by their names); a
+#'   warning counts them and says how to keep them.
 #' @param method Name of the method: `"ssa"` (entropic optimal transport on
 #'   the correlation of expression: D = 1 - rho,
 #'   K = exp(-D / (regularisation max D)), T = diag(a) K diag(b) with given row
@@ -28,9 +36,11 @@
 #'   the yardstick.
 #' @param ... Parameters of the method, with dots where Python has
 #'   underscores: `regularisation = 0.05`, `n.genes = 2000`,
-#'   `relax.spots = 0.5`; for `"come"` also `labels` and `st.labels`, the
-#'   columns of `colData(sc)` and `colData(st)` (of the metadata of Seurat
-#'   objects) with the types of the cells and of the spots.
+#'   `relax.spots = 0.5`; for `"come"` also `labels` and `st.labels`, the types
+#'   of the cells and of the spots: the names of columns of `colData(sc)` and
+#'   `colData(st)` (of the metadata of Seurat objects), or the labels
+#'   themselves, a vector or factor in the order of the data, or one, or a list,
+#'   by the names of the cells or spots in any order.
 #'   `NULL` leaves out what may be left out.
 #'   [methodParameters()] has all of them with their defaults and says what
 #'   they are.
@@ -47,21 +57,38 @@
 #' @param sc.scale,st.scale What the numbers are: `"counts"` (are then
 #'   normalised: log(1 + 10,000 x / total)), `"log"` (are used as they are), or
 #'   `"auto"` to look at them; the record says what was found.
-#' @param coords Coordinates of the spots, N rows by two or three columns; for
-#'   an `st` that has none.
-#'   Rows with names are matched to the spots by name.
+#' @param sc.gene.column,st.gene.column Name of a column of `rowData(sc)`, or
+#'   `rowData(st)`, with the names of the genes, by which both are matched.
+#'   `NULL`: the row names.
+#' @param coords Coordinates of the spots, a matrix, data frame or DataFrame; in
+#'   place of those that `st` has.
+#'   Columns with names are taken by these, wherever they stand:
+#'   `pxl_row_in_fullres` is y.
+#'   Others are x, y (and z) in this order.
+#'   Rows with names, or a column of barcodes, are matched to the spots by name;
+#'   there may be more of them.
+#'   The other columns of a table, as that of `tissue_positions.csv` has them,
+#'   are annotation of the spots, so that `in_tissue` is heeded.
+#'   Of a list of sections it is a list.
+#'   `NULL`: those of `st`, or else its columns `x`, `y` (and `z`) of colData.
 #'   Without coordinates the map is made, but [placeCells()] cannot use it.
 #' @param sections Name of a column of `colData(st)` with the section of every
 #'   spot, for example `"sample_id"`.
 #'   Each section is then mapped by itself, with all cells, and the maps are put
 #'   side by side with equal weights, as [combineSections()] does; the spots
-#'   come section by section, and the images of all sections are kept.
-#'   A sample that lies in several sections has their numbers appended.
+#'   come section by section.
 #'   The record says so ([mappingInfo()]): `sections` is the column, and `parts`
 #'   has the record of every section, with its name and how its solver ended.
-#'   [crossValidateGenes()] and [tuneMapping()] know no sections: call them with
-#'   one section at a time.
-#'   `NULL`: the cells are mapped onto all spots jointly.
+#'   `NULL`: sections are looked for (a column such as `sample_id` with several
+#'   values, several images), and a warning says what was found; the cells are
+#'   mapped onto all of them jointly.
+#' @param joint Whether the cells are mapped onto all sections jointly, or
+#'   (`FALSE`) onto each by itself.
+#'   `NULL`: by itself where `sections` names a column, else jointly.
+#' @param shared.frame Whether all sections share one frame of coordinates, as
+#'   aligned or stacked sections do.
+#'   If not, every cell has its place in one section (`homespot_section`), and
+#'   nothing is measured between sections.
 #' @param k.best Keep the k largest entries of every row, of every section by
 #'   itself, as a sparse matrix;
 #'   what that leaves out is in `homespot_left_over`.
@@ -83,6 +110,13 @@
 #'   record of the run ([mappingInfo()]).
 #'   The numbers are those of Python's `map_cells()`, to the byte.
 #'   Cells or spots without names are called `cell1`, ... and `spot1`, ...
+#'   Of several sections colData has `homespot_section`; the `sample_id` is that
+#'   of `st`, or the name of the section where those of a list are the same.
+#'   If each was mapped by itself, rowData has `homespot_section`, the section
+#'   that fits a cell best, and its probability, `homespot_section_prob`.
+#'   spatialCoords have x first, images are those of `st`, and `y_direction` of
+#'   the record says whether y points `"down"`, as in images, or `"up"`
+#'   (`"mixed"`: in the sections named by `y_down` it points down).
 #'
 #' @section Errors and warnings:
 #' Errors have the class `homespot_error` and one of
@@ -99,19 +133,24 @@
 #'
 #' Its `assay.type` is the name of an assay, of a layer of the default assay, or
 #' both, such as `c("RNA", "data")`.
-#' `NULL`: the default assay.
+#' `NULL`: the default assay, or, where that has a part of the cells only, as a
+#' sketch has, one that has them all, with a warning.
 #' Of an assay the layer `counts` is taken, or `data` where there is none.
 #' What is split into `counts.1`, `counts.2` and so on is put together as by
-#' `JoinLayers()`; cells are those of the layer, in the object's order.
+#' `JoinLayers()`; cells are those of the layer, in the object's order, and a
+#' warning counts those that it lacks.
 #' Layers on disk by BPCells have to be converted first; the error says how.
 #'
 #' Annotation are the metadata, and the active identities as the column
 #' `ident`.
 #' Coordinates are those of the images, and the name of the image is the
-#' `sample_id` unless the metadata has one; a cell that is in several images is
-#' taken from the first of them.
+#' `sample_id` unless the metadata has one; if that does not tell the images
+#' apart, `homespot_section` is the name of the image.
+#' A cell that is in several images is taken from the first of them, with a
+#' warning.
 #' Visium's are pixels of the image in full resolution, x to the right and y
-#' downwards, and its pictures lie under the plots.
+#' downwards, whatever the version of Seurat that made the object (the image
+#' says which way its coordinates lie), and its pictures lie under the plots.
 #' Those of a field of view are centroids as they are.
 #' Without images, those of a reduction `"spatial"` are taken.
 #'

@@ -40,7 +40,9 @@
 #' @param ... Not used.
 #'
 #' @return The mapped cells of `sce`, in the map's order (those of a Seurat
-#'   object keep theirs), with the columns
+#'   object keep theirs), with, where the spots lie in several sections,
+#'   `homespot_section`, the section of the cell, and `homespot_section_prob`,
+#'   its probability, and the columns
 #'   `homespot_spot`, `homespot_prob`, `homespot_entropy` (of the cell's row of
 #'   P, over the logarithm of the number of spots: 0 where one spot has all, 1
 #'   where all have the same; what the row leaves out counts as spread evenly
@@ -56,6 +58,21 @@
 #'   A SpatialExperiment has the position in spatialCoords, under the names of
 #'   the spots' coordinates, and as `sample_id` that of the home spot; a
 #'   `sample_id` that `sce` had is kept as `sc_sample_id`.
+#'   A Seurat object has an image for every section, with the cells that are
+#'   placed in it, for `SpatialDimPlot()`: with the picture of the tissue where
+#'   the map has it, else a field of view, for `ImageDimPlot()`.
+#'   Its own images, which are of another tissue, are taken out; of three
+#'   dimensions there is none.
+#'
+#' @section Several sections:
+#' A place is a point of one section.
+#' Under a joint map the section of a cell is that with most of its mass, and
+#' its probability the share; where every section was mapped by itself it is the one
+#' that fits best.
+#' All else, but the entropy, is read from the spots of that section alone.
+#' A cell whose section is not known has no place: its columns are `NA`, and a
+#' warning counts such cells.
+#' They are left out of a SpatialExperiment, with another warning.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the map has no coordinates or some that

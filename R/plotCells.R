@@ -13,7 +13,8 @@
 #' @inheritParams plotSpots
 #'
 #' @return A ggplot; its data has a row for each cell, with the columns `name`,
-#'   `x` and `y` as drawn, `sample_id` and `label`.
+#'   `x` and `y` with what they are moved by, `sample_id` and `label`.
+#'   Cells without a place are left out, with a warning that counts them.
 #'   Cells are drawn in a mixed order, which is the same each time, so that no
 #'   label covers the others.
 #'   There are 16 colours, which colour-blind readers can tell apart; of more

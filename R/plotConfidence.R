@@ -6,7 +6,9 @@
 #' @inheritParams plotSpots
 #'
 #' @return A ggplot; its data has a row for each cell, with the columns `name`,
-#'   `x` and `y` as drawn, `sample_id`, `radius` and `confident`.
+#'   `x` and `y` with what they are moved by, `sample_id`, `radius` and
+#'   `confident`.
+#'   Cells without a place are left out, with a warning that counts them.
 #'   Confident cells have the colour of their radius, within which the true
 #'   place is said to lie, in the unit of the coordinates; the others are grey
 #'   and lie below.

@@ -19,13 +19,17 @@
 #'   points, so that they just about touch on a page.
 #'
 #' @return A ggplot; its data has a row for each spot, with the columns `name`,
-#'   `x`, `y`, `sample_id` and `value`.
-#'   Several samples stand in panels of their own.
+#'   `x`, `y`, `sample_id` (the section where there are several, else the
+#'   sample) and `value`, and those that say where it is drawn.
+#'   Several sections, or samples, stand in panels of their own, each in a frame
+#'   of its own, on one scale.
 #'
 #' @section Images:
-#' Where `x` has images, the first one of each sample lies under the points.
+#' Where `x` has images, the first one of each section lies under the points.
 #' Its pixels are the coordinates times the image's scale factor, counted from
-#' the top, so y then points downwards; without an image it points upwards.
+#' the top, so y then points downwards; without an image it does so where the
+#' record of the run (`metadata(x)$homespot$y_direction`) or names of
+#' coordinates that count rows say so, and else upwards.
 #'
 #' @section Many points:
 #' From 20,000 points on they are drawn as one image of 10 dots per mm, if the

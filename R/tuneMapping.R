@@ -9,7 +9,8 @@
 #' and with the defaults.
 #' These are the scores to report, and to compare.
 #'
-#' @param sc,st Single-cell and spatial data, as for [mapCells()].
+#' @param sc,st Single-cell and spatial data, as for [mapCells()]; `st` may be a
+#'   list of sections.
 #' @param method The name of a registered method.
 #' @param grid Values to try, a list of vectors named by parameter, and
 #'   `read.out`.
@@ -23,6 +24,7 @@
 #'   and two more for every outer fold.
 #' @param seed,sc.assay.type,st.assay.type,sc.scale,st.scale,device As for
 #'   [crossValidateGenes()].
+#' @param sc.gene.column,st.gene.column,sections,joint The same.
 #' @param preset The method's preset that everything starts from.
 #' @param progress As for [mapCells()]; steps are maps.
 #'

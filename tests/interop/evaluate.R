@@ -35,11 +35,13 @@ keep("given", crossValidateGenes(sc, st, folds = fold))
 
 # Sections by themselves, as a column or as a list; genes by another name.
 keep("apart", crossValidateGenes(sc, st, folds = 2, sections = "lamina"))
-parts <- lapply(
-  stats::setNames(nm = unique(st$lamina)), function(name) st[, st$lamina == name]
-)
-keep("listed", crossValidateGenes(sc, parts, folds = 2, joint = FALSE) |>
-  suppressWarnings(classes = "homespot_data_warning"))
+parts <- lapply(stats::setNames(nm = unique(st$lamina)), function(name) {
+  st[, st$lamina == name]
+})
+keep("listed", suppressWarnings(
+  crossValidateGenes(sc, parts, folds = 2, joint = FALSE),
+  classes = "homespot_data_warning"
+))
 named <- sc
 SummarizedExperiment::rowData(named)$symbol <- rownames(named)
 rownames(named) <- sprintf("ENSG%011d", seq_len(nrow(named)) - 1L)

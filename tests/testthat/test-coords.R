@@ -21,7 +21,9 @@ vocabulary <- list(
   c("ycoord", "xcoord"), c("x_slide_mm", "y_slide_mm"), c("x.um", "y.um"),
   c("image_row", "image_col"), c("px_x", "py_y"), c("UMAP1", "UMAP2"),
   c("pos_y", "n", "pos_x"), c("y_location", "x_location"), c("x", "y", "slice"),
-  c("yc", "xc"), c("tissue", "row", "col", "imagerow", "imagecol")
+  c("yc", "xc"), c("umap_x", "umap_y"),
+  c("x_min", "y_min", "x_centroid", "y_centroid"),
+  c("tissue", "row", "col", "imagerow", "imagecol")
 )
 
 test_that("columns of coordinates are what the core takes them for", {
