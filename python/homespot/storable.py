@@ -9,6 +9,7 @@ holds (intervals, dates) as text. Categories that are numbers stay numbers.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_float_dtype, is_scalar, is_string_dtype
 
-from .errors import DataWarning
+from .errors import DataWarning, InputError, expected
 from .keys import HOMESPOT
 from .matrices import is_sparse
 from .streamed import Streamed, read_later, with_tables, x_of
@@ -32,6 +33,7 @@ __all__ = ["Account", "old_strings", "storable"]
 Parts = dict[str, Any]
 
 _OBJECT = np.dtype(object)
+_OWN = re.compile(rf"\w+\['{HOMESPOT}(_|'\])")  # what homespot made
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,18 @@ class Account:
 
     left: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
+
+    def leave(self, name: str, why: str) -> None:
+        """Note an entry that is left out; raise where homespot made it, as no result is without it."""
+        if _OWN.match(name):
+            raise InputError(
+                expected(
+                    "data that .h5ad can hold",
+                    f"{name} ({why}), which is part of the result",
+                    "Use other names, of letters and digits, and run again.",
+                )
+            )
+        self.left.append(f"{name} ({why})")
 
     def warn(self, stacklevel: int) -> None:
         """Name it in one warning, if there is anything."""
@@ -84,6 +98,11 @@ def storable(adata: ad.AnnData) -> tuple[Parts, Account]:
     return parts, account
 
 
+def _objects(text: list[str]) -> pd.Index:
+    """Return text as an index of objects; pandas may make it a type of its own, which old readers lack."""
+    return pd.Index(text, dtype=object)
+
+
 # --- trying -----------------------------------------------------------------------------------------------
 
 
@@ -109,7 +128,7 @@ def _holds_names(names: list[str], *, frame: bool) -> bool:
     """Whether the columns of a table, or the keys of a mapping, come back under these names."""
     tried = dict.fromkeys(names, 0)
     try:
-        return list(_back(pd.DataFrame(tried, index=["a"]) if frame else tried)) == names
+        return list(_back(pd.DataFrame(tried, index=_objects(["a"])) if frame else tried)) == names
     except Exception:  # as above
         return False
 
@@ -156,7 +175,8 @@ def _plain_text(column: pd.Series[Any]) -> pd.Series[Any]:
     values = column.to_numpy(dtype=object, copy=True)
     values[missing] = None
     if missing.any():
-        return pd.Series(pd.Categorical(pd.Series(values, dtype=object)), column.index)
+        categories = _objects(sorted({value for value in values if value is not None}))
+        return pd.Series(pd.Categorical(values, categories=categories), column.index)
     return pd.Series(values, column.index, dtype=object)
 
 
@@ -168,7 +188,7 @@ def _forms(column: pd.Series[Any]) -> Iterator[pd.Series[Any]]:
             yield column
         text = [str(category) for category in categories]
         if len(set(text)) == len(text):
-            yield column.cat.rename_categories(text)
+            yield column.cat.rename_categories(_objects(text))  # type: ignore[arg-type]
         return
     if infer_dtype(column, skipna=True) in ("string", "empty"):
         yield _plain_text(column)
@@ -213,7 +233,7 @@ def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> li
     for form in forms:
         if isinstance(form, Streamed) or _holds_like(form):
             return [form]
-    account.left.append(f"{name} ({_described(value)})")
+    account.leave(name, _described(value))
     return []
 
 
@@ -253,8 +273,10 @@ def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -
         kept = _named_apart(labels, names, frame=frame, whole=False)
     for label, name, own in zip(labels, kept, names, strict=True):
         if name is None:
-            why = "a second one of this name" if labels.count(label) > 1 else "its name"
-            account.left.append(f"{where}[{label!r}] ({why})")
+            if labels.count(label) > 1:
+                account.left.append(f"{where}[{label!r}] (a second one of this name)")
+            else:
+                account.leave(f"{where}[{label!r}]", "its name")
         elif name != own:
             account.renamed.append(f"{where}[{label!r}] to {name!r}")
     return [(position, name) for position, name in enumerate(kept) if name is not None]

@@ -108,6 +108,44 @@ def test_what_homespot_made_is_text_rather_than_left_out(tmp_path: Path) -> None
     assert found.uns["homespot"]["parameters"]["checkpoint"] == "run/a.pt"
 
 
+def test_what_homespot_made_is_refused_rather_than_left_out(tmp_path: Path) -> None:
+    adata = three(homespot_labels=["a\0b", "b", "c"])
+    with pytest.raises(InputError, match=r"obs\['homespot_labels'\] \(.*part of the result"):
+        write_whole(adata, tmp_path / "a.h5ad")
+    del adata.obs["homespot_labels"]
+    adata.uns["homespot"] = {"labels": {"": 1}}
+    with pytest.raises(InputError, match=r"uns\['homespot'\]\['labels'\]\[''\] \(its name\)"):
+        write_whole(adata, tmp_path / "a.h5ad")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("made_so", [False, True])
+def test_nothing_is_lost_where_pandas_has_a_type_for_text(pair: Any, tmp_path: Path, made_so: bool) -> None:
+    """The next pandas makes text its own type wherever no type is given."""
+    sc, st = pair
+    sc.obs["type"] = pd.Categorical(["a", "b"] * (sc.n_obs // 2) + ["a"] * (sc.n_obs % 2))
+    mapping = hs.map_cells(sc, st)
+    with pd.option_context("future.infer_string", True):
+        if made_so:
+            sc.obs["text"] = pd.Series(["x"] * sc.n_obs, index=sc.obs_names)
+            sc.obs["some"] = pd.Series(["x", None] * sc.n_obs, dtype="str")[: sc.n_obs].to_numpy()
+            sc.obs["of"] = pd.Categorical(sc.obs["text"])
+            mapping = hs.map_cells(sc, st)
+            mapping.uns["names"] = ["a", "b"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            hs.save(mapping, tmp_path / "m.h5ad")
+        found = hs.load(tmp_path / "m.h5ad")
+    for slot in ("obs", "var"):
+        given, read = getattr(mapping, slot), getattr(found, slot)
+        assert list(read) == list(given)
+        for name in given:
+            pairs = zip(read[name], given[name], strict=True)
+            assert all(new == old or (pd.isna(new) and pd.isna(old)) for new, old in pairs)
+    assert not [kind for kind in encodings(tmp_path / "m.h5ad") if "nullable-string" in kind]
+    np.testing.assert_array_equal(found.X, mapping.X)
+
+
 def text(*values: str | None) -> pd.Series:
     return pd.Series(values, index=NAMES, dtype="string")
 
