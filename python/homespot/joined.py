@@ -105,7 +105,16 @@ def _named(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[st
         )
     given = [part.to_memory() if on_disk(part) else part for part in given]
     if isinstance(sections, Mapping):
-        return {str(name): part for name, part in zip(sections, given, strict=True)}
+        keys = [str(name) for name in sections]
+        if len(set(keys)) < len(keys):
+            raise InputError(
+                expected(
+                    "sections of different names",
+                    ", ".join(map(repr, sections)),
+                    "Rename one.",
+                )
+            )
+        return dict(zip(keys, given, strict=True))
     names = [_own_name(part) for part in given]
     if None in names or len(set(names)) < len(names):
         names = [f"section{i + 1}" for i in range(len(given))]

@@ -417,3 +417,15 @@ def test_demo_makes_everything_it_says(run, folder) -> None:
     )
     assert set(files(folder / "demo")) == made
     assert load(folder / "demo" / "map.h5ad").n_obs == ad.read_h5ad(folder / "demo" / "placed.h5ad").n_obs
+
+
+def test_runs_of_the_same_name_are_sections_by_their_folders(tmp_path) -> None:
+    from homespot.cli._shared import spatial
+
+    runs = [tmp_path / run / "outs" / "filtered_feature_bc_matrix.h5" for run in ("runA", "runB")]
+    for path in runs:
+        path.parent.mkdir(parents=True)
+    for paths in (runs, [path.parent for path in runs]):
+        found = spatial(paths, lambda path: ad.AnnData(obs={"path": [str(path)]}))
+        assert list(found) == ["runA", "runB"]
+        assert [part.obs["path"].iloc[0] for part in found.values()] == list(map(str, paths))

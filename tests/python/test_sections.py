@@ -393,7 +393,6 @@ def test_the_size_check_covers_all_sections(slides, monkeypatch) -> None:
 def test_cross_validation_maps_section_by_section(slides) -> None:
     """A fold by hand: map without its genes, predict them from the map put together, and score."""
     from homespot.evaluate.metrics import gene_scores
-
     from homespot.preprocess import log_normalised
     from homespot.tables import expression
 
@@ -473,3 +472,9 @@ def test_labels_as_values(pair, given) -> None:
     by_name = cross_validate(sc, st, {"m": ("come", {"labels": given(sc), **small})}, folds=2)
     np.testing.assert_array_equal(by_name["pcc"], scores[0]["pcc"])
     np.testing.assert_array_equal(colocate_types(found, given(sc)), colocate_types(found, "type"))
+
+
+def test_sections_whose_names_are_the_same_as_text_are_refused(slides) -> None:
+    a, b = parts_of(slides[1]).values()
+    with pytest.raises(InputError, match="sections of different names, found 1, '1'"):
+        join_sections({1: a, "1": b})

@@ -89,15 +89,25 @@ def say(as_json: bool, values: dict[str, Any], text: str) -> None:
 
 
 def spatial(paths: list[Path], read: Callable[[Path], ad.AnnData]) -> ad.AnnData | dict[str, ad.AnnData]:
-    """Read the spatial data: one file, or several sections by the names of their files."""
+    """Read the spatial data: one file, or several sections by the names of their files or folders."""
     if len(paths) == 1:
         return read(paths[0])
-    names = [path.name.removesuffix(path.suffix) for path in paths]
-    if len(set(names)) < len(names):
-        raise InputError(
-            expected("sections in files of different names", ", ".join(map(str, paths)), "Rename one.")
-        )
-    return {name: read(path) for name, path in zip(names, paths, strict=True)}
+    return {name: read(path) for name, path in zip(_apart(paths), paths, strict=True)}
+
+
+def _apart(paths: list[Path]) -> list[str]:
+    """Return a name for every path: the first part, from the end, in which all of them differ."""
+    whole = [path.resolve() for path in paths]
+    if len(set(whole)) == len(whole):
+        for back in range(1, min(len(path.parts) for path in whole) + 1):
+            names = [path.parts[-back] for path in whole]
+            if back == 1:
+                names = [name.removesuffix(Path(name).suffix) for name in names]
+            if len(set(names)) == len(names):
+                return names
+    raise InputError(
+        expected("sections in files of different names", ", ".join(map(str, paths)), "Rename one.")
+    )
 
 
 def check_folder(path: Path) -> None:
