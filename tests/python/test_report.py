@@ -162,6 +162,19 @@ def test_a_map_alone(pair, tmp_path) -> None:
     assert [option["value"] for option in page.of("option")] == ["0"]  # the expected number of cells
 
 
+def test_data_that_are_read_lazily_give_the_same_page(demo, tmp_path, no_pictures) -> None:  # noqa: ARG001
+    pytest.importorskip("xarray")
+    pytest.importorskip("dask")
+    sc, st, mapping = demo
+    sc.write_h5ad(tmp_path / "sc.h5ad")
+    st.write_h5ad(tmp_path / "st.h5ad")
+    lazy = {name: ad.experimental.read_lazy(tmp_path / f"{name}.h5ad") for name in ("sc", "st")}
+    genes = list(sc.var_names[:3])
+    page = report(mapping, tmp_path / "lazy.html", **lazy, genes=genes)
+    plain = report(mapping, tmp_path / "plain.html", sc=sc, st=st, genes=genes)
+    assert page.read_bytes() == plain.read_bytes()
+
+
 def test_a_map_without_coordinates(pair, tmp_path) -> None:
     sc, st = pair
     del st.obsm["spatial"]

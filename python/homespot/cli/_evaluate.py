@@ -108,7 +108,9 @@ def report_(
         Path, typer.Option("--output", "-o", help="Page to write, .html; it appears whole or not at all.")
     ] = Path("report.html"),
     sc: Annotated[Path | None, typer.Option(help="The single-cell data that was mapped, .h5ad.")] = None,
-    st: Annotated[Path | None, typer.Option(help="The spatial data, .h5ad.")] = None,
+    st: Annotated[
+        list[Path] | None, typer.Option(help="The spatial data, .h5ad; give several for several sections.")
+    ] = None,
     labels: Annotated[str | None, typer.Option(help="Column of the mapping's cells with their type.")] = None,
     gene: Annotated[list[str] | None, typer.Option(help="A gene to colour by; left out: some tens.")] = None,
     scores: Annotated[Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv.")] = None,
@@ -121,7 +123,7 @@ def report_(
         load(mapping),
         output,
         sc=None if sc is None else read(sc),
-        st=None if st is None else read(st),
+        st=None if not st else spatial(st, read),
         labels=labels,
         genes=gene,
         scores=None if scores is None else read_table(scores),

@@ -23,7 +23,7 @@ from ..labels import in_order
 from ..mapping import check_adata, check_mapping, has_coordinates
 from ..matrices import column_sums
 from ..place import cell_positions
-from ..streamed import x_of
+from ..streamed import with_tables, x_of
 from ..tables import with_gene_names
 from ._genes import Genes, gene_columns
 from ._pictures import pictures, placed_cells
@@ -164,9 +164,13 @@ def report(
     """
     target = files.check_target(output, ".html", ".htm")
     check_mapping(mapping)
+    if sc is not None:
+        check_adata(sc, "sc")
+        sc = with_tables(sc)
     if st is not None:
         st = as_one(st)
         check_adata(st, "st")
+        st = with_tables(st)
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
             checks.name(name, value)
