@@ -82,6 +82,9 @@ def _are_means(rows: Sequence[F64]) -> bool:
 
     def mean(values: F64) -> bool:
         numbers = np.arange(2, 257)
+        # In half precision, numbers above 4 are multiples of 1/256, and above 8 of 1/128, whatever they are.
+        if values.min() >= 2:
+            numbers = numbers[~np.isin(numbers, (128, 256))]
         numbers = numbers[whole(values[:: max(1, len(values) // 8)], numbers)]
         return len(numbers) > 0 and bool(whole(values, numbers[:8]).any())
 

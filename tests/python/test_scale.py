@@ -137,6 +137,12 @@ def test_values_rounded_to_two_digits_are_no_means_of_counts() -> None:
     assert table(largest(rounded)).scale == "log"
 
 
+def test_logarithms_in_half_precision_are_no_means_of_counts() -> None:
+    shallow = counts(12)
+    x = np.log1p(normalised(shallow[shallow.sum(axis=1) > 0]))
+    assert table(x.astype(np.float16)).scale == "log"
+
+
 def test_rows_without_positive_values_prove_nothing() -> None:
     assert not recognised(Sample([np.array([])], 5, 1.5, whole=False)).certain
 
