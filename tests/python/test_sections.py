@@ -478,3 +478,10 @@ def test_sections_whose_names_are_the_same_as_text_are_refused(slides) -> None:
     a, b = parts_of(slides[1]).values()
     with pytest.raises(InputError, match="sections of different names, found 1, '1'"):
         join_sections({1: a, "1": b})
+
+
+def test_a_section_has_its_coordinates_in_plain_columns(slides) -> None:
+    parts = parts_of(slides[1])
+    expected = join_sections(parts).obsm["spatial"]
+    parts["b"].obs[["x", "y"]] = parts["b"].obsm.pop("spatial")
+    np.testing.assert_array_equal(join_sections(parts).obsm["spatial"], expected)
