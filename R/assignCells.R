@@ -79,9 +79,9 @@ assignCells <- function(map, capacity = NULL, candidates = NULL) {
 #'   the unit of the spots' coordinates.
 #'   The shares of a cell sum to at most 1.
 #'   Where the spots lie in several sections the column `section` follows
-#'   `cell`: the modes are those in the cell's section (see [placeCells()]), and of a
-#'   cell whose section is not known those in every section, whose shares sum to
-#'   at most 1 in each.
+#'   `cell`: the modes are those in the cell's section (see [placeCells()]), and
+#'   of a cell whose section is not known those in every section, whose shares
+#'   sum to at most 1 in each.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the map has no coordinates or a parameter

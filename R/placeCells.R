@@ -67,8 +67,8 @@
 #' @section Several sections:
 #' A place is a point of one section.
 #' Under a joint map the section of a cell is that with most of its mass, and
-#' its probability the share; where every section was mapped by itself it is the one
-#' that fits best.
+#' its probability the share; where every section was mapped by itself it is the
+#' one that fits best.
 #' All else, but the entropy, is read from the spots of that section alone.
 #' A cell whose section is not known has no place: its columns are `NA`, and a
 #' warning counts such cells.

@@ -103,9 +103,9 @@
   lost <- setdiff(colnames(x), names(values))
   if (length(lost)) {
     .refuse(
-      "values named by spot, or without names",
+      "values of all spots, by name",
       sprintf("none for %d spots (%s)", length(lost), .some(lost)),
-      "Name them by colnames(x), or unname() them."
+      "Name each by its spot, as colnames(x) has it."
     )
   }
   values[colnames(x)]

@@ -102,9 +102,9 @@ plotMapping <- function(
   lost <- setdiff(rownames(map), names(labels))
   if (length(lost)) {
     .refuse(
-      "labels named by cell, or without names",
+      "labels of all cells, by name",
       sprintf("none for %d cells (%s)", length(lost), .some(lost)),
-      "Name them by rownames(map), or unname() them."
+      "Name each by its cell, as rownames(map) has it."
     )
   }
   labels[rownames(map)]

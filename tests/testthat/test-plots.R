@@ -754,9 +754,9 @@ test_that("plots refuse what they cannot draw, and say why", {
   )
   expectRefused(
     plotSpots(spe, stats::setNames(1:12, letters[1:12])),
-    "Expected values named by spot, or without names, found none for 12 spots",
-    "('spot01', 'spot02', 'spot03', ...). Name them by colnames(x), or",
-    "unname() them."
+    "Expected values of all spots, by name, found none for 12 spots",
+    "('spot01', 'spot02', 'spot03', ...). Name each by its spot, as",
+    "colnames(x) has it."
   )
   expectRefused(
     plotSpots(spe, "g1", assay.type = "logcounts"),
