@@ -34,12 +34,12 @@ _TYPE_COLUMN = re.compile(
 _GENERAL_COLUMN = re.compile(r"types?|class|modality|modalities|analytes?")
 """Columns that may say so, or anything else."""
 
-_BIOTYPE_COLUMN = re.compile(r"(gene)?(bio)?types?|geneclass")
+_BIOTYPE_COLUMN = re.compile(r"(gene)?(bio)?types?|geneclass|featurebiotypes?")
 """Columns that say what a gene codes for: there a protein is a gene."""
 
 _YES_NO_COLUMN = re.compile(
     r"(is)?(control(probe|feature)?|neg(ative)?(control(probe)?|ctrl|probe|prb)|negative|blanks?|blankprobe|"
-    r"spike(in)?s?|ercc|antibody|adt|hto|hashtag|systemcontrol|falsecode)"
+    r"spike(in)?s?|ercc|antibody|protein|adt|hto|hashtag|systemcontrol|falsecode)"
 )
 """Columns of yes and no."""
 
@@ -84,14 +84,19 @@ _NAMES = {
         r"|antisense[-_.][a-z0-9].*"
     ),
     "positive controls": r"pos_[a-h](\([\d.]+\))?|pos(itive)?[-_. ]?(control|ctrl)[-_. ]?\d*",
-    "system controls": r"system[-_. ]?control[-_. ]?\d*|false[-_. ]?code[-_. ]?\d*",
+    "system controls": (
+        r"system[-_. ]?control[-_. ]?\d*|false[-_. ]?(code|positive)[-_. ]?\d*|negadd[-_. ]?\d+"
+    ),
     "codewords of no gene": (
         r"(unassigned|deprecated)[-_. ]?(codeword|probe)[-_. ]?\d+|deprecated[-_. ]ens[a-z]*\d+.*"
     ),
     "genomic controls": r"intergenic[-_. ]?region[-_. ]?\d+|genomic[-_. ]?control[-_. ]?(probe)?[-_. ]?\d*",
     "spike-ins": r"g?ercc[-_. ]?\d{5}|sirv[-_. ]?\d+|spike[-_. ]?in[-_. ]?\d+",
-    "antibodies": r".+[-_. ]total[-_. ]?seq[-_. ]?[abcd]?|(adt|hto)_.+|hash[-_. ]?tag[-_. ]?\d+",
-    "peaks": r"chr[0-9a-z]+[:\-_.]\d+[\-_.]\d+",
+    "antibodies": (
+        r".+[-_. ]total[-_. ]?(seq)?[-_. ]?[abcd]?|(adt|hto)_.+|(adt|anti|ab)[-_. ]cd\d+.*"
+        r"|cd\d+[a-z]?[-_. ]prot|.+\|pabo|hash[-_. ]?tag[-_. ]?\d+|hto[-_. ]?\d+|cmo3\d\d"
+    ),
+    "peaks": r"(chr[0-9a-z]+|(gl|ki)\d{6}\.\d+)[:\-_.]\d+[\-_.]\d+",
 }
 _BY_NAME = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _NAMES.items()}
 _ANY_NAME = re.compile("|".join(_NAMES.values()), re.IGNORECASE)

@@ -127,6 +127,12 @@ def test_columns_of_yes_and_no(column: str, values: list[object]) -> None:
 
 NO_GENES = [
     "Blank-12",
+    "CD3_TotalA",
+    "adt-CD3",
+    "CD3-prot",
+    "CD3:SK7|CD3E|AHS0033|pAbO",
+    "KI270728.1-230-1000",
+    "NegAdd1",
     "BLANK_0001",
     "blank1",
     "BlankCodeword_0007",
