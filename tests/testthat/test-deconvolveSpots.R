@@ -427,7 +427,7 @@ cases <- list(
     "them, or leave these cells out with map[cells, spots]."
   ),
   list(
-    "a list of labels", deconvolve(list("a", "b", "a")),
+    "a list of labels", deconvolve(list(c("a", "b"), "a")),
     "Expected labels as a vector, a factor or the name of a column, found an",
     "object of class list. Pass one value a cell, with names or in the map's",
     "order."
