@@ -28,7 +28,8 @@
 
 # A list by name is a vector with names.
 .plainLabels <- function(x) {
-  if (is.list(x) && !is.object(x) && all(lengths(x) == 1L)) unlist(x) else x
+  named <- is.list(x) && !is.object(x) && !is.null(names(x))
+  if (named && all(lengths(x) == 1L)) unlist(x) else x
 }
 
 # Columns that parameters name have to be there, in what R can carry over. A
