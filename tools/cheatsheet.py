@@ -30,6 +30,7 @@ STEPS: dict[str, list[tuple[str | None, str | None]]] = {
         ("subset", "'map[cells, spots]'"),
         ("renormalise", "renormalise"),
         ("combine_cells", "'rbind(map, other)'"),
+        ("join_sections", None),
         ("combine_sections", "combineSections"),
         (None, "CellMapping"),
     ],
