@@ -338,7 +338,7 @@ def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool
             continue
         width, height = size
         inside = _share_inside(where, width, height)
-        if inside < 0.95 and _share_inside(where[:, [1, 0, *range(2, where.shape[1])]], width, height) > 0.99:
+        if inside < 0.5 and _share_inside(where[:, [1, 0, *range(2, where.shape[1])]], width, height) > 0.99:
             return (
                 f"The spatial data contradicts itself: {1 - inside:.0%} of the spots lie outside the image "
                 f"of {name!r}, and all lie in it with x and y swapped. The coordinates are taken as they "
