@@ -61,6 +61,7 @@ from .labels import GIVEN_LABELS
 from .report import report as write_report
 from .solution import versions
 from .streamed import annotated
+from .tables import X
 
 __all__ = [
     "about",
@@ -368,7 +369,7 @@ def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> di
             f"{n_genes:,} genes at {of.n_vars:,} spots in Python and, as doubles, in R",
             "Ask for fewer genes, or name an output file, which is written a block at a time.",
         )
-    found = impute.impute_genes(of, sc, chosen, **named)
+    found = impute.impute_genes(of, sc, chosen, layer=X, **named)  # R has chosen the values
     result = _turned(found)
     result["genes"] = _gene_rows(of, sc, found.var_names)
     result["row_columns"] = frame_columns(found.var[[name for name in keys.SCORES if name in found.var]])
@@ -421,7 +422,7 @@ def report(
     together = None if st is None else as_one(sections_in_memory(st))
     if together is not None:
         together.uns.pop(keys.SPATIAL, None)  # of which R has the pictures
-    write_report(of, output, genes=chosen, st=together, **named)
+    write_report(of, output, genes=chosen, st=together, sc_layer=X, st_layer=X, **named)
 
 
 def deconvolve_spots(of: ad.AnnData, labels: Any, **named: Any) -> dict[str, Any]:

@@ -33,9 +33,9 @@ from .mapping import (
 )
 from .matrices import column_sums, is_sparse
 from .preprocess import SCALES, Expression, Scale, unknown_genes
+from .recorded import chosen_source, mapped_expression
 from .rows import masses
 from .streamed import with_tables, x_of
-from .tables import expression, values_of
 
 __all__ = [
     "Factors",
@@ -43,6 +43,7 @@ __all__ = [
     "factors",
     "gene_blocks",
     "impute_genes",
+    "impute_table",
     "imputed",
     "read_out_of",
     "selected",
@@ -297,12 +298,6 @@ def write_imputed(
             x[:, columns] = block
 
 
-def _gene_column(mapping: ad.AnnData, sc: ad.AnnData, layer: str | None) -> str | None:
-    """Return the column of genes' names that the map was made with, if these values have it."""
-    column: str | None = mapping.uns[HOMESPOT].get("sc_gene_column")
-    return column if column in values_of(sc, layer, "sc", "layer")[1] else None
-
-
 def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFrame:
     """Return the annotation of these genes of a table that is from an object."""
     assert table.about is not None
@@ -380,8 +375,9 @@ def impute_genes(
         ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from elsewhere, which does not
         know e.
     layer, scale
-        Where the expression is (``"raw"``: ``sc.raw``), and what the numbers are: as ``sc_layer`` and
-        ``sc_scale`` of `map_cells`. Counts become log(1 + 10,000 x / total).
+        Where the expression is (``"raw"``: ``sc.raw``, ``"X"``: X), and what the numbers are: as
+        ``sc_layer`` and ``sc_scale`` of `map_cells`. None, and ``"auto"``: as the map was made. Counts become
+        log(1 + 10,000 x / total).
     scores
         What `cross_validate` returned for these data. A gene that the atlas has measured gets its held-out
         scores as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var,
@@ -418,9 +414,24 @@ def impute_genes(
         check_target(output)
     cells = mapped_cells(mapping, sc)
     sc = with_tables(sc)
-    table = expression(
-        sc, "sc", layer, scale, "float32", argument="layer", gene_column=_gene_column(mapping, sc, layer)
-    )
+    table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
+    return impute_table(mapping, table, cells, genes, read_out, scores, output, block_size)
+
+
+def impute_table(
+    mapping: ad.AnnData,
+    table: Expression,
+    cells: npt.NDArray[np.intp],
+    genes: Sequence[str] | None,
+    read_out: ReadOut | None = None,
+    scores: pd.DataFrame | None = None,
+    output: str | os.PathLike[str] | None = None,
+    block_size: int = 256,
+) -> ad.AnnData:
+    """Impute genes of a table that is from an object; `cells` are its rows of the mapping's cells.
+
+    The other parameters, what is returned, and errors, are as for `impute_genes`.
+    """
     columns = selected(genes, table)
     chosen, factor = read_out_of(mapping, read_out)
     record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": chosen}

@@ -74,7 +74,8 @@ def map_cells(
     preset
         A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
     sc_layer, st_layer
-        Layer with the expression; ``"raw"`` takes ``adata.raw`` with its own genes; None is X.
+        Layer with the expression; ``"raw"`` takes ``adata.raw`` with its own genes; None is X. Verbs that
+        read the data again, such as `impute_genes` and `report`, take it from the record.
     sc_scale, st_scale
         What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
         as they are), or ``"auto"`` to look at them; the record says what was found.
@@ -149,8 +150,9 @@ def map_cells(
         tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
     run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}
     solution = solve_spots(tables["sc"], tables["st"], spots, method, **run, parameters=parameters)
-    columns = {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
-    solution.record.update({name: value for name, value in columns.items() if value is not None})
+    chosen = {"sc_layer": sc_layer, "st_layer": st_layer}
+    chosen |= {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
+    solution.record.update({name: value for name, value in chosen.items() if value is not None})
     frame = annotation["st"].iloc[spots.rows]
     return annotated_mapping(solution, annotation["sc"], st, frame, spots)
 

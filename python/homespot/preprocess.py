@@ -23,7 +23,7 @@ from scipy import sparse
 
 from .checks import one_of
 from .errors import DataWarning, InputError, expected, some
-from .gene_names import Names, better_names, cause, much, numbered
+from .gene_names import Names, better_names, cause, numbered
 from .genes import TABLES, About
 from .matrices import column_sums, is_sparse, row_sums
 from .scale import SCALES, Sample, Scale, recognised
@@ -31,6 +31,7 @@ from .streamed import Streamed
 
 __all__ = [
     "SCALES",
+    "STATED",
     "Expression",
     "Scale",
     "log_normalised",
@@ -49,6 +50,8 @@ Side = Literal["sc", "st"]
 TARGET_SUM = 1e4
 _BLOCK_VALUES = 4_000_000
 _SAMPLE = 200
+STATED = "as stated"
+"""The evidence for a scale that the user has stated."""
 _NAMES_SAID = "names of genes"
 _ROWS = {"sc": "cell", "st": "spot"}
 
@@ -163,7 +166,7 @@ class Expression:
     labels: npt.NDArray[Any] | None = None
     about: About | None = field(default=None, repr=False)
     elsewhere: InitVar[Callable[[], str] | None] = None
-    evidence: str = field(default="as stated", init=False)
+    evidence: str = field(default=STATED, init=False)
     assumed: bool = field(default=False, init=False)
     """Whether nothing in the values speaks for the scale."""
     warned_of: set[str] = field(default_factory=set, init=False, repr=False)
@@ -394,7 +397,10 @@ def _block_rows(values: npt.NDArray[Any]) -> int:
 
 def _names(table: Expression) -> Names:
     about = table.about
-    return Names(table.side, table.genes.tolist(), table.names.tolist(), None if about is None else about.var)
+    named = (table.side, table.genes.tolist(), table.names.tolist())
+    return (
+        Names(*named) if about is None else Names(*named, about.var, about.where, about.column, about.index)
+    )
 
 
 def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]:
@@ -437,7 +443,7 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     if len(shared) < fewer / 10:
         warnings.warn(f"{few} {cause(_names(sc), _names(st))}", DataWarning, stacklevel=2)
     else:
-        better = better_names(_names(sc), _names(st), much(fewer))
+        better = better_names(_names(sc), _names(st))
         if better is not None:
             warnings.warn(f"{few} {better}", DataWarning, stacklevel=2)
     return shared

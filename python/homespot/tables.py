@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -18,12 +18,15 @@ from .labels import label_column
 from .matrices import is_sparse
 from .preprocess import Expression, Scale, Side
 from .sections import section_columns
-from .streamed import Streamed, annotated, read_later, x_of
+from .streamed import Streamed, read_later, x_of
 
-__all__ = ["RAW", "expression", "values_of", "with_gene_names"]
+__all__ = ["RAW", "X", "expression", "values_of"]
 
 RAW = "raw"
 """The layer that stands for ``adata.raw``, where no layer has this name."""
+
+X = "X"
+"""The layer that stands for X, where no layer has this name and a verb would take another by itself."""
 
 _ROWS = {"sc": "cell", "st": "spot"}
 
@@ -43,7 +46,7 @@ def values_of(
     adata
         The data.
     layer
-        Name of a layer, ``"raw"`` for ``adata.raw``, or None for X.
+        Name of a layer, ``"raw"`` for ``adata.raw``, and ``"X"`` or None for X.
     name, argument
         What `adata` is called in messages, and the caller's argument for the layer.
     hints
@@ -55,7 +58,7 @@ def values_of(
         If there is no such layer, or X is empty.
     """
     layers = _layers(adata)
-    if layer is None:
+    if layer is None or (layer == X and X not in layers):
         matrix = x_of(adata)
         if matrix is None:
             others = _elsewhere(adata, layer, name, argument, hints)
@@ -233,14 +236,3 @@ def expression(
             stacklevel=2,
         )
     return table
-
-
-def with_gene_names(adata: ad.AnnData | None, side: Side, record: Mapping[str, Any]) -> ad.AnnData | None:
-    """Return the data with the genes' names that a map was made with, where these were in a column of var."""
-    column = record.get(f"{side}_gene_column")
-    if adata is None or column is None or column not in adata.var:
-        return adata
-    table = expression(adata, side, None, "auto", "float32", gene_column=column)
-    assert table.about is not None
-    var = table.about.var.drop(columns=column)
-    return annotated(table.matrix, obs=adata.obs, var=var, obsm=dict(adata.obsm), uns=dict(adata.uns))

@@ -16,6 +16,7 @@ from ._shared import (
     GeneColumn,
     Joint,
     Json,
+    MapLayer,
     Preset,
     ProgressWay,
     Scale,
@@ -114,6 +115,10 @@ def report_(
     labels: Annotated[str | None, typer.Option(help="Column of the mapping's cells with their type.")] = None,
     gene: Annotated[list[str] | None, typer.Option(help="A gene to colour by; left out: some tens.")] = None,
     scores: Annotated[Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv.")] = None,
+    sc_layer: MapLayer = None,
+    st_layer: MapLayer = None,
+    sc_scale: Scale = "auto",
+    st_scale: Scale = "auto",
     unit: Annotated[str | None, typer.Option(help="Unit of the coordinates, for the scale bar.")] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     as_json: Json = False,
@@ -127,6 +132,10 @@ def report_(
         labels=labels,
         genes=gene,
         scores=None if scores is None else read_table(scores),
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,  # type: ignore[arg-type]
+        st_scale=st_scale,  # type: ignore[arg-type]
         unit=unit,
         title=title,
     )

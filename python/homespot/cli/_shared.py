@@ -26,6 +26,7 @@ __all__ = [
     "GeneColumn",
     "Joint",
     "Json",
+    "MapLayer",
     "Out",
     "Preset",
     "ProgressWay",
@@ -77,6 +78,9 @@ Setting = Annotated[
 Preset = Annotated[str | None, typer.Option(help="A method's named settings, e.g. paper.")]
 ScLayer = Annotated[str | None, typer.Option(help="Layer of the single-cell data, or raw; X if left out.")]
 StLayer = Annotated[str | None, typer.Option(help="Layer of the spatial data, or raw; X if left out.")]
+MapLayer = Annotated[
+    str | None, typer.Option(help="Layer of the data, raw, or X; that of the map if left out.")
+]
 Scale = Annotated[str, typer.Option(help="auto, counts or log.")]
 Seed = Annotated[int, typer.Option(help="Seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:0.")]

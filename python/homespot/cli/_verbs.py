@@ -11,7 +11,7 @@ from .. import deconvolve_spots, impute_genes, load, place_cells
 from ..h5ad import check_target, write_whole
 from ..keys import SECTION, SPREAD, TYPE
 from ..reading import read
-from ._shared import Json, Out, Scale, ScLayer, read_table, say
+from ._shared import Json, MapLayer, Out, Scale, read_table, say
 
 
 def place(
@@ -55,7 +55,7 @@ def impute(
             "scaled if left out, mean for maps from elsewhere."
         ),
     ] = None,
-    layer: ScLayer = None,
+    layer: MapLayer = None,
     scale: Scale = "auto",
     scores: Annotated[
         Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv: how far to trust a gene.")

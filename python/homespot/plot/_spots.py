@@ -18,9 +18,9 @@ from ..labels import in_order, resolve
 from ..mapping import check_adata, check_mapping
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
+from ..recorded import chosen_source, mapped_expression
 from ..rows import masses
 from ..streamed import x_of
-from ..tables import expression
 from ._base import (
     GREY,
     AxesLike,
@@ -136,7 +136,8 @@ def gene(
     gene
         Its name. If the spatial data lacks it, only the imputed pattern is drawn.
     layer, scale
-        Layer of `st` with the expression (None is X), and what its numbers are, as for `map_cells`.
+        Layer of `st` with the expression (``"X"``: X), and what its numbers are, as for `map_cells`. None,
+        and ``"auto"``: as the map was made.
     unit, size, image
         As for `cells`; the image is that of `st`.
     ax
@@ -169,10 +170,8 @@ def gene(
     sections = panels(imputed, image, own=st)
     found = _one_column(imputed.X, imputed.var_names.get_loc(gene))
     kinds = {"imputed": found}
-    column = imputed.uns.get(HOMESPOT, {}).get("st_gene_column")
-    table = expression(
-        st, "st", layer, scale, "float64", gene_column=column if column in st.var.columns else None
-    )
+    source = chosen_source(st, "st", imputed.uns.get(HOMESPOT, {}), layer, scale)
+    table = mapped_expression(st, "st", source, "float64")
     if gene in table.genes:
         rows = st.obs_names.get_indexer(imputed.obs_names)
         kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
@@ -20,13 +20,14 @@ from ..errors import DependencyError, InputError, expected
 from ..joined import as_one
 from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..labels import in_order
-from ..mapping import check_adata, check_mapping, has_coordinates
+from ..mapping import check_adata, check_mapping, has_coordinates, mapped_cells, mapped_spots
 from ..matrices import column_sums
 from ..place import cell_positions
+from ..preprocess import SCALES, Scale
+from ..recorded import chosen_source, mapped_expression
 from ..streamed import with_tables, x_of
-from ..tables import with_gene_names
-from ._genes import Genes, gene_columns
-from ._pictures import pictures, placed_cells
+from ._genes import Genes, Side, gene_columns
+from ._pictures import Measured, pictures, placed_cells
 from ._summary import runs, score_rows
 from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
 
@@ -119,6 +120,10 @@ def report(
     labels: Any = None,
     genes: Sequence[str] | None = None,
     scores: pd.DataFrame | None = None,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
+    sc_scale: Scale | Literal["auto"] = "auto",
+    st_scale: Scale | Literal["auto"] = "auto",
     unit: str | None = None,
     title: str | None = None,
 ) -> Path:
@@ -146,6 +151,9 @@ def report(
         Which genes the tissue can be coloured by. None: some tens that vary most in space.
     scores
         What `cross_validate` returned for these data.
+    sc_layer, st_layer, sc_scale, st_scale
+        Layer with the expression (``"raw"``, and ``"X"`` for X), and what its numbers are, as for
+        `map_cells`. None, and ``"auto"``: as the map was made. So are the names of the genes.
     unit
         Unit of the coordinates, for scale bars, e.g. ``"µm"``; None draws none.
     title
@@ -171,6 +179,8 @@ def report(
         st = as_one(st)
         check_adata(st, "st")
         st = with_tables(st)
+    for name, scale in (("sc_scale", sc_scale), ("st_scale", st_scale)):
+        checks.one_of(name, scale, SCALES)
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
             checks.name(name, value)
@@ -178,7 +188,6 @@ def report(
     from ..plot._panels import Panel, panels_of_spots, with_image
 
     record = mapping.uns[HOMESPOT]
-    sc, st = with_gene_names(sc, "sc", record), with_gene_names(st, "st", record)
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
@@ -194,7 +203,7 @@ def report(
         placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").astype(object)
     columns: list[Column] = []
     notes: list[str] = []
-    data, shown, image = None, Genes([], ""), False
+    data, shown, image, measured = None, Genes([], ""), False, None
     sections: list[Panel] = []
     if has_coordinates(mapping):
         image = with_image(mapping, st, mapping)
@@ -202,7 +211,17 @@ def report(
         limit = column_limit(mapping.n_vars)
         columns, note = _type_columns(types, limit // 2)
         columns += _of_the_map(mapping, types)
-        shown = gene_columns(mapping, sc, st, genes, scores, limit - len(columns))
+        cells = spots = None
+        if st is not None:
+            rows = mapped_spots(mapping, st)
+            source = chosen_source(st, "st", record, st_layer, st_scale, argument="st_layer")
+            spots = Side(mapped_expression(st, "st", source, argument="st_layer"), rows)
+            measured = Measured(st, spots.table, source.layer)
+        if sc is not None:
+            rows = mapped_cells(mapping, sc)
+            source = chosen_source(sc, "sc", record, sc_layer, sc_scale, argument="sc_layer")
+            cells = Side(mapped_expression(sc, "sc", source, argument="sc_layer"), rows)
+        shown = gene_columns(mapping, cells, spots, genes, scores, limit - len(columns))
         columns += shown.columns
         data = tissue(mapping, columns, unit, sections)
         notes = [text for text in (note, shown.said) if text]
@@ -234,7 +253,7 @@ def report(
             label=None if labels is None else label,
             types=types,
             imputed=shown.imputed,
-            st=st,
+            st=measured,
             image=image,
             scores=scores,
             unit=unit,

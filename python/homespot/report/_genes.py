@@ -15,16 +15,15 @@ from scipy.spatial import cKDTree
 
 from ..apart import sections_of
 from ..errors import InputError, expected, some
-from ..impute import gene_blocks, impute_genes, read_out_of
+from ..impute import gene_blocks, impute_table, read_out_of
 from ..keys import HOMESPOT, SCORES
-from ..mapping import coordinates, mapped_cells, mapped_spots
-from ..preprocess import Expression, log_normalised, most_variable
+from ..mapping import coordinates
+from ..preprocess import Expression, log_normalised, most_variable, unknown_genes
 from ..sections import Sections
 from ..streamed import x_of
-from ..tables import expression
 from ._tissue import Column
 
-__all__ = ["IMPUTED", "MEASURED", "Genes", "gene_columns", "neighbours", "spatial_covariance"]
+__all__ = ["IMPUTED", "MEASURED", "Genes", "Side", "gene_columns", "neighbours", "spatial_covariance"]
 
 IMPUTED, MEASURED = "Genes, imputed", "Genes, measured"
 
@@ -34,6 +33,14 @@ _NEIGHBOURS = 6
 _BLOCK_VALUES = 4_000_000
 
 Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The expression of one side, and the row of the table for every cell, or spot, of the mapping."""
+
+    table: Expression
+    rows: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -92,45 +99,35 @@ def spatial_covariance(
     return out
 
 
-def spot_expression(mapping: ad.AnnData, st: ad.AnnData) -> Expression:
-    """Return the expression of the mapping's spots, in its order.
-
-    Raises
-    ------
-    InputError
-        If `st` lacks some of them.
-    """
-    rows = mapped_spots(mapping, st)
-    return expression(st, "st", None, "auto", "float32").take(rows)
-
-
-def _chosen(mapping: ad.AnnData, sc: ad.AnnData, measured: set[str], n: int) -> tuple[list[str], list[str]]:
+def _chosen(mapping: ad.AnnData, sc: Side, measured: set[str], n: int) -> tuple[list[str], list[str]]:
     """Return the imputed genes of largest spatial covariance, of all and of those measured."""
-    cells = mapped_cells(mapping, sc)
-    table = expression(sc, "sc", None, "auto", "float32")
+    table = sc.table
     candidates = most_variable(table, _CANDIDATES)
     sections = sections_of(mapping)
     near = neighbours(coordinates(mapping), sections)
     covariance = np.empty(len(candidates))
     _, scale = read_out_of(mapping, None)
     size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
-    for block, values in gene_blocks(x_of(mapping), table, cells, candidates, scale, size):
+    for block, values in gene_blocks(x_of(mapping), table, sc.rows, candidates, scale, size):
         covariance[block] = spatial_covariance(values, near, sections)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]
 
 
-def _asked(genes: Sequence[str], sc: ad.AnnData | None, st: ad.AnnData | None) -> list[str]:
+def _asked(genes: Sequence[str], sides: list[Expression]) -> list[str]:
     """Return the genes asked for, if each is in the data."""
     if isinstance(genes, str):
         raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
-    if sc is None and st is None:
+    if not sides:
         raise InputError(
             expected("sc or st where genes are named", "neither", "Pass the data that was mapped.")
         )
     names = list(dict.fromkeys(str(gene) for gene in genes))
-    known = {str(gene) for data in (sc, st) if data is not None for gene in data.var_names}
+    known = {str(gene) for table in sides for gene in table.genes}
     unknown = [gene for gene in names if gene not in known]
+    for table in sides:
+        if table.about is not None and any(gene in table.about.left_out for gene in unknown):
+            raise unknown_genes(table, unknown)
     if unknown:
         raise InputError(
             expected(
@@ -144,8 +141,8 @@ def _asked(genes: Sequence[str], sc: ad.AnnData | None, st: ad.AnnData | None) -
 
 def gene_columns(
     mapping: ad.AnnData,
-    sc: ad.AnnData | None,
-    st: ad.AnnData | None,
+    sc: Side | None,
+    st: Side | None,
     genes: Sequence[str] | None,
     scores: pd.DataFrame | None,
     limit: int,
@@ -157,7 +154,7 @@ def gene_columns(
     mapping
         A mapping whose spots have coordinates.
     sc, st
-        The data that was mapped.
+        The expression of the data that was mapped, and its rows of the mapping's cells and spots.
     genes
         Which genes; None takes, of the 1,000 most variable of `sc`, the 30 whose imputed expression has the
         largest spatial covariance, and 10 among those that `st` has; without `sc`, the 30 of largest spatial
@@ -169,8 +166,8 @@ def gene_columns(
     """
     if sc is None and st is None and genes is None:
         return Genes([], "Pass sc or st to see genes.")
-    asked = None if genes is None else _asked(genes, sc, st)
-    table = None if st is None else spot_expression(mapping, st)
+    asked = None if genes is None else _asked(genes, [side.table for side in (sc, st) if side is not None])
+    table = None if st is None else st.table.take(st.rows)
     in_st = set() if table is None else {str(gene) for gene in table.genes}
     if asked is not None:
         names = asked
@@ -193,7 +190,7 @@ def gene_columns(
         order = np.argsort(-covariance, kind="stable")
         names = [candidates[i] for i in order[: min(_SHOWN, limit)]]
         said = f"Shown are the {len(names)} measured genes that vary most in space."
-    in_sc = set() if sc is None else {str(gene) for gene in sc.var_names}
+    in_sc = set() if sc is None else {str(gene) for gene in sc.table.genes}
     imputed = [name for name in names if name in in_sc]
     measured = [name for name in names if name in in_st]
     if len(imputed) + len(measured) > limit:
@@ -202,7 +199,7 @@ def gene_columns(
         measured = measured[: limit - len(imputed)]
     columns, found = [], None
     if imputed and sc is not None:
-        found = impute_genes(mapping, sc, imputed, scores=_own(scores, mapping, imputed))
+        found = impute_table(mapping, sc.table, sc.rows, imputed, scores=_own(scores, mapping, imputed))
         columns += [
             Column(
                 IMPUTED, name, "imputed, log scale", values, _note(gene, name in in_st, scores is not None)

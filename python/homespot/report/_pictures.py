@@ -16,9 +16,11 @@ from ..apart import sections_of
 from ..colocate import correlations
 from ..keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
 from ..mapping import images
+from ..preprocess import Expression
 from ..sections import Sections
+from ..tables import X
 
-__all__ = ["Picture", "pictures", "placed_cells"]
+__all__ = ["Measured", "Picture", "pictures", "placed_cells"]
 
 _DPI, _SHOWN_DPI = 150, 100
 _COLUMN = 800  # CSS pixels; wider pictures take the width of the page
@@ -38,6 +40,15 @@ class Picture:
     caption: str
     alt: str
     wide: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The spatial data, its expression, and the layer that this was taken from, None for X."""
+
+    adata: ad.AnnData
+    table: Expression
+    layer: str | None
 
 
 def placed_cells(mapping: ad.AnnData, table: pd.DataFrame) -> ad.AnnData | None:
@@ -176,10 +187,11 @@ def _of_the_types(
         )
 
 
-def _of_the_genes(imputed: ad.AnnData, st: ad.AnnData, image: Any, unit: str | None) -> Iterator[Picture]:
+def _of_the_genes(imputed: ad.AnnData, st: Measured, image: Any, unit: str | None) -> Iterator[Picture]:
     from .. import plot
 
-    measured = imputed.var[imputed.var_names.isin(st.var_names)]
+    measured = imputed.var[imputed.var_names.isin(st.table.genes)]
+    values: dict[str, Any] = {"layer": st.layer or X, "scale": st.table.scale, "unit": unit, "image": image}
     pcc = measured.get(SCORES[0], pd.Series(np.nan, index=measured.index)).dropna().sort_values()
     if len(pcc):
         which = {
@@ -192,7 +204,7 @@ def _of_the_genes(imputed: ad.AnnData, st: ad.AnnData, image: Any, unit: str | N
         chosen = dict.fromkeys(measured.index[:2], "")
     for gene, how in reversed(chosen.items()):
         yield _picture(
-            lambda gene=gene: plot.gene(st, imputed, gene, unit=unit, image=image),  # type: ignore[misc]
+            lambda gene=gene: plot.gene(st.adata, imputed, gene, **values),  # type: ignore[misc]
             f"{gene}, measured and imputed{how}.",
             f"Maps of the tissue, coloured by the expression of {gene}: measured and imputed",
         )
@@ -205,7 +217,7 @@ def pictures(
     label: str | None,
     types: ad.AnnData | None,
     imputed: ad.AnnData | None,
-    st: ad.AnnData | None,
+    st: Measured | None,
     image: Any,
     scores: pd.DataFrame | None,
     unit: str | None,
@@ -223,7 +235,7 @@ def pictures(
     types, imputed
         What `deconvolve_spots` and `impute_genes` returned.
     st
-        The spatial data.
+        The spatial data, and its expression.
     image
         The object whose tissue images are drawn underneath, or False.
     scores
