@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,9 +29,15 @@ Library = Mapping[str, Any]
 _AXES = "xyz"
 _PLACE = "coords?|coordinates?|pos|position|centroid|center|centre|loc|location|pixels?|pxl?|um|c"
 _BEFORE = f"{_PLACE}|sdim|dim|spatial|image"
-_AFTER = f"{_PLACE}|microns?"
+_AFTER = f"{_PLACE}|microns?|axis"
 _LETTER = re.compile(rf"^(?:{_BEFORE})?([xyz])(?:{_AFTER})?$")
-_GRID = re.compile(r"^(image|pxl|pixel|px|array)?(col|cols|column|columns|row|rows)$")
+_GRID = re.compile(r"^([a-z]*?)(columns?|cols?|rows?)([a-z]*)$")
+_WORDS = {
+    **dict.fromkeys(("lon", "lng", "long", "longitude", "easting", "horizontal", "abscissa"), "x"),
+    **dict.fromkeys(("lat", "latitude", "northing", "vertical", "ordinate"), "y"),
+}
+_KINDS = {"known": "", "grid": "#", "word": "@", "edge": "?"}
+"""How a name tells its axis, and the mark in front of its stem: both names of a pair tell it the same way."""
 
 
 class Axes(NamedTuple):
@@ -47,27 +53,48 @@ def _tokens(name: str) -> list[str]:
     return [part.lower() for part in parts]
 
 
-def _axis(name: object) -> tuple[str, str, bool] | None:
-    """Return the axis that a column names, the rest of its name, and whether it counts rows or columns."""
+def _readings(name: object) -> Iterator[tuple[str, str, bool]]:
+    """Yield the axes that a column may name, the rest of its name, and whether it counts rows or columns.
+
+    A letter within a word, as in ``stagex``, is one only if another column has the other letter there.
+    """
     tokens = _tokens(str(name))
+
+    def rest(i: int, token: str, kind: str) -> str:
+        return _KINDS[kind] + "_".join([*tokens[:i], token, *tokens[i + 1 :]])
+
     for i, token in enumerate(tokens):
         if (found := _LETTER.match(token)) is not None:
-            rest = [*tokens[:i], token[: found.start(1)] + "*" + token[found.end(1) :], *tokens[i + 1 :]]
-            return found.group(1), "_".join(rest), False
+            yield found[1], rest(i, token[: found.start(1)] + "*" + token[found.end(1) :], "known"), False
+            return
         if (grid := _GRID.match(token)) is not None:
-            rest = [*tokens[:i], (grid.group(1) or "") + "*", *tokens[i + 1 :]]
-            return ("x" if grid.group(2).startswith("col") else "y"), "#" + "_".join(rest), True
-    return None
+            yield ("x" if grid[2].startswith("col") else "y"), rest(i, f"{grid[1]}*{grid[3]}", "grid"), True
+            return
+        if token in _WORDS:
+            yield _WORDS[token], rest(i, "*", "word"), False
+            return
+    for i, token in enumerate(tokens):
+        if token[0] in _AXES:
+            yield token[0], rest(i, "*" + token[1:], "edge"), False
+        if token[-1] in _AXES:
+            yield token[-1], rest(i, token[:-1] + "*", "edge"), False
 
 
-_EMBEDDING = re.compile("umap|tsne|pca|phate|embedding|diffmap")
+def is_axis(name: object) -> bool:
+    """Whether the name of a column says by itself that it is an axis, a row or a column."""
+    return any(not stem.startswith(_KINDS["edge"]) for _, stem, _ in _readings(name))
+
+
+_NO_PLACE = re.compile("umap|tsne|pca|phate|embedding|diffmap|latent|mde|velocity|chr")
 
 
 def _rank(stem: str) -> int:
     """Places come before positions within a field of view, and those before the numbers of a grid."""
-    if stem.startswith("#") and not re.search("pxl|pixel|image|px", stem):
+    if stem.startswith(_KINDS["grid"]) and not re.search("pxl|pixel|image|img|px|fullres", stem):
+        return 3
+    if stem.startswith(_KINDS["edge"]):
         return 2
-    return int(re.search("local|min|max|bbox|low|high|start|end", stem) is not None)
+    return int(re.search("local|fov|min|max|bbox|low|high|start|end", stem) is not None)
 
 
 def all_axes(names: Iterable[object]) -> list[Axes]:
@@ -75,12 +102,11 @@ def all_axes(names: Iterable[object]) -> list[Axes]:
     stems: dict[str, dict[str, int]] = {}
     rows: dict[str, bool] = {}
     for i, name in enumerate(names):
-        if (found := _axis(name)) is not None:
-            axis, stem, grid = found
+        for axis, stem, grid in _readings(name):
             stems.setdefault(stem, {}).setdefault(axis, i)
             rows[stem] = grid
     complete = [
-        stem for stem, axes in stems.items() if "x" in axes and "y" in axes and not _EMBEDDING.search(stem)
+        stem for stem, axes in stems.items() if "x" in axes and "y" in axes and not _NO_PLACE.search(stem)
     ]
     return [
         Axes([stems[stem][axis] for axis in _AXES if axis in stems[stem]], rows[stem])
@@ -93,9 +119,28 @@ def named_axes(names: Iterable[object]) -> Axes | None:
 
     Two columns belong together where their names differ in the axis alone: ``x`` and ``y``, ``x_centroid``
     and ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
-    ``CenterY_global_px``.
+    ``CenterY_global_px``, ``stagex`` and ``stagey``, ``lon`` and ``lat``.
     """
     return next(iter(all_axes(names)), None)
+
+
+def _numbered(names: Iterable[object]) -> list[int] | None:
+    """Return columns that differ in a number alone, as ``spatial_1`` and ``spatial_2`` do, in its order."""
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    for i, name in enumerate(names):
+        if (parts := re.fullmatch(r"(.*?)(\d+)(\D*)", str(name))) is not None:
+            found.setdefault((parts[1].lower(), parts[3].lower()), {})[int(parts[2])] = i
+    for (stem, _), columns in found.items():
+        first = min(columns)
+        if (
+            first in (0, 1)
+            and len(columns) in (2, 3)
+            and sorted(columns) == [*range(first, first + len(columns))]
+        ):
+            order = [columns[number] for number in sorted(columns)]
+            # scikit-image counts the dimensions of an image: rows come before columns.
+            return order[::-1] if stem == "centroid-" and first == 0 else order
+    return None
 
 
 def rows_count_down(positions: Any) -> bool:
@@ -105,12 +150,13 @@ def rows_count_down(positions: Any) -> bool:
 
 
 def ordered(positions: Any) -> Any:
-    """Return the columns in the order x, y, z where their names say so, and as they are where not."""
+    """Return the columns in the order that their names say, x, y, z or 1, 2, 3, and as they are where not."""
     if not isinstance(positions, pd.DataFrame):
         return positions
     axes = named_axes(positions.columns)
-    if axes is not None:
-        return positions.iloc[:, axes.columns].to_numpy()
+    columns = _numbered(positions.columns) if axes is None else axes.columns
+    if columns is not None:
+        return _numbers(positions.iloc[:, columns])
     if positions.shape[1] > 3:
         raise InputError(
             expected(
@@ -119,7 +165,15 @@ def ordered(positions: Any) -> Any:
                 "Name the columns x and y, or keep two or three columns in the order x, y, z.",
             )
         )
-    return positions.to_numpy()
+    return _numbers(positions)
+
+
+def _numbers(table: pd.DataFrame) -> Any:
+    """Return a table as an array of numbers, NaN where missing; text stays as it is."""
+    try:
+        return table.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        return table.to_numpy()
 
 
 def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:

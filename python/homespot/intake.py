@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .axes import all_axes, libraries, named_axes, spot_coordinates
+from .axes import all_axes, libraries, spot_coordinates
 from .directions import direction_record
+from .elsewhere import elsewhere, number_columns
 from .errors import DataWarning, InputError, expected, some
 from .joined import as_one
-from .keys import COORDINATES, SPATIAL
-from .labels import labels_named
+from .keys import SECTION, SPATIAL
+from .labels import in_order, labels_named
 from .mapping import check_adata
+from .places import plain_columns
 from .preprocess import Side
-from .sections import Sections, counted, found_sections, plain_name, sections_in
+from .sections import Sections, counted, found_sections, likely_sections, plain_name, sections_in
 from .streamed import with_tables
 
-__all__ = ["Spots", "both_sides", "spots_of", "warn_if_swapped"]
+__all__ = ["SectionsGiven", "Spots", "both_sides", "spots_of", "warn_if_swapped"]
 
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
@@ -44,9 +46,11 @@ _CERTAIN = (
     "insidetissue",
 )
 _TISSUE = (*_CERTAIN, "overlapstissue", "undertissue", "overtissue", "tissue", "istissue", "intissueflag")
-_PLACES = ("spatial", "coord", "position", "xy", "location", "centroid")
-_EMBEDDINGS = ("umap", "tsne", "pca", "phate", "connect", "dist", "graph", "diffmap")
 _ALIKE = 0.9999
+
+
+SectionsGiven = str | pd.Series | Mapping[str, Any] | Sequence[Any] | npt.NDArray[Any] | pd.Categorical | None
+"""Sections as they may be given: the column that names them, or the section of every spot."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,12 @@ def both_sides(
 
 
 def spots_of(
-    st: ad.AnnData, sections: str | None = None, joint: bool | None = None, *, shared_frame: bool = False
+    st: ad.AnnData,
+    sections: SectionsGiven = None,
+    joint: bool | None = None,
+    *,
+    shared_frame: bool = False,
+    placed: bool = True,
 ) -> Spots:
     """Read what an object says of its spots; warnings say what is left out and what was found.
 
@@ -102,6 +111,8 @@ def spots_of(
         Spatial data, spots x genes.
     sections, joint, shared_frame
         As for `map_cells`.
+    placed
+        Whether cells will have places in the sections that are found, for the warning.
     """
     for name, value in (("joint", joint), ("shared_frame", shared_frame)):
         if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
@@ -109,15 +120,14 @@ def spots_of(
     rows = _on_tissue(st.obs)
     frame = st.obs if len(rows) == st.n_obs else st.obs.iloc[rows]
     positions = _positions(st, frame, rows)
+    found: Sections | None = None
     if sections is not None:
-        found: Sections | None = sections_in(frame, sections)
-    elif shared_frame and joint is not False:
-        found = None
-    else:
+        found = _given(sections, st.obs, rows)
+    elif joint is False or not shared_frame:
         found = _found(st, frame, positions)
     separate = found is not None and (joint is False or (joint is None and sections is not None))
     if found is not None and sections is None:
-        _tell(found, positions, separate=separate, shared_frame=shared_frame)
+        _tell(found, separate=separate, placed=placed and positions is not None and not shared_frame)
     if joint is False and found is None:
         raise InputError(
             expected(
@@ -148,6 +158,14 @@ def _refuse_small(found: Sections) -> None:
 # --- sections -----------------------------------------------------------------------------------------
 
 
+def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints) -> Sections:
+    """Return the sections that a column names, or that are given as values, of these spots."""
+    if isinstance(sections, str) or (np.ndim(sections) == 0 and not isinstance(sections, Mapping)):  # type: ignore[arg-type]
+        return sections_in(obs.iloc[rows], sections)
+    values = in_order(sections, obs, "sections", "spot", "spatial data").set_axis(obs.index)
+    return sections_in(pd.DataFrame({SECTION: values}).iloc[rows], SECTION)
+
+
 def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sections | None:
     known = list(libraries(st.uns))
     attributes = st.uns.get("spatialdata_attrs")
@@ -162,6 +180,15 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sectio
             DataWarning,
             stacklevel=4,
         )
+    elif found is None and (likely := likely_sections(frame, positions)) is not None:
+        given = "the section of every spot as values" if likely.of_names else repr(likely.column)
+        warnings.warn(
+            f"By {likely.where} the spots may lie in {len(likely.names)} sections ({counted(likely)} spots), "
+            "by their coordinates as well, but all of them are taken as one section. "
+            f"If they are several, set sections={given}.",
+            DataWarning,
+            stacklevel=4,
+        )
     return found
 
 
@@ -173,17 +200,17 @@ def _one_of_these(frame: pd.DataFrame, known: list[str]) -> bool:
     )
 
 
-def _tell(found: Sections, positions: F64 | None, *, separate: bool, shared_frame: bool) -> None:
+def _tell(found: Sections, *, separate: bool, placed: bool) -> None:
     how = "Each is mapped by itself" if separate else "Cells are mapped onto all of them jointly"
-    place = "" if positions is None or shared_frame else ", and every cell has its place in one of them"
-    other = (
-        "joint=True maps onto all of them jointly"
-        if separate
-        else f"sections={found.column!r} maps each by itself"
-    )
-    frame = "" if positions is None or shared_frame else "; shared_frame=True if all spots share one frame"
+    place = ", and every cell has its place in one of them" if placed else ""
+    if separate:
+        other = "joint=True maps onto all of them jointly"
+    else:
+        own = "joint=False" if found.of_names else f"sections={found.column!r}"
+        other = f"{own} maps each by itself"
+    frame = "; shared_frame=True if all spots share one frame" if placed else ""
     warnings.warn(
-        f"Found {len(found.names)} sections in st.obs[{found.column!r}] ({counted(found)} spots). "
+        f"Found {len(found.names)} sections in {found.where} ({counted(found)} spots). "
         f"{how}{place}. ({other}{frame}.)",
         DataWarning,
         stacklevel=4,
@@ -240,17 +267,6 @@ def _on_tissue(obs: pd.DataFrame) -> Ints:
 # --- places -------------------------------------------------------------------------------------------
 
 
-def _plain_columns(obs: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the columns x, y (and z) where they hold finite numbers."""
-    names = [name for name in COORDINATES if name in obs]
-    if tuple(names[:2]) != COORDINATES[:2]:
-        return None
-    plain = obs[names]
-    if not all(map(pd.api.types.is_numeric_dtype, plain.dtypes)):
-        return None
-    return plain if np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all() else None
-
-
 def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
     """Return the coordinates of these spots, x first.
 
@@ -261,9 +277,9 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
         given = given.iloc[rows] if isinstance(given, pd.DataFrame) else np.asarray(given)[rows]
     where = spot_coordinates(given, len(frame))
     if where is None:
-        where = spot_coordinates(_plain_columns(frame), len(frame))
+        where = spot_coordinates(plain_columns(frame), len(frame))
     if where is None:
-        line = _elsewhere(st, frame)
+        line = elsewhere(st, frame)
         if line:
             warnings.warn(
                 "The spatial data has no coordinates in st.obsm['spatial'], so cells will have no place. "
@@ -278,39 +294,6 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
     return where
 
 
-def _numbers(obs: pd.DataFrame) -> list[str]:
-    """Return the columns of finite real numbers."""
-    return [
-        name
-        for name in obs.columns[~obs.columns.duplicated(keep=False)]
-        if pd.api.types.is_numeric_dtype(obs[name])
-        and not pd.api.types.is_complex_dtype(obs[name])
-        and np.isfinite(obs[name].to_numpy(dtype=np.float64, na_value=np.nan)).all()
-    ]
-
-
-def _elsewhere(adata: ad.AnnData, obs: pd.DataFrame) -> str:
-    """Say where coordinates may be, with the line that sets them."""
-    numbers = _numbers(obs)
-    axes = named_axes(numbers)
-    if axes is not None:
-        names = [str(numbers[i]) for i in axes.columns]
-        return (
-            f"The columns {some(names)} of st.obs look like coordinates: "
-            f"st.obsm['spatial'] = st.obs[{names}].to_numpy()."
-        )
-    for name, value in adata.obsm.items():
-        if getattr(value, "ndim", 0) != 2 or value.shape[1] not in (2, 3):
-            continue
-        columns = named_axes(value.columns) if isinstance(value, pd.DataFrame) else None
-        plain = plain_name(name)
-        if columns is not None or (
-            any(word in plain for word in _PLACES) and not any(word in plain for word in _EMBEDDINGS)
-        ):
-            return f"st.obsm[{name!r}] looks like coordinates: st.obsm['spatial'] = st.obsm[{name!r}]."
-    return ""
-
-
 def _same(a: F64, b: F64) -> bool:
     """Whether two columns say the same, up to a scale, a shift and rounding."""
     return bool(np.std(a) > 0 and np.std(b) > 0 and abs(np.corrcoef(a, b)[0, 1]) > _ALIKE)
@@ -318,7 +301,7 @@ def _same(a: F64, b: F64) -> bool:
 
 def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool) -> str:
     """Say in what an object contradicts itself about x and y; nothing where it does not."""
-    numbers = _numbers(obs)
+    numbers = number_columns(obs)
     for axes in all_axes(numbers):
         names = [str(numbers[i]) for i in axes.columns[:2]]
         if axes.rows and not any(word in plain_name(names[0]) for word in ("pxl", "pixel", "image")):
@@ -367,8 +350,8 @@ def _share_inside(where: F64, width: float, height: float) -> float:
 
 def warn_if_swapped(sc: ad.AnnData, positions: F64 | None) -> None:
     """Warn where only the single-cell data has coordinates."""
-    has_places = SPATIAL in sc.obsm or libraries(sc.uns) or _plain_columns(sc.obs) is not None
-    if positions is None and (has_places or _elsewhere(sc, sc.obs)):
+    has_places = SPATIAL in sc.obsm or libraries(sc.uns) or plain_columns(sc.obs) is not None
+    if positions is None and (has_places or elsewhere(sc, sc.obs, guess=False)):
         warnings.warn(
             "Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they are "
             "swapped, call map_cells(st, sc) the other way round.",

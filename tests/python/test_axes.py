@@ -36,6 +36,17 @@ from homespot.errors import DataWarning, InputError
         (["Centroid Y µm", "Centroid X µm"], ["Centroid X µm", "Centroid Y µm"], False),
         (["y_slide_mm", "x_slide_mm", "cell_ID"], ["x_slide_mm", "y_slide_mm"], False),
         (["y.coord", "x.coord"], ["x.coord", "y.coord"], False),
+        (["yaxis", "xaxis"], ["xaxis", "yaxis"], False),
+        (["rownum", "colnum"], ["colnum", "rownum"], True),
+        (["img_rowIdx", "img_colIdx"], ["img_colIdx", "img_rowIdx"], True),
+        (["Y_centroid", "X_centroid"], ["X_centroid", "Y_centroid"], False),
+        (["CenterY_global_px", "CenterX_global_px"], ["CenterX_global_px", "CenterY_global_px"], False),
+        (["y_FOV_px", "x_FOV_px", "y_slide_mm", "x_slide_mm"], ["x_slide_mm", "y_slide_mm"], False),
+        (["Latitude", "Longitude"], ["Longitude", "Latitude"], False),
+        # Letters within any word, if there is one of each; they come before the numbers of a grid.
+        (["stagey", "stagex"], ["stagex", "stagey"], False),
+        (["array_row", "array_col", "ystage", "xstage"], ["xstage", "ystage"], False),
+        (["galaxy", "x", "y"], ["x", "y"], False),
     ],
 )
 def test_axes_are_what_their_names_say(names: list[str], axes: list[str], rows: bool) -> None:
@@ -46,7 +57,11 @@ def test_axes_are_what_their_names_say(names: list[str], axes: list[str], rows: 
 
 
 @pytest.mark.parametrize(
-    "names", [["spatial1", "spatial2"], ["V1", "V2"], ["0", "1"], ["x", "z"], ["row", "x"]]
+    "names",
+    [
+        *(["spatial1", "spatial2"], ["V1", "V2"], ["0", "1"], ["x", "z"], ["row", "x"], ["galaxy", "fox"]),
+        *(["chrY", "chrX"], ["umap_x", "umap_y"], ["arrow", "color"]),
+    ],
 )
 def test_names_that_say_nothing(names: list[str]) -> None:
     assert named_axes(names) is None
@@ -72,6 +87,34 @@ def test_columns_without_axes_keep_their_order_or_are_refused() -> None:
     four = table.assign(c=0.0, d=0.0)
     with pytest.raises(InputError, match="a column x and a column y, found the columns 'a', 'b', 'c', 'd'"):
         spot_coordinates(four, 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "order"),
+    [
+        (["spatial_2", "spatial_1"], [1, 0]),
+        (["in_tissue", "Spatial2", "Spatial1", "n"], [2, 1]),
+        (["dim3", "dim1", "dim2"], [1, 2, 0]),
+        (["1", "0"], [1, 0]),
+        (["coords.x2", "coords.x1"], [1, 0]),
+        (["centroid-0", "centroid-1"], [1, 0]),  # of scikit-image: row and column
+        (["a", "b"], [0, 1]),
+        (["a7", "a8"], [0, 1]),
+    ],
+)
+def test_columns_that_are_numbered(names: list[str], order: list[int]) -> None:
+    values = np.arange(2.0 * len(names)).reshape(2, -1)
+    np.testing.assert_array_equal(spot_coordinates(pd.DataFrame(values, columns=names), 2), values[:, order])
+
+
+def test_columns_of_any_type_are_numbers() -> None:
+    table = pd.DataFrame({"y": ["1.5", "2"], "x": pd.array([3, 4], dtype="Int64")})
+    np.testing.assert_array_equal(spot_coordinates(table, 2), [[3, 1.5], [4, 2]])
+    table["x"] = pd.array([3, None], dtype="Int64")
+    with pytest.raises(InputError, match=r"finite coordinates of every spot, found 1 spot\(s\) with missing"):
+        spot_coordinates(table, 2)
+    with pytest.raises(InputError, match="numbers as coordinates"):
+        spot_coordinates(table.assign(y=["a", "b"]), 2)
 
 
 def test_what_is_no_library_is_left_aside() -> None:
@@ -120,6 +163,30 @@ def test_columns_x_and_y_are_coordinates(pair) -> None:
             r"st.obsm\['X_spatial'\] looks like coordinates",
         ),
         (
+            lambda st, xy: without_places(st, y=xy[:, 1].astype(str), x=xy[:, 0].astype(str)),
+            r"st.obsm\['spatial'\] = st.obs\[\['x', 'y'\]\].to_numpy\(dtype=float\)",
+        ),
+        (
+            lambda st, xy: without_places(st, lat=pd.Categorical(xy[:, 1].astype(str)), lon=xy[:, 0]),
+            r"st.obsm\['spatial'\] = st.obs\[\['lon', 'lat'\]\].to_numpy\(dtype=float\)",
+        ),
+        (
+            lambda st, xy: ad.AnnData(st.X, st.obs, st.var, obsm={"X_umap": xy, "X_slideseq": xy + 1}),
+            r"st.obsm\['X_slideseq'\] looks like coordinates",
+        ),
+        (
+            lambda st, xy: ad.AnnData(st.X, st.obs, st.var, obsm={"mine": xy, "global": xy}),
+            r"st.obsm\['spatial'\] = st.obsm\['global'\]",
+        ),
+        (
+            lambda st, xy: ad.AnnData(st.X, st.obs, st.var, obsm={"X_mine": xy, "mine": xy}),
+            r"st.obsm\['mine'\] may be coordinates",
+        ),
+        (
+            lambda st, xy: ad.AnnData(st.X, st.obs, st.var, uns={"coords": xy}),
+            r"st.obsm\['spatial'\] = st.uns\['coords'\]",
+        ),
+        (
             lambda st, xy: ad.AnnData(
                 st.X, st.obs, st.var, obsm={"where": pd.DataFrame(xy, st.obs_names, ["x", "y"])}
             ),
@@ -132,6 +199,43 @@ def test_coordinates_elsewhere_are_named_before_the_map(pair, spoil, line) -> No
     with pytest.warns(DataWarning, match=line):
         mapping = map_cells(sc, spoil(st, st.obsm["spatial"]))
     assert "spatial" not in mapping.varm
+
+
+def test_the_line_that_is_named_sets_them(pair) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"]
+    st = without_places(st, lat=pd.Categorical(xy[:, 1].astype(str)), lon=xy[:, 0].astype(str))
+    with pytest.warns(DataWarning) as caught:
+        map_cells(sc, st)
+    line = str(caught[0].message).partition(": ")[2].rstrip(".")
+    exec(line, {"st": st})
+    np.testing.assert_array_equal(map_cells(sc, st).varm["spatial"], xy)
+
+
+def test_names_that_are_places(pair) -> None:
+    sc, st = pair
+    st = without_places(st)
+    st.obs_names = [f"{i % 5}x{i // 5}" for i in range(st.n_obs)]
+    with pytest.warns(DataWarning, match=r"look like coordinates \('0x0', '1x0', ...\)") as caught:
+        map_cells(sc, st)
+    exec(str(caught[0].message).partition(": ")[2].rstrip("."), {"st": st, "numpy": np})
+    np.testing.assert_array_equal(map_cells(sc, st).varm["spatial"][7], [2, 1])
+
+
+@pytest.mark.parametrize(
+    ("names", "then"),
+    [
+        (["x", "y"], "drop these spots."),
+        (["pxl_col", "pxl_row"], r"drop these spots, and set st.obsm\['spatial'\] = st.obs\["),
+    ],
+)
+def test_places_that_are_missing_for_some_spots(pair, names: list[str], then: str) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"].copy()
+    xy[:3, 1] = np.nan
+    st = without_places(st, **dict(zip(names, xy.T, strict=True)))
+    with pytest.warns(DataWarning, match=f"3 of 25 spots have missing or infinite ones: .* {then}"):
+        assert "spatial" not in map_cells(sc, st).varm
 
 
 def test_nothing_is_said_where_there_are_none(pair) -> None:
