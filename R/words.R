@@ -72,6 +72,22 @@
   }
 }
 
+# Of a Seurat object's assay, a column of the annotation is a table.
+.columnOfGenes <- function(name, column, side) {
+  column <- .element(.geneTable(name, side), column)
+  if (.isSeuratSide(side)) sprintf("%s[, 1]", column) else column
+}
+
+# The line that sets such a column; of Seurat's values each has its gene's name.
+.setColumn <- function(m, side, values) {
+  if (.isSeuratSide(side)) {
+    values <- sprintf("setNames(%s, %s)", values, .geneNames(m[1L], side))
+  }
+  sprintf("%s <- %s", .element(.geneTable(m[1L], side), m[2L]), values)
+}
+
+.verbs <- c(strip = "trimws", upper = "toupper")
+
 .geneNames <- function(name, side) {
   if (.isSeuratSide(side)) {
     sprintf("rownames(%s[[\"%s\"]])", name, side$of)
@@ -134,12 +150,11 @@
     "S\\.var_names = s[ct]\\.var_names\\.str\\.(strip|upper)\\(\\)",
     function(m, side) {
       names <- .geneNames(m[1L], side)
-      verb <- c(strip = "trimws", upper = "toupper")[[m[2L]]]
-      sprintf("%s <- %s(%s)", names, verb, names)
+      sprintf("%s <- %s(%s)", names, .verbs[[m[2L]]], names)
     }
   ),
   .code(
-    "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy\\(\\)",
+    "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy\\([^)]*\\)",
     function(m, side) {
       table <- if (.isSeuratSide(side)) {
         sprintf("%s[[]]", m[1L])
@@ -167,6 +182,36 @@
     paste(.element(m[1L], m[2L], side), "<- ")
   }),
   .code("S\\.obsC", function(m, side) .element(m[1L], m[2L], side)),
+  .code(
+    paste0(
+      "S(?:\\.raw)?\\.varC = .+?\\]\\.astype\\(object\\)",
+      "\\.replace\\(\\[(.*?)\\], ('[^']*')\\)"
+    ), function(m, side) {
+      values <- .columnOfGenes(m[1L], m[2L], side)
+      .setColumn(m, side, sprintf(
+        "replace(as.character(%s), %s %%in%% c(%s), %s)",
+        values, values, m[3L], m[4L]
+      ))
+    }
+  ),
+  .code(
+    paste0(
+      "S(?:\\.raw)?\\.varC = .+?\\]\\.str\\.replace\\(",
+      "('[^']*'|\"[^\"]*\"), ('[^']*'|\"[^\"]*\"), regex=True\\)"
+    ), function(m, side) {
+      .setColumn(m, side, sprintf(
+        "gsub(%s, %s, %s, perl = TRUE)", m[3L], m[4L],
+        .columnOfGenes(m[1L], m[2L], side)
+      ))
+    }
+  ),
+  .code(
+    "S(?:\\.raw)?\\.varC = .+?\\]\\.str\\.(strip|upper)\\(\\)",
+    function(m, side) {
+      values <- .columnOfGenes(m[1L], m[2L], side)
+      .setColumn(m, side, sprintf("%s(%s)", .verbs[[m[3L]]], values))
+    }
+  ),
   .code("S(?:\\.raw)?\\.varC = ", function(m, side) {
     paste(.element(.geneTable(m[1L], side), m[2L]), "<- ")
   }),

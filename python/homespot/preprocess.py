@@ -433,9 +433,7 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
         table.warned_of.add(_NAMES_SAID)
     if (columns := numbered(_names(sc), _names(st))) is not None:
         raise InputError(
-            expected(
-                "names of genes", f"only numbers, which are not the same genes {found}", f"Set {columns}."
-            )
+            expected("names of genes", f"only numbers, which are not the same genes {found}", f"{columns}.")
         )
     if len(shared) == fewer:
         return shared

@@ -103,6 +103,11 @@ def test_genes_of_any_kind_stay(column: str, value: str) -> None:
         ("type", ["positive", "negative", "control"]),  # markers of a type, with no word of genes
         ("class", ["peak", "custom", "protein"]),
         ("gene_type", ["protein", "guide_RNA", "lncRNA"]),  # what a gene codes for
+        ("category", ["chromatin remodelling", "surface protein", "antibody production"]),
+        ("category", ["housekeeping", "control", "custom"]),
+        ("gene", ["CD4", "BLNK", "ERCC1"]),
+        ("gene", [3, 0, 1]),
+        ("codeword_category", ["custom_gene", "predesigned_gene", "predesigned_gene"]),
         ("cluster", ["Antibody Capture", "blank", "spike-in"]),
         ("spike", [0.5, 3.0, 1.0]),
         ("control", ["high", "low", "none"]),
@@ -118,14 +123,55 @@ def test_other_columns_say_nothing(column: str, values: list[object]) -> None:
     "values",
     [[True, False, True], ["TRUE", "FALSE", "TRUE"], [1, 0, 1], [1.0, 0.0, 1.0], ["yes", "no", "yes"]],
 )
-@pytest.mark.parametrize("column", ["is_control", "control_probe", "isSpike", "NegPrb", "blank", "ERCC"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("is_control", "control_probe", "isSpike", "NegPrb", "blank", "ERCC", "control", "is_neg_control"),
+        *("negative_control_probe", "is_antibody", "unassigned_codeword", "non_gene"),
+    ],
+)
 def test_columns_of_yes_and_no(column: str, values: list[object]) -> None:
     assert left_out(pd.DataFrame({column: values}, index=list("abc"))) == ["a", "c"]
     categories = pd.DataFrame({column: pd.Categorical(values)}, index=list("abc"))
     assert left_out(categories) == ["a", "c"]
 
 
+@pytest.mark.parametrize("values", [[False, True, False], ["no", "yes", "no"], [0, 1, 0]])
+@pytest.mark.parametrize("column", ["is_gene", "gene", "IsGene", "endogenous"])
+def test_columns_of_genes(column: str, values: list[object]) -> None:
+    assert left_out(pd.DataFrame({column: values}, index=list("abc"))) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "gene"),
+    [
+        ("category", "control probe", "gene"),
+        ("category", "Negative control probe", None),
+        ("assay", "ADT", "RNA"),
+        ("assay", "HTO", "Gene Expression"),
+        ("probe_type", "Negative", "Endogenous"),
+        ("feature_types", "VDJ", "Gene Expression"),
+        ("feature_types", "VDJ-T", "Gene Expression"),
+        ("library_type", "Multiplexing Capture", "Gene Expression"),
+        ("Kind", "blank", "gene"),
+        ("gene_group", "unassigned codeword", None),
+        ("codeword_category", "negative_control_codeword", "predesigned_gene"),
+    ],
+)
+def test_more_columns_of_kinds(column: str, value: str, gene: str | None) -> None:
+    assert left_out(pd.DataFrame({column: [gene, value, gene]}, index=list("abc"))) == ["b"]
+
+
 NO_GENES = [
+    "FP_1",
+    "FP 12",
+    "EMPTY_1",
+    "Control 1",
+    "control_probe_3",
+    "Blank-1",
+    "DeprecatedCodeword_",
+    "Unassigned_12",
+    "__no_feature",
     "Blank-12",
     "CD3_TotalA",
     "adt-CD3",
@@ -162,6 +208,15 @@ NO_GENES = [
     "chrX:100-250",
 ]
 GENES = [
+    "Custom1",
+    "FP1",
+    "CTRL",
+    "CTRL.1",
+    "CTRL-1",
+    "EMP1",
+    "CONTROL",
+    "GFP",
+    "GCFC2",
     "BLNK",
     "NEGR1",
     "ERCC1",
@@ -211,6 +266,18 @@ def test_no_gene_of_the_real_data_is_left_out() -> None:
             assert left_out(adata.var) == []
 
 
+def test_several_of_a_kind_and_one() -> None:
+    names = ["CD4", "NegPrb1", "NegPrb2", "CD3_TotalA", "DeprecatedCodeword_1", "DeprecatedCodeword_2"]
+    with pytest.warns(DataWarning) as caught:
+        _, about = genes_of(pd.DataFrame(index=names), "st")
+    assert (
+        ": 2 negative controls ('NegPrb1', 'NegPrb2'), 1 antibody ('CD3_TotalA'), 2 codewords of no "
+        in str(caught[0].message)
+    )
+    assert about.left_out["NegPrb1"] == "a negative control by its name"
+    assert about.left_out["CD3_TotalA"] == "an antibody by its name"
+
+
 def test_a_column_overrules_a_name() -> None:
     var = pd.DataFrame({"feature_types": ["Gene Expression", np.nan, "Gene Expression"]}, index=NO_GENES[:3])
     assert left_out(var) == [NO_GENES[1]]
@@ -240,9 +307,10 @@ def test_what_is_no_gene_changes_no_byte_of_the_map(make_pair, stored: str, tmp_
     assert [str(w.message) for w in caught] == [
         "Left out 3 feature(s) of the single-cell data that are not genes: 2 'Antibody Capture' ('CD3', "
         "'CD4'), 1 'Blank Codeword' ('b'). To keep them as genes, set sc.var['feature_types'] = "
-        "'Gene Expression'.",
-        "Left out 2 feature(s) of the spatial data that are not genes: 1 negative controls ('NegPrb1'), 1 "
-        "spike-ins ('ERCC-00002'). To keep them as genes, set st.var['feature_types'] = 'Gene Expression'.",
+        "sc.var['feature_types'].astype(object).replace(['Antibody Capture', 'Blank Codeword'], "
+        "'Gene Expression').",
+        "Left out 2 feature(s) of the spatial data that are not genes: 1 negative control ('NegPrb1'), 1 "
+        "spike-in ('ERCC-00002'). To keep them as genes, set st.var['feature_types'] = 'Gene Expression'.",
     ]
     assert mapping.X.tobytes() == without.X.tobytes()
     more_sc.write_h5ad(tmp_path / "sc.h5ad")
@@ -262,20 +330,43 @@ def test_what_is_no_gene_is_not_imputed_and_changes_nothing_else(pair) -> None:
     with pytest.warns(DataWarning), pytest.raises(InputError) as caught:
         hs.impute_genes(mapping, more, ["g8", "CD3"])
     assert "found 1 that are no genes: 'CD3' is 'Protein' in sc.var['feature_types']." in str(caught.value)
-    assert "To keep them as genes, set sc.var['feature_types'] = 'Gene Expression'." in str(caught.value)
+    line = "sc.var['feature_types'].astype(object).replace(['Protein'], 'Gene Expression')"
+    assert f"To keep them as genes, set sc.var['feature_types'] = {line}." in str(caught.value)
 
 
-def test_the_line_that_is_named_keeps_the_features(pair) -> None:
+@pytest.mark.parametrize("stored", [object, "category"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_lines_that_are_named_keep_the_features_and_write_over_nothing(pair, stored, raw: bool) -> None:
     sc, st = pair
-    more = with_others(sc, {"CD3": "Antibody Capture", "Blank-1": None})
-    more.var["feature_types"] = "Gene Expression"
-    mapping = hs.map_cells(more, st)
-    assert hs.impute_genes(mapping, more).n_vars == sc.n_vars + 2
+    more = with_others(sc, {"CD3": "Antibody Capture", "b 1": "Blank Codeword", "Blank-1": None, "c": None})
+    more.var["feature_types"] = more.var["feature_types"].replace("Gene Expression", "gene").astype(stored)
+    more.var["is_control"] = more.var_names == "c"
+    if raw:
+        more.raw = more
+    layer = {"sc_layer": "raw"} if raw else {}
+    before = (more.raw if raw else more).var.copy()
+    (words,) = said(lambda: hs.map_cells(more, st, **layer))
+    assert "4 feature(s)" in words
+    line = words.split(" set ")[1].removesuffix(".")
+    exec(line, {"sc": more})
+    after = (more.raw if raw else more).var
+    rest = ~before.index.isin(["CD3", "b 1"])
+    assert after.loc[rest, "feature_types"].dropna().tolist() == ["gene"] * sc.n_vars
+    assert after["feature_types"].isna().sum() == 2
+    mapping = hs.map_cells(more, st, **layer)
+    assert hs.impute_genes(mapping, more, layer="raw" if raw else None).n_vars == sc.n_vars + 4
+
+
+def test_a_column_of_genes_is_set_to_true(pair) -> None:
+    sc, st = pair
     flagged = sc.copy()
-    flagged.var["is_control"] = flagged.var_names == "g8"
+    flagged.var["is_gene"] = flagged.var_names != "g8"
     (words,) = said(lambda: hs.map_cells(flagged, st))
-    assert words.endswith("set sc.var['is_control'] = False.")
-    flagged.var["is_control"] = False
+    assert ": 1 is_gene False ('g8')." in words
+    assert words.endswith("set sc.var['is_gene'] = True.")
+    flagged.var["is_gene"] = True
+    assert said(lambda: hs.map_cells(flagged, st)) == []
+    flagged.var["is_gene"] = False  # which says nothing
     assert said(lambda: hs.map_cells(flagged, st)) == []
 
 
@@ -298,7 +389,8 @@ def test_nothing_but_other_features_is_refused(pair) -> None:
         hs.map_cells(sc, st)
     assert str(caught.value) == (
         "Expected genes in the single-cell data, found none among 35 features: 35 'Peaks' ('g8', 'g39', ...)."
-        " If they are to be compared, keep them as genes: sc.var['feature_types'] = 'Gene Expression'."
+        " If they are to be compared, keep them as genes: sc.var['feature_types'] = "
+        "sc.var['feature_types'].astype(object).replace(['Peaks'], 'Gene Expression')."
     )
 
 

@@ -36,6 +36,40 @@ lines <- list(
     "by the names in st[[\"Spatial\"]][[\"id\"]]: set st.gene.column = \"id\"."
   ),
   list(
+    paste(
+      "set sc.var['kind'] =",
+      "sc.var['kind'].astype(object).replace(['a', 'b c'], 'Gene Expression')."
+    ),
+    paste(
+      "set rowData(sc)$kind <- replace(as.character(rowData(sc)$kind),",
+      "rowData(sc)$kind %in% c('a', 'b c'), 'Gene Expression')."
+    ),
+    paste(
+      "set sc[[\"RNA\"]][[\"kind\"]] <-",
+      "setNames(replace(as.character(sc[[\"RNA\"]][[\"kind\"]][, 1]),",
+      "sc[[\"RNA\"]][[\"kind\"]][, 1] %in% c('a', 'b c'), 'Gene Expression'),",
+      "rownames(sc[[\"RNA\"]]))."
+    )
+  ),
+  list(
+    paste(
+      "set sc.var['id'] = sc.var['id'].str.replace('^a', '', regex=True);",
+      "sc.var['id'] = sc.var['id'].str.upper(), and pass sc_gene_column='id'."
+    ),
+    paste(
+      "set rowData(sc)$id <- gsub('^a', '', rowData(sc)$id, perl = TRUE);",
+      "rowData(sc)$id <- toupper(rowData(sc)$id),",
+      "and pass sc.gene.column = \"id\"."
+    ),
+    paste0(
+      "set sc[[\"RNA\"]][[\"id\"]] <- setNames(gsub('^a', '', ",
+      "sc[[\"RNA\"]][[\"id\"]][, 1], perl = TRUE), ",
+      "rownames(sc[[\"RNA\"]])); sc[[\"RNA\"]][[\"id\"]] <- ",
+      "setNames(toupper(sc[[\"RNA\"]][[\"id\"]][, 1]), ",
+      "rownames(sc[[\"RNA\"]])), and pass sc.gene.column = \"id\"."
+    )
+  ),
+  list(
     "own: st.obs_names = st.obs['sample'].astype(str) + '_' + st.obs_names.",
     "own: colnames(st) <- paste(st$sample, colnames(st), sep = \"_\")."
   ),
@@ -95,9 +129,14 @@ test_that("what the core says of an object is said in words of R", {
   expect_match(text, paste(
     "Left out 3 feature(s) of the single-cell data that are not genes: 3",
     "'Antibody Capture' (\"beta'COP\", 'nan', ...). To keep them as genes, set",
-    "rowData(sc)$type <- 'Gene Expression'."
+    "rowData(sc)$type <- replace(as.character(rowData(sc)$type),",
+    "rowData(sc)$type %in% c('Antibody Capture'), 'Gene Expression')."
   ), fixed = TRUE)
-  SummarizedExperiment::rowData(sce)$type <- "Gene Expression"
+  line <- sub("\\.$", "", sub(".*, set ", "", text))
+  names <- asNamespace("SummarizedExperiment")
+  user <- list2env(list(sc = sce), parent = names)
+  eval(parse(text = line), user)
+  sce <- user$sc
   expect_identical(
     mappingMatrix(mapCells(sce, problem$st)),
     mappingMatrix(mapCells(problem$sc, problem$st))

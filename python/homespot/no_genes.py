@@ -1,0 +1,268 @@
+"""Features that are no genes: controls, antibodies, spike-ins, by their annotation or their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["NoGene", "lines_that_keep", "no_genes", "texts"]
+
+Flags = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+
+_GENE = "Gene Expression"
+_NEW_COLUMNS = ("feature_types", "feature_class", "probe_type", "feature_kind", "target_type")
+"""Columns that may be new, for features that are no genes by their names."""
+
+_TYPE_COLUMN = re.compile(
+    r"(feature|probe|target|analyte|control|codeword|library)s?(types?|class(es)?|kinds?|category|categories)|"
+    r"codeclass"
+)
+"""Columns that say of what kind a feature is, in lower case without punctuation."""
+
+_GENERAL_COLUMN = re.compile(
+    r"types?|class(es)?|kinds?|category|categories|modality|modalities|analytes?|assays?|omics?|layers?|"
+    r"(feature|gene|probe|target)s?(groups?|annotations?|sets?|assays?|modality|categor(y|ies)|kinds?)|"
+    r"groups?|annotations?|labels?"
+)
+"""Columns that may say so, or anything else."""
+
+_BIOTYPE_COLUMN = re.compile(r"(gene)?(bio)?types?|geneclass|featurebiotypes?")
+"""Columns that say what a gene codes for: there a protein is a gene."""
+
+_YES_NO_COLUMN = re.compile(
+    r"""
+    (is|isa)?(
+        (neg(ative)?|pos(itive)?|system|genomic|technical|probe|feature)?
+        (controls?|ctrls?)(probes?|features?|codewords?|targets?)?
+        | neg(ative)?(probes?|prbs?|codewords?)? | (blanks?|empty)(probes?|codewords?|features?)?
+        | (unassigned|deprecated)(probes?|codewords?)? | falsecodes?
+        | spike(d)?(in)?s? | (ercc|sirv)s?(spikeins?)? | intergenic
+        | antibod(y|ies)(capture|derived)? | protein | adts? | htos? | hashtags? | crispr | guides?
+        | peaks? | nongenes? | notgenes? | nogenes?
+    )
+    """,
+    re.VERBOSE,
+)
+"""Columns in which yes stands for no gene."""
+
+_GENE_COLUMN = re.compile(r"(is|isa)?(genes?|geneexpression|genefeature|endogenous(genes?)?)")
+"""Columns in which no stands for no gene."""
+
+_COLUMNS = (_TYPE_COLUMN, _GENERAL_COLUMN, _BIOTYPE_COLUMN, _YES_NO_COLUMN, _GENE_COLUMN)
+_YES = ("true", "yes", "1", "10", "t", "y")
+_NO = ("false", "no", "0", "00", "f", "n")
+
+_OTHER = re.compile(
+    r"""
+    (total)?(seq)?antibod(y|ies)(capture|captured|derived|(derived)?tags?|oligos?|barcodes?|expression|adts?)?
+    | adts?(capture|tags?)? | (surface)?proteins?(capture|expression)
+    | (cell)?(multiplexing|hashing|hashtags?|htos?|cmos?)(capture|oligos?|antibod(y|ies))
+    | (cell)?hashing | hashtags? | htos? | cmos?
+    | crispr.* | guidecapture | antigencapture | vdj([tb]|tgd)?
+    | chromatinaccessibility | atac(seq|peaks?)?
+    | neg(ative)?(control|ctrl)s?(probes?|prbs?|codewords?|features?)?\d*
+    | neg(ative)?(probes?|prbs?|codewords?)\d* | (pos(itive)?|technical|assay)(control|ctrl)s?(probes?)?\d*
+    | (control|ctrl)(probes?|codewords?|features?) | probecontrols?
+    | (blank|empty)(codewords?|probes?|barcodes?) | (unassigned|deprecated)(codewords?|probes?)
+    | genomiccontrols?(probes?|codewords?)? | intergenic(region)?s?
+    | systemcontrols?(probes?|codewords?)? | false(codes?(codewords?)?|positives?)
+    | (ercc|sirv)s?(spikeins?|controls?)? | spikeins?(controls?|rnas?)?
+    | non(gene|targeting)s?(controls?|guides?)? | not(a)?genes? | nogenes?
+    """,
+    re.VERBOSE,
+)
+"""Values that stand for what is no gene, in lower case without punctuation."""
+
+_OTHER_THERE = re.compile(
+    r"neg(ative)?\d*|pos(itive)?\d*|controls?|ctrls?|custom|(guide|sg|g)rnas?|guides?|prot(eins?)?|metabolites?|"
+    r"lipids?|multiplexing|antigen|chromatin.*|antibod(y|ies).*|peaks?|tiles?|motifs?|spikes?|blanks?|empty|"
+    r"unassigned|deprecated|hash(tag)?s?|tags?"
+)
+"""Values that do so only in a column that is known to be of kinds of features."""
+
+_IS_GENE = re.compile(
+    r"genes?|genes?expressions?|m?rnas?|transcripts?|transcriptome|endogenous\d*|housekeeping|proteincoding|"
+    r"(predesigned|custom|panel|target)genes?"
+)
+"""Values that say of a feature that it is a gene, whatever its name."""
+
+_OF_FEATURES = re.compile(r"genes?|genes?expressions?|m?rnas?|transcriptome|endogenous\d*")
+"""Values that say of a column that it is of kinds of features."""
+
+_NAMES = {
+    "blank": (
+        r"(blank|empty)[-_. ]?(codeword|probe|barcode)?[-_. ]?\d+|no[-_. ]?target[-_. ]?\d+"
+        r"|background[-_. ](probe[-_. ]?)?\d+"
+    ),
+    "negative control": (
+        r"neg(ative)?[-_. ]?(control|ctrl)?[-_. ]?(probe|prb|codeword)([-_. ]?[a-z]*[-_. ]?\d*)"
+        r"|neg(ative)?[-_. ]?(control|ctrl)[-_. ]?\d*|negative[-_. ]?\d+|neg_[a-h](\(\d+\))?"
+        r"|antisense[-_.][a-z0-9].*|non[-_. ]?targeting[-_. ]?(control|ctrl)?[-_. ]?\d+"
+        r"|(scrambled?|decoy)[-_. ]?\d+"
+    ),
+    "positive control": r"pos_[a-h](\([\d.]+\))?|pos(itive)?[-_. ]?(control|ctrl)[-_. ]?\d*",
+    "system control": (
+        r"system[-_. ]?(control|ctrl)[-_. ]?\d*|false[-_. ]?(code|positive)[-_. ]?\d*|fp[-_. ]\d+"
+        r"|negadd[-_. ]?\d+"
+    ),
+    "control": (
+        r"control[-_. ]?(probe|codeword|feature|barcode)?[-_. ]?\d+"
+        r"|ctrl[-_. ]?(probe|codeword|feature|barcode)[-_. ]?\d+"
+    ),
+    "codeword of no gene": (
+        r"(unassigned|deprecated)[-_. ]?(codeword|probe)[-_. ]?\d*|unassigned[-_. ]?\d+"
+        r"|deprecated[-_. ]ens[a-z]*\d+.*"
+    ),
+    "genomic control": r"intergenic[-_. ]?region[-_. ]?\d*|genomic[-_. ]?control[-_. ]?(probe)?[-_. ]?\d*",
+    "spike-in": r"g?ercc[-_. ]?\d{5}|sirv[-_. ]?\d+|spike[-_. ]?in[-_. ]?\d+",
+    "antibody": (
+        r".+[-_. ]total[-_. ]?(seq)?[-_. ]?[abcd]?|(adt|hto)_.+|(adt|anti|ab)[-_. ]cd\d+.*"
+        r"|cd\d+[a-z]?[-_. ]prot|.+\|pabo|hash[-_. ]?tag[-_. ]?\d+|hto[-_. ]?\d+|cmo3\d\d"
+    ),
+    "peak": r"(chr[0-9a-z]+|(gl|ki)\d{6}\.\d+)[:\-_.]\d+[\-_.]\d+",
+    "count of reads without a gene": (
+        r"__(no_feature|ambiguous|too_low_aqual|not_aligned|alignment_not_unique)"
+        r"|n_(unmapped|multimapping|nofeature|ambiguous)"
+    ),
+}
+_PLURALS = {
+    "antibody": "antibodies",
+    "codeword of no gene": "codewords of no gene",
+    "count of reads without a gene": "counts of reads without a gene",
+}
+_BY_NAME = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _NAMES.items()}
+_ANY_NAME = re.compile("|".join(_NAMES.values()), re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NoGene:
+    """What a feature is that is no gene: a kind, by its name, or a value in a column of the annotation."""
+
+    kind: str
+    column: str | None = None
+
+    def counted(self, n: int) -> str:
+        """Say how many there are: ``2 negative controls``, ``30 'Antibody Capture'``."""
+        plural = self.column is None and n > 1
+        return f"{n} {_PLURALS.get(self.kind, f'{self.kind}s') if plural else self._word}"
+
+    def said(self, where: str) -> str:
+        """Say what one is, and by what: ``'Antibody Capture' in sc.var['feature_types']``."""
+        if self.column is None:
+            return f"{'an' if self.kind.startswith('a') else 'a'} {self.kind} by its name"
+        return f"{self._word} in {where}[{self.column!r}]"
+
+    @property
+    def _word(self) -> str:
+        if self.column is None:
+            return self.kind
+        return f"{self.column} {self.kind}" if self._is_flag else repr(self.kind)
+
+    @property
+    def _is_flag(self) -> bool:
+        return self.column is not None and self.kind in ("True", "False")
+
+
+def texts(values: Any) -> Objects:
+    """Return values as text, None where there is none."""
+    given = np.asarray(values, dtype=object)
+    missing = np.asarray(pd.isna(given))
+    return np.array([None if gone else str(v) for v, gone in zip(given, missing, strict=True)], dtype=object)
+
+
+def _plain(value: Any) -> str:
+    return re.sub(r"[^0-9a-z]", "", str(value).lower())
+
+
+def _meanings(values: set[str], column: str) -> dict[str, bool]:
+    """Say of each value of a column whether it stands for genes; those that say nothing are left out."""
+    plain = {value: _plain(value) for value in values}
+    genes = {value for value, word in plain.items() if _IS_GENE.fullmatch(word)}
+    other = {value for value, word in plain.items() if _OTHER.fullmatch(word)}
+    of_features = _GENERAL_COLUMN.fullmatch(column) and any(map(_OF_FEATURES.fullmatch, plain.values()))
+    if _TYPE_COLUMN.fullmatch(column) or of_features:
+        other |= {value for value, word in plain.items() if _OTHER_THERE.fullmatch(word)}
+    return {value: value in genes for value in genes | other}
+
+
+def _flagged(column: str, words: Mapping[str, str]) -> str | None:
+    """Return the value, as text, that stands for no gene in a column of yes and no; None if it is none."""
+    if not set(words.values()) <= {*_YES, *_NO}:
+        return None
+    if _YES_NO_COLUMN.fullmatch(column):
+        return "True"
+    # Where nothing is a gene, or numbers count something, such a column says nothing.
+    is_gene = _GENE_COLUMN.fullmatch(column) and any(word in _YES for word in words.values())
+    return "False" if is_gene else None
+
+
+def _by_columns(var: pd.DataFrame) -> tuple[dict[int, NoGene], Flags]:
+    """Return what columns call no gene, and what they call a gene."""
+    others: dict[int, NoGene] = {}
+    genes = np.zeros(len(var), dtype=bool)
+    for position, name in enumerate(var.columns):
+        plain = _plain(name)
+        if not any(pattern.fullmatch(plain) for pattern in _COLUMNS):
+            continue
+        values = texts(var.iloc[:, position])
+        distinct = set(values) - {None}
+        words = {value: _plain(value) for value in distinct}
+        if flag := _flagged(plain, words):
+            of = _YES if flag == "True" else _NO
+            found = {i: flag for i, value in enumerate(values) if words.get(value) in of}
+        else:
+            meanings = _meanings(distinct, plain)
+            genes |= np.array([meanings.get(value, False) for value in values], dtype=bool)
+            found = {i: value for i, value in enumerate(values) if not meanings.get(value, True)}
+        others = {i: NoGene(kind, str(name)) for i, kind in found.items()} | others
+    return others, genes
+
+
+def _by_name(name: str) -> str | None:
+    """Return what a feature of this name is, if it is no gene."""
+    if not _ANY_NAME.fullmatch(name):
+        return None
+    return next(kind for kind, pattern in _BY_NAME.items() if pattern.fullmatch(name))
+
+
+def no_genes(var: pd.DataFrame, *names: Objects) -> dict[int, NoGene]:
+    """Return the features that are no genes, by their row in `var`, and what they are.
+
+    `names` are those by which a feature may be told, None where it has none.
+    """
+    others, certain = _by_columns(var)
+    for i, all_of in enumerate(zip(*names, strict=True)):
+        if i not in others and not certain[i]:
+            kind = next((kind for name in all_of if name and (kind := _by_name(name))), None)
+            if kind is not None:
+                others[i] = NoGene(kind)
+    return others
+
+
+def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: str) -> str:
+    """Return the lines that make genes of these features, and change nothing else that is known of any.
+
+    What is no gene by its name gets a new column, so that no other is written over.
+    """
+    kinds: dict[str | None, list[str]] = {}
+    for other in others.values():
+        if other.kind not in kinds.setdefault(other.column, []):
+            kinds[other.column].append(other.kind)
+    lines = []
+    for column, values in kinds.items():
+        if column is None:
+            new = next(name for name in _NEW_COLUMNS if name not in var)
+            lines.append(f"{where}[{new!r}] = {_GENE!r}")
+        elif values in (["True"], ["False"]):
+            lines.append(f"{where}[{column!r}] = {values != ['True']}")
+        else:
+            of = f"{where}[{column!r}]"
+            lines.append(f"{of} = {of}.astype(object).replace({values!r}, {_GENE!r})")
+    return "; ".join(lines)
