@@ -12,7 +12,7 @@ from scipy import sparse
 
 from .errors import InputError, expected, some
 from .keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
-from .mapping import check_adata, check_mapping, copied, has_coordinates, refuse_duplicates
+from .mapping import check_adata, check_mapping, copied, has_coordinates, refuse_duplicates, section_remedy
 from .matrices import column_sums, is_sparse
 from .place import cell_positions, home_table
 from .streamed import in_memory, x_of
@@ -85,7 +85,8 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
                 else f"{as_cells.sum()} of the cells and {as_spots.sum()} of the spots",
                 "Name cells and spots differently."
                 if both
-                else "Pass the data that was mapped, or take the part of the mapping with subset().",
+                else section_remedy(mapping.var_names, adata.obs_names)
+                or "Pass the data that was mapped, or take the part of the mapping with subset().",
             )
         )
     out = copied(adata)

@@ -9,6 +9,7 @@ left-over is 1.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +46,7 @@ __all__ = [
     "refuse_duplicates",
     "renormalise",
     "save",
+    "section_remedy",
     "subset",
 ]
 
@@ -259,10 +261,25 @@ def _rows_of(names: pd.Index, adata: ad.AnnData, side: str, data: str, kind: str
             expected(
                 data,
                 f"data without {len(missing)} of its {kind} ({some(missing)})",
-                "Pass that one, or take the part of the mapping with subset().",
+                section_remedy(names, adata.obs_names)
+                or "Pass that one, or take the part of the mapping with subset().",
             )
         )
     return np.asarray(rows, dtype=np.intp)
+
+
+def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
+    """Say what to do with one section of several that were mapped as a list; nothing where it is none.
+
+    Names of spots that occurred in several sections have had the name of their section put in front.
+    """
+    tails = {str(name)[at.end() :] for name in mapped for at in re.finditer("_", str(name))}
+    if not len(names) or not names.astype(str).isin(tails).all() or names.isin(mapped).any():
+        return ""
+    return (
+        "The spots of the mapping have the name of their section in front, as several sections get it where "
+        "their names repeat: pass all sections, put together by join_sections()."
+    )
 
 
 def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArray[np.intp]:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from homespot import add_mapping, cell_positions, map_cells, subset
+from homespot import add_mapping, cell_positions, join_sections, map_cells, subset
+from homespot.errors import DataWarning, InputError
+from homespot.mapping import mapped_spots
 
 BOTH = pytest.mark.parametrize("k_best", [None, 4], ids=["dense", "csr"])
 
@@ -109,6 +111,24 @@ def test_a_part_of_the_cells_takes_a_part_of_the_mapping(pair) -> None:
     mapping, few = map_cells(sc, st), sc[:10].copy()
     out = add_mapping(few, subset(mapping, cells=list(few.obs_names)))
     np.testing.assert_array_equal(out.obsm["homespot"], mapping.X[:10])
+
+
+def test_one_section_of_a_list_names_join_sections(pair) -> None:
+    sc, st = pair
+    with pytest.warns(DataWarning, match="occur in several sections"):
+        mapping = map_cells(sc, [st, st.copy()])
+    remedy = r"pass all sections, put together by join_sections\(\)"
+    with pytest.raises(InputError, match=rf"found 0 of the cells and 0 of the spots. .*{remedy}"):
+        add_mapping(st, mapping)
+    with pytest.raises(InputError, match=rf"data without 50 of its spots .*{remedy}"):
+        mapped_spots(mapping, st)
+    with pytest.warns(DataWarning, match="occur in several sections"):
+        both = join_sections([st, st.copy()])
+    np.testing.assert_allclose(add_mapping(both, mapping).obsm["homespot"].sum(), sc.n_obs, rtol=1e-5)
+    other = st.copy()
+    other.obs_names = [f"other{i}" for i in range(st.n_obs)]
+    with pytest.raises(InputError, match="Pass the data that was mapped"):
+        add_mapping(other, mapping)
 
 
 @BOTH

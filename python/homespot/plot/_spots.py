@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from ..errors import InputError, expected, some
 from ..keys import HOMESPOT
 from ..labels import in_order, resolve
-from ..mapping import check_adata, check_mapping
+from ..mapping import check_adata, check_mapping, section_remedy
 from ..matrices import is_sparse
 from ..preprocess import Scale, log_normalised
 from ..recorded import chosen_source, mapped_expression
@@ -164,7 +164,7 @@ def gene(
             expected(
                 "the spatial data that was mapped to",
                 f"data without {unknown.sum()} of the spots ({some(imputed.obs_names[unknown])})",
-                "Pass that one.",
+                section_remedy(imputed.obs_names, st.obs_names) or "Pass that one.",
             )
         )
     sections = panels(imputed, image, own=st)
