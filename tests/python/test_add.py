@@ -115,7 +115,7 @@ def test_a_part_of_the_cells_takes_a_part_of_the_mapping(pair) -> None:
 
 def test_one_section_of_a_list_names_join_sections(pair) -> None:
     sc, st = pair
-    with pytest.warns(DataWarning, match="occur in several sections"):
+    with pytest.warns(DataWarning, match="Found 2"), pytest.warns(DataWarning, match="several sections"):
         mapping = map_cells(sc, [st, st.copy()])
     remedy = r"pass all sections, put together by join_sections\(\)"
     with pytest.raises(InputError, match=rf"found 0 of the cells and 0 of the spots. .*{remedy}"):
