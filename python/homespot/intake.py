@@ -16,6 +16,7 @@ from .axes import all_axes, libraries, spot_coordinates
 from .directions import direction_record
 from .elsewhere import elsewhere, number_columns
 from .errors import DataWarning, InputError, expected, some
+from .frames import Frame
 from .joined import as_one
 from .keys import SECTION, SPATIAL
 from .labels import in_order, labels_named
@@ -23,6 +24,7 @@ from .mapping import check_adata
 from .places import plain_columns
 from .preprocess import Side
 from .sections import Sections, counted, found_sections, likely_sections, plain_name, sections_in
+from .spot_names import repeated_barcodes
 from .streamed import with_tables
 
 __all__ = ["SectionsGiven", "Spots", "both_sides", "spots_of", "warn_if_swapped"]
@@ -47,6 +49,8 @@ _CERTAIN = (
 )
 _TISSUE = (*_CERTAIN, "overlapstissue", "undertissue", "overtissue", "tissue", "istissue", "intissueflag")
 _ALIKE = 0.9999
+_REPEATED = (20, 0.3)
+"""So many spots, and such a share of them, that have what one spot should have are worth a word."""
 
 
 SectionsGiven = str | pd.Series | Mapping[str, Any] | Sequence[Any] | npt.NDArray[Any] | pd.Categorical | None
@@ -180,16 +184,38 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sectio
             DataWarning,
             stacklevel=4,
         )
-    elif found is None and (likely := likely_sections(frame, positions)) is not None:
-        given = "the section of every spot as values" if likely.of_names else repr(likely.column)
-        warnings.warn(
-            f"By {likely.where} the spots may lie in {len(likely.names)} sections ({counted(likely)} spots), "
-            "by their coordinates as well, but all of them are taken as one section. "
-            f"If they are several, set sections={given}.",
-            DataWarning,
-            stacklevel=4,
-        )
+    elif found is None and positions is not None:
+        _tell_likely(frame, positions)
     return found
+
+
+def _tell_likely(frame: pd.DataFrame, positions: F64) -> None:
+    """Warn where the coordinates look like those of several sections, of which no name says so."""
+    likely = likely_sections(frame, positions)
+    if likely is not None:
+        given = "the section of every spot" if likely.of_names else repr(likely.column)
+        warnings.warn(
+            "All spots are taken as one section, but their coordinates look like those of "
+            f"{len(likely.names)} sections by {likely.where} ({counted(likely)} spots), which lie wide apart "
+            f"or over one another. If they are sections, set sections={given}.",
+            DataWarning,
+            stacklevel=5,
+        )
+        return
+    repeated = {
+        "coordinates": Frame(positions).repeated(),
+        "barcode": repeated_barcodes(frame.index),
+    }
+    for what, n in repeated.items():
+        if n >= max(_REPEATED[0], _REPEATED[1] * len(frame)):
+            warnings.warn(
+                f"{n} of {len(frame)} spots have the {what} of another spot, and all are taken as one "
+                "section. If they lie in several, set sections= to the column that says so, or to the "
+                "section of every spot.",
+                DataWarning,
+                stacklevel=5,
+            )
+            return
 
 
 def _one_of_these(frame: pd.DataFrame, known: list[str]) -> bool:

@@ -14,6 +14,7 @@ from .axes import libraries, spot_coordinates
 from .directions import combined_direction, y_down
 from .errors import DataWarning, InputError, expected, some
 from .keys import HOMESPOT, SECTION, SPATIAL
+from .places import plain_columns
 from .sections import found_sections
 from .streamed import on_disk
 
@@ -166,11 +167,9 @@ def _shared(named: dict[str, ad.AnnData]) -> list[str]:
 
 def _places(part: ad.AnnData, name: str) -> Any:
     """Return the coordinates of a section: in obsm, or the columns x and y of its obs."""
-    from .intake import _plain_columns  # which imports this module
-
     given = part.obsm.get(SPATIAL)
     try:
-        return spot_coordinates(_plain_columns(part.obs) if given is None else given, part.n_obs)
+        return spot_coordinates(plain_columns(part.obs) if given is None else given, part.n_obs)
     except InputError as error:
         raise InputError(f"Section {name!r}: {error}") from error
 

@@ -44,7 +44,7 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "m
     ----------
     values
         Name of a column of `frame`; a Series with the names of the rows as index, or a dict by name, in any
-        order, which may have more; or one value a row.
+        order, which may have more; or one value a row. A table of one column is that column.
     frame
         Annotation of the mapping's cells or spots, indexed by name.
     what, row
@@ -67,6 +67,10 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "m
                 )
             )
         return frame[values]
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        values = values.iloc[:, 0]
+    if isinstance(values, np.ndarray) and values.ndim == 2 and 1 in values.shape:
+        values = values.ravel()
     if isinstance(values, Mapping):
         values = pd.Series(list(values.values()), index=list(values), dtype=None if values else object)
     if isinstance(values, pd.Series):
@@ -90,12 +94,14 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "m
             )
         return values.reindex(frame.index)
     # A list is taken as pandas takes it: NumPy would make text of a missing value among texts.
-    listed = values if hasattr(values, "dtype") else pd.Series(list(values)).array
+    listed = values if hasattr(values, "shape") else pd.Series(list(values)).array
     if listed.shape != (len(frame),):
         raise InputError(
             expected(
                 f"{what} of the {of}'s {len(frame)} {row}s",
-                f"{listed.size} value(s)",
+                f"{listed.size} value(s)"
+                if listed.ndim == 1
+                else "a table of " + " x ".join(map(str, listed.shape)),
                 f"Pass one a {row} in the {of}'s order, a Series with their names, or a column's name.",
             )
         )

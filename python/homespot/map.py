@@ -11,7 +11,7 @@ import pandas as pd
 
 from .by_section import solve_by_section
 from .checks import one_of
-from .intake import Spots, both_sides, spots_of, warn_if_swapped
+from .intake import SectionsGiven, Spots, both_sides, spots_of, warn_if_swapped
 from .keys import EXPRESSION, SECTION, SECTION_PROB
 from .labels import LABELS, label_column
 from .mapping import images, new_mapping
@@ -43,7 +43,7 @@ def map_cells(
     st_scale: Scale | Literal["auto"] = "auto",
     sc_gene_column: str | None = None,
     st_gene_column: str | None = None,
-    sections: str | None = None,
+    sections: SectionsGiven = None,
     joint: bool | None = None,
     shared_frame: bool = False,
     k_best: int | None = None,
@@ -82,7 +82,8 @@ def map_cells(
     sc_gene_column, st_gene_column
         Column of var with the names of the genes, by which both tables are matched; None is the index.
     sections
-        Column of ``st.obs`` with the section of every spot. Each section is then mapped by itself, with all
+        Column of ``st.obs`` with the section of every spot, or the sections themselves, as labels are given:
+        one value a spot, a Series or a dict by name. Each section is then mapped by itself, with all
         cells, and the maps are put side by side with equal weights, as `combine_sections` does; the spots
         come section by section, and ``parts`` of the record has the record of every section. None: sections
         are looked for (a column such as ``sample_id`` with several values, several images in

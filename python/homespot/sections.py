@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -12,15 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
-from scipy.spatial import cKDTree
 
+from .axes import is_axis
 from .errors import InputError, expected, some
-from .keys import SECTION
+from .frames import Frame
+from .keys import HOMESPOT, SECTION
+from .section_names import CLUSTERS, NAMED, PERHAPS, VIEW, kind_of, plain_name, section_columns
+from .spot_names import NameParts, parts_of_names
 
 __all__ = [
     "Sections",
     "counted",
     "found_sections",
+    "likely_sections",
     "plain_name",
     "refuse_checkpoint",
     "section_columns",
@@ -30,67 +33,32 @@ __all__ = [
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
-# What a column of sections is called, without "id" and the like, from the most to the least certain.
-_NAMED = (
-    "sample",
-    "library",
-    "section",
-    "slide",
-    "slice",
-    "puck",
-    "capturearea",
-    "specimen",
-    "image",
-    "dataset",
-)
-# These often name something else (a part of one tissue, a person): the coordinates have to agree.
-_PERHAPS = (
-    *(
-        "region",
-        "batch",
-        "fov",
-        "roi",
-        "array",
-        "origident",
-        "orig",
-        "replicate",
-        "rep",
-        "tma",
-        "core",
-        "block",
-    ),
-    *(
-        "donor",
-        "mouse",
-        "animal",
-        "patient",
-        "subject",
-        "individual",
-        "condition",
-        "group",
-        "experiment",
-        "run",
-    ),
-    *("tissue", "bregma", "hemisphere"),
-)
-_CLUSTERS = "region"
-"""With numbers in place of names, these are clusters rather than sections."""
-_BEFORE = re.compile("^(?:brain|tissue|visium|spatial)")
-_AFTER = re.compile("(?:ids?|names?|labels?|numbers?|num|no|nr|keys?)$")
-
-_APART = 3.0
-"""Sections that lie beside one another are at least so many pitches apart."""
-_MIXED = 0.7
-"""Frames that overlap are mixed: a neighbour is of another section at least so often, over chance."""
+_MOST = 100
+"""What divides the spots into more parts is no column of sections, unless its name says so."""
+_PART = 10
+"""Spots a part, on average, of what may be sections by the coordinates alone."""
+_SURE = 0.1
+"""So many close pairs of spots a spot make parts sections, whatever the column is called."""
+_LIKELY = 0.02
+"""So many are worth a word."""
 
 
 @dataclass(frozen=True)
 class Sections:
-    """The section of every spot: ``codes`` (spots) into ``names``; ``column`` says where they were found."""
+    """The section of every spot: ``codes`` (spots) into ``names``; ``column`` says where they were found.
+
+    ``of_names`` says so where the sections are no column yet: they stand in the names of the spots.
+    """
 
     codes: Ints
     names: list[str]
     column: str
+    of_names: bool = False
+
+    @property
+    def where(self) -> str:
+        """Where they were found, for messages."""
+        return "the names of the spots" if self.of_names else f"st.obs[{self.column!r}]"
 
     def rows(self, code: int) -> Ints:
         """Return the spots of one section."""
@@ -102,7 +70,7 @@ class Sections:
         if len(left) < 2:
             return None
         renumbered = np.searchsorted(left, self.codes[rows])
-        return Sections(renumbered, [self.names[i] for i in left], self.column)
+        return Sections(renumbered, [self.names[i] for i in left], self.column, self.of_names)
 
     def membership(self) -> sparse.csr_matrix:
         """Return the spots x sections matrix of 0 and 1."""
@@ -112,28 +80,6 @@ class Sections:
     def labels(self) -> npt.NDArray[np.object_]:
         """Return the name of every spot's section."""
         return np.asarray(self.names, dtype=object)[self.codes]
-
-
-def plain_name(name: object) -> str:
-    """Return a name in lower case, letters and digits only: ``sample.id`` and ``Sample_ID`` are the same."""
-    return "".join(c for c in str(name).lower() if c.isalnum())
-
-
-def _kind(name: str) -> str:
-    """Return what a column is called without the words around: ``section`` for ``brain_section_label``."""
-    plain = plain_name(name)
-    short = _AFTER.sub("", plain)
-    known = [kind for kind in (plain, short, _BEFORE.sub("", short)) if kind in _NAMED or kind in _PERHAPS]
-    return known[0] if known else plain
-
-
-def section_columns(names: Sequence[object]) -> list[str]:
-    """Return the columns that say where rows are from, from the most to the least certain."""
-    order = [SECTION, *_NAMED, *(kind for kind in _PERHAPS if kind != _CLUSTERS)]
-    kinds = {str(name): str(name) if name == SECTION else _kind(str(name)) for name in names}
-    return sorted(
-        (name for name, kind in kinds.items() if kind in order), key=lambda n: order.index(kinds[n])
-    )
 
 
 def counted(sections: Sections, n: int = 4) -> str:
@@ -160,7 +106,7 @@ def sections_in(spots: pd.DataFrame, column: object) -> Sections:
             )
         )
     given = spots[column]
-    missing = given.isna().to_numpy()
+    missing = _missing(given)
     if missing.any():
         raise InputError(
             expected(
@@ -169,7 +115,16 @@ def sections_in(spots: pd.DataFrame, column: object) -> Sections:
                 "Name the section of these spots, or drop them.",
             )
         )
-    codes, values = pd.factorize(given)
+    try:
+        codes, values = pd.factorize(given)
+    except TypeError as error:
+        raise InputError(
+            expected(
+                f"names or numbers in column {column!r} of st.obs",
+                f"values like {given.iloc[0]!r}",
+                "Name the column with the section of every spot.",
+            )
+        ) from error
     names = [_text(value) for value in values]
     if len(set(names)) < len(names):
         raise InputError(
@@ -188,48 +143,47 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _missing(column: pd.Series) -> npt.NDArray[np.bool_]:
+    """Return which values are missing, or blank."""
+    gone = column.isna().to_numpy(dtype=bool)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return gone
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and the like have no equals
+        return gone
+    blank = [i for i, value in enumerate(values) if isinstance(value, str) and not value.strip()]
+    return np.asarray(gone | np.isin(codes, blank))
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """Return the values that a column has, without missing ones; none where they have no equals."""
+    try:
+        return list(column[~_missing(column)].unique())
+    except TypeError:
+        return []
+
+
 def _divided(column: pd.Series) -> bool:
     """Whether a column divides the spots into parts, each of several spots as a rule; some may be missing."""
-    try:
-        values = column.dropna().unique()
-    except TypeError:  # lists and the like have no equals
-        return False
+    values = _values(column)
     if not 2 <= len(values) <= max(2, len(column) // 2):
         return False
     return all(isinstance(value, str | Real) and not isinstance(value, bool | np.bool_) for value in values)
 
 
-def _own_frames(positions: F64 | None, codes: Ints, *, apart: bool = True) -> bool:
-    """Whether parts of the spots are sections by their coordinates: far apart, or in frames that overlap.
+def _finer(found: Sections, other: Sections, frame: Frame | None, *, weak: bool) -> Sections | None:
+    """Return the parts of sections that another column names, where each has a frame of its own.
 
-    Parts of one tissue touch along their borders, and only there. With `apart` False only frames that overlap
-    count.
+    The parts of a column that is not `weak` may also just be scattered among one another.
     """
-    if positions is None or len(positions) < 3:
-        return False
-    tree = cKDTree(positions)
-    distance, neighbour = tree.query(positions, 2)
-    mixed = float(np.mean(codes[np.asarray(neighbour)[:, 1]] != codes))
-    by_chance = 1 - float(np.square(np.bincount(codes) / len(codes)).sum())
-    if mixed >= _MIXED * by_chance or not apart:
-        return mixed >= _MIXED * by_chance
-    pitch = float(np.median(np.asarray(distance)[:, 1]))
-    for code in np.unique(codes):
-        inside = codes == code
-        gap = np.min(cKDTree(positions[~inside]).query(positions[inside])[0])
-        if gap <= _APART * pitch:
-            return False
-    return True
-
-
-def _finer(found: Sections, other: Sections, positions: F64 | None) -> Sections | None:
-    """Return the parts of sections that another column names, where each has a frame of its own."""
     split = []
     for code in range(len(found.names)):
         rows = found.rows(code)
         if len(np.unique(other.codes[rows])) > 1:
-            where = None if positions is None else positions[rows]
-            split.append(_own_frames(where, np.unique(other.codes[rows], return_inverse=True)[1]))
+            codes = np.unique(other.codes[rows], return_inverse=True)[1]
+            where = None if frame is None else frame.part(rows)
+            split.append(where is not None and (where.sections(codes) or (not weak and where.mixed(codes))))
     if not split or not all(split):
         return None
     both = found.codes * len(other.names) + other.codes
@@ -253,8 +207,10 @@ def found_sections(
 
     A column with the names of several tissue images comes first, then the region of a SpatialData, then
     columns that name samples, slides or sections. A column that may as well name parts of one tissue
-    (``region``, ``batch``, ``fov``) counts where the coordinates agree. Where a second column divides the
-    sections into parts with frames of their own, these are the sections.
+    (``region``, ``batch``, ``fov``) counts where the coordinates agree, and so does what stands before or
+    behind the barcodes in the names of the spots. Any other column counts where the frames of its parts
+    certainly overlap. Where a second column divides the sections into parts with frames of their own, these
+    are the sections.
 
     Parameters
     ----------
@@ -272,28 +228,105 @@ def found_sections(
     """
     if len(spots) == 0:
         return None
-    once = spots.columns[~spots.columns.duplicated(keep=False)]
-    columns = {name: spots[name] for name in once if isinstance(name, str)}
+    columns = _columns(spots)
     usable = [name for name, column in columns.items() if _divided(column)]
-    kinds = {name: _kind(name) for name in usable}
+    kinds = {name: kind_of(name) for name in usable}
     first = _first(columns, usable, kinds, set(libraries), region_key)
-    if first is not None and columns[first].isna().any():
+    if first is not None and _missing(columns[first]).any():
         if strict:
             sections_in(spots, first)  # refuses it
         first = None
-    whole = [name for name in usable if not columns[name].isna().any()]
+    if first == SECTION:
+        return sections_in(spots, first)
+    frame = _frame(positions)
+    whole = [name for name in usable if not _missing(columns[name]).any()]
     found = None if first is None else sections_in(spots, first)
+    if found is None:
+        found = _by_frame(spots, [name for name in whole if _weak(columns, kinds, name)], frame)
+        found = found or _by_names(spots.index, frame) or next(_others(spots, frame, _SURE), None)
+    if found is None:
+        views = [sections_in(spots, name) for name in whole if kinds[name] == VIEW]
+        return next((view for view in views if frame is not None and frame.overlap(view.codes) > 0), None)
     for name in whole:
-        kind = kinds[name]
-        perhaps = kind in _PERHAPS and (kind != _CLUSTERS or isinstance(columns[name].iloc[0], str))
-        if name == first or first == SECTION or not (perhaps or kind in _NAMED):
-            continue
-        other = sections_in(spots, name)
-        if found is not None:
-            found = _finer(found, other, positions) or found
-        elif perhaps and _own_frames(positions, other.codes, apart=kind != "fov"):
-            found = other
+        weak = _weak(columns, kinds, name)
+        if name != found.column and (weak or kinds[name] in NAMED):
+            found = _finer(found, sections_in(spots, name), frame, weak=weak) or found
     return found
+
+
+def likely_sections(spots: pd.DataFrame, positions: F64 | None) -> Sections | None:
+    """Return what may be the sections, where none were found: its parts lie wide apart, or may overlap."""
+    frame = _frame(positions)
+    if frame is None:
+        return None
+    return next(_others(spots, frame, _LIKELY, likely=True), None)
+
+
+def _columns(spots: pd.DataFrame) -> dict[str, pd.Series]:
+    once = spots.columns[~spots.columns.duplicated(keep=False)]
+    return {name: spots[name] for name in once if isinstance(name, str)}
+
+
+def _frame(positions: F64 | None) -> Frame | None:
+    return None if positions is None or len(positions) < 3 else Frame(positions)
+
+
+def _weak(columns: dict[str, pd.Series], kinds: dict[str, str], name: str) -> bool:
+    """Whether a column may name sections, if the coordinates agree; fields of view are another matter."""
+    kind = kinds[name]
+    if kind not in PERHAPS or kind == VIEW:
+        return False
+    return kind != CLUSTERS or isinstance(columns[name].iloc[0], str)
+
+
+def _by_frame(spots: pd.DataFrame, names: list[str], frame: Frame | None) -> Sections | None:
+    """Return the sections by the first of these columns whose parts have frames of their own."""
+    if frame is None:
+        return None
+    given = (sections_in(spots, name) for name in names)
+    return next((sections for sections in given if frame.sections(sections.codes)), None)
+
+
+def _by_names(names: pd.Index, frame: Frame | None) -> Sections | None:
+    """Return the sections that stand before or behind the barcodes in the names of the spots."""
+    for parts in parts_of_names(names):
+        codes = parts.codes
+        if parts.barcodes and (
+            (parts.repeated and (frame is None or frame.mixed(codes)))
+            or (frame is not None and frame.sections(codes))
+        ):
+            return _of_names(parts)
+    return None
+
+
+def _of_names(parts: NameParts) -> Sections:
+    return Sections(parts.codes, parts.labels, SECTION, of_names=True)
+
+
+def _others(
+    spots: pd.DataFrame, frame: Frame | None, at_least: float, *, likely: bool = False
+) -> Iterator[Sections]:
+    """Go through what divides the spots into sections by the coordinates alone, the fewest parts first.
+
+    That is so many close pairs a spot; what is only `likely` is a wide gap around every part, or grids of
+    which one is shifted.
+    """
+    if frame is None:
+        return
+    most = min(_MOST, len(spots) // _PART)
+    given = []
+    for name, column in _columns(spots).items():
+        if name.startswith(HOMESPOT) or kind_of(name) in {*NAMED, *PERHAPS} or is_axis(name):
+            continue
+        values = [] if _missing(column).any() else _values(column)
+        if 2 <= len(values) <= most and len({_text(value) for value in values}) == len(values):
+            given.append(sections_in(spots, name))
+    given += [_of_names(parts) for parts in parts_of_names(spots.index) if len(parts.labels) <= most]
+    for sections in sorted(given, key=lambda sections: len(sections.names)):
+        codes = sections.codes
+        sure = frame.overlap(codes) >= at_least
+        if sure or (likely and (frame.apart(codes) or frame.overlap(codes, shifted=True) >= _SURE)):
+            yield sections
 
 
 def _first(
@@ -308,11 +341,11 @@ def _first(
         return SECTION
     if len(libraries) > 1:
         for name in usable:
-            if {_text(value) for value in columns[name].dropna().unique()} <= libraries:
+            if {_text(value) for value in _values(columns[name])} <= libraries:
                 return name
     if region_key in usable:
         return region_key
-    named = sorted((_NAMED.index(kind), name) for name, kind in kinds.items() if kind in _NAMED)
+    named = sorted((NAMED.index(kind), name) for name, kind in kinds.items() if kind in NAMED)
     return named[0][1] if named else None
 
 

@@ -18,7 +18,7 @@ from ..checks import one_of, whole
 from ..device import resolve_device
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
-from ..intake import Spots, both_sides, spots_of
+from ..intake import SectionsGiven, Spots, both_sides, spots_of
 from ..labels import LABELS, label_column, labels_named
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
@@ -198,7 +198,7 @@ def checked_data(
     st_scale: str,
     sc_gene_column: str | None,
     st_gene_column: str | None,
-    sections: str | None,
+    sections: SectionsGiven,
     joint: bool | None,
     seed: int,
     n_jobs: int,
@@ -216,7 +216,7 @@ def checked_data(
     where = resolve_device(device)
     layers: dict[Side, str | None] = {"sc": sc_layer, "st": st_layer}
     genes: dict[Side, str | None] = {"sc": sc_gene_column, "st": st_gene_column}
-    spots = spots_of(st, sections, joint, shared_frame=sections is None and joint is None)
+    spots = spots_of(st, sections, joint, shared_frame=sections is None and joint is None, placed=False)
     data = _data(sc, st, plans, layers, {"sc": sc_scale, "st": st_scale}, genes, labelled, spots)
     return data, shared_genes(data.sc, data.st), where
 
@@ -286,7 +286,7 @@ def cross_validate(
     st_scale: Scale | Literal["auto"] = "auto",
     sc_gene_column: str | None = None,
     st_gene_column: str | None = None,
-    sections: str | None = None,
+    sections: SectionsGiven = None,
     joint: bool | None = None,
     preset: str | None = None,
     device: str = "auto",

@@ -16,7 +16,7 @@ from .. import methods
 from ..checks import one_of
 from ..errors import InputError, expected, some
 from ..impute import ReadOut
-from ..intake import both_sides
+from ..intake import SectionsGiven, both_sides
 from ..preprocess import Scale
 from ..progress import Progress, reporting
 from ._folds import Data, Plan, Scores, Task, run
@@ -132,7 +132,7 @@ def tune(
     st_scale: Scale | Literal["auto"] = "auto",
     sc_gene_column: str | None = None,
     st_gene_column: str | None = None,
-    sections: str | None = None,
+    sections: SectionsGiven = None,
     joint: bool | None = None,
     preset: str | None = None,
     device: str = "auto",
