@@ -193,11 +193,12 @@ def _combined(matrix: Any, parts: list[Solution], sections: Sections) -> Solutio
     at = [np.searchsorted(part.cells, cells) for part in parts]
     records = [{**part.record, "section": name} for part, name in zip(parts, sections.names, strict=True)]
     record = combined_record(records, matrix.dtype, "sections")
+    share = 1 / n
     return Solution(
         matrix,
         cells,
         np.concatenate([sections.rows(code)[part.spots] for code, part in enumerate(parts)]),
-        np.asarray(sum(part.left_over[rows] / n for part, rows in zip(parts, at, strict=True))),
+        np.asarray(sum(share * part.left_over[rows] for part, rows in zip(parts, at, strict=True))),
         (parts[0].expression[0][at[0]], np.concatenate([part.expression[1] for part in parts])),
-        {**record, "weights": np.full(n, 1 / n), "sections": sections.column},
+        {**record, "weights": np.full(n, share), "sections": sections.column},
     )

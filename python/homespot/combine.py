@@ -11,7 +11,7 @@ import pandas as pd
 
 from .apart import sections_of
 from .axes import libraries
-from .directions import combined_direction, y_down
+from .directions import combined_direction, sections_down, y_down
 from .errors import InputError, expected, some
 from .keys import FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
 from .mapping import (
@@ -167,13 +167,13 @@ def section_labels(mappings: Sequence[ad.AnnData]) -> tuple[list[str], dict[str,
     for i, (mapping, sections) in enumerate(zip(mappings, own, strict=True)):
         name = str(names[i]) if clear else f"section{i + 1}"
         if sections is None:
-            found = [name] * mapping.n_vars
+            labels += [name] * mapping.n_vars
+            directions[name] = y_down(mapping)
         else:
-            found = [str(label) if clear else f"{name}_{label}" for label in sections.labels()]
-        for inner_name, label in zip(found if sections is None else sections.labels(), found, strict=True):
-            if label not in directions:
-                directions[label] = y_down(mapping, None if sections is None else str(inner_name))
-        labels += found
+            longer = {label: label if clear else f"{name}_{label}" for label in sections.names}
+            labels += [longer[label] for label in sections.labels()]
+            down = sections_down(mapping, sections, mapping.var)
+            directions |= {longer[label]: is_down for label, is_down in down.items()}
     return labels, directions
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 
 from .axes import libraries, rows_count_down
 from .keys import HOMESPOT, SPATIAL
+from .sections import Sections
 
-__all__ = ["combined_direction", "direction_record", "y_down"]
+__all__ = ["combined_direction", "direction_record", "sections_down", "y_down"]
 
 _DIRECTION, _DOWN = "y_direction", "y_down"
 
@@ -30,16 +32,47 @@ def y_down(adata: ad.AnnData, section: str | None = None) -> bool:
     if rows_count_down(adata.obsm.get(SPATIAL)):
         return True
     found = libraries(adata.uns)
-    return bool(found) and (section is None or section in found or len(found) == 1)
+    return bool(found) and (section is None or section in found)
 
 
-def direction_record(adata: ad.AnnData, sections: Sequence[str] = ()) -> dict[str, Any]:
+def direction_record(
+    adata: ad.AnnData, sections: Sections | None = None, spots: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """Return the direction of y as entries of a run's record.
 
     ``y_direction`` is ``"down"`` or ``"up"``; where sections differ it is ``"mixed"``, and ``y_down`` names
-    the sections whose y points down.
+    the sections whose y points down. Parameters are those of `sections_down`; without sections there is one.
     """
-    return combined_direction({name: y_down(adata, name) for name in sections} or {"": y_down(adata)})
+    if sections is None or spots is None:
+        return combined_direction({"": y_down(adata)})
+    return combined_direction(sections_down(adata, sections, spots))
+
+
+def sections_down(adata: ad.AnnData, sections: Sections, spots: pd.DataFrame) -> dict[str, bool]:
+    """Return whether y points down, by section.
+
+    A tissue image is that of the section of its name, or of the sections for whose spots a column has its
+    name. Where nothing says of which sections the images are, y points down in all.
+
+    Parameters
+    ----------
+    adata
+        Spatial data, or a mapping.
+    sections, spots
+        Sections and annotation of the same spots, which may be some of all.
+    """
+    record = adata.uns.get(HOMESPOT)
+    if isinstance(record, Mapping) and _DIRECTION in record:
+        return {name: y_down(adata, name) for name in sections.names}
+    found = libraries(adata.uns)
+    with_image = {name for name in sections.names if name in found}
+    for i in range(spots.shape[1] if found else 0):
+        of_image = spots.iloc[:, i].astype(str).isin(list(found)).to_numpy()
+        if of_image.any():
+            others = np.unique(sections.codes[~of_image & (sections.codes >= 0)])
+            with_image |= set(sections.names) - {sections.names[code] for code in others}
+    everywhere = rows_count_down(adata.obsm.get(SPATIAL)) or (bool(found) and not with_image)
+    return {name: everywhere or name in with_image for name in sections.names}
 
 
 def combined_direction(down: Mapping[str, bool]) -> dict[str, Any]:

@@ -142,8 +142,9 @@ def spots_of(
         )
     if separate and found is not None:
         _refuse_small(found)
-    names = found.names if found is not None else ()
-    return Spots(rows, frame, positions, found, separate, bool(shared_frame), direction_record(st, names))
+    return Spots(
+        rows, frame, positions, found, separate, bool(shared_frame), direction_record(st, found, frame)
+    )
 
 
 def _refuse_small(found: Sections) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .axes import libraries, spot_coordinates
-from .directions import combined_direction, y_down
+from .directions import combined_direction, sections_down, y_down
 from .errors import DataWarning, InputError, expected, some
 from .keys import HOMESPOT, SECTION, SPATIAL
 from .places import plain_columns
@@ -190,7 +190,8 @@ def _labels(named: dict[str, ad.AnnData]) -> tuple[list[str], dict[str, Any], di
         else:
             labels += [f"{name}_{label}" for label in inner.labels()]
             images |= {f"{name}_{key}": library for key, library in own.items()}
-            directions |= {f"{name}_{label}": y_down(part, label) for label in inner.names}
+            down = sections_down(part, inner, part.obs)
+            directions |= {f"{name}_{label}": is_down for label, is_down in down.items()}
     return labels, images, combined_direction(directions)
 
 

@@ -455,6 +455,8 @@ def test_tuning_knows_sections(slides) -> None:
         lambda sc: sc.obs["type"].tolist(),
         lambda sc: dict(zip(sc.obs_names[::-1], sc.obs["type"][::-1], strict=True)),
         lambda sc: sc.obs["type"].astype(object),
+        lambda sc: sc.obs[["type"]],
+        lambda sc: sc.obs[["type"]].to_numpy(),
     ],
 )
 def test_labels_as_values(pair, given) -> None:
@@ -485,3 +487,43 @@ def test_a_section_has_its_coordinates_in_plain_columns(slides) -> None:
     expected = join_sections(parts).obsm["spatial"]
     parts["b"].obs[["x", "y"]] = parts["b"].obsm.pop("spatial")
     np.testing.assert_array_equal(join_sections(parts).obsm["spatial"], expected)
+
+
+# --- the direction of y ---------------------------------------------------------------------------
+
+IMAGE = {"images": {}, "scalefactors": {}}
+
+
+@pytest.mark.parametrize(
+    ("libraries", "columns", "down"),
+    [
+        (["a"], {}, ["a"]),
+        (["other"], {}, ["a", "b"]),  # nothing says of which section it is
+        (["other"], {"library_id": ["other"] * 22 + ["none"] * 28}, ["a"]),
+        (["one", "two"], {}, ["a", "b"]),
+        (["a", "b"], {}, ["a", "b"]),
+        ([], {}, []),
+    ],
+)
+@pytest.mark.filterwarnings(FOUND, "ignore:.*has the images of 2 sections")
+def test_an_image_turns_y_of_its_sections_only(slides, libraries, columns, down) -> None:
+    sc, st = slides
+    st.obs = st.obs.assign(**columns)
+    st.uns["spatial"] = dict.fromkeys(libraries, IMAGE)
+    record = map_cells(sc, st, sections="slide").uns["homespot"]
+    if len(down) == 1:
+        assert (record["y_direction"], record["y_down"].tolist()) == ("mixed", down)
+    else:
+        assert record["y_direction"] == ("down" if down else "up")
+
+
+@pytest.mark.filterwarnings(FOUND)
+def test_what_is_left_over_is_that_of_maps_put_together(slides) -> None:
+    """To the last digit, with a number of sections that divides no power of two."""
+    sc, st = slides
+    st.obs["third"] = np.array(["p", "q", "r"])[np.arange(50) % 3]
+    found = map_cells(sc, st, sections="third", k_best=5)
+    parts = [map_cells(sc, st[st.obs["third"] == name].copy(), k_best=5) for name in "pqr"]
+    expected = combine_sections(parts)
+    np.testing.assert_array_equal(found.X.toarray(), expected.X.toarray())
+    np.testing.assert_array_equal(found.obs["homespot_left_over"], expected.obs["homespot_left_over"])

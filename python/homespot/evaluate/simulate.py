@@ -152,7 +152,7 @@ def simulate_spots(
         of_square = np.empty(n_spots, dtype=np.intp)
         of_square[square] = sections.codes
         st.obs[SECTION] = np.asarray(sections.names, dtype=object)[of_square[kept]]
-    st.uns[HOMESPOT] |= direction_record(cells, () if sections is None else sections.names)
+    st.uns[HOMESPOT] |= direction_record(cells, sections, cells.obs)
     sc = ad.AnnData(
         X=matrix[queried].copy(),
         obs=cells.obs.iloc[queried].assign(
