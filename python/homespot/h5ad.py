@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -153,9 +154,14 @@ def write_whole(
 
 @contextmanager
 def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Say in our words why anndata cannot read what has been recognised."""
+    """Say in our words why anndata cannot read what has been recognised.
+
+    Verbs that need names that are unique say so themselves.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+            yield
     except (HomespotError, MemoryError):
         raise
     except Exception as error:  # anndata raises many kinds

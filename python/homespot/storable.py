@@ -33,6 +33,7 @@ __all__ = ["Account", "old_strings", "storable"]
 Parts = dict[str, Any]
 
 _OBJECT = np.dtype(object)
+_ODD = "text with characters that no file holds"
 _OWN = re.compile(rf"\w+\['{HOMESPOT}(_|'\])")  # what homespot made
 
 
@@ -42,8 +43,10 @@ class Account:
 
     left: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
+    ways: dict[str, list[str]] = field(default_factory=dict)
+    """What keeps an entry that is left out, and of which entries."""
 
-    def leave(self, name: str, why: str) -> None:
+    def leave(self, name: str, why: str, way: str) -> None:
         """Note an entry that is left out; raise where homespot made it, as no result is without it."""
         if _OWN.match(name):
             raise InputError(
@@ -53,15 +56,22 @@ class Account:
                     "Use other names, of letters and digits, and run again.",
                 )
             )
+        self.note(name, why, way)
+
+    def note(self, name: str, why: str, way: str) -> None:
+        """Note an entry that is left out."""
         self.left.append(f"{name} ({why})")
+        self.ways.setdefault(way, []).append(name)
 
     def warn(self, stacklevel: int) -> None:
         """Name it in one warning, if there is anything."""
         said = []
         if self.left:
+            several = len(self.ways) > 1
+            ways = [way.format(", ".join(of) if several else "it") for way, of in self.ways.items()]
             said.append(
                 f"Left out of the file, as .h5ad cannot hold it: {', '.join(self.left)}. To keep it, "
-                "rename it, or make it numbers or text."
+                f"{'; '.join(ways)}."
             )
         if self.renamed:
             said.append(f"Renamed in the file, as .h5ad cannot hold the name: {', '.join(self.renamed)}.")
@@ -233,13 +243,23 @@ def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> li
     for form in forms:
         if isinstance(form, Streamed) or _holds_like(form):
             return [form]
-    account.leave(name, _described(value))
+    why = _described(value)
+    account.leave(name, why, _way(value, why))
     return []
+
+
+def _way(value: Any, why: str) -> str:
+    """Say what would keep a value that no file holds."""
+    if why.endswith(_ODD):
+        return "take these characters out of {}"
+    if getattr(getattr(value, "dtype", None), "kind", "") == "c" or isinstance(value, complex):
+        return "split {} into real and imaginary numbers"
+    return "make {} numbers or text"
 
 
 def _described(value: Any) -> str:
     """Say in short what a value is: its type, and of objects those of its entries."""
-    odd = "text with characters that no file holds"
+    odd = _ODD
     dtype = getattr(value, "dtype", None)
     if isinstance(dtype, pd.CategoricalDtype):
         return f"categories, {_described(dtype.categories)}"
@@ -274,9 +294,9 @@ def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -
     for label, name, own in zip(labels, kept, names, strict=True):
         if name is None:
             if labels.count(label) > 1:
-                account.left.append(f"{where}[{label!r}] (a second one of this name)")
+                account.note(f"{where}[{label!r}]", "a second one of this name", "rename {}")
             else:
-                account.leave(f"{where}[{label!r}]", "its name")
+                account.leave(f"{where}[{label!r}]", "its name", "rename {}")
         elif name != own:
             account.renamed.append(f"{where}[{label!r}] to {name!r}")
     return [(position, name) for position, name in enumerate(kept) if name is not None]

@@ -335,7 +335,7 @@ REFUSED = {
     "not a mapping": (
         ["place", "sc.h5ad", "sc.h5ad"],
         "Expected a mapping, with uns['homespot'] and obs['homespot_left_over'], found an AnnData of 40 x 35 "
-        "without them. Pass what map_cells() or load() returned.",
+        "without them. Name a file that `homespot map` wrote.",
     ),
     "output is a file": (["simulate", "st.h5ad", "--cells-per-spot", "3", "-o", "text.h5ad"], None),
     "output is below a file": (

@@ -1,9 +1,10 @@
-"""On the command line, messages name its own options."""
+"""On the command line, messages name its own options and commands, and what to change in the files."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from homespot.cli import app
 from homespot.cli._shared import in_options
+from homespot.cli._words import in_words
 
 MESSAGES = [
     ("Set st_scale='log' if they are.", "Set --st-scale log if they are."),
@@ -48,6 +50,98 @@ MESSAGES = [
 @pytest.mark.parametrize(("text", "expected"), MESSAGES)
 def test_arguments_become_options(text: str, expected: str) -> None:
     assert in_options(text, app) == expected
+
+
+CHANGE = " (There is no option for it: change the file.)"
+PYTHON = " (The command line cannot do it: that is Python.)"
+LINES = [
+    (
+        "To keep them, set st.obs['in_tissue'] = 1.",
+        f"To keep them, set column 'in_tissue' of obs of the spatial data to 1.{CHANGE}",
+    ),
+    (
+        "Correct this, or set st.obs['a = 2; b'] = 1 to use all.",
+        f"Correct this, or set column 'a = 2; b' of obs of the spatial data to 1 to use all.{CHANGE}",
+    ),
+    (
+        "set sc.var['kind'] = 'Gene Expression'; sc.raw.var['is_control'] = False.",
+        "set column 'kind' of var of the single-cell data to 'Gene Expression'; "
+        f"set column 'is_control' of raw.var of the single-cell data to False.{CHANGE}",
+    ),
+    (
+        "set sc.var['kind'] = sc.var['kind'].astype(object).replace(['a', 'b'], 'Gene Expression').",
+        "replace ['a', 'b'] by 'Gene Expression' in column 'kind' of var of the single-cell data." + CHANGE,
+    ),
+    (
+        "own: st.obs_names = st.obs['sample'].astype(str) + '_' + st.obs_names.",
+        "own: put column 'sample' of obs of the spatial data and '_' in front of the index of obs of the "
+        f"spatial data.{CHANGE}",
+    ),
+    (
+        "own: sc.var_names_make_unique().",
+        f"own: number the names that repeat in the index of var of the single-cell data.{CHANGE}",
+    ),
+    (
+        "To match them, set sc.var_names = sc.var_names.str.replace('[-_. ]', '.', regex=True); "
+        "st.var_names = st.var_names.str.upper().",
+        "To match them, replace '[-_. ]' by '.' in the index of var of the single-cell data; "
+        f"write the index of var of the spatial data in capitals.{CHANGE}",
+    ),
+    (
+        "The columns 'a' of st.obs: st.obsm['spatial'] = st.obs[['a', 'b']].to_numpy(dtype=float).",
+        "The columns 'a' of obs of the spatial data: copy the columns 'a', 'b' of obs to obsm['spatial'] of "
+        f"the spatial data.{CHANGE}",
+    ),
+    (
+        "st.obsm['xy'] looks like it: st.obsm['spatial'] = st.obsm['xy'].",
+        "obsm['xy'] of the spatial data looks like it: copy obsm['xy'] of the spatial data to "
+        f"obsm['spatial'] of the spatial data.{CHANGE}",
+    ),
+    (
+        "to swap them, set st.obsm['spatial'] = st.obsm['spatial'][:, [1, 0]].",
+        f"to swap them, swap the columns of obsm['spatial'] of the spatial data.{CHANGE}",
+    ),
+    # What no rule knows stays, and is said to be Python.
+    (
+        "set sc.var_names = sc.var_names.str.cat(other). Or use n_genes.",
+        f"set sc.var_names = sc.var_names.str.cat(other). Or use n_genes.{PYTHON}",
+    ),
+    ("See combine_cells().", f"See combine_cells().{PYTHON}"),
+    # Verbs, and arguments that are plain words.
+    ("Pass what map_cells() or load() returned.", "Name a file that `homespot map` wrote."),
+    ("Pass what cross_validate() returned.", "Name a table that `homespot evaluate` wrote."),
+    (
+        "Pass that one, or take the part of the mapping with subset().",
+        "Name that one, or map this one.",
+    ),
+    ("call map_cells(st, sc) the other way round.", "name the two files the other way round."),
+    ("pass all sections, put together by join_sections().", "name the files of all sections."),
+    ("Name the column as sections.", "Name the column as --sections."),
+    (
+        "with the section of every spot as sections, or leave joint out.",
+        "with the section of every spot as --sections, or leave --each out.",
+    ),
+    ("Name one that is there as st_labels.", "Name one that is there as --set st_labels=...."),
+    ("Name one that is there, or pass one value a cell.", "Name one that is there."),
+    ("Raise n_genes.", "Raise n_genes. (Set it with --set n_genes=...)"),
+    ("Raise n_genes, or set validation_genes=0.", "Raise n_genes, or use --set validation_genes=0."),
+    # Places, and names of the user's.
+    (
+        "by the names in sc.raw.var['a']: set sc_gene_column='a'.",
+        "by the names in column 'a' of raw.var of the single-cell data: set --sc-gene-column a.",
+    ),
+    ("in sc.raw (sc_layer='raw')", "in sc.raw (--sc-layer raw)"),
+    ("a column of st.obs", "a column of obs of the spatial data"),
+    (
+        "no file 'st.obs' or 'sc.var.h5ad' beside st.obs.csv",
+        "no file 'st.obs' or 'sc.var.h5ad' beside st.obs.csv",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), LINES)
+def test_messages_are_in_the_words_of_the_command_line(text: str, expected: str) -> None:
+    assert in_words(text, app) == expected
 
 
 @pytest.fixture
@@ -91,3 +185,66 @@ def test_what_a_message_names_works(folder: Path) -> None:
     stated = ("--st-scale", "counts", "--sc-gene-column", "symbol")
     assert run(folder, "map", "ids.h5ad", "unclear.h5ad", *stated) == (0, "")
     assert run(folder, "impute", "map.h5ad", "ids.h5ad", "--gene", "g8", "--gene", "g16") == (0, "")
+
+
+@pytest.fixture
+def faults(pair, tmp_path: Path) -> Path:
+    """Files with one fault each."""
+    sc, st = pair
+    sc.write_h5ad(tmp_path / "sc.h5ad")
+
+    def write(name: str, **columns: object) -> None:
+        one = st.copy()
+        one.obs = one.obs.assign(**columns)
+        if name == "elsewhere":
+            one.obsm["X_slideseq"] = one.obsm.pop("spatial")
+        if name == "twice":
+            one.obs_names = [f"s{i // 2}" for i in range(one.n_obs)]
+        one.write_h5ad(tmp_path / f"{name}.h5ad")
+
+    write("st")
+    write("off", in_tissue=[0, 0, *[1] * 23])
+    write("elsewhere")
+    with warnings.catch_warnings(action="ignore"):
+        write("twice", sample_id=["a", "b"] * 12 + ["a"])
+    return tmp_path
+
+
+FAULTS = {
+    "off the tissue": (
+        ["map", "sc.h5ad", "off.h5ad"],
+        "Note: Left out 2 of 25 spots, which are off the tissue by column 'in_tissue' of obs of the spatial "
+        f"data. To keep them, set column 'in_tissue' of obs of the spatial data to 1.{CHANGE}\n",
+    ),
+    "coordinates elsewhere": (
+        ["map", "sc.h5ad", "elsewhere.h5ad"],
+        "Note: The spatial data has no coordinates in obsm['spatial'], so cells will have no place. "
+        "obsm['X_slideseq'] of the spatial data looks like coordinates: copy obsm['X_slideseq'] of "
+        f"the spatial data to obsm['spatial'] of the spatial data.{CHANGE}\n",
+    ),
+    "swapped": (
+        ["map", "st.h5ad", "sc.h5ad"],
+        "Note: Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they "
+        "are swapped, name the two files the other way round.\n",
+    ),
+    "no mapping": (
+        ["impute", "sc.h5ad", "sc.h5ad"],
+        "Error: Expected a mapping, with uns['homespot'] and obs['homespot_left_over'], found an AnnData of "
+        "40 x 35 without them. Name a file that `homespot map` wrote.\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_what_is_said_of_a_fault(faults: Path, case: str) -> None:
+    arguments, expected = FAULTS[case]
+    assert run(faults, *arguments)[1] == expected
+
+
+def test_libraries_say_nothing(faults: Path) -> None:
+    code, said = run(faults, "map", "sc.h5ad", "twice.h5ad")
+    assert code == 1
+    told, error = said.splitlines()
+    assert told.startswith("Note: Found 2 sections in column 'sample_id' of obs of the spatial data")
+    assert error.startswith("Error: Expected unique spot names in the spatial data")
+    assert "index of obs of the spatial data" in said

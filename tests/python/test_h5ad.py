@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -364,3 +365,25 @@ def test_another_form_is_named_where_a_map_is_read(pair: Any, tmp_path: Path) ->
         InputError, match=r"Expected an .h5ad file, found no file at '.*no.h5ad'. Check the path."
     ):
         read_whole(tmp_path / "no.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("entries", "remedy"),
+    [
+        ({"a": {1, 2}}, "To keep it, make it numbers or text."),
+        ({"a": "1\0"}, "To keep it, take these characters out of it."),
+        ({"a": 1j}, "To keep it, split it into real and imaginary numbers."),
+        ({"{a}": {1}, "b": "\0"}, "make uns['{a}'] numbers or text; take these characters out of uns['b']."),
+    ],
+)
+def test_what_is_left_out_has_the_remedy_of_its_cause(tmp_path: Path, entries: dict, remedy: str) -> None:
+    adata = three()
+    adata.uns.update(entries)
+    with pytest.warns(DataWarning, match=re.escape(remedy) + "$"):
+        write_whole(adata, tmp_path / "a.h5ad")
+
+
+def test_names_that_no_file_holds_are_to_be_changed(tmp_path: Path) -> None:
+    adata = three(_index=[1, 2, 3])
+    with pytest.warns(DataWarning, match=r"obs\['_index'\] \(its name\). To keep it, rename it.$"):
+        write_whole(adata, tmp_path / "a.h5ad")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -14,8 +15,8 @@ from ..reading import TAKEN
 from ._demo import demo
 from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate
-from ._shared import in_options
 from ._verbs import deconvolve, impute, place
+from ._words import in_words
 
 __all__ = ["main"]
 
@@ -61,16 +62,30 @@ def _options(
     pass
 
 
+def _told() -> Callable[..., None]:
+    """Return what shows a warning: ours once each, and those of the libraries only where they were asked for.
+
+    What a library warns of speaks to the programmer: what matters to the user, homespot says itself.
+    """
+    before: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        ours = category.__module__.startswith("homespot.")
+        text = in_words(str(message), app) if ours else str(message)
+        if (ours or sys.warnoptions) and text not in before:
+            before.add(text)
+            typer.echo(f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {text}", err=True)
+
+    return show
+
+
 def main() -> None:
     """Run the command line; 0: done, 1: homespot refused, 2: wrong usage, 130: interrupted."""
-    warnings.showwarning = lambda message, category, *_, **__: typer.echo(
-        f"{'Note' if issubclass(category, DataWarning) else 'Warning'}: {in_options(str(message), app)}",
-        err=True,
-    )
+    warnings.showwarning = _told()
     TAKEN.clear()
     try:
         app()
     except (HomespotError, OSError) as error:
-        said = in_options(str(error), app)
+        said = in_words(str(error), app)
         typer.echo(f"Error: {said}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
         sys.exit(1)
