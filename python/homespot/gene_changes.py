@@ -25,6 +25,7 @@ _VERSIONED = f"{_ID}(?:[.][0-9]+)?"
 _BETWEEN = "[-_|:;,. ]+"
 _SEPARATORS = "|;:/(, _"
 _MOST = 3  # changes at once
+_SAMPLE = 2000  # names by which ends are recognised
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def _ends(names: Sequence[str], side: str) -> list[_Change]:
     That is the prefix of a genome, a prefix or an ending that many names have, one of two names that were
     put together, and the number that makes names unique.
     """
+    names = names[:: max(1, len(names) // _SAMPLE)]
     many = max(min(10, len(names)), len(names) / 4)
     genomes = Counter(found.group() for name in names if (found := _GENOME.match(name)))
     starts = Counter(found.group() for name in names if (found := _START.match(name)))

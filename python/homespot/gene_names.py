@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,21 @@ class _Source:
     argument: str = ""
     behind: Sequence[str] = ()
 
-    @property
+    @cached_property
     def distinct(self) -> set[str]:
         """The names, each once."""
         return {name for name in self.names if name}
+
+    @cached_property
+    def words(self) -> dict[str, set[str]]:
+        """The words of every name, in one case, and all of it without what is between them."""
+        found = {}
+        for name in self.distinct:
+            words = re.findall("[0-9A-Z]+", name.upper())
+            whole = "".join(words)
+            telling = {word for word in words if len(word) > (2 if word.isdecimal() else 1)}
+            found[name] = telling | {whole, whole.removeprefix("X")}
+        return found
 
     def example(self, matched: set[str]) -> str:
         """Name one that matches, and the gene that has it."""
@@ -163,7 +175,8 @@ def better_names(sc: Names, st: Names) -> str | None:
             sentence = f"{_by_names(pair, (matched, matched))}: {_arguments(pair, 'set')}."
     if most < shared + gain:
         most, sentence = shared, ""
-    for pair in pairs:
+    # Where half of the names match, their kind is right.
+    for pair in pairs if most < fewer / 2 else pairs[:1]:
         # A change of other names than those in use has to be worth it.
         found = _changed(
             pair, most + (gain if any(source.argument for source in pair) or not sentence else 1)
@@ -176,10 +189,23 @@ def better_names(sc: Names, st: Names) -> str | None:
     return sentence if sentence and most >= max(part, shared + gain) else None
 
 
+def _with_a_word_in_common(pair: tuple[_Source, _Source]) -> int:
+    """Return how many names of one side, that do not match, share a word with such of the other side."""
+    counts = []
+    for one, other in (pair, pair[::-1]):
+        others = set().union(*(words for name, words in other.words.items() if name not in one.distinct))
+        counts.append(
+            sum(name not in other.distinct and not others.isdisjoint(of) for name, of in one.words.items())
+        )
+    return min(counts)
+
+
 def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] | None:
     """Return how many names match under plain changes, if at least so many do, and what is to be said."""
     sc, st = (source.distinct for source in pair)
     shared = sc & st
+    if len(shared) + _with_a_word_in_common(pair) < at_least:
+        return None
     unmatched = Search(sorted(sc - shared), sorted(st - shared))
     if unmatched.possible + len(shared) < at_least:
         return None

@@ -140,8 +140,8 @@ class Expression:
         ``"sc"`` (single cells) or ``"st"`` (spots); for messages.
     scale
         ``"counts"``, ``"log"``, or ``"auto"`` to look at the data: at all values, whether they are whole
-        numbers, and at 200 rows, evenly spread; `scale.recognised` says by what. Where nothing speaks for
-        either, they are taken as log values, and ``assumed`` is True: state the scale where you know it.
+        numbers, and at 200 rows, evenly spread; `scale.recognised` says by what. Where nothing speaks for one
+        alone, ``assumed`` is True: state the scale where you know it.
     dtype
         Type in which blocks are computed with.
     labels

@@ -17,6 +17,7 @@ Scale = Literal["counts", "log"]
 SCALES = ("auto", "counts", "log")
 
 _LARGEST_LOGARITHM = 20
+_LARGEST_ROOT = 100  # of a count of 10,000
 _EQUAL = 0.02
 """Variation of sums over the rows that is taken for none."""
 _MANY = 20
@@ -55,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Recognised:
-    """The scale of a table, and why; it is not `certain` where no value speaks for either scale."""
+    """The scale of a table, and why; it is not `certain` where no value speaks for this scale alone."""
 
     scale: Scale
     evidence: str
@@ -99,15 +100,31 @@ def _variation(sums: npt.ArrayLike) -> float:
     return float(values.std() / values.mean())
 
 
+def _nearness(values: F64, least: float, most: float = np.inf) -> float:
+    """Return the share of the values between these two that is near a whole number; 0 if they are few."""
+    found = values[(values >= least) & (values < most)]
+    return float((np.abs(found - np.rint(found)) <= 0.1).mean()) if len(found) >= _MANY else 0.0
+
+
 def _near_whole(values: F64) -> bool:
-    """Whether most of the values, of which there are enough to tell, are near whole numbers."""
+    """Whether most of the values are near whole numbers."""
+    # The square roots and logarithms of few counts can be near 1 as well: those of 2 and 3 are not near 2.
+    return _nearness(values, 0.5) >= 0.75 and _nearness(values, 1.25) >= 0.6
 
-    def share(some: F64) -> float:
-        return float((np.abs(some - np.rint(some)) <= 0.1).mean())
 
-    # Logarithms of few counts can be near 1 and 2, as that of 3 to base 2 is.
-    one, more = values[values >= 0.5], values[values >= 1.5]
-    return len(one) >= _MANY and share(one) >= 0.75 and (len(more) < _MANY or share(more) >= 0.6)
+def _squares_near_whole(values: F64) -> bool:
+    """Whether squares of small values are near whole numbers, and the values are not."""
+    squares = _nearness(np.square(values), 1.25, 8)
+    return squares >= 0.5 and squares >= 2 * _nearness(values, 1.25, 8)
+
+
+def _no_roots(values: F64, highest: float) -> bool:
+    """Whether values that are no logarithms are no square roots of counts either."""
+    small = _nearness(values, 1.25, 8)
+    nearer = small >= 0.35 and small >= 1.5 * _nearness(np.square(values), 1.25, 8)
+    # Of counts that were smoothed, what has bled is tiny; roots of it are not.
+    tiny = np.count_nonzero(values < 0.03) >= 0.35 * max(np.count_nonzero(values < 1), 0.2 * len(values))
+    return highest > _LARGEST_ROOT or nearer or tiny or _near_whole(values)
 
 
 def _by_units(rows: Sequence[F64], inverses: Sequence[str]) -> Recognised | None:
@@ -141,6 +158,12 @@ def _by_sums(rows: Sequence[F64], spread: float, inverses: Sequence[str]) -> Rec
 def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised | None:
     """Recognise what has neither units nor equal sums by how its values are distributed."""
     values = np.concatenate(rows)
+    if _squares_near_whole(values):
+        reason = "the square root of counts that were corrected, used as they are"
+        return Recognised("log", f"most squares of small values are near whole numbers: {reason}")
+    if sample.highest > _LARGEST_LOGARITHM:
+        reason = f"but values up to {sample.highest:.3g}, too large for logarithms"
+        return Recognised("counts", f"not whole numbers, {reason}", _no_roots(values, sample.highest))
     if _near_whole(values):
         return Recognised("counts", "most values are near whole numbers: counts that were corrected")
     if len(rows) < _MANY:
@@ -149,7 +172,7 @@ def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised
     of_exp = _variation(exponentials)
     if of_exp >= 5 and of_exp >= 5 * spread:
         reason = "differ too much over the rows for logarithms: counts that were corrected"
-        return Recognised("counts", f"sums of exp(x) - 1 {reason}")
+        return Recognised("counts", f"sums of exp(x) - 1 {reason}", _no_roots(values, sample.highest))
     # Counts that were smoothed are full of tiny values.
     if (values < 0.1).mean() >= 0.3:
         return None
@@ -168,10 +191,13 @@ def recognised(sample: Sample) -> Recognised:
 
     In this order: whole numbers are counts, and so are whole multiples of one unit in every row. If an
     inverse of a logarithm, or the square, makes such multiples of the values, or makes the sums of all rows
-    equal, they are used as they are, as log values. Values above 20, equal sums of the values themselves,
-    values near whole numbers, and sums of exp(x) - 1 that differ by far are counts; where these sums are
-    alike, they are log values. What is left is assumed to be log values. The limits were set on the counts of
-    nine data sets, thinned, corrected or smoothed in seven ways, and on their logarithms.
+    equal, they are used as they are, as log values; so are values of which the squares of the small ones are
+    near whole numbers. Values above 20, equal sums of the values themselves, values near whole numbers, and
+    sums of exp(x) - 1 that differ by far are counts; where these sums are alike, they are log values. Values
+    above 20 and sums that differ by far say nothing of square roots: up to 100, without tiny values and
+    without small ones near whole numbers, counts are assumed only. What is left is assumed to be log values.
+    The limits were set on the counts of nine data sets, thinned, corrected or smoothed in seven ways, and on
+    their logarithms.
     """
     if sample.whole:
         return Recognised("counts", "all values are whole numbers")
@@ -183,8 +209,5 @@ def recognised(sample: Sample) -> Recognised:
     inverses = list(_INVERSES) if logarithms else ["x^2"]
     spread = _variation([row.sum() for row in rows])
     found = _by_units(rows, inverses) or _by_sums(rows, spread, inverses)
-    if found is None and not logarithms:
-        reason = f"but values up to {sample.highest:.3g}, too large for logarithms"
-        found = Recognised("counts", f"not whole numbers, {reason}")
     assumed = Recognised("log", f"not whole numbers, and no value above {sample.highest:.3g}", certain=False)
     return found or _by_values(rows, spread, sample) or assumed

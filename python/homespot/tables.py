@@ -29,6 +29,11 @@ X = "X"
 """The layer that stands for X, where no layer has this name and a verb would take another by itself."""
 
 _ROWS = {"sc": "cell", "st": "spot"}
+_ASSUMED = {
+    "log": ("log values", "'counts' to have them normalised"),
+    "counts": ("counts", "'log' to have them used as they are"),
+}
+"""What values are assumed to be, and what else they may be stated to be."""
 
 
 def _layers(adata: ad.AnnData) -> list[str]:
@@ -229,9 +234,10 @@ def expression(
     )
     if table.assumed:
         named = argument.replace("layer", "scale")
+        taken, other = _ASSUMED[table.scale]
         warnings.warn(
-            f"The {TABLES[side]} is taken as log values, but nothing in the values says so: {table.evidence}."
-            f" Set {named}='log' if they are, or {named}='counts' to have them normalised.",
+            f"The {TABLES[side]} is taken as {taken}, but nothing in the values says so: {table.evidence}."
+            f" Set {named}='{table.scale}' if they are, or {named}={other}.",
             DataWarning,
             stacklevel=2,
         )

@@ -126,6 +126,48 @@ def test_intensities_without_zeros_are_used_as_they_are() -> None:
     assert "hardly any of them 0" in found.evidence
 
 
+@pytest.mark.parametrize("correct", [smoothed, without_soup, expected_counts])
+@pytest.mark.parametrize("depth", [30, 140, 1000, 3000, 20_000])
+@pytest.mark.parametrize("n_genes", [30, 400])
+def test_square_roots_of_corrected_counts_are_never_taken_for_counts_without_a_word(
+    correct: Callable[[np.ndarray], np.ndarray], depth: float, n_genes: int
+) -> None:
+    """Sums say nothing: the roots are of counts that were not normalised, of some genes or of all."""
+    found = table(np.sqrt(correct(counts(depth)))[:, :n_genes])
+    assert found.scale == "log" or found.assumed, found.evidence
+
+
+@pytest.mark.parametrize("correct", [without_soup, expected_counts])
+@pytest.mark.parametrize("n_genes", [30, 400])
+def test_squares_near_whole_numbers_are_those_of_square_roots(
+    correct: Callable[[np.ndarray], np.ndarray], n_genes: int
+) -> None:
+    x = correct(counts(140))[:, :n_genes]
+    found = table(np.sqrt(x))
+    assert (found.scale, found.assumed) == ("log", False)
+    assert found.evidence.startswith("most squares of small values are near whole numbers: the square root")
+    assert (table(x).scale, table(x).assumed) == ("counts", False)
+
+
+def test_counts_that_may_be_square_roots_are_warned_of(pair) -> None:
+    """Values up to 50 are no logarithms, but the roots of 2500; those up to 1000 are counts."""
+    sc, st = pair
+    st = st.copy()
+    st.X = np.random.default_rng(9).gamma(1.5, 4, st.shape) + 0.3
+    st.X[0, 0] = 50
+    with pytest.warns(DataWarning) as caught:
+        mapping = hs.map_cells(sc, st)
+    assert [str(w.message) for w in caught] == [
+        "The spatial data is taken as counts, but nothing in the values says so: not whole numbers, but "
+        "values up to 50, too large for logarithms. Set st_scale='counts' if they are, or st_scale='log' to "
+        "have them used as they are."
+    ]
+    assert mapping.uns["homespot"]["st_scale"] == "counts"
+    assert hs.map_cells(sc, st, st_scale="counts").X.tobytes() == mapping.X.tobytes()
+    st.X[0, 0] = 1000
+    assert hs.map_cells(sc, st).uns["homespot"]["st_scale"] == "counts"
+
+
 def test_few_rows_alike_by_chance_prove_nothing() -> None:
     rows = [np.array([1.0, 2.3, 0.7]), np.array([2.3, 1.0, 0.71])]
     found = recognised(Sample(rows, 3, 2.3, whole=False))
