@@ -81,17 +81,24 @@ class Spots:
         return None if self.shared_frame else self.sections
 
     @property
+    def labelled(self) -> Sections | None:
+        """The sections that are known, whether they share a frame or not."""
+        if self.sections is None and SECTION in self.frame and not self.frame[SECTION].isna().any():
+            return sections_in(self.frame, SECTION)
+        return self.sections
+
+    @property
     def alone(self) -> Sections | None:
         """The sections that are mapped by themselves."""
         return self.sections if self.separate else None
 
 
 def both_sides(
-    sc: ad.AnnData, st: Any, parameters: dict[str, Any]
+    sc: ad.AnnData, st: Any, parameters: dict[str, Any], st_gene_column: str | None = None
 ) -> tuple[ad.AnnData, ad.AnnData, dict[Side, pd.DataFrame], dict[str, Any]]:
     """Return both objects and their annotation; sections as one, labels given as values as a column."""
     check_adata(sc, "sc")
-    st = as_one(st)
+    st = as_one(st, st_gene_column)
     check_adata(st, "st")
     sc, st = with_tables(sc), with_tables(st)
     cells, parameters = labels_named(sc.obs, "sc", parameters)

@@ -8,11 +8,13 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .axes import libraries, spot_coordinates
 from .directions import combined_direction, sections_down, y_down
 from .errors import DataWarning, InputError, expected, some
+from .joined_genes import genes_of_all, named_by
 from .keys import HOMESPOT, SECTION, SPATIAL
 from .places import plain_columns
 from .sections import found_sections
@@ -20,15 +22,19 @@ from .streamed import on_disk
 
 __all__ = ["as_one", "join_sections"]
 
+F64 = npt.NDArray[np.float64]
 
-def as_one(st: Any) -> Any:
-    """Return one object: `st` itself, or the list or dict of sections put together."""
+
+def as_one(st: Any, gene_column: str | None = None) -> Any:
+    """Return one object: `st` itself, or the list or dict of sections put together; see `join_sections`."""
     if isinstance(st, ad.AnnData) or not isinstance(st, Mapping | Sequence) or isinstance(st, str):
         return st
-    return join_sections(st)
+    return join_sections(st, gene_column=gene_column)
 
 
-def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> ad.AnnData:
+def join_sections(
+    sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData], *, gene_column: str | None = None
+) -> ad.AnnData:
     """Put several sections together as one object, in memory.
 
     Parameters
@@ -36,6 +42,9 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
     sections
         Spatial data by the name of the section, or a list. A section of a list has the name of its tissue
         image or of the one sample that its annotation names, else ``section1``, ``section2``, ...
+    gene_column
+        Column of var with the names of the genes, by which the sections are matched; None is the index. The
+        genes of the result have these names.
 
     Returns
     -------
@@ -51,8 +60,14 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
         If there are no sections, one is no AnnData, or only some have coordinates.
     """
     named = _named(sections)
+    if isinstance(sections, Mapping):
+        codes = {name: f"st[{name!r}]" for name in named}
+    else:
+        codes = {name: f"st[{i}]" for i, name in enumerate(named)}
+    if gene_column is not None:
+        named = named_by(named, gene_column, codes)
     parts = list(named.values())
-    genes = _shared(named)
+    genes = genes_of_all(named, codes)
     layers = [name for name in parts[0].layers if name is not None and all(name in p.layers for p in parts)]
     lost = sorted({str(name) for p in parts for name in p.layers if name is not None} - set(layers))
     if lost:
@@ -78,11 +93,14 @@ def join_sections(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> 
         plain.obs_names = names[start : start + part.n_obs]
         start += part.n_obs
         taken.append(plain)
-    labels, images, down = _labels(named)
+    labels, images, down = _labels(named, places)
     joined = ad.concat(taken, axis="obs", join="inner", merge="first")
+    if with_raw:
+        var = parts[0].raw.var.loc[joined.raw.var_names]  # which is lost
+        joined.raw = ad.AnnData(joined.raw.X, joined.obs[[]], var)
     joined.obs[SECTION] = labels
     if places[0] is not None:
-        joined.obsm[SPATIAL] = np.concatenate(places)
+        joined.obsm[SPATIAL] = np.concatenate([where for where in places if where is not None])
     joined.uns[HOMESPOT] = down
     if images:
         joined.uns[SPATIAL] = images
@@ -132,40 +150,7 @@ def _own_name(part: ad.AnnData) -> str | None:
     return None
 
 
-def _shared(named: dict[str, ad.AnnData]) -> list[str]:
-    """Return the genes that all sections have, in the order of the first; a warning counts the others."""
-    parts = list(named.values())
-    for name, part in named.items():
-        if not part.var_names.is_unique:
-            twice = part.var_names[part.var_names.duplicated()].unique()
-            raise InputError(
-                expected(
-                    f"unique gene names in section {name!r}",
-                    f"{some(twice)} more than once",
-                    "Make them unique first: st.var_names_make_unique().",
-                )
-            )
-    known = set(parts[0].var_names).intersection(*(part.var_names for part in parts[1:]))
-    genes = [gene for gene in parts[0].var_names if gene in known]
-    if not genes:
-        raise InputError(
-            expected(
-                "genes that all sections have",
-                "none: " + "; ".join(f"{name!r} has {some(part.var_names)}" for name, part in named.items()),
-                "Use the same names of genes in all sections.",
-            )
-        )
-    lost = {name: part.n_vars - len(genes) for name, part in named.items() if part.n_vars > len(genes)}
-    if lost:
-        counts = ", ".join(f"{count} of {name!r}" for name, count in lost.items())
-        _warn(
-            f"Left out genes that not all sections have ({counts}); {len(genes)} are left. "
-            "To use all genes of a section, map onto it alone."
-        )
-    return genes
-
-
-def _places(part: ad.AnnData, name: str) -> Any:
+def _places(part: ad.AnnData, name: str) -> F64 | None:
     """Return the coordinates of a section: in obsm, or the columns x and y of its obs."""
     given = part.obsm.get(SPATIAL)
     try:
@@ -174,15 +159,16 @@ def _places(part: ad.AnnData, name: str) -> Any:
         raise InputError(f"Section {name!r}: {error}") from error
 
 
-def _labels(named: dict[str, ad.AnnData]) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+def _labels(
+    named: dict[str, ad.AnnData], places: Sequence[F64 | None]
+) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     """Return the section of every spot, the images by section, and the direction of y as a record has it."""
     labels: list[str] = []
     images: dict[str, Any] = {}
     directions: dict[str, bool] = {}
-    for name, part in named.items():
+    for (name, part), where in zip(named.items(), places, strict=True):
         own = libraries(part.uns)
-        where = part.obsm.get(SPATIAL)
-        inner = found_sections(part.obs, list(own), positions=spot_coordinates(where, part.n_obs))
+        inner = found_sections(part.obs, list(own), positions=where)
         if inner is None:
             labels += [name] * part.n_obs
             images.update(zip([name], own.values(), strict=False))

@@ -17,6 +17,7 @@ from .labels import LABELS, label_column
 from .mapping import images, new_mapping
 from .preprocess import SCALES, Expression, Scale, Side
 from .progress import Progress
+from .section_scale import refuse_scales_apart
 from .sections import refuse_checkpoint
 from .solution import Solution, checked_run, solve
 from .tables import expression
@@ -129,7 +130,7 @@ def map_cells(
     TooLargeError
         If the map would not fit into memory.
     """
-    sc, st, annotation, parameters = both_sides(sc, st, parameters)
+    sc, st, annotation, parameters = both_sides(sc, st, parameters, st_gene_column)
     _, settings, _ = checked_run(method, preset, k_best, seed, device, progress, parameters)
     one_of("dtype", dtype, ("float32", "float64"))
     one_of("sc_scale", sc_scale, SCALES)
@@ -147,6 +148,8 @@ def map_cells(
         rows = spots.rows if side == "st" and len(spots.rows) < st.n_obs else None
         table = expression(adata, side, layer, scale, dtype, gene_column=gene_column, rows=rows)
         obs = obs if rows is None else obs.iloc[rows]
+        if side == "st" and scale == "auto" and spots.labelled is not None:
+            refuse_scales_apart(table, spots.labelled)
         column = settings.get(LABELS[side])
         tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
     run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}

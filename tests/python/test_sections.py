@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -357,6 +360,96 @@ def test_sections_that_do_not_go_together(slides, spoil, message) -> None:
         map_cells(sc, given)
 
 
+def renamed(part: ad.AnnData, change, column: str | None = None) -> ad.AnnData:
+    """A section whose genes have other names, with their own in a column of var."""
+    part = part.copy()
+    own = part.var_names
+    part.var_names = [change(i, name) for i, name in enumerate(own)]
+    if column is not None:
+        part.var[column] = own.to_numpy()
+    return part
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "said"),
+    [
+        (
+            lambda _, name: name.upper(),
+            None,
+            "more would match if upper and lower case were the same: 'g1' in section 'a' and 'G1' in section "
+            "'b'. If the species is the same, set st['a'].var_names = st['a'].var_names.str.upper()",
+        ),
+        (
+            lambda i, _: f"ENSG{i:011d}",
+            "symbol",
+            "set st['b'].var_names = st['b'].var['symbol']",
+        ),
+    ],
+)
+def test_sections_whose_genes_have_other_names(slides, change, column, said) -> None:
+    sc, st = slides
+    parts = parts_of(st[:, sorted(st.var_names, key=lambda name: int(name[1:]))])
+    parts["b"] = renamed(parts["b"], change, column)
+    with pytest.raises(InputError, match=re.escape(said)):
+        map_cells(sc, parts)
+    parts["b"].var_names = ["g1", "g2", *parts["b"].var_names[2:]]
+    with pytest.warns(DataWarning, match=r"43 of 'b'\); 2 are left. 4.*" + re.escape(said[-30:])):
+        join_sections(parts)
+
+
+@pytest.mark.filterwarnings(FOUND)
+@pytest.mark.parametrize("layer", [None, "raw"])
+def test_the_column_of_names_is_that_of_every_section(slides, layer) -> None:
+    """Sections whose indices have nothing in common, in another order, and with other features beside."""
+    sc, st = slides
+    expected = map_cells(sc, parts_of(st), sections="homespot_section")
+    parts = {
+        name: renamed(part, lambda i, _, name=name: f"{name}{i}", "symbol")
+        for name, part in parts_of(st).items()
+    }
+    for name, part in parts.items():
+        part.obs_names = expected.var_names[expected.var["homespot_section"] == name]
+    parts["b"] = parts["b"][:, ::-1].copy()
+    if layer is not None:
+        for part in parts.values():
+            part.raw = part
+            part.X = -part.X
+    with pytest.raises(
+        InputError, match="45 would be shared by the names in column 'symbol' of var: set st_gene"
+    ):
+        map_cells(sc, parts, st_layer=layer)
+    found = map_cells(sc, parts, sections="homespot_section", st_gene_column="symbol", st_layer=layer)
+    np.testing.assert_array_equal(found.X, expected.X)
+    assert join_sections(parts, gene_column="symbol").var_names.tolist() == st.var_names.tolist()
+    parts["b"].var = parts["b"].var.drop(columns="symbol")
+    if layer is None:
+        with pytest.raises(InputError, match=re.escape("a column 'symbol' in st['b'].var, found no columns")):
+            map_cells(sc, parts, st_gene_column="symbol")
+
+
+@pytest.mark.filterwarnings(FOUND)
+@pytest.mark.parametrize("shared_frame", [False, True])
+def test_sections_on_different_scales_are_refused(slides, shared_frame: bool) -> None:
+    """As objects and by a column: their values mean other things, and a stated scale is believed."""
+    sc, st = slides
+    parts = parts_of(st)
+    counts = parts["b"].X.toarray()
+    parts["b"].X = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4)
+    one = ad.concat(list(parts.values()))
+    one.obsm["spatial"] = st.obsm["spatial"]
+    said = r"all sections on one scale, found counts in section 'a' .* and log in section 'b' \(exp\(x\) - 1"
+    for given, sections in ((parts, None), (one, "slide"), (one, one.obs["slide"])):
+        with pytest.raises(InputError, match=said):
+            map_cells(sc, given, sections=sections, shared_frame=shared_frame)
+    with pytest.raises(InputError, match=said):
+        cross_validate(sc, parts, folds=2)
+    assert map_cells(sc, one, sections="slide", st_scale="log").n_vars == 50
+    parts["a"].X = np.log1p(parts["a"].X.toarray())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert map_cells(sc, parts).n_vars == 50
+
+
 # --- before the work ------------------------------------------------------------------------------
 
 
@@ -487,6 +580,14 @@ def test_a_section_has_its_coordinates_in_plain_columns(slides) -> None:
     expected = join_sections(parts).obsm["spatial"]
     parts["b"].obs[["x", "y"]] = parts["b"].obsm.pop("spatial")
     np.testing.assert_array_equal(join_sections(parts).obsm["spatial"], expected)
+    # They say of a section within whether it is one.
+    for part in parts.values():
+        if "spatial" in part.obsm:
+            part.obs[["x", "y"]] = part.obsm.pop("spatial")
+        part.obs = part.obs.drop(columns="slide")
+        part.obs["mouse"] = np.where(np.arange(part.n_obs) < 11, "m", "n")
+        part.obs.loc[part.obs["mouse"] == "n", "x"] += 1e6
+    assert set(join_sections(parts).obs["homespot_section"]) == {"a_m", "a_n", "b_m", "b_n"}
 
 
 # --- the direction of y ---------------------------------------------------------------------------

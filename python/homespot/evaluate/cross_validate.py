@@ -23,6 +23,7 @@ from ..labels import LABELS, label_column, labels_named
 from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
 from ..progress import Progress, reporting
 from ..progress import check as check_progress
+from ..section_scale import refuse_scales_apart
 from ..tables import expression
 from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
 from ._kept import COLUMNS, described, digest, finished_folds, keep, target
@@ -173,6 +174,8 @@ def _data(
         full = expression(
             adata, side, layers[side], scales[side], "float32", gene_column=genes[side], rows=rows
         )
+        if side == "st" and scales[side] == "auto" and spots.labelled is not None:
+            refuse_scales_apart(full, spots.labelled)
         frame = labelled[side] if rows is None else labelled[side].iloc[rows]
         columns = {plan.settings.get(LABELS[side]) for plan in plans}
         for column in (column for column in columns if column is not None):
@@ -244,7 +247,7 @@ def begin(
     Parameters are those of `cross_validate`; `checked` are the others that `checked_data` takes.
     """
     one_of("read_out", read_out, get_args(ReadOut))
-    sc, st, labelled, parameters = both_sides(sc, st, parameters)
+    sc, st, labelled, parameters = both_sides(sc, st, parameters, checked["st_gene_column"])
     if isinstance(method, Mapping):
         named = {}
         for name, plan in method.items():

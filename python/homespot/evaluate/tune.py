@@ -177,7 +177,7 @@ def tune(
     """
     begun = time.perf_counter()
     given = parameters
-    sc, st, labelled, parameters = both_sides(sc, st, parameters)
+    sc, st, labelled, parameters = both_sides(sc, st, parameters, st_gene_column)
     maps, read_outs = _candidates(method, grid, preset, parameters)
     plans = [Plan(method, preset, {**parameters, **combination}) for combination in maps]
     data, genes, where = checked_data(
