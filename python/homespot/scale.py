@@ -123,7 +123,8 @@ def _no_roots(values: F64, highest: float) -> bool:
     small = _nearness(values, 1.25, 8)
     nearer = small >= 0.35 and small >= 1.5 * _nearness(np.square(values), 1.25, 8)
     # Of counts that were smoothed, what has bled is tiny; roots of it are not.
-    tiny = np.count_nonzero(values < 0.03) >= 0.35 * max(np.count_nonzero(values < 1), 0.2 * len(values))
+    below = float((values < 1).mean())
+    tiny = float((values < 0.03).mean()) >= 0.35 * max(below, 0.2)
     return highest > _LARGEST_ROOT or nearer or tiny or _near_whole(values)
 
 
