@@ -141,16 +141,14 @@ crossValidateGenes <- function(
   .checkStrings(sc.scale = sc.scale, st.scale = st.scale)
   .checkStrings(
     sc.gene.column = sc.gene.column, st.gene.column = st.gene.column,
-    sections = sections, optional = TRUE
+    optional = TRUE
   )
   .checkSections(joint)
   scSide <- .side(sc, sc.assay.type, "sc")
   # Of cells only the spots' side is asked for places.
   scSide["coords"] <- list(NULL)
   stSides <- .spatialSides(st, st.assay.type, NULL)
-  if (!is.null(sections)) {
-    .needColumn(st, stSides, "st", sections, "sections")
-  }
+  sections <- .sectionsToPython(sections, st, stSides)
   for (given in settings) {
     .checkLabels(sc, list(scSide), "sc", given)
     .checkLabels(st, stSides, "st", given)

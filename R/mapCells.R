@@ -73,7 +73,8 @@
 #'   `NULL`: those of `st`, or else its columns `x`, `y` (and `z`) of colData.
 #'   Without coordinates the map is made, but [placeCells()] cannot use it.
 #' @param sections Name of a column of `colData(st)` with the section of every
-#'   spot, for example `"sample_id"`.
+#'   spot, for example `"sample_id"`, or the sections themselves, as labels are
+#'   given: one value a spot, or a vector, factor or list by name.
 #'   Each section is then mapped by itself, with all cells, and the maps are put
 #'   side by side with equal weights, as [combineSections()] does; the spots
 #'   come section by section.
@@ -215,7 +216,7 @@ setGeneric(
   )
   .checkStrings(
     preset = preset, sc.gene.column = sc.gene.column,
-    st.gene.column = st.gene.column, sections = sections, optional = TRUE
+    st.gene.column = st.gene.column, optional = TRUE
   )
   .checkSections(joint, shared.frame)
   if (!is.null(k.best)) {
@@ -224,9 +225,7 @@ setGeneric(
   seed <- .checkWhole(seed, "seed", 0L)
   scSide <- .side(sc, sc.assay.type, "sc")
   stSides <- .spatialSides(st, st.assay.type, coords)
-  if (!is.null(sections)) {
-    .needColumn(st, stSides, "st", sections, "sections")
-  }
+  sections <- .sectionsToPython(sections, st, stSides)
   given <- .methodArguments(method, list(...))
   .checkLabels(sc, list(scSide), "sc", given)
   .checkLabels(st, stSides, "st", given)

@@ -81,6 +81,19 @@
   }
 }
 
+# The name of a column, or the section of every spot as Python takes values.
+.sectionsToPython <- function(sections, st, sides) {
+  if (is.null(sections)) {
+    return(NULL)
+  }
+  if (.areLabels(sections)) {
+    return(.labelValues(sections, "sections"))
+  }
+  .checkString(sections, "sections")
+  .needColumn(st, sides, "st", sections, "sections")
+  sections
+}
+
 .checkSections <- function(joint, shared.frame = FALSE) {
   if (!is.null(joint)) {
     .checkFlag(joint, "joint")

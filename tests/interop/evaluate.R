@@ -35,6 +35,11 @@ keep("given", crossValidateGenes(sc, st, folds = fold))
 
 # Sections by themselves, as a column or as a list; genes by another name.
 keep("apart", crossValidateGenes(sc, st, folds = 2, sections = "lamina"))
+keep("apart by values", crossValidateGenes(
+  sc, st, folds = 2, sections = stats::setNames(
+    as.character(SummarizedExperiment::colData(st)$lamina), colnames(st)
+  )
+))
 parts <- lapply(stats::setNames(nm = unique(st$lamina)), function(name) {
   st[, st$lamina == name]
 })

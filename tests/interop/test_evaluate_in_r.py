@@ -88,6 +88,7 @@ def test_r_scores_sections_as_python_does(r, problem):
     sc, st = problem
     apart = validate(sc, st, folds=2, sections="lamina")
     same_table(r.tables["apart"], apart)
+    same_table(r.tables["apart by values"], validate(sc, st, folds=2, sections=st.obs["lamina"]))
     parts = {name: st[st.obs["lamina"] == name].copy() for name in ("s/2", "1", "µ")}
     same_table(r.tables["listed"], validate(sc, parts, folds=2, joint=False))
     assert not np.array_equal(apart["pcc"], validate(sc, st, folds=2)["pcc"])

@@ -137,6 +137,53 @@ test_that("combined float32 maps are float32, of weights of any kind", {
   }
 })
 
+test_that("sections are taken as values, in any form", {
+  data <- sectioned()
+  half <- as.character(data$st$half)
+  spots <- colnames(data$st)
+  expected <- mapCells(data$sc, data$st, sections = "half")
+  forms <- list(
+    half, factor(half), data$st$half, S4Vectors::Rle(half),
+    rev(stats::setNames(half, spots)),
+    as.list(rev(stats::setNames(half, spots)))
+  )
+  for (sections in forms) {
+    map <- mapCells(data$sc, data$st, sections = sections)
+    expect_identical(mappingMatrix(map), mappingMatrix(expected))
+    expect_identical(map$homespot_section, expected$homespot_section)
+    expect_identical(
+      SummarizedExperiment::rowData(map)$homespot_section,
+      SummarizedExperiment::rowData(expected)$homespot_section
+    )
+  }
+  score <- function(sections) {
+    table <- crossValidateGenes(
+      data$sc, data$st, sections = sections, folds = 2
+    )
+    table[names(table) != "seconds"]
+  }
+  expect_identical(score(half), score("half"))
+})
+
+test_that("sections are found in the barcodes of the spots", {
+  data <- demoData()
+  half <- seq_len(ncol(data$st)) %% 2L
+  set.seed(1)
+  codes <- replicate(ceiling(length(half) / 2), paste(
+    sample(c("A", "C", "G", "T"), 16, replace = TRUE), collapse = ""
+  ))
+  # The second section lies over the first.
+  colnames(data$st) <- paste0(codes[cumsum(half)], "-", 2L - half)
+  said <- capture_warnings(map <- mapCells(data$sc[, 1:50], data$st))
+  expect_match(
+    said, "Found 2 sections in the names of the spots \\('1': \\d+, '2': ",
+    all = FALSE
+  )
+  expect_identical(
+    map$homespot_section, sub(".*-", "", colnames(map))
+  )
+})
+
 test_that("sections that are none are refused before the work", {
   data <- sectioned()
   refused <- function(pattern, st = data$st, sections = "sample_id", ...) {
@@ -153,7 +200,12 @@ test_that("sections that are none are refused before the work", {
     "a column 'slide' in colData\\(st\\), found 'half', 'rank', 'sample_id'",
     sections = "slide"
   )
-  refused("`sections` to be one string", sections = c("half", "rank"))
+  refused("`sections` to be one string", sections = 3)
+  refused(
+    "sections of the spatial data's 12 spots, found 2 value\\(s\\)",
+    sections = c("half", "rank")
+  )
+  refused("a vector, a factor or a list by name", sections = list(1, data))
   refused("which has no colData", st = SummarizedExperiment::assay(data$st))
   refused(
     "at least 2 spots in every section, found 12 section\\(s\\) of one spot",
