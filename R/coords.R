@@ -89,9 +89,7 @@
 
 # The columns of x, y and z: by their names, or two or three in this order.
 .twoOrThree <- function(values, columns = colnames(values)) {
-  if (!is.null(colnames(values)) && !is.null(.axes(colnames(values)))) {
-    return(.ordered(values))
-  }
+  values <- .ordered(values)
   if (!ncol(values) %in% 2:3) {
     .refuse(
       "coordinates with a column x and a column y",

@@ -284,7 +284,7 @@ setGeneric(
 # same.
 .axisNames <- function(sides, n) {
   names <- unique(lapply(sides, function(side) {
-    colnames(.ordered(side$coords[0L, , drop = FALSE]))
+    colnames(.ordered(side$coords))
   }))
   if (length(names) == 1L && length(names[[1L]]) == n) {
     names[[1L]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ __all__ = [
     "Axes",
     "Library",
     "all_axes",
+    "counts_rows",
     "libraries",
     "named_axes",
     "ordered",
@@ -47,42 +48,58 @@ class Axes(NamedTuple):
     rows: bool
 
 
-def _tokens(name: str) -> list[str]:
-    """Split ``CenterX_global_px`` into center, x, global, px."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
-    return [part.lower() for part in parts]
+_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""A piece of a name: ``CenterX_global_px`` is center, x, global, px."""
 
 
-def _readings(name: object) -> Iterator[tuple[str, str, bool]]:
-    """Yield the axes that a column may name, the rest of its name, and whether it counts rows or columns.
+class _Reading(NamedTuple):
+    """An axis that a column may name, the rest of its name, and whether it counts rows or columns.
 
-    A letter within a word, as in ``stagex``, is one only if another column has the other letter there.
+    ``spelling`` is the name without the axis, but with its case: ``x`` and ``X`` are two.
     """
-    tokens = _tokens(str(name))
 
-    def rest(i: int, token: str, kind: str) -> str:
-        return _KINDS[kind] + "_".join([*tokens[:i], token, *tokens[i + 1 :]])
+    axis: str
+    stem: str
+    grid: bool
+    spelling: str
+
+
+def _readings(name: object) -> Iterator[_Reading]:
+    """Yield what a column may name.
+
+    A letter within a word, as in ``stagex``, is an axis only if another column has the other letter there.
+    """
+    text = str(name)
+    found = list(_TOKEN.finditer(text))
+    tokens = [token.group().lower() for token in found]
+
+    def reading(axis: str, i: int, token: str, kind: str) -> _Reading:
+        stem = _KINDS[kind] + "_".join([*tokens[:i], token, *tokens[i + 1 :]])
+        own = found[i].group()
+        case = "x" if own.islower() else "X" if own.isupper() else "Xx"
+        spelling = f"{text[: found[i].start()]}*{case}*{text[found[i].end() :]}"
+        return _Reading(axis, stem, kind == "grid", spelling)
 
     for i, token in enumerate(tokens):
-        if (found := _LETTER.match(token)) is not None:
-            yield found[1], rest(i, token[: found.start(1)] + "*" + token[found.end(1) :], "known"), False
+        if (letter := _LETTER.match(token)) is not None:
+            yield reading(letter[1], i, token[: letter.start(1)] + "*" + token[letter.end(1) :], "known")
             return
         if (grid := _GRID.match(token)) is not None:
-            yield ("x" if grid[2].startswith("col") else "y"), rest(i, f"{grid[1]}*{grid[3]}", "grid"), True
+            yield reading("x" if grid[2].startswith("col") else "y", i, f"{grid[1]}*{grid[3]}", "grid")
             return
         if token in _WORDS:
-            yield _WORDS[token], rest(i, "*", "word"), False
+            yield reading(_WORDS[token], i, "*", "word")
             return
     for i, token in enumerate(tokens):
         if token[0] in _AXES:
-            yield token[0], rest(i, "*" + token[1:], "edge"), False
+            yield reading(token[0], i, "*" + token[1:], "edge")
         if token[-1] in _AXES:
-            yield token[-1], rest(i, token[:-1] + "*", "edge"), False
+            yield reading(token[-1], i, token[:-1] + "*", "edge")
 
 
 def is_axis(name: object) -> bool:
     """Whether the name of a column says by itself that it is an axis, a row or a column."""
-    return any(not stem.startswith(_KINDS["edge"]) for _, stem, _ in _readings(name))
+    return any(not reading.stem.startswith(_KINDS["edge"]) for reading in _readings(name))
 
 
 _NO_PLACE = re.compile("umap|tsne|pca|phate|embedding|diffmap|latent|mde|velocity|chr")
@@ -97,34 +114,78 @@ def _rank(stem: str) -> int:
     return int(re.search("local|fov|min|max|bbox|low|high|start|end", stem) is not None)
 
 
-def all_axes(names: Iterable[object]) -> list[Axes]:
+_FEW = 5
+"""The numbers of fewer rows than these may be coordinates by chance."""
+
+
+def counts_rows(values: F64) -> bool:
+    """Whether a column holds 1, 2, ..., n or 0, 1, ..., n - 1: the numbers of the rows, as files have."""
+    n = len(values)
+    return n >= _FEW and values[0] in (0, 1) and bool(np.array_equal(values, np.arange(n) + values[0]))
+
+
+def _no_places(table: pd.DataFrame) -> set[int]:
+    """Return the columns that are no coordinates if others may be: numbers of the rows, and text."""
+    found = set()
+    for i in range(table.shape[1]):
+        values = _numbers(table.iloc[:, [i]])
+        if values.dtype != np.float64 or counts_rows(values[:, 0]):
+            found.add(i)
+    return found
+
+
+def _pairs(spellings: Mapping[str, dict[str, int]], last: Collection[int]) -> list[list[int]]:
+    """Return the columns of x, y (and z) of one stem, the likeliest first.
+
+    Names of the same case belong together: of ``X``, ``x`` and ``y`` those are x and y.
+    """
+    every: dict[str, int] = {}
+    for columns in spellings.values():
+        for axis, i in columns.items():
+            if axis not in every or (every[axis] in last and i not in last):
+                every[axis] = i
+    found = [columns for columns in spellings.values() if "x" in columns and "y" in columns]
+    if "x" in every and "y" in every and all(_uses(columns, last) for columns in found):
+        found.append(every)
+    found.sort(key=lambda columns: (_uses(columns, last), columns is not spellings.get("*x*")))
+    return [[(every | columns)[axis] for axis in _AXES if axis in every] for columns in found]
+
+
+def _uses(columns: Mapping[str, int], last: Collection[int]) -> bool:
+    return columns["x"] in last or columns["y"] in last
+
+
+def all_axes(names: Iterable[object], last: Collection[int] = ()) -> list[Axes]:
     """Return every pair of columns that `named_axes` may take, the likeliest first."""
-    stems: dict[str, dict[str, int]] = {}
+    stems: dict[str, dict[str, dict[str, int]]] = {}
     rows: dict[str, bool] = {}
     for i, name in enumerate(names):
-        for axis, stem, grid in _readings(name):
-            stems.setdefault(stem, {}).setdefault(axis, i)
+        for axis, stem, grid, spelling in _readings(name):
+            columns = stems.setdefault(stem, {}).setdefault(spelling, {})
+            if axis not in columns or (columns[axis] in last and i not in last):
+                columns[axis] = i
             rows[stem] = grid
-    complete = [
-        stem for stem, axes in stems.items() if "x" in axes and "y" in axes and not _NO_PLACE.search(stem)
+    found = [
+        (any(i in last for i in columns[:2]), _rank(stem), Axes(columns, rows[stem]))
+        for stem, spellings in stems.items()
+        if not _NO_PLACE.search(stem)
+        for columns in _pairs(spellings, last)
     ]
-    return [
-        Axes([stems[stem][axis] for axis in _AXES if axis in stems[stem]], rows[stem])
-        for stem in sorted(complete, key=_rank)  # the first of equals
-    ]
+    return [axes for _, _, axes in sorted(found, key=lambda one: one[:2])]  # the first of equals
 
 
-def named_axes(names: Iterable[object]) -> Axes | None:
+def named_axes(names: Iterable[object], last: Collection[int] = ()) -> Axes | None:
     """Say which columns are x and y (and z) by their names; None where the names do not say.
 
     Two columns belong together where their names differ in the axis alone: ``x`` and ``y``, ``x_centroid``
     and ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
-    ``CenterY_global_px``, ``stagex`` and ``stagey``, ``lon`` and ``lat``.
+    ``CenterY_global_px``, ``stagex`` and ``stagey``, ``lon`` and ``lat``. Columns in `last` are taken only
+    where no others will do.
     """
-    return next(iter(all_axes(names)), None)
+    return next(iter(all_axes(names, last)), None)
 
 
-def _numbered(names: Iterable[object]) -> list[int] | None:
+def _numbered(names: Iterable[object], last: Collection[int]) -> list[int] | None:
     """Return columns that differ in a number alone, as ``spatial_1`` and ``spatial_2`` do, in its order."""
     found: dict[tuple[str, str], dict[int, int]] = {}
     for i, name in enumerate(names):
@@ -132,32 +193,45 @@ def _numbered(names: Iterable[object]) -> list[int] | None:
             found.setdefault((parts[1].lower(), parts[3].lower()), {})[int(parts[2])] = i
     for (stem, _), columns in found.items():
         first = min(columns)
-        if (
-            first in (0, 1)
-            and len(columns) in (2, 3)
-            and sorted(columns) == [*range(first, first + len(columns))]
-        ):
-            order = [columns[number] for number in sorted(columns)]
+        if first not in (0, 1) or sorted(columns) != [*range(first, first + len(columns))]:
+            continue
+        order = _others([columns[number] for number in sorted(columns)], last)
+        if len(order) in (2, 3):
             # scikit-image counts the dimensions of an image: rows come before columns.
             return order[::-1] if stem == "centroid-" and first == 0 else order
     return None
 
 
+def _others(columns: list[int], last: Collection[int]) -> list[int]:
+    """Return the columns without those that are taken last, if two or three are left."""
+    left = [i for i in columns if i not in last]
+    return left if len(left) in (2, 3) else columns
+
+
+def _table_axes(table: pd.DataFrame) -> Axes | None:
+    return named_axes(table.columns, _no_places(table))
+
+
 def rows_count_down(positions: Any) -> bool:
     """Whether the names of the columns say that y counts rows, from the top."""
-    axes = named_axes(positions.columns) if isinstance(positions, pd.DataFrame) else None
+    axes = _table_axes(positions) if isinstance(positions, pd.DataFrame) else None
     return axes is not None and axes.rows
 
 
 def ordered(positions: Any) -> Any:
-    """Return the columns in the order that their names say, x, y, z or 1, 2, 3, and as they are where not."""
+    """Return the columns in the order that their names say, x, y, z or 1, 2, 3, and as they are where not.
+
+    A column of a table that only numbers the rows, as files written with row names have it, is no coordinate
+    where others may be.
+    """
     if not isinstance(positions, pd.DataFrame):
         return positions
-    axes = named_axes(positions.columns)
-    columns = _numbered(positions.columns) if axes is None else axes.columns
-    if columns is not None:
-        return _numbers(positions.iloc[:, columns])
-    if positions.shape[1] > 3:
+    last = _no_places(positions)
+    axes = named_axes(positions.columns, last)
+    columns = _numbered(positions.columns, last) if axes is None else axes.columns
+    if columns is None:
+        columns = _others([*range(positions.shape[1])], last)
+    if len(columns) > 3:
         raise InputError(
             expected(
                 "coordinates with a column x and a column y",
@@ -165,7 +239,7 @@ def ordered(positions: Any) -> Any:
                 "Name the columns x and y, or keep two or three columns in the order x, y, z.",
             )
         )
-    return _numbers(positions)
+    return _numbers(positions.iloc[:, columns])
 
 
 def _numbers(table: pd.DataFrame) -> Any:

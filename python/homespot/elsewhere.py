@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .axes import named_axes
+from .axes import counts_rows, named_axes
 from .errors import some
 from .keys import COORDINATES
 from .sections import plain_name
@@ -31,6 +31,9 @@ _EMBEDDING = re.compile(
     "umap|tsne|pca|phate|connect|dist|graph|diffmap|velocity|latent|scvi|harmony|embed|trimap|pacmap|"
     r"factor|force|loading|score|emb$|^x?(mde|lsi|svd|nmf|ica|lda|fa|fr|dc|vae|cca|mofa)\d*$"
 )
+
+_PIXELS = re.compile("pxl|pixel|px|image|img|fullres")
+"""Names of rows and columns that are those of an image: such columns are places, and no grid."""
 
 _GRID_NAME = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
 """Names of spots that are their places, as in Spatial Transcriptomics before Visium: 12x30."""
@@ -74,8 +77,15 @@ def elsewhere(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool = True) -> st
 
 def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[str]:
     """Yield sentences, the likeliest place first."""
-    yield from _columns(obs)
-    yield from _matrices(adata, guess=guess)
+    columns, grid = _columns(obs)
+    likely, others = _matrices(adata)
+    # A grid is coarser than places, and need not be to scale: where there are both, both are named.
+    first = [*likely[:1], columns] if grid else [columns, *likely[:1]]
+    both = " ".join(filter(None, first))
+    if both:
+        yield both
+    if guess:
+        yield from others
     names = obs.index.astype(str)
     if len(names) and all(map(_GRID_NAME.fullmatch, names)):
         yield (
@@ -84,32 +94,36 @@ def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[st
         )
 
 
-def _columns(obs: pd.DataFrame) -> Iterator[str]:
+def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
+    """Return a sentence on the columns, or none, and whether they are the numbers of a grid."""
     numbers = {name: values for name in obs.columns if (values := _as_numbers(obs[name])) is not None}
     listed = list(numbers)
-    axes = named_axes(listed)
+    axes = named_axes(listed, {i for i, name in enumerate(listed) if counts_rows(numbers[name])})
     if axes is None:
-        return
+        return "", False
     names = [listed[i] for i in axes.columns]
     shown = [str(name) for name in names]
     line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy(dtype=float)"
     if all(pd.api.types.is_numeric_dtype(obs[name]) for name in names):
         line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy()"
+    grid = axes.rows and not any(_PIXELS.search(plain_name(name)) for name in names)
     missing = int((~np.isfinite(np.column_stack([numbers[name] for name in names]))).any(axis=1).sum())
     if not missing:
-        yield f"The columns {some(shown)} of st.obs look like coordinates: {line}."
-        return
+        return f"The columns {some(shown)} of st.obs look like coordinates: {line}.", grid
     # Plain columns x and y are taken by themselves, once every spot has them.
     then = "" if shown[:2] == list(COORDINATES[:2]) else f", and set {line}"
-    yield (
+    return (
         f"The columns {some(shown)} of st.obs look like coordinates, but {missing} of {len(obs)} spots have "
         f"missing or infinite ones: correct them, or drop these spots{then}."
-    )
+    ), grid
 
 
-def _matrices(adata: ad.AnnData, *, guess: bool) -> Iterator[str]:
-    """Yield the matrices of two or three finite columns whose names do not speak against it."""
-    found: list[tuple[int, str]] = []
+def _matrices(adata: ad.AnnData) -> tuple[list[str], list[str]]:
+    """Return sentences on matrices that look like coordinates, and on those that may be some.
+
+    They have two or three finite columns, and names that do not speak against it.
+    """
+    likely, others = [], []
     for slot, values in (("obsm", adata.obsm), ("uns", adata.uns)):
         for name, value in values.items():
             shape: tuple[int, ...] = getattr(value, "shape", ())
@@ -118,12 +132,12 @@ def _matrices(adata: ad.AnnData, *, guess: bool) -> Iterator[str]:
             named = isinstance(value, pd.DataFrame) and named_axes(value.columns) is not None
             if (shape[1] not in (2, 3) and not named) or not _are_numbers(value):
                 continue
-            likely = named or _PLACES.search(plain_name(name)) is not None
-            if likely or (guess and not str(name).startswith("X_")):  # as scanpy calls embeddings
-                found.append((0 if likely else 1, f"st.{slot}[{name!r}]"))
-    for unlikely, where in sorted(found, key=lambda pair: pair[0]):
-        how = "may be" if unlikely else "looks like"
-        yield f"{where} {how} coordinates: st.obsm['spatial'] = {where}."
+            where = f"st.{slot}[{name!r}]"
+            if named or _PLACES.search(plain_name(name)) is not None:
+                likely.append(f"{where} looks like coordinates: st.obsm['spatial'] = {where}.")
+            elif not str(name).startswith("X_"):  # as scanpy calls embeddings
+                others.append(f"{where} may be coordinates: st.obsm['spatial'] = {where}.")
+    return likely, others
 
 
 def _are_numbers(value: Any) -> bool:

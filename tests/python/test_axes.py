@@ -274,3 +274,73 @@ def test_coordinates_outside_their_image(pair) -> None:
     st.obsm["spatial"] = st.obsm["spatial"][:, ::-1].copy()
     with pytest.warns(DataWarning, match="100% of the spots lie outside the image of 'slide'"):
         map_cells(sc, st)
+
+
+# --- numbers of the rows ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    ("names", "axes"),
+    [
+        (["X", "x", "y"], ["x", "y"]),
+        (["X", "barcode", "y", "x"], ["x", "y"]),
+        (["X", "Y", "x_um", "y_um"], ["x_um", "y_um"]),
+        (["row", "col", "array_row", "array_col"], ["array_col", "array_row"]),
+        (["Unnamed: 0", "a", "b"], ["a", "b"]),
+        (["V1", "V2", "V3"], ["V2", "V3"]),
+        (["V1", "V2", "V3", "V4"], ["V2", "V3", "V4"]),
+        (["index", "lat", "lon"], ["lon", "lat"]),
+        (["rownames", "Spatial_2", "Spatial_1"], ["Spatial_1", "Spatial_2"]),
+        (["X", "a", "b"], ["a", "b"]),
+        # There is nothing else.
+        (["X", "Y"], ["X", "Y"]),
+        (["x", "y", "X_id"], ["x", "y"]),
+    ],
+)
+def test_numbers_of_the_rows_are_no_coordinates(names: list[str], axes: list[str], first: int) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((9, len(names))), columns=names)
+    table[names[0]] = np.arange(first, first + 9)
+    if "barcode" in table:
+        table["barcode"] = [f"s{i}" for i in range(9)]
+    np.testing.assert_array_equal(spot_coordinates(table, 9), table[axes].to_numpy(dtype=float))
+
+
+def test_letters_of_one_case_belong_together() -> None:
+    assert named_axes(["X", "x", "y"]) == ([1, 2], False)
+    assert named_axes(["X", "Y", "y"]) == ([0, 1], False)
+    assert named_axes(["X", "Y", "x", "y"]) == ([2, 3], False)
+    assert named_axes(["X", "y"]) == ([0, 1], False)
+    assert named_axes(["Row", "row", "col"]) == ([2, 1], True)
+
+
+def test_a_file_with_row_numbers_gives_the_same_map(pair, tmp_path) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"]
+    for named in ({"x": xy[:, 0], "y": xy[:, 1]}, {"a": xy[:, 0], "b": xy[:, 1]}):
+        pd.DataFrame(named).to_csv(tmp_path / "places.csv")
+        read = pd.read_csv(tmp_path / "places.csv", float_precision="round_trip")
+        read = read.rename(columns={"Unnamed: 0": "X"})
+        again = st.copy()
+        again.obsm["spatial"] = read.set_index(st.obs_names)
+        np.testing.assert_array_equal(map_cells(sc, again).varm["spatial"], xy)
+
+
+def test_a_matrix_is_named_before_the_numbers_of_a_grid(pair) -> None:
+    sc, st = pair
+    xy = st.obsm["spatial"]
+    grid = without_places(st, X=np.arange(st.n_obs), array_row=xy[:, 1] // 2, array_col=xy[:, 0] // 2)
+    grid.obsm["X_spatial"] = xy
+    with pytest.warns(DataWarning) as caught:
+        map_cells(sc, grid)
+    said = str(caught[0].message)
+    assert (
+        0 < said.index("st.obsm['spatial'] = st.obsm['X_spatial'].") < said.index("'array_col', 'array_row'")
+    )
+    pixels = without_places(st, pxl_row=xy[:, 1], pxl_col=xy[:, 0])
+    pixels.obsm["X_spatial"] = xy
+    with pytest.warns(DataWarning) as caught:
+        map_cells(sc, pixels)
+    said = str(caught[0].message)
+    assert 0 < said.index("'pxl_col', 'pxl_row'") < said.index("st.obsm['X_spatial']")

@@ -23,7 +23,14 @@ vocabulary <- list(
   c("pos_y", "n", "pos_x"), c("y_location", "x_location"), c("x", "y", "slice"),
   c("yc", "xc"), c("umap_x", "umap_y"),
   c("x_min", "y_min", "x_centroid", "y_centroid"),
-  c("tissue", "row", "col", "imagerow", "imagecol")
+  c("tissue", "row", "col", "imagerow", "imagecol"),
+  c("X", "x", "y"), c("X", "y", "x"), c("x", "Y", "y"), c("X", "Y", "x", "y"),
+  c("X", "y"), c("Z", "y", "x"), c("Unnamed: 0", "Y", "X", "y_um", "x_um"),
+  c("stagey", "stagex"), c("galaxy", "fox"), c("lat", "lon"), c("img_rowIdx",
+    "img_colIdx"
+  ), c("rownum", "colnum"), c("vertical", "horizontal"), c("yaxis", "xaxis"),
+  c("array_row", "array_col", "ystage", "xstage"), c("12", "A", ""),
+  c("CenterY_global_px", "CenterX_local_px", "CenterX_global_px")
 )
 
 test_that("columns of coordinates are what the core takes them for", {
@@ -41,6 +48,30 @@ test_that("columns of coordinates are what the core takes them for", {
         found$columns, as.integer(core$columns) + 1L, label = label
       )
       expect_identical(found$rows, core$rows, label = label)
+    }
+  }
+})
+
+test_that("tables are put in order as by the core, whatever they hold", {
+  core <- reticulate::import_from_path(
+    "homespot.axes", dirname(homespotPython()$core), convert = TRUE
+  )
+  values <- cbind(
+    c(5, 1, 7, 2, 9, 3), c(10, 3, 8, 1, 6, 2), c(4, 4, 1, 1, 2, 2)
+  )
+  for (names in list(
+    c("X", "x", "y"), c("n", "a", "b"), c("V1", "V2", "V3"),
+    c("index", "y", "x"),
+    c("row", "col", "array_row", "array_col"), c("X", "Y", "x_um", "y_um"),
+    c("id", "Spatial_2", "Spatial_1"), c("X", "Y")
+  )) {
+    for (number in list(1:6, 0:5, c(1:5, 7L))) {
+      table <- cbind(number, values)[, seq_along(names)]
+      colnames(table) <- names
+      expect_identical(
+        unname(.ordered(table)), core$ordered(as.data.frame(table)),
+        label = paste(names, collapse = ", ")
+      )
     }
   }
 })
@@ -120,6 +151,27 @@ test_that("the whole table of positions is taken, and is annotation", {
     coords = S4Vectors::DataFrame(positions[-1], row.names = spots)
   )
   expect_identical(unname(SpatialExperiment::spatialCoords(map)), unname(xy))
+})
+
+test_that("numbers of the rows are no coordinates", {
+  file <- tempfile(fileext = ".csv")
+  on.exit(unlink(file))
+  utils::write.csv(data.frame(barcode = spots, xy), file)
+  expect_identical(places(utils::read.csv(file)), unname(xy))
+  # Without names, row numbers come first.
+  utils::write.table(data.frame(1:8, xy), file,
+    col.names = FALSE, row.names = FALSE
+  )
+  expect_identical(places(utils::read.table(file)), unname(xy))
+  spe <- SpatialExperiment::SpatialExperiment(
+    assays = list(counts = problem$st), spatialCoords = cbind(X = 1:8, xy)
+  )
+  map <- mapCells(problem$sc, spe)
+  expect_identical(SpatialExperiment::spatialCoordsNames(map), c("x", "y"))
+  expect_identical(unname(SpatialExperiment::spatialCoords(map)), unname(xy))
+  # One that is all there is, is one.
+  line <- cbind(x = 1:8, y = xy[, "y"])
+  expect_equal(places(line), unname(line))
 })
 
 test_that("spots that the table calls off the tissue are left out", {
