@@ -65,6 +65,7 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
     function(map, w) w * rowData(map)[[.keys$LEFT_OVER]], maps, weights
   ))
   maps <- .distinctSamples(maps)
+  gone <- Reduce(`+`, Map(function(map, w) w * .dropped(map), maps, weights))
   coords <- .bindCoordinates(maps)
   spots <- .bindTables(lapply(maps, colData))
   record <- .combinedRecord(maps, "sections", weights)
@@ -79,7 +80,7 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
     do.call(cbind, Map(function(map, w) {
       .weighted(.mapping(map), w, .record(map)$dtype)
     }, maps, weights)),
-    cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left),
+    cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left, gone),
     spots, coords, record,
     # Some may have none.
     images = .bindTables(Filter(NROW, lapply(maps, imgData)))
@@ -271,10 +272,11 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
 }
 
 # Without the section that a map of other spots has found.
-.cellData <- function(map, left) {
+.cellData <- function(map, left, gone) {
   cells <- rowData(map)
   cells[c(.keys$SECTION, .keys$SECTION_PROB)] <- NULL
   cells[[.keys$LEFT_OVER]] <- left
+  cells[[.keys$DROPPED]] <- if (any(gone > 0)) gone
   cells
 }
 

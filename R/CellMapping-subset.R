@@ -4,6 +4,9 @@
 #' `map[cells, spots]` keeps the map valid: the mass of the spots that are
 #' dropped is added to the cells' `homespot_left_over`, so that row sum +
 #' left-over stays 1.
+#' `homespot_dropped` in the rowData says how much that was: a cell of which the
+#' spots taken out held more than those that stay has a place among these, but
+#' no radius, and is not confident.
 #' The rows are not scaled up again; [renormalise()] does that, if asked.
 #'
 #' @param x A [CellMapping-class].
@@ -44,11 +47,27 @@ setMethod(
     .noneTwice(colnames(out), "spots")
     if (ofSpots) {
       left <- 1 - unname(rowSums(.mapping(out)))
-      rowData(out)[[.keys$LEFT_OVER]] <- pmin(pmax(left, 0), 1)
+      left <- pmin(pmax(left, 0), 1)
+      lost <- left - rowData(out)[[.keys$LEFT_OVER]]
+      rowData(out)[[.keys$DROPPED]] <- .dropped(out) +
+        ifelse(lost > .rounding, lost, 0)
+      rowData(out)[[.keys$LEFT_OVER]] <- left
     }
     .valid(out)
   }
 )
+
+# The mass of every cell on spots that were taken out of a map.
+.dropped <- function(map) {
+  found <- rowData(map)[[.keys$DROPPED]]
+  if (is.null(found)) {
+    return(rep(0, nrow(map)))
+  }
+  ifelse(is.na(found), 0, found)
+}
+
+# The sums of a map's rows are exact up to this.
+.rounding <- 1e-6
 
 .noneTwice <- function(names, what) {
   twice <- unique(names[duplicated(names)])
@@ -124,6 +143,7 @@ setMethod("renormalise", "CellMapping", function(map, ...) {
   assays(out, withDimnames = FALSE)[[.mappingAssay]] <-
     .scaleRows(p, 1 / total)
   rowData(out)[[.keys$LEFT_OVER]] <- rep(0, nrow(out))
+  rowData(out)[[.keys$DROPPED]] <- NULL
   .valid(out)
 })
 

@@ -11,6 +11,7 @@
   POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
   SPREAD = "homespot_spread",
   LEFT_OVER = "homespot_left_over",
+  DROPPED = "homespot_dropped",
   SECTION = "homespot_section",
   SECTION_PROB = "homespot_section_prob",
   EXPRESSION = "homespot_expression",

@@ -11,11 +11,12 @@ import anndata as ad
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 from .axes import libraries, spot_coordinates
 from .errors import DataWarning
 from .keys import HOMESPOT, SECTION, SECTION_PROB, SPATIAL, SPOT
-from .mapping import coordinates, has_coordinates
+from .mapping import coordinates, dropped, has_coordinates
 from .matrices import is_sparse
 from .rows import summed
 from .sections import Sections, found_sections, sections_in
@@ -25,9 +26,11 @@ __all__ = [
     "CellSections",
     "Part",
     "cell_sections",
+    "held",
     "parts",
     "sections_of",
     "sections_of_rows",
+    "warn_if_dropped",
     "warn_nowhere",
 ]
 
@@ -76,8 +79,9 @@ def cell_sections(mapping: ad.AnnData, sections: Sections) -> CellSections:
     """Return the section of every cell.
 
     Under a joint map that is the section with most of the cell's mass; its probability is its share of the
-    mass. Where every section was mapped by itself, the masses are equal by construction and say nothing: then
-    it is the section that `map_cells` found to fit best, and where that is not known, none.
+    mass, that on spots taken out of the map included. Where every section was mapped by itself, the masses
+    are equal by construction and say nothing: then it is the section that `map_cells` found to fit best, and
+    where that is not known, none.
     """
     n = mapping.n_obs
     record = mapping.uns.get(HOMESPOT)
@@ -94,7 +98,7 @@ def cell_sections(mapping: ad.AnnData, sections: Sections) -> CellSections:
     rest = mass.copy()
     rest[np.arange(n), best] = -1
     known = largest > (1 + _EQUAL) * np.maximum(rest.max(axis=1), 0)
-    total = mass.sum(axis=1)
+    total = mass.sum(axis=1) + dropped(mapping)
     share = np.divide(largest, total, out=np.full(n, np.nan), where=known)
     return CellSections(np.where(known, best, -1), share)
 
@@ -107,6 +111,54 @@ def _one_by_one(record: Any) -> bool:
         return True
     inner = record.get("parts")
     return isinstance(inner, Mapping) and any(map(_one_by_one, inner.values()))
+
+
+def held(mapping: ad.AnnData, part: Part) -> F64:
+    """Return, for every cell of a part, its mass there over that mass and what was taken out of the map.
+
+    1 for a map that nothing was taken out of, whatever its rows leave out for other reasons. Where sections
+    were mapped one by one, only the cell's own section counts: 0 where that is no longer in the map.
+    """
+    gone = dropped(mapping)[part.cells]
+    if not gone.any():
+        return np.ones(len(part.cells))
+    there = summed(part.matrix, sparse.csr_matrix(np.ones((len(part.spots), 1))))[:, 0]
+    if _one_by_one(mapping.uns.get(HOMESPOT)):
+        gone = _gone_in_own_section(mapping, part, there, gone)
+    return np.asarray(there / (there + gone))
+
+
+def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64) -> F64:
+    """Return what was taken out of the own section of every cell of a part, infinite if all of that was."""
+    record = mapping.uns[HOMESPOT]
+    inner, weights = record.get("parts"), record.get("weights")
+    names = [str(of["section"]) for of in inner.values() if "section" in of] if inner else []
+    column = next((name for name in (SECTION, record.get("sections")) if name in mapping.var), None)
+    if column is None or weights is None or len(names) != len(weights):
+        return np.zeros(len(gone))
+    left = set(mapping.var[column].astype(str))
+    name = str(mapping.var[column].iloc[part.spots[0]])
+    share = dict(zip(names, np.asarray(weights, dtype=np.float64), strict=True))
+    if not left <= set(share):
+        return np.zeros(len(gone))
+    others = sum(mass for of, mass in share.items() if of not in left)
+    own: F64 = np.minimum(np.maximum(share[name] - there, 0), np.maximum(gone - others, 0))
+    own[own <= _EQUAL] = 0
+    if SECTION in mapping.obs:
+        of_cells = mapping.obs[SECTION].iloc[part.cells]
+        own[(of_cells.notna() & ~of_cells.astype(str).isin(left)).to_numpy()] = np.inf
+    return own
+
+
+def warn_if_dropped(n: int, of: int, what: str) -> None:
+    """Say of how many cells the spots that were taken out of the map hold the most, and so `what`."""
+    if n:
+        warnings.warn(
+            f"{n} of {of} cells had more of their mass on spots that were taken out of this map than on "
+            f"those that stay: {what}. Take these cells out too with subset(), or use the map of all spots.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def warn_nowhere(found: CellSections, of: str) -> None:

@@ -15,8 +15,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from . import memory, rows
-from .apart import cell_sections, parts, sections_of
+from .apart import cell_sections, held, parts, sections_of, warn_if_dropped
 from .checks import whole
+from .confidence import LEAST_HELD
 from .errors import DataWarning, InputError, expected, some
 from .keys import ASSIGNED, POSITIONS, PROB, SECTION
 from .labels import in_order
@@ -241,7 +242,9 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
     One row a cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
     where the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
     Where the spots lie in several sections, ``homespot_section`` comes first: every cell is assigned to a
-    spot of its section (see `cell_positions`), and None as capacity fits the cells of each section.
+    spot of its section (see `cell_positions`), and None as capacity fits the cells of each section. Where
+    spots were taken out of the map by `subset`, a warning counts the cells that had at least half of their
+    mass on these.
 
     What the solver is going to take, 10 bytes a pair of a cell and a place if all pairs are considered, else
     60, stands in the log ``logging.getLogger("homespot")`` before it starts.
@@ -267,9 +270,11 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
         )
     found = np.empty(mapping.n_obs, dtype=np.intp)
     probability = np.empty(mapping.n_obs)
+    elsewhere = 0
     for part in parts(mapping, sections, of_cells):
         if not len(part.cells):
             continue
+        elsewhere += int((held(mapping, part) <= LEAST_HELD).sum())
         matrix = part.matrix.tocsr() if is_sparse(part.matrix) else part.matrix
         if room is not None:
             within = room[part.spots]
@@ -281,6 +286,7 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
         except InputError as error:
             raise error if part.name is None else InputError(f"Section {part.name!r}: {error}") from error
         found[part.cells], probability[part.cells] = part.spots[spots], _probability(matrix, spots)
+    warn_if_dropped(elsewhere, mapping.n_obs, "the spots that they are assigned to are hardly theirs")
     table = pd.DataFrame(
         {ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found], PROB: probability},
         index=mapping.obs_names.copy(),

@@ -13,11 +13,12 @@ from .apart import sections_of
 from .axes import libraries
 from .directions import combined_direction, sections_down, y_down
 from .errors import InputError, expected, some
-from .keys import FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
+from .keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
 from .mapping import (
     check_mapping,
     coordinates,
     copied,
+    dropped,
     filled,
     has_coordinates,
     images,
@@ -144,6 +145,10 @@ def combine_sections(
         share * mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
         for share, mapping in zip(shares, mappings, strict=True)
     )
+    gone = sum(share * dropped(mapping) for share, mapping in zip(shares, mappings, strict=True))
+    out.obs = out.obs.drop(columns=DROPPED, errors="ignore")
+    if np.any(gone):
+        out.obs[DROPPED] = gone
     record = {**_combined_record(mappings, "sections"), "weights": shares}
     out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
     labels, directions = section_labels(mappings)

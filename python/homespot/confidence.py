@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from .matrices import row_sums
 
-__all__ = ["BEST", "LEVELS", "entropies", "extent", "factor", "pitch", "radii"]
+__all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "pitch", "radii"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -24,6 +24,13 @@ _SCALE, _SHAPE = 0.93, 0.70
 
 LEVELS = (0.05, 0.99)
 """Between these levels the radius was calibrated."""
+
+LEAST_HELD = 0.5
+"""A cell of which a map that spots were taken out of holds no more than this has no radius.
+
+On the demo, of which one half or quarter was kept: of the cells above, 82 to 100 % lie in the part kept, and
+83 to 97 % of their radii of level 0.9 hold; of those below, 0 to 24 % and 12 to 66 %.
+"""
 
 _ROUNDING = 1e-4
 

@@ -8,6 +8,7 @@ __all__ = [
     "CONFIDENT",
     "CONFIDENT_SHARE",
     "COORDINATES",
+    "DROPPED",
     "ENTROPY",
     "EXPERIMENT",
     "EXPRESSION",
@@ -62,6 +63,9 @@ SPREAD = "homespot_spread"
 
 LEFT_OVER = "homespot_left_over"
 """What a cell's row of P leaves out: 1 - its sum."""
+
+DROPPED = "homespot_dropped"
+"""The part of a cell's left-over that lay on spots which were taken out of the map."""
 
 SECTION = "homespot_section"
 """Section of tissue: of a spot, and of a cell the one in which it is placed."""

@@ -24,7 +24,7 @@ from .axes import libraries, spot_coordinates
 from .checks import whole
 from .errors import DataWarning, InputError, expected, some
 from .h5ad import read_whole, write_whole
-from .keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
+from .keys import COORDINATES, DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
 from .rows import blocks
 from .streamed import Streamed, annotated, on_disk, x_of
@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 _TOLERANCE = 1e-4
+_ROUNDING = 1e-6
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -303,7 +304,9 @@ def subset(
 ) -> ad.AnnData:
     """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over.
 
-    Of a mapping on disk the part is read.
+    ``obs["homespot_dropped"]`` says how much that was: a cell of which the spots taken out held more than
+    those that stay has a place among these, but is not confident (see `cell_positions`). Of a mapping on disk
+    the part is read.
     """
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
@@ -312,12 +315,22 @@ def subset(
     kept = mapping if cells is None else mapping[list(cells)]
     kept = copied(kept if spots is None else kept[:, list(spots)])
     if spots is not None:
-        kept.obs[LEFT_OVER] = np.clip(1 - row_sums(kept.X), 0, 1)
+        left_over = np.clip(1 - row_sums(kept.X), 0, 1)
+        lost = left_over - kept.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+        kept.obs[DROPPED] = dropped(kept) + np.where(lost > _ROUNDING, lost, 0)
+        kept.obs[LEFT_OVER] = left_over
     return kept
 
 
+def dropped(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
+    """Return the mass of every cell on spots that were taken out of a mapping."""
+    if DROPPED not in mapping.obs:
+        return np.zeros(mapping.n_obs)
+    return np.asarray(np.nan_to_num(mapping.obs[DROPPED].to_numpy(dtype=np.float64, na_value=np.nan)))
+
+
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
-    """Return the mapping, in memory, with every row divided by its sum and nothing left over.
+    """Return the mapping, in memory, with every row divided by its sum and nothing left over, or dropped.
 
     Raises
     ------
@@ -339,6 +352,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     scaled = out.X.multiply(scale[:, None]).tocsr() if is_sparse(out.X) else out.X * scale[:, None]
     out.X = scaled
     out.obs[LEFT_OVER] = 0.0
+    out.obs = out.obs.drop(columns=DROPPED, errors="ignore")
     return out
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from . import rows
-from .apart import cell_sections, parts, sections_of
+from .apart import cell_sections, held, parts, sections_of
 from .axes import spot_coordinates
 from .checks import whole, within
 from .confidence import pitch
@@ -109,7 +109,8 @@ def cell_modes(
     place, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The shares of a cell sum to at
     most 1. Where the spots lie in several sections, the column ``section`` follows ``cell``: the modes are
     those in the cell's section (see `cell_positions`), and of a cell whose section is not known those in
-    every section, whose shares sum to at most 1 in each.
+    every section, whose shares sum to at most 1 in each. Where spots were taken out of the map by `subset`,
+    the shares sum to at most the part of the cell's mass that the spots which stay hold.
     """
     check_mapping(mapping)
     where, names = coordinates(mapping), mapping.obs_names.to_numpy(dtype=str)
@@ -118,6 +119,7 @@ def cell_modes(
     tables = []
     for part in parts(mapping, sections, found, unknown=True):
         cell, mode, share, place = modes(part.matrix, where[part.spots], n_modes, min_share, reach, k)
+        share *= held(mapping, part)[cell]
         columns: dict[str, Any] = {"row": part.cells[cell], "cell": names[part.cells[cell]]}
         if part.name is not None:
             columns["section"] = part.name

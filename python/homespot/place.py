@@ -13,7 +13,16 @@ import pandas as pd
 
 from . import confidence, rows
 from ._median import spatial_median
-from .apart import CellSections, Part, cell_sections, parts, sections_of, warn_nowhere
+from .apart import (
+    CellSections,
+    Part,
+    cell_sections,
+    held,
+    parts,
+    sections_of,
+    warn_if_dropped,
+    warn_nowhere,
+)
 from .axes import spot_coordinates
 from .checks import one_of, whole, within
 from .device import limited_threads
@@ -238,14 +247,24 @@ def cell_positions(
     where sections were mapped one by one the one that fits best. All the rest, but the entropy, is read from
     the spots of that section alone. A cell whose section is not known has no place, and a warning counts such
     cells.
+
+    Where spots were taken out of the map by `subset`, a cell that had at least half of its mass on them has a
+    place among those that stay, but its radius is missing, and it is not confident: its true place lies
+    outside more often than not. A warning counts such cells. What a map with ``k_best`` leaves out changes
+    nothing.
     """
     check_mapping(mapping)
     where = coordinates(mapping)
+    elsewhere = 0
 
     def columns(part: Part) -> dict[str, Any]:
+        nonlocal elsewhere
         spots = where[part.spots]
         placed, spread = positions(part.matrix, spots, position, k)
         radii, confident = radius(part.matrix, spots, placed, level, max_radius)
+        gone = held(mapping, part) <= confidence.LEAST_HELD
+        elsewhere += int(gone.sum())
+        radii[gone], confident[gone] = np.nan, False
         return {
             **_home_columns(mapping, part),
             **dict(zip(POSITIONS, placed.T, strict=False)),
@@ -254,7 +273,9 @@ def cell_positions(
             CONFIDENT: confident,
         }
 
-    return _table(mapping, columns, "homespot_section is missing, and they have no place")
+    table = _table(mapping, columns, "homespot_section is missing, and they have no place")
+    warn_if_dropped(elsewhere, mapping.n_obs, "they have no radius, and are not confident")
+    return table
 
 
 def place_cells(
