@@ -19,7 +19,8 @@ from .keys import HOMESPOT, SECTION, SECTION_PROB, SPATIAL, SPOT
 from .mapping import coordinates, dropped, has_coordinates
 from .matrices import is_sparse
 from .rows import summed
-from .sections import Sections, found_sections, sections_in
+from .section_search import found_sections
+from .sections import Sections, sections_in
 from .streamed import Streamed, x_of
 
 __all__ = [

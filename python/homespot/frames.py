@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
 __all__ = ["Frame"]
 
@@ -13,6 +13,8 @@ Ints = npt.NDArray[np.intp]
 
 _APART = 3.0
 """Sections that lie beside one another are at least so many pitches apart."""
+_BESIDE = 2.0
+"""What is cut out of one tissue is at most so many pitches from the rest of it."""
 _MIXED = 0.7
 """Frames that overlap are mixed: a neighbour is of another section at least so often, over chance."""
 _CLOSE = 0.45
@@ -21,6 +23,8 @@ _BELOW = 0.8
 """The same of regular grids, of which one is only shifted; every other point of one grid is alike."""
 _FEW = 5
 """With fewer close pairs within the parts by chance, their absence says nothing."""
+_STRAY = 0.02
+"""At most so many spots of the rest, beside its own, lie in what is cut out of it."""
 _RARE = 0.1
 """In frames that overlap, at most this share of the close pairs by chance lies within a part."""
 
@@ -104,13 +108,18 @@ class Frame:
         """Return which parts have a wide gap around them."""
         parts = np.unique(codes)
         found = np.zeros(len(parts), dtype=bool)
+        neighbour, distance = self.nearest
+        border = codes[neighbour] != codes
+        # Neighbours within a part are never closer than neighbours at all.
+        least = float(np.median(distance))
+        if len(np.unique(codes[border & (distance <= _APART * least)])) == len(parts):
+            return found
         inner = [self.positions[codes == code] for code in parts]
         within = [np.asarray(cKDTree(p).query(p, 2)[0])[:, 1] for p in inner if len(p) > 1]
         if not within:
             return found
         pitch = float(np.median(np.concatenate(within)))
-        neighbour, distance = self.nearest
-        touching = np.unique(codes[(codes[neighbour] != codes) & (distance <= _APART * pitch)])
+        touching = np.unique(codes[border & (distance <= _APART * pitch)])
         for i, code in enumerate(parts):
             inside = codes == code
             if inside.all() or code in touching:
@@ -121,8 +130,7 @@ class Frame:
 
     def repeated(self) -> int:
         """Return how many spots have the coordinates of another spot."""
-        _, counts = np.unique(self.positions, axis=0, return_counts=True)
-        return int(counts[counts > 1].sum())
+        return int((self.nearest[1] == 0).sum())
 
     def apart(self, codes: Ints) -> bool:
         """Whether all parts lie wide apart. Parts of one tissue touch along their borders."""
@@ -137,5 +145,41 @@ class Frame:
             return True
         rest = np.flatnonzero(np.isin(codes, parts[~alone]))
         left = np.unique(codes[rest], return_inverse=True)[1]
-        others = self.part(rest)
+        others = self if len(rest) == len(codes) else self.part(rest)
         return bool(left.max() > 0) and any(others.overlap(left, shifted=by) > 0 for by in (False, True))
+
+    def with_crops(self, codes: Ints) -> Ints:
+        """Return the parts, in which one that is cut out of another is part of it.
+
+        That is so where a part lies within the extent of the other, is empty of its spots, and touches them.
+        Sections in frames of their own overlap there, or keep a distance.
+        """
+        merged = codes.copy()
+        for code in sorted(np.unique(codes), key=lambda code: int((codes == code).sum())):
+            inner = self.positions[merged == code]
+            if len(inner) < 3:
+                continue
+            pitch = float(np.median(np.asarray(cKDTree(inner).query(inner, 2)[0])[:, 1]))
+            others = (other for other in np.unique(merged) if other != code)
+            whole = next((o for o in others if _is_crop(inner, self.positions[merged == o], pitch)), None)
+            if whole is not None:
+                merged[merged == code] = whole
+        return merged
+
+
+def _is_crop(part: F64, rest: F64, pitch: float) -> bool:
+    """Whether a part of one tissue is cut out of the rest, which lies around it."""
+    edge = _BESIDE * pitch
+    low, high = rest.min(axis=0) - edge, rest.max(axis=0) + edge
+    if (part < low).any() or (part > high).any():
+        return False
+    beside = np.asarray(cKDTree(rest).query(part, distance_upper_bound=edge)[0])
+    if np.isfinite(beside).sum() < np.sqrt(len(part)):
+        return False
+    flat = [i for i in range(part.shape[1]) if np.ptp(part[:, i]) > 0]  # stacks may have one z
+    try:
+        hull = part[ConvexHull(part[:, flat]).vertices][:, flat]
+        inside = Delaunay(hull).find_simplex(rest[:, flat]) >= 0
+    except (QhullError, ValueError):
+        return False
+    return float(inside.sum()) <= _STRAY * len(part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anndata as ad
@@ -16,14 +16,15 @@ from .axes import all_axes, libraries, spot_coordinates
 from .directions import direction_record
 from .elsewhere import elsewhere, number_columns
 from .errors import DataWarning, InputError, expected, some
-from .frames import Frame
-from .joined import as_one
+from .joined import as_one, objects_of
 from .keys import SECTION, SPATIAL
 from .labels import in_order, labels_named
 from .mapping import check_adata
+from .on_tissue import on_tissue
 from .places import plain_columns
 from .preprocess import Side
-from .sections import Sections, counted, found_sections, likely_sections, plain_name, sections_in
+from .section_search import Search
+from .sections import Sections, counted, plain_name, sections_in, within_objects
 from .spot_names import repeated_barcodes
 from .streamed import with_tables
 
@@ -32,22 +33,6 @@ __all__ = ["SectionsGiven", "Spots", "both_sides", "spots_of", "warn_if_swapped"
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
 
-# Words of a column that says whether a spot lies on the tissue, in the spelling of `plain_name`.
-_TRUE = ("1", "10", "true", "yes", "t", "y", "in", "on", "tissue", "intissue", "ontissue", "inside")
-_FALSE = (
-    *("0", "00", "false", "no", "f", "n", "out", "off", "outside", "background", "offtissue", "notissue"),
-    *("outoftissue", "notintissue", "nottissue", "outsidetissue"),
-)
-_CERTAIN = (
-    "intissue",
-    "ontissue",
-    "isintissue",
-    "spotintissue",
-    "overlapstissue",
-    "withintissue",
-    "insidetissue",
-)
-_TISSUE = (*_CERTAIN, "overlapstissue", "undertissue", "overtissue", "tissue", "istissue", "intissueflag")
 _ALIKE = 0.9999
 _REPEATED = (20, 0.3)
 """So many spots, and such a share of them, that have what one spot should have are worth a word."""
@@ -128,14 +113,20 @@ def spots_of(
     for name, value in (("joint", joint), ("shared_frame", shared_frame)):
         if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
             raise InputError(expected(f"{name} to be True or False", repr(value), "Choose one."))
-    rows = _on_tissue(st.obs)
+    rows = on_tissue(st.obs)
     frame = st.obs if len(rows) == st.n_obs else st.obs.iloc[rows]
     positions = _positions(st, frame, rows)
+    objects = objects_of(st)
     found: Sections | None = None
     if sections is not None:
-        found = _given(sections, st.obs, rows)
+        found = _given(sections, st.obs, rows, in_objects=objects is not None)
+        if objects is not None and not shared_frame:
+            found = within_objects(found, objects[rows], placed=placed)
     elif joint is False or not shared_frame:
-        found = _found(st, frame, positions)
+        found, in_one_frame = _found(st, frame, positions)
+        shared_frame = shared_frame or in_one_frame
+        if found is not None and objects is not None:
+            found = replace(found, source="the objects of st")
     separate = found is not None and (joint is False or (joint is None and sections is not None))
     if found is not None and sections is None:
         _tell(found, separate=separate, placed=placed and positions is not None and not shared_frame)
@@ -170,21 +161,42 @@ def _refuse_small(found: Sections) -> None:
 # --- sections -----------------------------------------------------------------------------------------
 
 
-def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints) -> Sections:
+def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
     """Return the sections that a column names, or that are given as values, of these spots."""
     if isinstance(sections, str) or (np.ndim(sections) == 0 and not isinstance(sections, Mapping)):  # type: ignore[arg-type]
+        if in_objects and isinstance(sections, str) and sections not in obs:
+            raise InputError(
+                expected(
+                    f"a column {sections!r} in the obs of every object of st",
+                    some((name for name in obs.columns if name != SECTION), 10) or "no columns in all",
+                    "Name the one with the section of every spot as sections, or leave it out.",
+                )
+            )
         return sections_in(obs.iloc[rows], sections)
     values = in_order(sections, obs, "sections", "spot", "spatial data").set_axis(obs.index)
-    return sections_in(pd.DataFrame({SECTION: values}).iloc[rows], SECTION)
+    return sections_in(pd.DataFrame({SECTION: values}).iloc[rows], SECTION, "sections")
 
 
-def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sections | None:
+def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> tuple[Sections | None, bool]:
+    """Return the sections that are found, and whether it is certain that all spots are in one frame."""
     known = list(libraries(st.uns))
     attributes = st.uns.get("spatialdata_attrs")
     key = attributes.get("region_key") if isinstance(attributes, Mapping) else None
     key = None if key is None else str(np.ravel(key)[0])
-    found = found_sections(frame, known, key, positions, strict=True)
-    if found is None and len(known) > 1 and not _one_of_these(frame, known):
+    search = Search(frame, positions)
+    found = search.sections(known, key, strict=True)
+    if found is not None:
+        return found, False
+    crops = search.crops(known)
+    if crops is not None:
+        warnings.warn(
+            f"The images {some(crops.names)} are of one section: the spots of one lie in a gap between those "
+            f"of another, and touch them. If they are of several, set sections={crops.column!r}.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return None, True
+    if len(known) > 1 and not _one_of_these(frame, known):
         warnings.warn(
             f"st.uns['spatial'] has the images of {len(known)} sections ({some(known)}), but no column of "
             "st.obs says which spot lies in which, so all spots are taken as one section. "
@@ -192,16 +204,16 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> Sectio
             DataWarning,
             stacklevel=4,
         )
-    elif found is None and positions is not None:
-        _tell_likely(frame, positions)
-    return found
+    elif positions is not None:
+        _tell_likely(search)
+    return None, False
 
 
-def _tell_likely(frame: pd.DataFrame, positions: F64) -> None:
+def _tell_likely(search: Search) -> None:
     """Warn where the coordinates look like those of several sections, of which no name says so."""
-    likely = likely_sections(frame, positions)
+    likely = search.likely()
     if likely is not None:
-        given = "the section of every spot" if likely.of_names else repr(likely.column)
+        given = "the section of every spot" if likely.source else repr(likely.column)
         warnings.warn(
             "All spots are taken as one section, but their coordinates look like those of "
             f"{len(likely.names)} sections by {likely.where} ({counted(likely)} spots), which lie wide apart "
@@ -210,14 +222,15 @@ def _tell_likely(frame: pd.DataFrame, positions: F64) -> None:
             stacklevel=5,
         )
         return
+    n_spots = len(search.spots)
     repeated = {
-        "coordinates": Frame(positions).repeated(),
-        "barcode": repeated_barcodes(frame.index),
+        "coordinates": 0 if search.frame is None else search.frame.repeated(),
+        "barcode": repeated_barcodes(search.spots.index),
     }
     for what, n in repeated.items():
-        if n >= max(_REPEATED[0], _REPEATED[1] * len(frame)):
+        if n >= max(_REPEATED[0], _REPEATED[1] * n_spots):
             warnings.warn(
-                f"{n} of {len(frame)} spots have the {what} of another spot, and all are taken as one "
+                f"{n} of {n_spots} spots have the {what} of another spot, and all are taken as one "
                 "section. If they lie in several, set sections= to the column that says so, or to the "
                 "section of every spot.",
                 DataWarning,
@@ -240,7 +253,7 @@ def _tell(found: Sections, *, separate: bool, placed: bool) -> None:
     if separate:
         other = "joint=True maps onto all of them jointly"
     else:
-        own = "joint=False" if found.of_names else f"sections={found.column!r}"
+        own = "joint=False" if found.source else f"sections={found.column!r}"
         other = f"{own} maps each by itself"
     frame = "; shared_frame=True if all spots share one frame" if placed else ""
     warnings.warn(
@@ -249,53 +262,6 @@ def _tell(found: Sections, *, separate: bool, placed: bool) -> None:
         DataWarning,
         stacklevel=4,
     )
-
-
-# --- tissue -------------------------------------------------------------------------------------------
-
-
-def _flags(column: pd.Series) -> npt.NDArray[np.bool_] | None:
-    """Return False where a column says 0, false or the like; None where it holds something else."""
-    text = column.astype(object).where(column.notna(), "1").map(plain_name)
-    values = set(text.unique())
-    if not values <= {*_TRUE, *_FALSE}:
-        return None
-    return np.asarray(~text.isin(_FALSE), dtype=bool)
-
-
-def _on_tissue(obs: pd.DataFrame) -> Ints:
-    """Return the rows of the spots on the tissue; a warning counts the others."""
-    for name in obs.columns:
-        if plain_name(name) not in _TISSUE or not isinstance(obs[name], pd.Series):
-            continue
-        on = _flags(obs[name])
-        missing = int(obs[name].isna().sum())
-        if plain_name(name) in _CERTAIN and (on is None or 0 < missing < len(obs)):
-            found = f"{missing} missing" if on is not None else f"{some(obs[name].dropna().unique())}"
-            warnings.warn(
-                f"st.obs[{name!r}] does not say with 1 or 0 of every spot whether it lies on the tissue "
-                f"({found}). Spots of which it does not are taken as on the tissue.",
-                DataWarning,
-                stacklevel=4,
-            )
-        if on is None or on.all():
-            continue
-        if on.sum() < 2:
-            raise InputError(
-                expected(
-                    "at least 2 spots on the tissue",
-                    f"{on.sum()} of {len(on)} by st.obs[{name!r}]",
-                    f"Correct this column, or set st.obs[{name!r}] = 1 to use all spots.",
-                )
-            )
-        warnings.warn(
-            f"Left out {(~on).sum()} of {len(on)} spots, which are off the tissue by st.obs[{name!r}]. "
-            f"To keep them, set st.obs[{name!r}] = 1.",
-            DataWarning,
-            stacklevel=4,
-        )
-        return np.flatnonzero(on)
-    return np.arange(len(obs))
 
 
 # --- places -------------------------------------------------------------------------------------------

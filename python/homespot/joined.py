@@ -16,13 +16,18 @@ from .directions import combined_direction, sections_down, y_down
 from .errors import DataWarning, InputError, expected, some
 from .joined_genes import genes_of_all, named_by
 from .keys import HOMESPOT, SECTION, SPATIAL
+from .on_tissue import on_tissue
 from .places import plain_columns
-from .sections import found_sections
+from .section_search import found_sections
 from .streamed import on_disk
 
-__all__ = ["as_one", "join_sections"]
+__all__ = ["as_one", "join_sections", "objects_of"]
 
 F64 = npt.NDArray[np.float64]
+
+_IN_TISSUE = "in_tissue"
+_JOINED = "joined"
+"""Under this key of ``uns["homespot"]`` stands from which object every section is."""
 
 
 def as_one(st: Any, gene_column: str | None = None) -> Any:
@@ -40,8 +45,9 @@ def join_sections(
     Parameters
     ----------
     sections
-        Spatial data by the name of the section, or a list. A section of a list has the name of its tissue
-        image or of the one sample that its annotation names, else ``section1``, ``section2``, ...
+        Spatial data by the name of the section, or a list. A section without a name has that of its tissue
+        image or of the one sample that its annotation names, where no other has the same, else
+        ``section1``, ``section2``, ...
     gene_column
         Column of var with the names of the genes, by which the sections are matched; None is the index. The
         genes of the result have these names.
@@ -50,7 +56,8 @@ def join_sections(
     -------
     Spots of all sections x the genes that all of them have, in the order of the first one.
     ``obs["homespot_section"]`` is the section of every spot, ``obsm["spatial"]`` the coordinates, and
-    ``uns["spatial"]`` has the tissue images. Where names of spots occur in several sections, all get the name
+    ``uns["spatial"]`` has the tissue images. Where an object has several sections, each has the name of the
+    object in front of its own. Where names of spots occur in several sections, all get the name
     of their section in front, and a warning says so. Another warning counts genes and layers that not all
     have.
 
@@ -71,17 +78,9 @@ def join_sections(
     layers = [name for name in parts[0].layers if name is not None and all(name in p.layers for p in parts)]
     lost = sorted({str(name) for p in parts for name in p.layers if name is not None} - set(layers))
     if lost:
-        _warn(f"Left out the layers {some(lost)}, which not all sections have.")
-    places = [_places(part, name) for name, part in named.items()]
-    dims = {0 if where is None else where.shape[1] for where in places}
-    if len(dims) > 1:
-        raise InputError(
-            expected(
-                "sections that all have coordinates of the same dimensions, or none",
-                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
-                "Give all of them coordinates alike.",
-            )
-        )
+        lacking = [name for name, p in named.items() if any(layer not in p.layers for layer in lost)]
+        _warn(f"Left out the layers {some(lost)}, which not all sections have: not {some(lacking)}.")
+    places = _places(named)
     names, start = _names(named), 0
     taken = []
     with_raw = all(part.raw is not None for part in parts)
@@ -99,9 +98,12 @@ def join_sections(
         var = parts[0].raw.var.loc[joined.raw.var_names]  # which is lost
         joined.raw = ad.AnnData(joined.raw.X, joined.obs[[]], var)
     joined.obs[SECTION] = labels
+    on = _on_tissue(parts)
+    if not np.array_equal(on_tissue(joined.obs, warn=False), np.flatnonzero(on)):
+        joined.obs[_IN_TISSUE] = on.astype(int)  # not all sections say it, or in a column of the same name
     if places[0] is not None:
         joined.obsm[SPATIAL] = np.concatenate([where for where in places if where is not None])
-    joined.uns[HOMESPOT] = down
+    joined.uns[HOMESPOT] = {**down, _JOINED: _sources(list(named), parts, labels)}
     if images:
         joined.uns[SPATIAL] = images
     return joined
@@ -112,32 +114,41 @@ def _warn(text: str) -> None:
 
 
 def _named(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[str, ad.AnnData]:
+    keys = list(sections) if isinstance(sections, Mapping) else [None] * len(sections)
     given = list(sections.values() if isinstance(sections, Mapping) else sections)
-    wrong = [type(part).__name__ for part in given if not isinstance(part, ad.AnnData)]
+    wrong = [
+        f"{'None' if part is None else f'a {type(part).__name__}'} as st[{i if key is None else key!r}]"
+        for i, (key, part) in enumerate(zip(keys, given, strict=True))
+        if not isinstance(part, ad.AnnData)
+    ]
     if not given or wrong:
         raise InputError(
             expected(
                 "an AnnData as st, or a list or dict of several sections, each an AnnData",
-                f"a list with a {wrong[0]}" if wrong else "no section",
+                ", ".join(wrong) if wrong else "no section",
                 "Pass [st1, st2], or {'a': st1, 'b': st2}.",
             )
         )
     given = [part.to_memory() if on_disk(part) else part for part in given]
-    if isinstance(sections, Mapping):
-        keys = [str(name) for name in sections]
-        if len(set(keys)) < len(keys):
-            raise InputError(
-                expected(
-                    "sections of different names",
-                    ", ".join(map(repr, sections)),
-                    "Rename one.",
-                )
-            )
-        return dict(zip(keys, given, strict=True))
-    names = [_own_name(part) for part in given]
-    if None in names or len(set(names)) < len(names):
-        names = [f"section{i + 1}" for i in range(len(given))]
-    return dict(zip((str(name) for name in names), given, strict=True))
+    names = _distinct([None if _is_blank(key) else str(key) for key in keys], given)
+    if len(set(names)) < len(names):
+        raise InputError(
+            expected("sections of different names", ", ".join(map(repr, sections)), "Rename one.")
+        )
+    return dict(zip(names, given, strict=True))
+
+
+def _is_blank(key: object) -> bool:
+    return key is None or key != key or not str(key).strip()
+
+
+def _distinct(names: list[str | None], parts: list[ad.AnnData]) -> list[str]:
+    """Return the names of all sections: their own for those without, where they differ, or numbers."""
+    own = [name or _own_name(part) for name, part in zip(names, parts, strict=True)]
+    return [
+        name or (mine if mine is not None and own.count(mine) == 1 else f"section{i + 1}")
+        for i, (name, mine) in enumerate(zip(names, own, strict=True))
+    ]
 
 
 def _own_name(part: ad.AnnData) -> str | None:
@@ -150,13 +161,84 @@ def _own_name(part: ad.AnnData) -> str | None:
     return None
 
 
-def _places(part: ad.AnnData, name: str) -> F64 | None:
-    """Return the coordinates of a section: in obsm, or the columns x and y of its obs."""
-    given = part.obsm.get(SPATIAL)
-    try:
-        return spot_coordinates(plain_columns(part.obs) if given is None else given, part.n_obs)
-    except InputError as error:
-        raise InputError(f"Section {name!r}: {error}") from error
+def _places(named: Mapping[str, ad.AnnData]) -> list[F64 | None]:
+    """Return the coordinates of every section, alike in all."""
+    places = [_places_in(part, name) for name, part in named.items()]
+    dims = {name: 0 if where is None else where.shape[1] for name, where in zip(named, places, strict=True)}
+    if len(set(dims.values())) > 1:
+        by_dims = {n: [name for name in dims if dims[name] == n] for n in sorted(set(dims.values()))}
+        raise InputError(
+            expected(
+                "sections that all have coordinates of the same dimensions, or none",
+                " and ".join(
+                    f"{f'{n} dimensions' if n else 'no coordinates'} in {some(names)}"
+                    for n, names in by_dims.items()
+                ),
+                "Give all of them coordinates alike.",
+            )
+        )
+    return places
+
+
+def _places_in(part: ad.AnnData, name: str) -> F64 | None:
+    """Return the coordinates of a section: in obsm, or the columns x and y of its obs.
+
+    Spots off the tissue may have none.
+    """
+    rows = on_tissue(part.obs, warn=False)
+    for taken in (np.arange(part.n_obs), rows):
+        given = part.obsm.get(SPATIAL)
+        if given is None:
+            given = plain_columns(part.obs.iloc[taken])
+        else:
+            given = given.iloc[taken] if isinstance(given, pd.DataFrame) else np.asarray(given)[taken]
+        try:
+            where = spot_coordinates(given, len(taken))
+        except InputError as error:
+            if len(taken) == len(rows):
+                raise InputError(f"Section {name!r}: {error}") from error
+            continue
+        if where is not None:
+            found = np.full((part.n_obs, where.shape[1]), np.nan)
+            found[taken] = where
+            return found
+    return None
+
+
+def _on_tissue(parts: Sequence[ad.AnnData]) -> npt.NDArray[np.bool_]:
+    """Return which spots of all sections lie on the tissue."""
+    found = []
+    for part in parts:
+        mask = np.zeros(part.n_obs, dtype=bool)
+        mask[on_tissue(part.obs, warn=False)] = True
+        found.append(mask)
+    return np.concatenate(found)
+
+
+def _sources(names: list[str], parts: list[ad.AnnData], labels: list[str]) -> dict[str, Any]:
+    """Return every section, and the object that it is from."""
+    objects = np.repeat(np.asarray(names, dtype=object), [part.n_obs for part in parts])
+    pairs = dict(zip(labels, objects, strict=True))
+    if any(pairs[label] != name for label, name in zip(labels, objects, strict=True)):
+        twice = {label for label, name in zip(labels, objects, strict=True) if pairs[label] != name}
+        raise InputError(
+            expected(
+                "objects whose sections have names of their own",
+                f"{some(sorted(twice))} for sections of two objects",
+                "Rename the objects.",
+            )
+        )
+    return {"section": np.asarray(list(pairs), object), "object": np.asarray(list(pairs.values()), object)}
+
+
+def objects_of(st: ad.AnnData) -> npt.NDArray[np.object_] | None:
+    """Return the name of every spot's object, where `join_sections` has put several together; else None."""
+    record = st.uns.get(HOMESPOT)
+    joined = record.get(_JOINED) if isinstance(record, Mapping) else None
+    if not isinstance(joined, Mapping) or SECTION not in st.obs:
+        return None
+    known = dict(zip(joined["section"], joined["object"], strict=True))
+    return np.asarray([known.get(label, label) for label in st.obs[SECTION]], dtype=object)
 
 
 def _labels(
@@ -168,15 +250,19 @@ def _labels(
     directions: dict[str, bool] = {}
     for (name, part), where in zip(named.items(), places, strict=True):
         own = libraries(part.uns)
-        inner = found_sections(part.obs, list(own), positions=where)
+        rows = on_tissue(part.obs, warn=False)
+        positions = None if where is None else where[rows]
+        inner = found_sections(part.obs.iloc[rows], list(own), positions=positions)
         if inner is None:
             labels += [name] * part.n_obs
             images.update(zip([name], own.values(), strict=False))
             directions[name] = y_down(part)
         else:
-            labels += [f"{name}_{label}" for label in inner.labels()]
+            own_labels = np.full(part.n_obs, name, dtype=object)  # of spots off the tissue
+            own_labels[rows] = [f"{name}_{label}" for label in inner.labels()]
+            labels += own_labels.tolist()
             images |= {f"{name}_{key}": library for key, library in own.items()}
-            down = sections_down(part, inner, part.obs)
+            down = sections_down(part, inner, part.obs.iloc[rows])
             directions |= {f"{name}_{label}": is_down for label, is_down in down.items()}
     return labels, images, combined_direction(directions)
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["NameParts", "parts_of_names", "repeated_barcodes"]
+__all__ = ["MOST", "NameParts", "parts_of_names", "repeated_barcodes"]
 
-_BARCODE = r"^(.*?)([ACGTN]{10,})(.*)$"
+MOST = 100
+"""What divides the spots into more parts is no column of sections, unless its name says so."""
+_BARCODE = re.compile(r"[ACGTN]{10,}")
 _BREAKS = r"[-_.:|#/ ]+"
+_WORDS = (
+    re.compile(rf"^(?P<rest>.*[^-_.:|#/ ]){_BREAKS}(?P<end>[^-_.:|#/ ]+)$"),
+    re.compile(rf"^(?P<end>[^-_.:|#/ ]+){_BREAKS}(?P<rest>.+)$"),
+)
 _PLANE = re.compile(r"^z[0-9]*$", re.IGNORECASE)
 _ENOUGH = 0.95
 """Share of names with a barcode that makes them names of barcodes."""
+_SAMPLE, _ENOUGH_OF_SAMPLE = 1000, 0.8
 _REPEATED = 0.05
 """Of the spots of two libraries at least this share has a barcode that the other library has too."""
 
@@ -35,32 +42,50 @@ class NameParts:
     repeated: bool
 
 
-def parts_of_names(names: pd.Index) -> Iterator[NameParts]:
-    """Go through the parts of names that divide the spots: ends of barcodes, or the last and first words."""
-    text = pd.Series(names.astype(str))
-    barcodes = text.str.extract(_BARCODE)
-    there = barcodes[1].notna()
-    if there.mean() >= _ENOUGH:
-        if there.all():
-            found = _divided(barcodes[0] + " " + barcodes[2], barcodes[1], barcodes=True)
-            if found is not None:
-                yield found
-        return
-    for pattern in (
-        rf"^(?P<rest>.*[^-_.:|#/ ]){_BREAKS}(?P<end>[^-_.:|#/ ]+)$",
-        rf"^(?P<end>[^-_.:|#/ ]+){_BREAKS}(?P<rest>.+)$",
-    ):
-        words = text.str.extract(pattern)
-        if words["end"].notna().all() and not words["end"].str.match(_PLANE).all():
-            found = _divided(words["end"], words["rest"], barcodes=False)
-            if found is not None and found.repeated:
-                yield found
+def parts_of_names(names: pd.Index) -> list[NameParts]:
+    """Return the parts of names that divide the spots: ends of barcodes, or the last and first words.
+
+    Words divide the spots into `MOST` parts at most. A sample of the names says first whether to read all.
+    """
+    text = [str(name) for name in names]
+    sample = text[:: max(1, len(text) // _SAMPLE)]
+    if _share(_found(_BARCODE, sample)) >= _ENOUGH_OF_SAMPLE:
+        barcodes = _found(_BARCODE, text)
+        if _share(barcodes) >= _ENOUGH:
+            if None in barcodes:
+                return []
+            pairs = zip(text, barcodes, strict=True)
+            ends = pd.Series([name.replace(str(code), " ", 1) for name, code in pairs])
+            found = _divided(ends, pd.Series(barcodes), barcodes=True)
+            return [] if found is None else [found]
+    parts = []
+    for pattern in _WORDS:
+        some = set(_found(pattern, sample, "end"))
+        if None in some or len(some) > MOST:
+            continue
+        words = _found(pattern, text, "end")
+        if not 2 <= len(set(words)) <= MOST or None in words or all(_PLANE.match(str(w)) for w in set(words)):
+            continue
+        rest = pd.Series(_found(pattern, text, "rest"))
+        found = _divided(pd.Series(words), rest, barcodes=False)
+        if found is not None and found.repeated:
+            parts.append(found)
+    return parts
 
 
 def repeated_barcodes(names: pd.Index) -> int:
     """Return how many spots have the barcode of another spot in their names."""
-    barcodes = pd.Series(names.astype(str)).str.extract(_BARCODE)[1].dropna()
-    return int(barcodes.duplicated(keep=False).sum())
+    found = [barcode for barcode in _found(_BARCODE, names.astype(str)) if barcode is not None]
+    return int(pd.Series(found, dtype=object).duplicated(keep=False).sum())
+
+
+def _found(pattern: re.Pattern[str], names: Iterable[str], group: int | str = 0) -> list[str | None]:
+    """Return a part of every name, None where the pattern is not in it."""
+    return [None if (match := pattern.search(name)) is None else match[group] for name in names]
+
+
+def _share(found: Sequence[object]) -> float:
+    return sum(one is not None for one in found) / max(1, len(found))
 
 
 def _divided(ends: pd.Series, rest: pd.Series, *, barcodes: bool) -> NameParts | None:

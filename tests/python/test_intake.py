@@ -13,7 +13,7 @@ import pytest
 from homespot import cell_positions, cross_validate, map_cells
 from homespot.errors import DataWarning, InputError
 from homespot.intake import spots_of
-from homespot.sections import found_sections
+from homespot.section_search import found_sections
 
 ON = [1] * 18 + [0] * 7
 

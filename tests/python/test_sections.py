@@ -304,7 +304,7 @@ def test_sections_as_a_dict_or_a_list(slides) -> None:
     sc, st = slides
     expected = map_cells(sc, st, sections="slide")
     parts = parts_of(st)
-    with pytest.warns(DataWarning, match=r"Found 2 sections in st.obs\['homespot_section'\]"):
+    with pytest.warns(DataWarning, match=r"Found 2 sections in the objects of st .*\(joint=True"):
         found = map_cells(sc, parts, joint=False)
     np.testing.assert_array_equal(found.X, expected.X)
     assert found.var["homespot_section"].tolist() == expected.var["homespot_section"].tolist()
@@ -348,8 +348,11 @@ def test_sections_of_other_genes_and_directions(slides) -> None:
     ("spoil", "message"),
     [
         (lambda _: [], "a list or dict of several sections, each an AnnData, found no section"),
-        (lambda p: [p["a"], 3], "found a list with a int"),
-        (lambda p: {**p, "c": ad.AnnData(p["a"].X, var=p["a"].var)}, "sections with no and 2 dimensions"),
+        (lambda p: [p["a"], 3], r"found a int as st\[1\]"),
+        (
+            lambda p: {**p, "c": ad.AnnData(p["a"].X, var=p["a"].var)},
+            "no coordinates in 'c' and 2 dimen",
+        ),
         (lambda p: [p["a"], ad.AnnData(np.ones((3, 2)))], "genes that all sections have, found none"),
     ],
 )

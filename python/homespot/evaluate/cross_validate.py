@@ -219,7 +219,7 @@ def checked_data(
     where = resolve_device(device)
     layers: dict[Side, str | None] = {"sc": sc_layer, "st": st_layer}
     genes: dict[Side, str | None] = {"sc": sc_gene_column, "st": st_gene_column}
-    spots = spots_of(st, sections, joint, shared_frame=sections is None and joint is None, placed=False)
+    spots = spots_of(st, sections, joint, placed=False)
     data = _data(sc, st, plans, layers, {"sc": sc_scale, "st": st_scale}, genes, labelled, spots)
     return data, shared_genes(data.sc, data.st), where
 
@@ -329,8 +329,8 @@ def cross_validate(
     sc_layer, st_layer, sc_scale, st_scale, sc_gene_column, st_gene_column, preset, device
         As for `map_cells`.
     sections, joint
-        As for `map_cells`: whether every section is mapped by itself in every fold. Genes are scored over the
-        spots of all sections.
+        As for `map_cells`: whether every section is mapped by itself in every fold; a warning says which
+        sections were found. Genes are scored over the spots of all sections.
     progress
         As for `map_cells`; steps are folds.
     **parameters

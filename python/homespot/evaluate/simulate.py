@@ -16,7 +16,7 @@ from ..errors import InputError, expected
 from ..keys import HOMESPOT, SECTION, SPATIAL
 from ..mapping import check_adata
 from ..matrices import is_sparse
-from ..sections import Sections
+from ..sections import Sections, section_columns
 from ..streamed import in_memory, with_tables
 from ..tables import values_of
 
@@ -52,6 +52,20 @@ def _grid(
         else:
             high = pitch
     return squares(high), high
+
+
+def _names_of_sections(
+    cells: pd.DataFrame, sections: Sections, codes: npt.NDArray[np.intp]
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Return the columns that say where cells are from, one value a section, of these codes of sections."""
+    of_cells = sections.codes >= 0
+    found = {}
+    for name in dict.fromkeys([*section_columns(list(cells.columns)), sections.column]):
+        if name in cells:
+            of_section = cells[name].astype(object)[of_cells].groupby(sections.codes[of_cells])
+            if (of_section.nunique(dropna=False) == 1).all():
+                found[name] = of_section.first().reindex(codes).to_numpy()
+    return found
 
 
 def simulate_spots(
@@ -96,7 +110,8 @@ def simulate_spots(
     The single-cell data: the part's cells, obs with ``true_spot`` and its place ``true_x``, ``true_y``,
     without coordinates. The spatial data: spots x genes, ``obsm["spatial"]``, obs with ``n_cells``;
     ``uns["homespot"]["pitch"]`` is the pitch of the grid. Cells of several sections have ``true_section``,
-    and the spots ``homespot_section``.
+    and the spots ``homespot_section``; columns of the cells that name sections, such as ``sample_id``, are
+    those of the spots, too.
     """
     check_adata(cells, "cells")
     cells = with_tables(cells)
@@ -151,7 +166,9 @@ def simulate_spots(
     if sections is not None:
         of_square = np.empty(n_spots, dtype=np.intp)
         of_square[square] = sections.codes
-        st.obs[SECTION] = np.asarray(sections.names, dtype=object)[of_square[kept]]
+        of_spots = of_square[kept]
+        st.obs = st.obs.assign(**_names_of_sections(cells.obs, sections, of_spots))
+        st.obs[SECTION] = np.asarray(sections.names, dtype=object)[of_spots]
     st.uns[HOMESPOT] |= direction_record(cells, sections, cells.obs)
     sc = ad.AnnData(
         X=matrix[queried].copy(),

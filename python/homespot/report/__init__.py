@@ -176,7 +176,7 @@ def report(
         check_adata(sc, "sc")
         sc = with_tables(sc)
     if st is not None:
-        st = as_one(st)
+        st = as_one(st, mapping.uns[HOMESPOT].get("st_gene_column"))
         check_adata(st, "st")
         st = with_tables(st)
     for name, scale in (("sc_scale", sc_scale), ("st_scale", st_scale)):
