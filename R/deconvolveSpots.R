@@ -36,6 +36,12 @@
 #'   with `read_out`.
 #'   [addMapping()] puts it into the spatial data.
 #'
+#' @section Several sections:
+#' Mapped one by one (`sections` of [mapCells()], or [combineSections()]), every
+#' cell has the same mass in each section, and so counts in all of them alike:
+#' the types of a section are those of all cells mapped, whatever section a
+#' cell is of. Map with `joint = TRUE` where the sections hold other cells.
+#'
 #' @section Errors:
 #' Of class `homespot_input_error` if labels, densities or flags do not fit the
 #' map's cells or spots, or are missing for some, or the read-out is not one of

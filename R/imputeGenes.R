@@ -58,6 +58,12 @@
 #'   Spots without any mass have `NaN`, but for the sum, with a warning that
 #'   counts them.
 #'
+#' @section Several sections:
+#' Mapped one by one (`sections` of [mapCells()], or [combineSections()]), every
+#' cell has the same mass in each section, and so counts in all of them alike:
+#' the genes of a section are those of all cells mapped, whatever section a
+#' cell is of. Map with `joint = TRUE` where the sections hold other cells.
+#'
 #' @section Errors:
 #' Of class `homespot_input_error` if cells of the map are not in `sce`, a gene
 #' is not, a parameter is not as described, or the map does not know the

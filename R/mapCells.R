@@ -86,6 +86,9 @@
 #' @param joint Whether the cells are mapped onto all sections jointly, or
 #'   (`FALSE`) onto each by itself.
 #'   `NULL`: by itself where `sections` names a column, else jointly.
+#'   By itself every cell has the same mass in each section: for cell types
+#'   ([deconvolveSpots()]) and genes ([imputeGenes()]) of sections that hold
+#'   other cells, map jointly.
 #' @param shared.frame Whether all sections share one frame of coordinates, as
 #'   aligned or stacked sections do.
 #'   If not, every cell has its place in one section (`homespot_section`), and

@@ -97,6 +97,10 @@ def deconvolve_spots(
     The proportion of type t in spot j is A[j, t] over the sum of row j, with A[j, t] the sum of P[i, j]^2, or
     of P[i, j], over the cells i of this type.
 
+    Of sections that were mapped one by one (`sections` of `map_cells`, or `combine_sections`) every cell has
+    the same mass in each, and so counts in all of them alike: the types of a section are those of all cells
+    mapped, whatever section a cell is of. Where the sections hold other cells, map with ``joint=True``.
+
     Parameters
     ----------
     mapping

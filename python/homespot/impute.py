@@ -350,6 +350,10 @@ def impute_genes(
 ) -> ad.AnnData:
     """Return genes of the single cells in space, whether or not the atlas has measured them.
 
+    Of sections that were mapped one by one (`sections` of `map_cells`, or `combine_sections`) every cell has
+    the same mass in each, and so counts in all of them alike: the genes of a section are those of all cells
+    mapped, whatever section a cell is of. Where the sections hold other cells, map with ``joint=True``.
+
     Parameters
     ----------
     mapping

@@ -91,7 +91,9 @@ def map_cells(
         ``uns["spatial"]``), and a warning says what was found; the cells are mapped onto all of them jointly.
     joint
         Whether the cells are mapped onto all sections jointly, or (False) onto each by itself. None: by
-        itself where `sections` names a column, else jointly.
+        itself where `sections` names a column, else jointly. By itself every cell has the same mass in each
+        section: for cell types (`deconvolve_spots`) and genes (`impute_genes`) of sections that hold other
+        cells, map jointly.
     shared_frame
         Whether all sections share one frame of coordinates, as aligned or stacked sections do. If not, every
         cell has its place in one section (``homespot_section``), and nothing is measured between sections.

@@ -200,6 +200,14 @@ NO_GENES = [
     "POS_A(128)",
     "NEG_H(0)",
     "CD4_TotalSeqB",
+    "TotalSeqB-CD1",
+    "TotalSeq-C_0034",
+    "totalseqA.CD4",
+    "TotalSeq_CD8",
+    "CD3-ADT",
+    "ADT-PDL1",
+    "Antibody_HLA-DR",
+    "protein:CD45RA",
     "CD19.TotalSeqC",
     "ADT_CD3",
     "HTO_5",
@@ -209,6 +217,8 @@ NO_GENES = [
 ]
 GENES = [
     "Custom1",
+    "TOTAL1",
+    "ABCD1",
     "FP1",
     "CTRL",
     "CTRL.1",
