@@ -124,7 +124,8 @@ _NAMES = {
     "spike-in": r"g?ercc[-_. ]?\d{5}|sirv[-_. ]?\d+|spike[-_. ]?in[-_. ]?\d+",
     "antibody": (
         r".+[-_. ]total[-_. ]?(seq)?[-_. ]?[abcd]?|total[-_. ]?seq[-_. ]?[abcd]?[-_. :].+"
-        r"|ts[abcd][-_. ]cd\d+.*|(adt|hto)(_.+|[-:][a-z].+)|.+[-_. ](adt|hto)|antibody[-_. :].+|(adt|anti|ab|prot|protein)[-_. :]cd\d+.*"
+        r"|ts[abcd][-_. ]cd\d+.*|(adt|hto)(_.+|[-:][a-z].+)|.+[-_. ](adt|hto)"
+        r"|antibody[-_. :].+|(adt|anti|ab|prot|protein)[-_. :]cd\d+.*"
         r"|cd\d+[a-z]?[-_. ]prot|.+\|pabo|hash[-_. ]?tag[-_. ]?\d+|hto[-_. ]?\d+|cmo3\d\d"
     ),
     "peak": r"(chr[0-9a-z]+|(gl|ki)\d{6}\.\d+)[:\-_.]\d+[\-_.]\d+",

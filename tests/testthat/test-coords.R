@@ -321,3 +321,33 @@ test_that("coordinates outside the image are told, if swapped they are in it", {
     unname(SpatialExperiment::spatialCoords(map)), unname(xy[, 2:1])
   )
 })
+
+test_that("a reduced dimension is named beside the numbers of a grid", {
+  sce <- SingleCellExperiment::SingleCellExperiment(
+    list(counts = problem$st),
+    colData = S4Vectors::DataFrame(
+      array_row = rep(1:4, 2), array_col = rep(1:2, each = 4)
+    ), reducedDims = list(X_spatial = unname(xy))
+  )
+  text <- messageOf(mapCells(problem$sc, sce), "homespot_data_warning")
+  first <- regexpr("pass coords = reducedDim(st, \"X_spatial\")", text,
+    fixed = TRUE
+  )
+  then <- regexpr("coords = colData(st)[c('array_col', 'array_row')]", text,
+    fixed = TRUE
+  )
+  expect_gt(first, 0L)
+  expect_gt(then, first)
+})
+
+test_that("words and numbers tell the axes of an object, and keep names", {
+  for (names in list(c("lat", "lon"), c("Spatial_2", "Spatial_1"))) {
+    spe <- SpatialExperiment::SpatialExperiment(
+      assays = list(counts = problem$st),
+      spatialCoords = `colnames<-`(xy[, 2:1], names)
+    )
+    map <- mapCells(problem$sc, spe)
+    expect_identical(unname(SpatialExperiment::spatialCoords(map)), unname(xy))
+    expect_identical(SpatialExperiment::spatialCoordsNames(map), rev(names))
+  }
+})
