@@ -9,7 +9,8 @@
 #' the rows sum to 1 as before.
 #' `cbind()` gives every section the same weight.
 #'
-#' @param ... Objects of class [CellMapping-class].
+#' @param ... Objects of class [CellMapping-class]; for `combineSections()` by
+#'   the names of the sections, as in `combineSections(a = map1, b = map2)`.
 #' @param weights Numeric, one positive weight for each section: the
 #'   probability that a cell is of this section.
 #'   They are divided by their sum.
@@ -23,11 +24,11 @@
 #'   the parts.
 #'
 #' @details
-#' Sections with the same `sample_id` get the number of the section appended,
-#' as SpatialExperiment does.
+#' Sections with the same `sample_id` get the name of the section, or its number
+#' appended, as SpatialExperiment does.
 #' The column `homespot_section` of colData names the section of every spot: as
-#' its map has it, or by the tissue image or the one sample of its map, else
-#' `section1`, `section2`, ...
+#' the arguments are named, or as its map has it, or by the tissue image or the
+#' one sample of its map, else `section1`, `section2`, ...
 #' The masses that a cell has in the sections are the weights, so they do not
 #' say of which section it is: [placeCells()] gives it no place, but
 #' [cellModes()] gives one in every section.
@@ -57,14 +58,25 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   for (map in maps[-1L]) {
     .sameNames(cells, rownames(map), "cells", "combine sections", "rbind()")
   }
-  .distinctNames(lapply(maps, colnames), "spots", "sections")
+  names <- .completeNames(names(list(...)))
+  if (anyDuplicated(names)) {
+    .refuse(
+      "every section once",
+      sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
+      "Give each a name of its own."
+    )
+  }
+  .distinctNames(lapply(maps, colnames), "spots", .ownSpotNames(maps))
   # What tells the sections apart, before names are made to differ.
-  found <- .call("combined_sections", lapply(maps, .spotsToPython))
+  found <- .call(
+    "combined_sections", lapply(maps, .spotsToPython),
+    if (length(names)) as.list(names)
+  )
   maps <- lapply(maps, function(map) .plain(map)[cells, ])
   left <- Reduce(`+`, Map(
     function(map, w) w * rowData(map)[[.keys$LEFT_OVER]], maps, weights
   ))
-  maps <- .distinctSamples(maps)
+  maps <- .distinctSamples(maps, names)
   gone <- Reduce(`+`, Map(function(map, w) w * .dropped(map), maps, weights))
   coords <- .bindCoordinates(maps)
   spots <- .bindTables(lapply(maps, colData))
@@ -111,7 +123,10 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   for (map in maps[-1L]) {
     .sameNames(spots, colnames(map), "spots", "bind rows", "cbind()")
   }
-  .distinctNames(lapply(maps, rownames), "cells", "maps")
+  .distinctNames(
+    lapply(maps, rownames), "cells",
+    "rownames(map) <- paste(\"part1\", rownames(map), sep = \"_\")"
+  )
   maps <- lapply(maps, function(map) .inSpotOrder(map, spots))
   for (map in maps[-1L]) {
     if (!isTRUE(all.equal(spatialCoords(map), spatialCoords(first)))) {
@@ -206,19 +221,32 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   }
 }
 
-.distinctNames <- function(names, what, parts) {
+.distinctNames <- function(names, what, line) {
   names <- unlist(names)
   twice <- unique(names[duplicated(names)])
   if (length(twice)) {
     .refuse(
-      sprintf("%s of distinct names in all %s", what, parts),
+      sprintf(
+        "%s of distinct names in all %s", what,
+        if (what == "spots") "sections" else "maps"
+      ),
       sprintf("%d names more than once (%s)", length(twice), .some(twice)),
-      sprintf("Give each a name of its own first: %s.", if (what == "spots") {
-        "colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")"
-      } else {
-        "rownames(map) <- paste(\"part1\", rownames(map), sep = \"_\")"
-      })
+      sprintf("Give each a name of its own first: %s.", line)
     )
+  }
+}
+
+# The line that makes the names of spots differ: by their samples, where these
+# tell the maps apart.
+.ownSpotNames <- function(maps) {
+  samples <- unlist(lapply(maps, function(map) unique(map$sample_id)))
+  if (anyDuplicated(samples)) {
+    paste(
+      "colnames(map) <- paste(\"a\", colnames(map), sep = \"_\"), with another",
+      "name than \"a\" for every map"
+    )
+  } else {
+    "colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")"
   }
 }
 
@@ -228,16 +256,27 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   if (identical(colnames(map), spots)) map else map[, spots]
 }
 
-.distinctSamples <- function(maps) {
+# Samples that are in several maps get the name or the number of the section.
+.distinctSamples <- function(maps, names = NULL) {
   samples <- unlist(lapply(maps, function(map) unique(map$sample_id)))
   if (anyDuplicated(samples)) {
     maps <- Map(function(map, k) {
       map <- .plain(map)
       images <- imgData(map)
       imgData(map) <- NULL
-      map$sample_id <- paste(map$sample_id, k, sep = ".")
+      one <- length(unique(map$sample_id)) == 1L
+      renamed <- function(sample) {
+        if (is.null(names)) {
+          paste(sample, k, sep = ".")
+        } else if (one) {
+          rep(names[k], length(sample))
+        } else {
+          paste(names[k], sample, sep = "_")
+        }
+      }
+      map$sample_id <- renamed(map$sample_id)
       if (!is.null(images) && nrow(images) > 0L) {
-        images$sample_id <- paste(images$sample_id, k, sep = ".")
+        images$sample_id <- renamed(images$sample_id)
         imgData(map) <- images
       }
       map

@@ -154,6 +154,12 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 )
 
 .addMap <- function(x, map) {
+  # Where names were left to mapCells(), the side has as many columns as it has
+  # mapped, or more.
+  sides <- dimnames(map)[order(abs(ncol(x) - dim(map)))]
+  if (dim(map)[1L] != dim(map)[2L]) {
+    x <- .withNames(.withNames(x, sides[[1L]]), sides[[2L]])
+  }
   ofCells <- all(rownames(map) %in% colnames(x))
   ofSpots <- all(colnames(map) %in% colnames(x))
   if (ofCells == ofSpots) {
@@ -299,6 +305,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
     )
   }
   .freeForResult(x, kind$name)
+  x <- .withNames(x, colnames(result))
   lost <- setdiff(colnames(result), colnames(x))
   if (length(lost)) {
     .refuse(

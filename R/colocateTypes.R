@@ -25,13 +25,13 @@
 #'   P is taken as it is, so a softer map has larger distances, and one of the
 #'   `k.best` entries smaller ones; compare types under one map.
 #'   Of several sections the cells are two of one section; types that share none
-#'   have `NaN`.
+#'   have `NA`.
 #'
 #'   `cellDistances()`: cells by cells, the expected distances of single cells,
 #'   in the same way from the rows of P over their sums.
 #'   The diagonal is the distance of two draws from a cell's own row: 0 for a
 #'   cell whose spot is certain.
-#'   Cells of different sections have `NaN`.
+#'   Cells of different sections have `NA`.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if labels do not fit the map's cells, or a
@@ -66,6 +66,7 @@ cellDistances <- function(map, cells = NULL) {
   .requireMapping(map)
   value <- .call(verb, .mappingToPython(map), what)
   found <- .fromPython(value)
+  found[is.nan(found)] <- NA_real_
   names <- .toR(value$get("rows"))
   dimnames(found) <- list(names, names)
   found

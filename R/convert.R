@@ -175,7 +175,7 @@ setGeneric(
   }
   names <- colnames(x)
   if (is.null(names)) {
-    names <- sprintf("%s%d", what[["column"]], seq_len(ncol(x)))
+    names <- .namesByPlace(ncol(x), what[["column"]])
   }
   if (anyNA(names)) {
     .refuse(
@@ -189,12 +189,25 @@ setGeneric(
   )
 }
 
-# A matrix on disk may have lost its file.
+# A matrix on disk may have lost its file, of which every package says it in
+# words of its own.
 .onDisk <- function(expr) {
   tryCatch(expr, error = function(e) {
+    said <- conditionMessage(e)
+    file <- regmatches(said, regexec("['\"]([^'\"]*[/\\\\][^'\"]*)['\"]", said))
+    file <- c(file[[1L]], NA, NA)[2L]
+    gone <- !is.na(file) && !file.exists(file)
     .refuse(
-      "a matrix that can be read", conditionMessage(e),
-      "Is the file that it is in still there?"
+      "a matrix that can be read", if (gone) {
+        sprintf("no file '%s', in which it was", file)
+      } else {
+        sprintf("one of which reading fails (%s)", said)
+      },
+      if (gone) {
+        "Put the file back to this place, or load the data again."
+      } else {
+        "Check the file that it is in."
+      }
     )
   })
 }
@@ -241,6 +254,10 @@ setMethod(".side", "ANY", function(x, assay.type, side) {
 setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   name <- .assayName(x, assay.type, side)
   values <- .onDisk(assay(x, name, withDimnames = TRUE))
+  if (is.null(rownames(values)) && ncol(rowData(x)) > 0L) {
+    # The names may be in a column; these match none of another data set.
+    rownames(values) <- sprintf("%s row %d", side, seq_len(nrow(x)))
+  }
   out <- .bareSide(values, NULL, side)
   out$bare <- FALSE
   out$assay <- name
@@ -254,7 +271,7 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
     out$pictures <- .convertedPictures(metadata(x)[[.keys$SPATIAL]])
   }
   out$reductions <- .otherReductions(x)
-  out$hints <- function() .otherValues(x, name, side)
+  out$hints <- function() .otherValues(x, name, side, assay.type)
   record <- metadata(x)[[.keys$HOMESPOT]]
   if (is.list(record)) {
     out$record <- record[intersect(.ofCoordinates, names(record))]
@@ -274,33 +291,6 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
     ))
   }, x)
   lapply(found[nzchar(names(found))], function(one) list())
-}
-
-# Where else in the object there are values that would do, in words.
-.otherValues <- function(x, used, side) {
-  names <- setdiff(assayNames(x), c(used, ""))
-  names <- Filter(function(name) .wouldDo(assay(x, name)), names)
-  beside <- if (is(x, "SingleCellExperiment")) altExpNames(x)
-  beside <- Filter(function(name) {
-    other <- altExp(x, name)
-    length(assays(other)) > 0L && any(vapply(
-      as.list(assays(other)), .wouldDo, NA
-    ))
-  }, beside)
-  c(
-    sprintf(
-      "in assay '%s' (%s = \"%s\")", names, .what[[side]][["assay"]], names
-    ),
-    sprintf("in altExp '%s' (%s = altExp(%s, \"%s\"))", beside, side, side,
-      beside
-    )
-  )
-}
-
-# Counts or log values: finite, and never negative.
-.wouldDo <- function(values) {
-  range <- tryCatch(range(values), error = function(e) NA)
-  is.numeric(range) && all(is.finite(range)) && range[1L] >= 0
 }
 
 # What the record of a run says of the spots' coordinates.

@@ -36,6 +36,10 @@
     )
   }
   values <- as.matrix(coords)
+  if (is.character(values)) {
+    values[] <- .textAsNumbers(values, "numbers in `coords`")
+    storage.mode(values) <- "double"
+  }
   if (!is.numeric(values)) {
     .refuse(
       "numbers as coordinates", sprintf("values of type %s", typeof(values)),
@@ -52,7 +56,7 @@
   # Row names that nobody gave are no names of spots.
   automatic <- is.data.frame(table) && .row_names_info(table) < 0L
   names <- if (!automatic) rownames(table)
-  table <- DataFrame(as.list(table), check.names = FALSE)
+  table <- .withNumbers(DataFrame(as.list(table), check.names = FALSE))
   numbers <- vapply(table, function(column) {
     is.numeric(column) && is.null(dim(column))
   }, NA)
@@ -71,6 +75,35 @@
       "rownames(coords)"
     }
   )
+}
+
+# Columns whose names say that they are x, y or z hold numbers, also where they
+# were read as text.
+.withNumbers <- function(table) {
+  isText <- function(column) is.character(column) || is.factor(column)
+  for (name in names(table)[.axes(names(table))$columns]) {
+    if (isText(table[[name]])) {
+      table[[name]] <- .textAsNumbers(
+        table[[name]],
+        sprintf("numbers in column '%s' of the coordinates", name)
+      )
+    }
+  }
+  table
+}
+
+.textAsNumbers <- function(text, what) {
+  text <- as.character(text)
+  found <- suppressWarnings(as.numeric(text))
+  given <- !is.na(text) & !text %in% c("NA", "NaN", "")
+  wrong <- unique(text[is.na(found) & given])
+  if (length(wrong)) {
+    .refuse(
+      what, sprintf("%d values of text (%s)", length(wrong), .some(wrong)),
+      "Correct these, or set them to NA."
+    )
+  }
+  found
 }
 
 # The column with the names of the spots, if it has more of them than the row
@@ -186,4 +219,28 @@
     }
   }
   "Give every spot a row with its name."
+}
+
+# --- names that nobody gave --------------------------------------------------
+
+# The names that mapCells() gives to cells and spots without any.
+.namesByPlace <- function(n, column) {
+  sprintf("%s%d", column, seq_len(n))
+}
+
+# An object without names of columns, with those that a map of it has: `known`
+# are names of its cells or its spots.
+.withNames <- function(x, known) {
+  n <- ncol(x)
+  if (is.null(n) || !is.null(colnames(x)) || is.null(known)) {
+    return(x)
+  }
+  for (column in c("cell", "spot")) {
+    names <- .namesByPlace(n, column)
+    if (all(known %in% names)) {
+      colnames(x) <- names
+      break
+    }
+  }
+  x
 }

@@ -148,6 +148,9 @@ crossValidateGenes <- function(
   # Of cells only the spots' side is asked for places.
   scSide["coords"] <- list(NULL)
   stSides <- .spatialSides(st, st.assay.type, NULL)
+  .checkGeneColumn(list(scSide), "sc", sc.gene.column)
+  .checkGeneColumn(stSides, "st", st.gene.column)
+  stSides <- .withSections(stSides, sections)
   sections <- .sectionsToPython(sections, st, stSides)
   for (given in settings) {
     .checkLabels(sc, list(scSide), "sc", given)
@@ -159,7 +162,7 @@ crossValidateGenes <- function(
       sc_scale = sc.scale, st_scale = st.scale,
       sc_gene_column = sc.gene.column, st_gene_column = st.gene.column,
       sections = sections, joint = joint,
-      .of = list(sc = scSide, st = stSides[[1L]])
+      .of = list(sc = scSide, st = .speaking(stSides))
     )
   )
 }

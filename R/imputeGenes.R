@@ -208,10 +208,13 @@ setMethod(
       )
     }
     x <- unname(data[[name]])
-    column <- .columnToPython(x)
+    column <- .columnToPython(if (what == "labels") .inWords(x) else x)
     what <- sprintf("plain values in column '%s' of %s", name, where)
     remedy <- "Make it a vector or a factor first."
   } else {
+    if (what == "labels") {
+      x <- .inWords(x)
+    }
     column <- if (is.atomic(x) || is(x, "Rle")) .columnToPython(unname(x))
     what <- sprintf("%s as a vector, a factor or the name of a column", what)
     remedy <- sprintf(

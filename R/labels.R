@@ -6,7 +6,9 @@
 
 # More than a name: one value a row, or values with names.
 .areLabels <- function(x) {
-  !is.null(x) && (length(x) != 1L || !is.null(names(x)) || is.factor(x))
+  !is.null(x) && (
+    length(x) != 1L || !is.null(names(x)) || is.factor(x) || length(dim(x))
+  )
 }
 
 # Labels that are given as values, as Python takes them: by name where they
@@ -26,8 +28,16 @@
   .call("values", column, .namesToPython(names(x), what))
 }
 
-# A list by name is a vector with names.
+# A table of one column is that column, by the names of its rows if it has any;
+# a list by name is a vector with names.
 .plainLabels <- function(x) {
+  if ((is.data.frame(x) || is(x, "DataFrame")) && ncol(x) == 1L) {
+    own <- !is.data.frame(x) || .row_names_info(x) > 0L
+    names <- if (own) rownames(x)
+    x <- x[[1L]]
+    names(x) <- names
+    return(x)
+  }
   named <- is.list(x) && !is.object(x) && !is.null(names(x))
   if (named && all(lengths(x) == 1L)) unlist(x) else x
 }

@@ -228,19 +228,22 @@ setGeneric(
   seed <- .checkWhole(seed, "seed", 0L)
   scSide <- .side(sc, sc.assay.type, "sc")
   stSides <- .spatialSides(st, st.assay.type, coords)
-  sections <- .sectionsToPython(sections, st, stSides)
+  .checkGeneColumn(list(scSide), "sc", sc.gene.column)
+  .checkGeneColumn(stSides, "st", st.gene.column)
+  tables <- .withSections(stSides, sections)
+  sections <- .sectionsToPython(sections, st, tables)
   given <- .methodArguments(method, list(...))
   .checkLabels(sc, list(scSide), "sc", given)
   .checkLabels(st, stSides, "st", given)
   value <- .call(
     "map_cells", .experiment(scSide, narrow = FALSE),
-    .spatialToPython(stSides, narrow = FALSE), method,
+    .spatialToPython(tables, narrow = FALSE), method,
     parameters = .dict(given), preset = preset, sc_scale = sc.scale,
     st_scale = st.scale, sc_gene_column = sc.gene.column,
     st_gene_column = st.gene.column, sections = sections, joint = joint,
     shared_frame = shared.frame, k_best = k.best, dtype = dtype, seed = seed,
     device = device, progress = .progress(progress, "Mapping"),
-    .of = list(sc = scSide, st = stSides[[1L]])
+    .of = list(sc = scSide, st = .speaking(stSides))
   )
   .mapOf(value, scSide, stSides)
 }
@@ -338,7 +341,8 @@ setMethod("mapCells", "ANY", .mapCells)
   }
 }
 
-.finite <- function(coords) {
+# `cells` is what lists the columns that have coordinates, if there is such.
+.finite <- function(coords, cells = NULL, code = "st") {
   force(coords)
   bad <- which(rowSums(!is.finite(coords)) > 0)
   if (length(bad)) {
@@ -348,7 +352,14 @@ setMethod("mapCells", "ANY", .mapCells)
         "%d spot(s) with missing or infinite ones (%s)",
         length(bad), .some(rownames(coords)[bad])
       ),
-      "Drop these spots first, or map without coordinates."
+      if (is.null(cells)) {
+        "Drop these spots first, or map without coordinates."
+      } else {
+        sprintf(
+          "To leave them out, set %s <- subset(%s, cells = %s).", code, code,
+          gsub("%s", code, cells, fixed = TRUE)
+        )
+      }
     )
   }
   coords

@@ -116,6 +116,7 @@ setMethod(
     .checkString(position, "position")
     k <- .checkWhole(k, "k", 1L)
     .requireCoordinates(map)
+    sce <- .withNames(sce, rownames(map))
     .distinctColumns(sce, "cells")
     lost <- setdiff(rownames(map), colnames(sce))
     if (length(lost)) {
@@ -197,6 +198,10 @@ setMethod(
     )
   } else {
     .call("home_spots", of)
+  })
+  found <- lapply(found, function(column) {
+    # Of cells without a place.
+    replace(column, if (is.double(column)) is.nan(column) else FALSE, NA)
   })
   table <- .frame(found, nrow(map))
   rownames(table) <- rownames(map)

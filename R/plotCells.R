@@ -64,10 +64,13 @@ plotCells <- function(
   known <- !is.na(colData(tissue)[[column]])
   if (any(known) && !all(known)) {
     .warn(sprintf(
-      paste(
-        "Left out %d of %d cells, which have no place (%s is NA). cellModes()",
-        "has places of cells whose section is not known."
-      ), sum(!known), length(known), column
+      "Left out %d of %d cells, which have no place (%s is NA). %s",
+      sum(!known), length(known), column,
+      if (is.null(colData(tissue)[[.keys$SECTION]])) {
+        "They were not mapped, as cells without any expression are not."
+      } else {
+        "cellModes() has places of cells whose section is not known."
+      }
     ))
     tissue <- tissue[, known]
   }

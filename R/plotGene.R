@@ -14,8 +14,9 @@
 #'   that it lacks is drawn as imputed only.
 #' @param imputed A SpatialExperiment, genes by spots, or Seurat object with the
 #'   imputed one.
-#'   Its spots are matched to those of `spe` by name; the default is `spe`
-#'   itself, with both in assays of its own.
+#'   Its spots are matched to those of `spe` by name, and the spots that both
+#'   have are drawn: [mapCells()] leaves out those off the tissue.
+#'   The default is `spe` itself, with both in assays of its own.
 #' @param gene Name of the gene.
 #' @param assay.type Assay of `spe` with what was measured; `NULL`: the first.
 #' @param imputed.type Assay of `imputed` with what was imputed, on the log
@@ -41,7 +42,7 @@
 #' @inheritSection plotSpots Many points
 #'
 #' @section Errors:
-#' Of class `homespot_input_error` if `imputed` lacks the gene or a spot, an
+#' Of class `homespot_input_error` if `imputed` lacks the gene or all spots, an
 #' assay is missing, or the measured numbers, when they are looked at, are
 #' negative or not finite; and `homespot_dependency_error` if ggplot2 is not
 #' installed.
@@ -66,7 +67,7 @@ plotGene <- function(
   guess <- .withAssay(imputed, imputed.type)
   spe <- measured$x
   imputed <- guess$x
-  places <- .places(spe, "spe")
+  .places(spe, "spe")
   .checkString(gene, "gene")
   .checkChoice(scale, c("auto", "counts", "log"), "scale")
   if (!is(imputed, "SummarizedExperiment")) {
@@ -82,20 +83,25 @@ plotGene <- function(
       "Impute it first, or check its name."
     )
   }
-  at <- match(places$name, colnames(imputed))
-  if (anyNA(at)) {
+  imputed <- .withNames(imputed, .namesByPlace(ncol(imputed), "spot"))
+  spe <- .withNames(spe, colnames(imputed))
+  at <- match(.places(spe, "spe")$name, colnames(imputed))
+  if (all(is.na(at))) {
     .refuse(
-      "every spot of `spe` in `imputed`",
+      "spots of `spe` in `imputed`",
       sprintf(
-        "%d without (%s)", sum(is.na(at)), .some(places$name[is.na(at)])
+        "none: they have names like %s and %s", .some(colnames(spe)),
+        .some(colnames(imputed))
       ),
-      "Impute from a map onto these spots, or take spe[, colnames(imputed)]."
+      "Impute from a map onto these spots."
     )
   }
-  found <- .rowOf(imputed, gene, guess$assay.type, "imputed")[at]
   values <- if (gene %in% rownames(spe)) {
-    .logValues(spe, gene, measured$assay.type, scale)
+    .logValues(spe, gene, measured$assay.type, scale)[!is.na(at)]
   }
+  spe <- spe[, !is.na(at)]
+  places <- .places(spe, "spe")
+  found <- .rowOf(imputed, gene, guess$assay.type, "imputed")[at[!is.na(at)]]
   .requirePackage("ggplot2", "plots")
   title <- .imputedTitle(values, found, .heldOut(imputed, gene))
   data <- rbind(

@@ -53,7 +53,12 @@ saveMapping <- function(map, path) {
   .requireMapping(map)
   path <- path.expand(.checkString(path, "path"))
   if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
-    .warn(sprintf("Left out %d image(s).", nrow(imgData(map))))
+    .warn(sprintf(
+      paste(
+        "Left out %d image(s), which such a file has no place for. To have",
+        "them again, set imgData(map) after loadMapping()."
+      ), nrow(imgData(map))
+    ))
   }
   .call("save", path, .mappingToPython(map, .warn, images = FALSE))
   invisible(path)
@@ -124,15 +129,34 @@ loadMapping <- function(path, backed = FALSE) {
 # Columns cross as their kind, and values or codes with levels; a missing value
 # is no string "NA" and no whole number.
 .columnsToPython <- function(table, what, warn) {
-  columns <- lapply(as.list(table), .columnToPython)
+  columns <- as.list(table)
+  if (what == "genes") {
+    columns <- lapply(columns, .oneOfEach)
+  }
+  columns <- lapply(columns, .columnToPython)
   left <- vapply(columns, is.null, NA)
   if (any(left)) {
     warn(sprintf(
       "Left out %d column(s) of the %s that are no plain vectors (%s).",
-      sum(left), what, .some(names(columns)[left])
+      sum(left), what, .some(names(columns)[left], 20L)
     ))
   }
   .dict(columns[!left])
+}
+
+# A list with a value at most for every gene, as of names from a data base, is
+# that value.
+.oneOfEach <- function(x) {
+  if (!.isListColumn(x) || any(lengths(x) > 1L)) {
+    return(x)
+  }
+  parts <- as.list(x)
+  if (!all(vapply(parts, function(part) {
+    is.character(part) || is.factor(part) || length(part) == 0L
+  }, NA))) {
+    return(x)
+  }
+  vapply(parts, function(part) as.character(part)[1L], "", USE.NAMES = FALSE)
 }
 
 .columnToPython <- function(x) {

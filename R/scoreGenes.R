@@ -70,6 +70,8 @@ scoreGenes <- function(
     true, found, true.assay.type = NULL, found.assay.type = NULL) {
   true <- .scored(true, true.assay.type, "true", "genes", "logcounts")
   found <- .scored(found, found.assay.type, "found", "genes", "logcounts")
+  true$values <- .withNames(true$values, found$columns)
+  true$columns <- colnames(true$values)
   genes <- intersect(true$rows, found$rows)
   if (!length(genes)) {
     .refuse(

@@ -21,9 +21,7 @@
       "Give each a name of its own."
     )
   }
-  if (is.null(names) || !all(nzchar(names))) {
-    names(sections) <- NULL
-  }
+  names(sections) <- .completeNames(names)
   if (!is.null(coords) && !.fitsSections(coords, sections)) {
     .refuse(
       sprintf("`coords` as a list with one for each of %d sections", length(
@@ -36,8 +34,43 @@
   }
   at <- stats::setNames(seq_along(sections), names(sections))
   lapply(at, function(i) {
-    .spatialSide(sections[[i]], assay.type, coords[[i]])
+    .ofSection(
+      .spatialSide(
+        sections[[i]], assay.type, coords[[i]], .sectionCode("st", sections, i)
+      ),
+      .sectionWords(sections, i)
+    )
   })
+}
+
+# Names that some sections have not are those of their place, as in Python;
+# NULL where none has a name.
+.completeNames <- function(names) {
+  if (!any(nzchar(names))) {
+    return(NULL)
+  }
+  none <- which(!nzchar(names))
+  taken <- c(names[nzchar(names)], sprintf("section%d", none))
+  names[none] <- utils::tail(make.unique(taken, "_"), length(none))
+  names
+}
+
+# What is wrong with one section of a list is said of that section.
+.ofSection <- function(expr, words) {
+  said <- function(condition) {
+    sprintf("Section %s: %s", words, conditionMessage(condition))
+  }
+  own <- function(condition) {
+    grep("^homespot_", class(condition), value = TRUE)
+  }
+  withCallingHandlers(
+    expr,
+    homespot_error = function(e) .abort(said(e), own(e)),
+    homespot_data_warning = function(w) {
+      .warn(said(w), own(w))
+      invokeRestart("muffleWarning")
+    }
+  )
 }
 
 # A list of objects, and not an object or a table that is a list.
@@ -53,30 +86,50 @@
   )
 }
 
-# One object; the columns of `coords` beside the coordinates go to the
-# annotation.
-.spatialSide <- function(st, assay.type, coords) {
+# One object, which is `code` in the call; the columns of `coords` beside the
+# coordinates go to the annotation.
+.spatialSide <- function(st, assay.type, coords, code = "st") {
   side <- .side(st, assay.type, "st")
   .tellTwice(side)
   n <- length(side$names)
+  if (is.null(coords)) {
+    .checkOwn(side$coords, if (is(st, "SpatialExperiment")) {
+      sprintf("spatialCoords(%s)", code)
+    } else {
+      .reductionOf(code, .keys$SPATIAL, side)
+    })
+  }
   found <- .coordinates(
     if (is.null(coords)) side$coords else coords, side$names, n
   )
-  side$coords <- if (ncol(found$values) > 0L) .finite(found$values)
+  side$coords <- if (ncol(found$values) > 0L) {
+    .finite(found$values, if (is.null(coords)) side$inImages, code)
+  }
   added <- setdiff(names(found$others), names(side$data))
   side$data[added] <- found$others[added]
-  .checkSamples(side$data$sample_id, side$names)
+  .checkSamples(side$data$sample_id, side$names, code)
   side
 }
 
+# Coordinates of the object's own, of which the user may not know.
+.checkOwn <- function(coords, where) {
+  if (NCOL(coords) > 3L && is.null(.axes(colnames(coords)))) {
+    .refuse(
+      sprintf("two or three columns of coordinates in %s", where),
+      sprintf("%d, whose names do not say which are x and y", ncol(coords)),
+      sprintf("Pass those that are as coords, such as %s[, 1:2].", where)
+    )
+  }
+}
+
 # Before the work: a map's spots all have a sample.
-.checkSamples <- function(sample, spots) {
+.checkSamples <- function(sample, spots, code) {
   bad <- which(is.na(sample) | !nzchar(as.character(sample)))
   if (length(bad)) {
     .refuse(
       "a `sample_id` of every spot",
       sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
-      "Set st$sample_id for them, or drop them."
+      sprintf("Set %s$sample_id for them, or drop them.", code)
     )
   }
 }
@@ -87,11 +140,33 @@
     return(NULL)
   }
   if (.areLabels(sections)) {
-    return(.labelValues(sections, "sections"))
+    return(.labelValues(.inWords(sections), "sections"))
   }
   .checkString(sections, "sections")
   .needColumn(st, sides, "st", sections, "sections")
   sections
+}
+
+# The sides with the column that names the sections in R's words, in which a
+# section is called TRUE or 2025-01-31.
+.withSections <- function(sides, column) {
+  if (!is.character(column) || length(column) != 1L) {
+    return(sides)
+  }
+  lapply(sides, function(side) {
+    if (column %in% names(side$data)) {
+      side$data[[column]] <- .inWords(side$data[[column]])
+    }
+    side
+  })
+}
+
+.inWords <- function(x) {
+  if (is.logical(x) || inherits(x, c("Date", "POSIXt"))) {
+    stats::setNames(as.character(x), names(x))
+  } else {
+    x
+  }
 }
 
 .checkSections <- function(joint, shared.frame = FALSE) {

@@ -137,6 +137,7 @@
 .seuratTissue <- function(side, x, assay.type, which) {
   side$seurat <- TRUE
   side$of <- .chosenAssay(x, assay.type)$name
+  side$fixed <- is(x[[side$of]], "Assay")
   side$hints <- function() .seuratHints(x, side$of, side$assay, which)
   places <- .seuratPlaces(x, side$names)
   if (is.null(places)) {
@@ -152,6 +153,8 @@
   if (is.null(places$image)) {
     return(side)
   }
+  side$inImages <-
+    "unique(unlist(lapply(Images(%s), function(i) Cells(%s[[i]]))))"
   side$pictures <- .visiumSizes(x, places$image, side$data)
   side$twice <- side$names[which(places$times > 1L)]
   side

@@ -56,13 +56,31 @@
   # Totals of counts, which there are none of, are not to be added.
   old <- options(Seurat.object.assay.calcn = FALSE)
   on.exit(options(old))
+  # Seurat's own words do not say which names, nor of which assay.
+  features <- rownames(values)
+  rownames(values) <- gsub("_", "-", features, fixed = TRUE)
   assay <- SeuratObject::CreateAssayObject(
     data = values, key = key, check.matrix = FALSE
   )
+  .tellFeatureNames(name, features, rownames(assay))
   # One of this name is replaced, whatever its size.
   SeuratObject::Misc(assay, .keys$HOMESPOT) <- TRUE
   suppressWarnings(x[[name]] <- assay, classes = "dimWarning")
   x
+}
+
+# Seurat has no "_" in the names of an assay's features.
+.tellFeatureNames <- function(name, features, there) {
+  other <- which(features != there)
+  if (length(other)) {
+    .warn(sprintf(
+      paste(
+        "%d feature(s) of assay '%s' are called with '-' in place of '_',",
+        "which Seurat does not allow there ('%s' is '%s'). To find one, use",
+        "gsub(\"_\", \"-\", name)."
+      ), length(other), name, features[other[1L]], there[other[1L]]
+    ))
+  }
 }
 
 # A name in a Seurat object, and its key, is that of one thing only.

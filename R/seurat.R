@@ -260,20 +260,3 @@
   }
   do.call(cbind, parts)
 }
-
-# Where else in the object there are values that would do, in words.
-.seuratHints <- function(x, assay, layer, side) {
-  argument <- .what[[side]][["assay"]]
-  found <- lapply(SeuratObject::Assays(x), function(name) {
-    layers <- SeuratObject::Layers(x[[name]])
-    layers <- layers[name != assay | !startsWith(layers, layer)]
-    layers <- Filter(function(one) {
-      .wouldDo(SeuratObject::LayerData(x[[name]], layer = one))
-    }, layers)
-    sprintf(
-      "in layer '%s' of assay '%s' (%s = c(\"%s\", \"%s\"))", layers, name,
-      argument, name, layers
-    )
-  })
-  unlist(found)
-}

@@ -37,7 +37,7 @@
 #'   SpatialExperiment of genes by spots, whose colData has `n_cells`, and whose
 #'   metadata has the pitch of the grid, `metadata(st)$homespot$pitch`.
 #'   Cells of several sections have `true_section`, and the spots
-#'   `homespot_section`.
+#'   `homespot_section`, which is their `sample_id` as well.
 #'   Both have the assay that was used.
 #'   Cells, spots and numbers are those of Python's `simulate_spots()`.
 #'
@@ -122,6 +122,12 @@ simulateSpots <- function(
     .columnsFromPython(value$get("spot_columns")), length(spots)
   )
   rownames(data) <- spots
+  sample <- unique(as.character(side$data$sample_id))
+  if (!is.null(data[[.keys$SECTION]])) {
+    data$sample_id <- data[[.keys$SECTION]]
+  } else if (length(sample) == 1L) {
+    data$sample_id <- rep(sample, nrow(data))
+  }
   st <- SpatialExperiment(
     assays = assays(.fromPython(value$get("x")), spots), rowData = rows,
     colData = data, spatialCoords = where,

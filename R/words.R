@@ -4,14 +4,19 @@
 
 # `of` are the sides (see convert.R) that the text speaks of, by "sc" and "st".
 .inR <- function(text, of = NULL) {
-  text <- .withHints(text, of)
   for (code in .codes) {
     text <- .replaced(text, code$pattern, function(found) {
       side <- of[[found[2L]]]
       if (!is.null(side$called)) {
         found[2L] <- side$called
       }
-      code$words(found[-1L], side)
+      if (is.null(side$sections)) {
+        code$words(found[-1L], side)
+      } else {
+        .forEach(found[2L], function(name) {
+          code$words(c(name, found[-(1:2)]), side)
+        })
+      }
     })
   }
   for (pattern in names(.sentences)) {
@@ -30,7 +35,19 @@
     )
   }
   regmatches(text, at, invert = TRUE) <- list(outside)
-  text
+  .withHints(text, of)
+}
+
+# Lines for an object as lines for each of a list of them.
+.forEach <- function(list, words) {
+  line <- words("x")
+  if (grepl(" <- ", line, fixed = TRUE)) {
+    sprintf("%s <- lapply(%s, function(x) { %s; x })", list, list, line)
+  } else if (startsWith(line, "coords = ")) {
+    sprintf("coords = lapply(%s, function(x) %s)", list, substring(line, 10L))
+  } else {
+    words(list)
+  }
 }
 
 # Every match of a pattern replaced by what a function makes of it: the match,
@@ -96,6 +113,18 @@
   }
 }
 
+# The line that sets them. Seurat's older class of assays does not let them be
+# changed: such an assay becomes one of the newer class first.
+.setGeneNames <- function(name, side, values) {
+  names <- .geneNames(name, side)
+  line <- sprintf("%s <- %s", names, values(names))
+  if (isTRUE(side$fixed)) {
+    assay <- sprintf("%s[[\"%s\"]]", name, side$of)
+    line <- sprintf("%s <- as(%s, \"Assay5\"); %s", assay, assay, line)
+  }
+  line
+}
+
 .reductionOf <- function(name, reduction, side) {
   verb <- if (.isSeuratSide(side)) "Embeddings" else "reducedDim"
   sprintf("%s(%s, \"%s\")", verb, name, reduction)
@@ -116,6 +145,10 @@
     "S\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]",
     function(m, side) "`coords`, or in spatialCoords(st)"
   ),
+  .code(
+    "set S\\.obsm\\['spatial'\\]: spots x 2 or 3, x first",
+    function(m, side) "pass coords: a row for each spot, with columns x and y"
+  ),
   .code("no coordinates in S\\.obsm\\['spatial'\\]", function(m, side) {
     "no coordinates"
   }),
@@ -132,29 +165,33 @@
     sprintf("colnames(%s) <- make.unique(colnames(%s))", m[1L], m[1L])
   }),
   .code("S\\.var_names_make_unique\\(\\)", function(m, side) {
-    names <- .geneNames(m[1L], side)
-    sprintf("%s <- make.unique(%s)", names, names)
+    .setGeneNames(m[1L], side, function(names) {
+      sprintf("make.unique(%s)", names)
+    })
   }),
   .code(
     paste0(
       "S\\.var_names = s[ct]\\.var_names\\.str\\.replace\\(",
       "('[^']*'|\"[^\"]*\"), ('[^']*'|\"[^\"]*\"), regex=True\\)"
     ), function(m, side) {
-      names <- .geneNames(m[1L], side)
-      sprintf(
-        "%s <- gsub(%s, %s, %s, perl = TRUE)", names, m[2L], m[3L], names
-      )
+      .setGeneNames(m[1L], side, function(names) {
+        sprintf("gsub(%s, %s, %s, perl = TRUE)", m[2L], m[3L], names)
+      })
     }
   ),
   .code(
     "S\\.var_names = s[ct]\\.var_names\\.str\\.(strip|upper)\\(\\)",
     function(m, side) {
-      names <- .geneNames(m[1L], side)
-      sprintf("%s <- %s(%s)", names, .verbs[[m[2L]]], names)
+      .setGeneNames(m[1L], side, function(names) {
+        sprintf("%s(%s)", .verbs[[m[2L]]], names)
+      })
     }
   ),
   .code(
-    "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy\\([^)]*\\)",
+    paste0(
+      "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy",
+      "\\([^)]*\\)"
+    ),
     function(m, side) {
       table <- if (.isSeuratSide(side)) {
         sprintf("%s[[]]", m[1L])
@@ -178,10 +215,16 @@
     paste("coords =", .reductionOf(m[1L], m[2L], side))
   }),
   .code("S\\.obsmC", function(m, side) .reductionOf(m[1L], m[2L], side)),
-  .code("S\\.obsC = ", function(m, side) {
-    paste(.element(m[1L], m[2L], side), "<- ")
+  .code("S\\.obsC = (\\w+)", function(m, side) {
+    paste(.element(m[1L], m[2L], side), "<-", m[3L])
   }),
-  .code("S\\.obsC", function(m, side) .element(m[1L], m[2L], side)),
+  .code("S\\.obsC", function(m, side) {
+    if (length(side$sections) && m[2L] == .keys$SECTION) {
+      sprintf("the list %s", m[1L])
+    } else {
+      .element(m[1L], m[2L], side)
+    }
+  }),
   .code(
     paste0(
       "S(?:\\.raw)?\\.varC = .+?\\]\\.astype\\(object\\)",
@@ -299,29 +342,3 @@
   "'(?:[^'\\\\]|\\\\.)*'", "|", "\"(?:[^\"\\\\]|\\\\.)*\"",
   ")(?!\\w)"
 )
-
-# --- other values of the same object -----------------------------------------
-
-# Where the values are refused, the assays and experiments that would do.
-.withHints <- function(text, of) {
-  for (name in names(of)) {
-    table <- .what[[name]][["table"]]
-    refused <- sprintf(
-      "(finite numbers|never negative,) in the %s, found.*?\\. ", table
-    )
-    remedy <- paste0(
-      "Pass the counts or the log-normalised values instead\\.|",
-      "Replace them, or drop the (cells|spots) or genes that have them\\."
-    )
-    if (!grepl(refused, text) || is.null(of[[name]]$hints)) {
-      next
-    }
-    hints <- of[[name]]$hints()
-    if (length(hints)) {
-      text <- sub(remedy, sprintf(
-        "Values that would do are %s.", paste(hints, collapse = ", ")
-      ), text)
-    }
-  }
-  text
-}

@@ -261,9 +261,9 @@ def several_sections(of: ad.AnnData) -> bool:
     return apart.sections_of(of) is not None
 
 
-def combined_sections(maps_of: Sequence[ad.AnnData]) -> dict[str, Any]:
+def combined_sections(maps_of: Sequence[ad.AnnData], names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the section of every spot of maps that R puts side by side, and the direction of y."""
-    labels, down = combine.section_labels(maps_of)
+    labels, down = combine.section_labels(maps_of, names)
     return {"sections": np.asarray(labels, dtype=object), "direction": plain(combined_direction(down))}
 
 

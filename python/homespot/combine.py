@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anndata as ad
@@ -87,12 +87,16 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
 
 
 def combine_sections(
-    mappings: Sequence[ad.AnnData], weights: Sequence[float] | None = None, *, shared_frame: bool = False
+    mappings: Sequence[ad.AnnData] | Mapping[str, ad.AnnData],
+    weights: Sequence[float] | None = None,
+    *,
+    shared_frame: bool = False,
 ) -> ad.AnnData:
     """Put mappings of the same cells onto several sections side by side, in memory.
 
-    ``var["homespot_section"]`` names the section of every spot: as its mapping has it, or by the tissue image
-    or the one sample of its mapping, else ``section1``, ``section2``, ... The masses that a cell has in the
+    ``var["homespot_section"]`` names the section of every spot: as the dict of mappings has it, or as its
+    mapping has it, or by the tissue image or the one sample of its mapping, else ``section1``, ``section2``,
+    ... The masses that a cell has in the
     sections are the weights, so they do not say of which section it is: `place_cells` gives it no place, but
     `cell_modes` gives one in every section. `map_cells` with ``sections=`` compares how the sections fit a
     cell.
@@ -100,12 +104,14 @@ def combine_sections(
     Parameters
     ----------
     mappings
-        Mappings of the same cells in the same order.
+        Mappings of the same cells in the same order, or a dict of them by the names of the sections.
     weights
         Share of each section; they are scaled to sum to 1. None: equal shares.
     shared_frame
         Whether all sections share one frame of coordinates, as for `map_cells`.
     """
+    names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
+    mappings = list(mappings.values()) if isinstance(mappings, Mapping) else mappings
     _refuse_none(mappings)
     shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
     if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
@@ -151,7 +157,7 @@ def combine_sections(
         out.obs[DROPPED] = gone
     record = {**_combined_record(mappings, "sections"), "weights": shares}
     out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
-    labels, directions = section_labels(mappings)
+    labels, directions = section_labels(mappings, names)
     if shared_frame:
         record["shared_frame"] = True
     else:
@@ -160,10 +166,15 @@ def combine_sections(
     return out
 
 
-def section_labels(mappings: Sequence[ad.AnnData]) -> tuple[list[str], dict[str, bool]]:
-    """Return the section of every spot of several mappings, and whether y points down, by section."""
+def section_labels(
+    mappings: Sequence[ad.AnnData], given: Sequence[str] | None = None
+) -> tuple[list[str], dict[str, bool]]:
+    """Return the section of every spot of several mappings, and whether y points down, by section.
+
+    Where names are `given`, sections within a mapping have its name in front.
+    """
     own = [sections_of(mapping) for mapping in mappings]
-    names = [_own_name(mapping) for mapping in mappings]
+    names = [_own_name(mapping) for mapping in mappings] if given is None else list(given)
     inner = [name for sections in own if sections is not None for name in sections.names]
     outer = [str(name) for name, sections in zip(names, own, strict=True) if sections is None]
     clear = None not in names and len({*inner, *outer}) == len(inner) + len(outer)
@@ -175,7 +186,9 @@ def section_labels(mappings: Sequence[ad.AnnData]) -> tuple[list[str], dict[str,
             labels += [name] * mapping.n_vars
             directions[name] = y_down(mapping)
         else:
-            longer = {label: label if clear else f"{name}_{label}" for label in sections.names}
+            longer = {
+                label: label if clear and given is None else f"{name}_{label}" for label in sections.names
+            }
             labels += [longer[label] for label in sections.labels()]
             down = sections_down(mapping, sections, mapping.var)
             directions |= {longer[label]: is_down for label, is_down in down.items()}

@@ -28,7 +28,7 @@ from .sections import Sections, counted, plain_name, sections_in, within_objects
 from .spot_names import repeated_barcodes
 from .streamed import with_tables
 
-__all__ = ["SectionsGiven", "Spots", "both_sides", "spots_of", "warn_if_swapped"]
+__all__ = ["SectionsGiven", "Spots", "both_sides", "spots_of", "warn_if_no_places"]
 
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
@@ -348,13 +348,32 @@ def _share_inside(where: F64, width: float, height: float) -> float:
     return float(np.mean((x >= 0) & (x <= width) & (y >= 0) & (y <= height)))
 
 
-def warn_if_swapped(sc: ad.AnnData, positions: F64 | None) -> None:
-    """Warn where only the single-cell data has coordinates."""
+def warn_if_no_places(sc: ad.AnnData, st: ad.AnnData, spots: Spots) -> None:
+    """Warn where the spots have no coordinates: cells will have no place, or both data sets are swapped.
+
+    Where the spatial data has coordinates elsewhere, `spots_of` has said it. Of a bare table, without any
+    annotation of its rows, nobody expects places.
+    """
+    if spots.positions is not None:
+        return
     has_places = SPATIAL in sc.obsm or libraries(sc.uns) or plain_columns(sc.obs) is not None
-    if positions is None and (has_places or elsewhere(sc, sc.obs, guess=False)):
+    if has_places or elsewhere(sc, sc.obs, guess=False):
         warnings.warn(
             "Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they are "
             "swapped, call map_cells(st, sc) the other way round.",
             DataWarning,
             stacklevel=3,
         )
+    elif not _is_bare(st) and not elsewhere(st, spots.frame):
+        warnings.warn(
+            "The spatial data has no coordinates, so cells will have no place. If it is to have some, set "
+            "st.obsm['spatial']: spots x 2 or 3, x first.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _is_bare(adata: ad.AnnData) -> bool:
+    """Whether rows have no annotation; columns whose names begin with a dot are R's own numbers of rows."""
+    columns = [name for name in adata.obs.columns if not str(name).startswith(".")]
+    return not columns and not adata.obsm and not adata.uns

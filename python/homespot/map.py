@@ -11,7 +11,7 @@ import pandas as pd
 
 from .by_section import solve_by_section
 from .checks import one_of
-from .intake import SectionsGiven, Spots, both_sides, spots_of, warn_if_swapped
+from .intake import SectionsGiven, Spots, both_sides, spots_of, warn_if_no_places
 from .keys import EXPRESSION, SECTION, SECTION_PROB
 from .labels import LABELS, label_column
 from .mapping import images, new_mapping
@@ -140,7 +140,7 @@ def map_cells(
     spots = spots_of(st, sections, joint, shared_frame=shared_frame)
     if spots.separate:
         refuse_checkpoint(settings)
-    warn_if_swapped(sc, spots.positions)
+    warn_if_no_places(sc, st, spots)
     sides: tuple[tuple[Side, ad.AnnData, Any, Any, Any, Any], ...] = (
         ("sc", sc, annotation["sc"], sc_layer, sc_scale, sc_gene_column),
         ("st", st, annotation["st"], st_layer, st_scale, st_gene_column),

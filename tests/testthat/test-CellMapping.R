@@ -192,7 +192,8 @@ refused <- list(
   list("spots of the same name", function(a, b) cbind(a, a), paste0(
     "Expected spots of distinct names in all sections, found 4 names more ",
     "than once ('spot1', 'spot2', 'spot3', ...). Give each a name of its own ",
-    "first: colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")."
+    "first: colnames(map) <- paste(\"a\", colnames(map), sep = \"_\"), with ",
+    "another name than \"a\" for every map."
   )),
   list(
     "weights", function(a, b) combineSections(a, b, weights = c(1, 0)),

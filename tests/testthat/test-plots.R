@@ -842,9 +842,9 @@ test_that("plots of genes, types and tables refuse what they cannot draw", {
     "others ('g1', 'g2'). Impute it first, or check its name."
   )
   expectRefused(
-    plotGene(spe, spe[, -1], "g1"), "Expected every spot of `spe` in",
-    "`imputed`, found 1 without ('spot01'). Impute from a map onto these",
-    "spots, or take spe[, colnames(imputed)]."
+    plotGene(spe[, 1], spe[, -1], "g1"), "Expected spots of `spe` in",
+    "`imputed`, found none: they have names like 'spot01' and 'spot02',",
+    "'spot03', 'spot04', .... Impute from a map onto these spots."
   )
   expectRefused(
     plotTypes(spe), "Expected an assay 'proportion' in `types`, found",
