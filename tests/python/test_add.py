@@ -88,8 +88,7 @@ def test_input_is_not_changed(pair) -> None:
 
 def test_without_coordinates_home_and_probability_remain(pair) -> None:
     sc, st = pair
-    del st.obsm["spatial"]
-    out = add_mapping(sc, map_cells(sc, st))
+    out = add_mapping(sc, map_cells(sc, ad.AnnData(st.X, st.obs[[]], st.var)))
     assert [c for c in out.obs if c.startswith("homespot")] == [
         "homespot_spot",
         "homespot_prob",

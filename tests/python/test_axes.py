@@ -238,9 +238,11 @@ def test_places_that_are_missing_for_some_spots(pair, names: list[str], then: st
         assert "spatial" not in map_cells(sc, st).varm
 
 
-def test_nothing_is_said_where_there_are_none(pair) -> None:
+def test_where_there_are_none_no_column_is_named(pair) -> None:
     sc, st = pair
-    assert "spatial" not in map_cells(sc, without_places(st, n_cells=3)).varm
+    with pytest.warns(DataWarning, match=r"so cells will have no place\. If it is to have some, set"):
+        mapping = map_cells(sc, without_places(st, n_cells=3))
+    assert "spatial" not in mapping.varm
 
 
 def test_cells_and_spots_that_are_swapped(pair) -> None:

@@ -82,7 +82,7 @@ def mapped(sc: ad.AnnData, st: ad.AnnData, **options: Any) -> ad.AnnData:
 
 
 def without_places(st: ad.AnnData) -> ad.AnnData:
-    return ad.AnnData(st.X, obs=st.obs, var=st.var)
+    return ad.AnnData(st.X, var=pd.DataFrame(index=st.var_names), obs=pd.DataFrame(index=st.obs_names))
 
 
 def spoilt(mapping: ad.AnnData) -> ad.AnnData:

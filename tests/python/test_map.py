@@ -80,9 +80,13 @@ def test_without_coordinates_there_is_a_map_all_the_same(pair) -> None:
     sc, st = pair
     expected = map_cells(sc, st).X
     del st.obsm["spatial"]
-    mapping = map_cells(sc, st)
+    with pytest.warns(DataWarning, match="^The spatial data has no coordinates, so cells will have no place"):
+        mapping = map_cells(sc, st)
     assert "spatial" not in mapping.varm
     assert mapping.X.tobytes() == expected.tobytes()
+    # A bare table was made for its numbers alone: nobody has to be told.
+    bare = ad.AnnData(st.X, obs=st.obs[[]], var=st.var)
+    assert map_cells(sc, bare).X.tobytes() == expected.tobytes()
 
 
 def test_k_best_keeps_the_largest_and_accounts_for_the_rest(pair) -> None:
@@ -276,3 +280,12 @@ def test_sections_of_long_numbers_stay_apart() -> None:
     mixed = pd.DataFrame({"s": pd.Series([1, 1, "1", "1"], dtype=object)})
     with pytest.raises(InputError, match="2 values, but 1 names"):
         sections_in(mixed, "s")
+
+
+def test_mappings_of_sections_may_be_named(pair) -> None:
+    sc, st = pair
+    one, two = map_cells(sc, st), map_cells(sc, st)
+    two.var_names = [f"other {name}" for name in two.var_names]
+    joined = combine_sections({"a": one, "b": two})
+    assert joined.var["homespot_section"].tolist() == ["a"] * one.n_vars + ["b"] * two.n_vars
+    assert joined.X.tobytes() == combine_sections([one, two]).X.tobytes()

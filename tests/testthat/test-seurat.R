@@ -411,8 +411,8 @@ test_that("spots outside all images are refused, none is a map without", {
   expect_identical(
     messageOf(mapCells(cells, x)), paste(
       "Expected finite coordinates of every spot, found 1 spot(s) with missing",
-      "or infinite ones ('spot-3'). Drop these spots first, or map without",
-      "coordinates."
+      "or infinite ones ('spot-3'). To leave them out, set st <- subset(st,",
+      "cells = unique(unlist(lapply(Images(st), function(i) Cells(st[[i]])))))."
     )
   )
   expect_identical(ncol(coordsOf(mapCells(cells, spots))), 0L)
