@@ -55,6 +55,7 @@ from .device import resolve_device
 from .directions import combined_direction
 from .errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from .evaluate import simulate
+from .extras import has
 from .genes import genes_of
 from .joined import as_one
 from .labels import GIVEN_LABELS
@@ -108,7 +109,7 @@ def about() -> dict[str, Any]:
         "device": resolve_device(),
         "executable": sys.executable,
         "folder": str(Path(__file__).parent),
-        "versions": versions(),
+        "versions": versions(["torch"] if has("torch") else []),
     }
 
 

@@ -85,7 +85,7 @@ def _lines(path: Path) -> list[str]:
 def _with_coordinates(adata: ad.AnnData) -> ad.AnnData:
     names = [name for name in COORDINATES if name in adata.obs]
     if len(names) >= 2:
-        adata.obsm[SPATIAL] = adata.obs[names].to_numpy(dtype=float)
+        adata.obsm[SPATIAL] = adata.obs[names].to_numpy(dtype=float, copy=True)
     return adata
 
 
@@ -95,7 +95,7 @@ def _table(path: Path, side: str) -> ad.AnnData:
     obs.index = obs.index.astype(str)
     var = pd.DataFrame(index=_lines(path / f"{side}_genes.txt.gz"))
     with gzip.open(matrix) as handle:
-        x = sparse.csr_matrix(io.mmread(handle).T)  # type: ignore[call-overload]
+        x = sparse.csr_matrix(io.mmread(handle, spmatrix=False).T)  # type: ignore[call-overload]
     return _with_coordinates(ad.AnnData(X=x, obs=obs, var=var))
 
 
@@ -117,7 +117,7 @@ def _drosophila(path: Path) -> dict[str, ad.AnnData]:
     atlas = pd.read_csv(path / "st_expression.csv.gz", na_filter=False)
     spots = pd.read_csv(path / "st_coordinates.csv.gz")
     spots.index = pd.Index([f"bin{i + 1}" for i in range(len(spots))])
-    st = ad.AnnData(X=atlas.to_numpy(), obs=spots, var=pd.DataFrame(index=atlas.columns.astype(str)))
+    st = ad.AnnData(X=atlas.to_numpy(copy=True), obs=spots, var=pd.DataFrame(index=atlas.columns.astype(str)))
     return {"sc": sc, "st": _with_coordinates(st)}
 
 

@@ -136,7 +136,7 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
         ),
         var=pd.DataFrame(index=genes[st_genes]),
     )
-    st.obsm[SPATIAL] = st.obs[["x", "y"]].to_numpy()
+    st.obsm[SPATIAL] = st.obs[["x", "y"]].to_numpy(copy=True)
     return sc, st
 
 

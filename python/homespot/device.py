@@ -14,6 +14,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from .errors import DeviceError, InputError, expected
+from .extras import has, require
 
 __all__ = ["limited_threads", "resolve_device", "threads", "torch_threads"]
 
@@ -90,7 +91,7 @@ def resolve_device(device: str = "auto") -> str:
     Parameters
     ----------
     device
-        ``"auto"`` is the first CUDA device where there is one, else the CPU.
+        ``"auto"`` is the first CUDA device where there is one and torch is installed, else the CPU.
 
     Returns
     -------
@@ -100,14 +101,17 @@ def resolve_device(device: str = "auto") -> str:
     ------
     DeviceError
         If a CUDA device is asked for by name and is not there; it never falls back in silence.
+    DependencyError
+        If a CUDA device is asked for by name, and torch is not installed.
     """
     kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
         raise InputError(
             expected("device 'auto', 'cpu', 'cuda' or 'cuda:<index>'", repr(device), "Use one of these.")
         )
-    if kind == "cpu" or (kind == "auto" and not _cuda_driver()):
+    if kind == "cpu" or (kind == "auto" and not (_cuda_driver() and has("torch"))):
         return "cpu"
+    require("torch", f"device {device!r}")
     import torch
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -322,7 +322,7 @@ def place_cells(
     # Those of an earlier map go.
     placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
     placed.obs[list(table.columns)] = table
-    placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy()
+    placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy(copy=True)
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}
     placed.uns.pop(SPATIAL, None)  # that of another tissue
     placed.uns.update(images(mapping))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
@@ -23,7 +24,7 @@ from .progress import check as check_progress
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
 
-_VERSIONS_OF = ("numpy", "scipy", "numba", "torch", "anndata")
+_VERSIONS_OF = ("numpy", "scipy", "numba", "anndata")
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Solution:
         return replace(self, matrix=sparse.csr_matrix((0, 0)))
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of homespot, Python and the libraries that compute."""
+def versions(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of homespot, Python and the libraries that compute; `more` names further ones."""
     return {
         "homespot": __version__,
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in _VERSIONS_OF},
+        **{name: metadata.version(name) for name in (*_VERSIONS_OF, *more)},
     }
 
 
@@ -108,7 +109,7 @@ def solve(
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
         "threads": n_threads,
-        "versions": versions(),
+        "versions": versions(chosen.packages if where == "cpu" else ("torch",)),
         "genes": np.asarray(outcome.genes, dtype=object),
         "sc_scale": sc.scale,
         "sc_scale_evidence": sc.evidence,

@@ -16,12 +16,12 @@ import pandas as pd
 from scipy import sparse
 
 from .errors import DataWarning, InputError, expected, some
+from .extras import missing
 from .formats import counts_of, matrix_files, recognise, refused
 from .keys import SPATIAL
 
 __all__ = ["read_h5", "read_mtx", "read_outs"]
 
-_IO = "pip install 'homespot[io]'"
 _POSITIONS = ("in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
 
 
@@ -134,7 +134,9 @@ def read_outs(folder: Path) -> ad.AnnData:
     places = places.loc[adata.obs_names]
     for name in _POSITIONS[:3]:
         adata.obs[name] = places[name].to_numpy(dtype=np.int64)
-    adata.obsm[SPATIAL] = places[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(dtype=np.float64)
+    adata.obsm[SPATIAL] = places[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(
+        dtype=np.float64, copy=True
+    )
     library, metadata = _run(file, folder)
     adata.uns[SPATIAL] = {library: {**_tissue(folder / "spatial"), "metadata": metadata}}
     return adata
@@ -161,9 +163,7 @@ def _positions(folder: Path) -> pd.DataFrame:
             table = pd.read_csv(file, header=0 if header else None, names=names)
         return table.set_index("barcode")[list(_POSITIONS)].rename(index=str)
     except ImportError as error:
-        raise InputError(
-            expected("pyarrow, which reads .parquet", "it is not installed", f"Install it: {_IO}.")
-        ) from error
+        raise missing("pyarrow", f"the positions in {str(file)!r}") from error
     except (KeyError, OSError, ValueError) as error:
         raise InputError(
             expected(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import anndata as ad
@@ -13,8 +13,34 @@ import pytest
 from hypothesis import settings
 from scipy import sparse
 
+from homespot.errors import DependencyError
+from homespot.extras import has
+
 settings.register_profile("homespot", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("homespot")
+
+WITHOUT_TORCH = tuple(f"Expected torch for {what}, found" for what in ("method 'come'", "backend 'torch'"))
+
+
+def _skip_without_torch() -> Generator[None, object, object]:
+    """Skip a test that turns out to train COME, or to ask for torch, where there is no torch."""
+    try:
+        return (yield)
+    except DependencyError as error:
+        if has("torch") or not str(error).startswith(WITHOUT_TORCH):
+            raise
+        pytest.skip("torch is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    return (yield from _skip_without_torch())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    return (yield from _skip_without_torch())
+
 
 MakePair = Callable[..., tuple[ad.AnnData, ad.AnnData]]
 

@@ -969,8 +969,7 @@ def test_progress_of_no_known_kind(pair, method: str, progress: Any) -> None:
 
 
 def test_a_device_that_is_not_there(pair, monkeypatch) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     monkeypatch.setattr("homespot.map.Expression", None)
     with pytest.raises(DeviceError) as caught:
         hs.map_cells(*pair, device="cuda:99")

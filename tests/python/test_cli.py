@@ -190,6 +190,7 @@ COME = ["--method", "come", "--device", "cpu", *(part for one in SMALL for part 
 
 @pytest.mark.parametrize("typed", [False, True])
 def test_come_says_how_it_was_trained(run, folder, typed: bool) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
     options = [*COME, "--set", "epochs=3", *(["--set", "labels=type"] if typed else [])]
     code, out, err = run("map", "sc.h5ad", "st.h5ad", *options)
     assert (code, err) == (0, "")
@@ -205,6 +206,7 @@ def test_come_says_how_it_was_trained(run, folder, typed: bool) -> None:
 
 
 def test_come_as_json(run) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
     options = ["--set", "epochs=3", "--set", "validation_genes=0.2", "--set", "st_labels=region"]
     code, out, err = run("map", "sc.h5ad", "st.h5ad", *COME, *options, "--json")
     assert (code, err) == (0, "")
@@ -225,6 +227,7 @@ def test_come_as_json(run) -> None:
 
 @pytest.mark.filterwarnings("ignore::homespot.errors.ConvergenceWarning")
 def test_an_interrupted_training_is_written_and_says_so(run, folder, monkeypatch) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
     whole = map_cells
 
     def interrupted(*arguments: object, **options: object) -> ad.AnnData:

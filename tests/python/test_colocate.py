@@ -40,7 +40,7 @@ def test_distances_are_those_of_the_written_out_sum(
 ) -> None:
     monkeypatch.setattr(colocate, "_BLOCK", 7)
     mapping = hs.map_cells(*pair, k_best=k_best)
-    p = mapping.to_df().to_numpy(dtype=np.float64)
+    p = mapping.to_df().to_numpy(dtype=np.float64, copy=True)
     p /= p.sum(axis=1, keepdims=True)
     d = cdist(mapping.varm["spatial"], mapping.varm["spatial"])
     cells = ["c7", "c1", "c30"]

@@ -14,10 +14,11 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pytest
-import torch
 from scipy import sparse
 from scipy.special import softmax
 from scipy.stats import entropy
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from homespot import device, load, map_cells, memory, methods, metrics, save
 from homespot.errors import ConvergenceWarning, DataWarning, InputError, TooLargeError

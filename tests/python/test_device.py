@@ -104,8 +104,7 @@ def test_auto_without_a_driver_is_the_cpu_and_imports_no_torch(monkeypatch) -> N
 
 @pytest.mark.parametrize("found", [0, 1, 2])
 def test_devices_that_are_there_and_not(monkeypatch, found: int) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
     monkeypatch.setattr(device, "_cuda_driver", lambda: True)

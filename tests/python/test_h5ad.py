@@ -21,6 +21,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import cli
 from homespot.errors import DataWarning, InputError
+from homespot.extras import has
 from homespot.h5ad import read_whole, write_whole
 
 DAYS = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"])
@@ -75,7 +76,7 @@ LEFT: dict[str, Any] = {
     "paths": [pathlib.PurePosixPath("x")] * 3,
     "functions": [len] * 3,
     "a null in text": ["a\0b", "b", "c"],
-    "half a letter": ["\ud800", "b", "c"],
+    "half a letter": pd.Series(["\ud800", "b", "c"], NAMES, dtype=object),
 }
 
 
@@ -180,7 +181,7 @@ KEPT: dict[str, tuple[Any, str, list[Any]]] = {
 def test_columns_of_which_nothing_is_lost_are_written_in_another_form(tmp_path: Path, kind: str) -> None:
     values, dtype, expected = KEPT[kind]
     found = written(three(**{kind: pd.Series(values, index=NAMES)}), tmp_path / "a.h5ad").obs[kind]
-    assert found.dtype.name == dtype
+    assert found.dtype.name == dtype or (dtype == "object" and found.dtype == "str")  # pandas 2, and 3
     assert [None if pd.isna(value) else value for value in found] == expected
     assert not encodings(tmp_path / "a.h5ad") & {"nullable-string-array"}
 
@@ -211,6 +212,14 @@ def test_names_that_no_file_holds_are_left_out_or_changed_and_named(tmp_path: Pa
     found = ad.read_h5ad(tmp_path / "a.h5ad")
     np.testing.assert_array_equal(found.obsm["T_NK"], np.eye(3))
     assert found.uns["x_y"] == {"homespot": 1}
+
+    adata = three(**{"per / mm": [1, 2, 3]})  # anndata takes it up to 0.12
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        write_whole(adata, tmp_path / "a.h5ad")
+    name = "per _ mm" if caught else "per / mm"
+    assert all(f"obs['per / mm'] to '{name}'" in str(warning.message) for warning in caught)
+    assert ad.read_h5ad(tmp_path / "a.h5ad").obs[name].tolist() == [1, 2, 3]
 
     adata = three(**{"a": [1, 2, 3], "a/b": [4, 5, 6]})  # one of them is a folder in the file for the other
     with pytest.warns(DataWarning, match=r"obs\['a/b'\] to 'a_b'"):
@@ -320,8 +329,9 @@ def test_files_with_nullable_strings_go_through_every_verb(
 
     run("map", "sc.h5ad", "st.h5ad")
     run("map", "sc.h5ad", "st.h5ad", "--sections", "region", "-o", "sections.h5ad")
-    come = ("--set", "labels=type", "--set", "epochs=1", "--set", "pretrain_epochs=1")
-    run("map", "sc.h5ad", "st.h5ad", "--method", "come", *come, "-o", "come.h5ad", "--progress", "none")
+    if torch_is_here := has("torch"):
+        come = ("--set", "labels=type", "--set", "epochs=1", "--set", "pretrain_epochs=1")
+        run("map", "sc.h5ad", "st.h5ad", "--method", "come", *come, "-o", "come.h5ad", "--progress", "none")
     run("place", "map.h5ad", "sc.h5ad", "-o", "placed.h5ad")
     run("impute", "map.h5ad", "sc.h5ad", "-o", "imputed.h5ad")
     run("deconvolve", "map.h5ad", "type", "-o", "types.h5ad")
@@ -330,9 +340,11 @@ def test_files_with_nullable_strings_go_through_every_verb(
     run("simulate", "st.h5ad", "--cells-per-spot", "3")
     expected = hs.map_cells(*make_pair())
     assert hs.load(nullable / "map.h5ad").X.tobytes() == expected.X.tobytes()
-    for name in ("map", "sections", "come", "placed", "imputed", "types", "simulated/sc", "simulated/st"):
+    made = ["map", "sections", "placed", "imputed", "types", "simulated/sc", "simulated/st"]
+    for name in [*made, "come"] if torch_is_here else made:
         assert "nullable-string-array" not in encodings(nullable / f"{name}.h5ad")
-        assert ad.read_h5ad(nullable / f"{name}.h5ad").obs_names.dtype == object
+        # pandas 3 has a type of its own for text
+        assert ad.read_h5ad(nullable / f"{name}.h5ad").obs_names.dtype in (object, "str")
 
 
 def test_imputed_genes_are_written_beside_what_no_file_holds(pair: Any, tmp_path: Path) -> None:

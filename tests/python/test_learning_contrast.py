@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from homespot.learning import contrast, inter_contrast, type_contrast

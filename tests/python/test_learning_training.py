@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
 from torch.nn.functional import mse_loss
 
 from homespot.learning import (

@@ -55,8 +55,7 @@ def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -
 
 
 def test_memory_of_a_gpu_is_that_of_the_gpu(monkeypatch) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     asked = []
 
     def mem_get_info(device: str) -> tuple[int, int]:

@@ -475,8 +475,8 @@ def test_bad_input_of_tissue() -> None:
 
 def test_labels_that_no_cell_has_are_named(maps: tuple[ad.AnnData, ...]) -> None:
     mapping = maps[2]
-    labels = pd.Categorical(mapping.obs["cell_type"], categories=[*plot.PALETTE[:1], "Deep"])
-    labels = pd.Series(labels, index=mapping.obs_names).fillna("Deep")
+    labels = pd.Categorical(["Deep"] * mapping.n_obs, categories=["Deep", plot.PALETTE[0]])
+    labels = pd.Series(labels, index=mapping.obs_names)
     with pytest.warns(DataWarning, match="no cell has"):
         plot.probability(mapping, label="Deep", labels=labels)
 
@@ -488,5 +488,5 @@ def test_without_matplotlib_the_package_works_and_the_pictures_say_what_is_missi
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == (
-        "Expected matplotlib, found that it is not installed. pip install 'homespot[plot]'"
+        "Expected matplotlib for pictures, found that it is not installed. pip install 'homespot[plot]'"
     )

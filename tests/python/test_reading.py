@@ -259,8 +259,7 @@ def same(found: ad.AnnData, expected: ad.AnnData) -> None:
 
 
 def write_zarr(adata: ad.AnnData, path: Path, version: int = 2) -> None:
-    with warnings.catch_warnings(), ad.settings.override(zarr_write_format=version):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), ad.settings.override(zarr_write_format=version):
         adata.copy().write_zarr(path)
 
 

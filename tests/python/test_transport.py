@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from homespot import device, memory
-from homespot.errors import ConvergenceWarning, InputError, TooLargeError
+from homespot.errors import ConvergenceWarning, DependencyError, InputError, TooLargeError
+from homespot.extras import has
 from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
 
 with warnings.catch_warnings():
@@ -23,7 +24,7 @@ with warnings.catch_warnings():
 def cuda() -> bool:
     try:
         device.resolve_device("cuda")
-    except device.DeviceError:
+    except (device.DeviceError, DependencyError):
         return False
     return True
 
@@ -32,7 +33,10 @@ ENGINES = [
     pytest.param(
         {"backend": backend, "device": where, "dtype": dtype},
         id=f"{backend}-{where}-{dtype}",
-        marks=[pytest.mark.skipif(where == "cuda" and not cuda(), reason="no CUDA device here")],
+        marks=[
+            pytest.mark.skipif(backend == "torch" and not has("torch"), reason="torch is not installed"),
+            pytest.mark.skipif(where == "cuda" and not cuda(), reason="no CUDA device here"),
+        ],
     )
     for backend, where in (("numba", "cpu"), ("torch", "cpu"), ("torch", "cuda"))
     for dtype in ("float64", "float32")

@@ -89,13 +89,11 @@ def described(value: Any) -> Any:
 
 def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table of cross-validation; a gene may be called nan."""
-    return pd.read_csv(
-        path,
-        dtype={"gene": str, "fold": str, "method": str},
-        keep_default_na=False,
-        na_values={name: [""] for name in (*SCORES, "seconds")},
-        float_precision="round_trip",
-    )
+    # Numbers as text at first: pandas 2 loses the last digit where it reads them.
+    table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
+    numbers = [name for name in (*SCORES, "seconds") if name in table]
+    table[numbers] = table[numbers].replace("", "nan").astype(np.float64)
+    return table
 
 
 def target(path: str | os.PathLike[str]) -> Path:

@@ -110,6 +110,7 @@ _WIDE = {"hidden": 512, "latent": 256}
         | {"hidden": 2048, "latent": 256, "pretrain_batch": 128, "epochs": 1000, "weight_contrast": 10.0},
     },
     check=check,
+    packages=("torch",),
 )
 def come(
     sc: Expression,

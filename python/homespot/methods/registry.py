@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..checks import one_of
 from ..errors import InputError, expected, some
+from ..extras import require
 from ..preprocess import Expression
 from ..progress import Progress
 
@@ -69,13 +70,14 @@ def _plain(value: Any, default: Any) -> Any:
 
 @dataclass(frozen=True)
 class Method:
-    """A registered method: its function, parameters with defaults, presets, and the check of parameters."""
+    """A registered method: its function, parameters, presets, check, and the packages it needs."""
 
     name: str
     summary: str
     function: Callable[..., Outcome]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: Callable[..., None] | None = None
+    packages: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -87,8 +89,11 @@ class Method:
         """Return all parameters, checked: the defaults, over them the preset's, over them the chosen ones.
 
         Numbers from NumPy and paths become plain values, which every file and R can take, and whole numbers
-        become floats where the default is one.
+        become floats where the default is one. A package that the method needs and that is not installed is a
+        `DependencyError`.
         """
+        for package in self.packages:
+            require(package, f"method {self.name!r}")
         if preset is not None and (not isinstance(preset, str) or preset not in self.presets):
             known = f"one of {some(self.presets, 20)}" if self.presets else "None, as there is none"
             raise InputError(
@@ -121,14 +126,16 @@ def register(
     summary: str,
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     check: Callable[..., None] | None = None,
+    packages: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Register the decorated function as method `name`.
 
-    `check` takes its parameters by name and refuses bad ones; it runs before any work on the data.
+    `check` takes its parameters by name and refuses bad ones; it runs before any work on the data. `packages`
+    are those of an extra of homespot without which the method cannot run.
     """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        _METHODS[name] = Method(name, summary, function, presets or {}, check)
+        _METHODS[name] = Method(name, summary, function, presets or {}, check, packages)
         return function
 
     return decorate

@@ -7,14 +7,12 @@ names, with its own image and direction of y, and all have one colour scale. Col
 colour-blind readers can tell apart.
 """
 
-from ..errors import DependencyError, expected
+from ..extras import missing
 
 try:
     import matplotlib  # noqa: F401
 except ImportError as error:
-    raise DependencyError(
-        expected("matplotlib", "that it is not installed", "pip install 'homespot[plot]'")
-    ) from error
+    raise missing("matplotlib", "pictures") from error
 
 from ._cells import cells, confidence
 from ._palette import PALETTE

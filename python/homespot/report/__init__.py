@@ -16,7 +16,8 @@ import pandas as pd
 
 from .. import checks, files
 from ..deconvolve import deconvolve_spots
-from ..errors import DependencyError, InputError, expected
+from ..errors import InputError, expected
+from ..extras import require
 from ..joined import as_one
 from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..labels import in_order
@@ -33,20 +34,7 @@ from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
 
 __all__ = ["report"]
 
-_NEEDED = ("jinja2", "matplotlib", "plotly")
 _HERE = Path(__file__).parent
-
-
-def _check_installed() -> None:
-    for package in _NEEDED:
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise DependencyError(
-                expected(
-                    f"{package} for a report", "that it is not installed", "pip install 'homespot[plot]'"
-                )
-            ) from error
 
 
 def _write(text: str, target: Path) -> None:
@@ -184,7 +172,8 @@ def report(
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
             checks.name(name, value)
-    _check_installed()
+    for package in ("jinja2", "matplotlib", "plotly"):
+        require(package, "a report")
     from ..plot._panels import Panel, panels_of_spots, with_image
 
     record = mapping.uns[HOMESPOT]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from .. import extras
 from ..checks import within
 from ..device import resolve_device
 from ..errors import ConvergenceWarning, InputError, expected
@@ -175,6 +176,7 @@ def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, st
     if backend is None:
         backend = "numba" if device == "cpu" else "torch"
     if backend == "torch":
+        extras.require("torch", "backend 'torch'")
         from ._torch import TorchPasses
 
         return partial(TorchPasses, device=device)

@@ -1,0 +1,110 @@
+"""What is installed only on demand: the extras, and what homespot says and does without them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import anndata as ad
+import pytest
+
+import homespot as hs
+from homespot import cli
+from homespot.errors import DependencyError
+from homespot.extras import EXTRAS
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+COME = "Expected torch for method 'come', found that it is not installed. pip install 'homespot[come]'"
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=\[]", requirement)[0] for requirement in requirements}
+
+
+NO_TORCH = """
+import sys
+from importlib.machinery import PathFinder
+
+class NoTorch(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *where):
+        return None if name == "torch" else super().find_spec(name, *where)
+
+sys.meta_path = [NoTorch if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+
+
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+
+def test_extras_are_those_of_the_project() -> None:
+    extras = PROJECT["optional-dependencies"]
+    assert {extra: set(packages) for extra, packages in EXTRAS.items()} == {
+        extra: names(extras[extra]) for extra in EXTRAS
+    }
+    assert not names(PROJECT["dependencies"]) & set().union(*EXTRAS.values())
+    (everything,) = extras["all"]
+    assert set(re.search(r"\[(.*)\]", everything)[1].split(",")) == {*EXTRAS, "r"}
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_come_names_its_extra_before_it_looks_at_the_data() -> None:
+    nothing = ad.AnnData()
+    for call in (
+        lambda: hs.map_cells(nothing, nothing, "come"),
+        lambda: hs.cross_validate(nothing, nothing, "come"),
+        lambda: hs.tune(nothing, nothing, "come"),
+    ):
+        with pytest.raises(DependencyError) as caught:
+            call()
+        assert str(caught.value) == COME
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_the_command_line_names_the_extra(
+    pair: tuple[ad.AnnData, ad.AnnData], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, adata in zip(("sc", "st"), pair, strict=True):
+        adata.write_h5ad(f"{name}.h5ad")
+    for command in ("map", "evaluate"):
+        monkeypatch.setattr(sys, "argv", ["homespot", command, "sc.h5ad", "st.h5ad", "--method", "come"])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        assert left.value.code == 1
+        assert capsys.readouterr().err == f"Error: {COME}\n"
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_gpu_is_asked_for_by_name(pair: tuple[ad.AnnData, ad.AnnData]) -> None:
+    with pytest.raises(DependencyError) as caught:
+        hs.map_cells(*pair, device="cuda")
+    assert str(caught.value) == COME.replace("method 'come'", "device 'cuda'")
+
+
+def test_without_torch_the_other_methods_and_their_files_have_the_same_bytes(
+    pair: tuple[ad.AnnData, ad.AnnData], tmp_path: Path
+) -> None:
+    """Also where there is a driver of a GPU: `device="auto"` is the CPU then."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    for name, adata in zip(("sc", "st"), pair, strict=True):
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    code = (
+        f"{NO_TORCH}\nimport anndata, homespot as hs; from homespot import device\n"
+        "device._cuda_driver = lambda: True\n"
+        "sc, st = anndata.read_h5ad('sc.h5ad'), anndata.read_h5ad('st.h5ad')\n"
+        "for m in ('ssa', 'correlation'):\n"
+        "    hs.save(hs.map_cells(sc, st, m, progress=False), f'{m}-without.h5ad')"
+    )
+    code += "; assert not device.has('torch')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    sc, st = ad.read_h5ad(tmp_path / "sc.h5ad"), ad.read_h5ad(tmp_path / "st.h5ad")
+    for method in ("ssa", "correlation"):
+        hs.save(hs.map_cells(sc, st, method, device="cpu", progress=False), tmp_path / "with.h5ad")
+        with_torch = (tmp_path / "with.h5ad").read_bytes()
+        assert (tmp_path / f"{method}-without.h5ad").read_bytes() == with_torch
