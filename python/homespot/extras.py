@@ -11,7 +11,7 @@ __all__ = ["EXTRAS", "has", "missing", "require"]
 EXTRAS = {
     "come": ("torch",),
     "plot": ("jinja2", "matplotlib", "plotly"),
-    "io": ("pyarrow", "scanpy"),
+    "io": ("pyarrow", "scanpy", "zarr"),
 }
 """The packages of every extra, as pyproject.toml has them."""
 

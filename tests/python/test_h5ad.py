@@ -24,6 +24,7 @@ from homespot.errors import DataWarning, InputError
 from homespot.extras import has
 from homespot.h5ad import read_whole, write_whole
 
+ANNDATA = tuple(int(part) for part in ad.__version__.split(".")[:2])
 DAYS = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"])
 NAMES = ["a", "b", "c"]
 
@@ -127,6 +128,8 @@ def test_nothing_is_lost_where_pandas_has_a_type_for_text(pair: Any, tmp_path: P
     sc, st = pair
     sc.obs["type"] = pd.Categorical(["a", "b"] * (sc.n_obs // 2) + ["a"] * (sc.n_obs % 2))
     mapping = hs.map_cells(sc, st)
+    if made_so and ANNDATA < (0, 12):
+        pytest.skip("this anndata cannot hold the type")
     with pd.option_context("future.infer_string", True):
         if made_so:
             sc.obs["text"] = pd.Series(["x"] * sc.n_obs, index=sc.obs_names)
@@ -261,6 +264,8 @@ def test_entries_of_every_slot_are_tried(tmp_path: Path) -> None:
     left = ["obsm['when']", "varm['objects']", "obsp['complex']"]
     left += ["uns['set']", "uns['deep']['er']['function']", "uns['deep']['er']['day']", "uns['objects']"]
     left += ["layers['odd']", "raw.var['_index']"]
+    if ANNDATA < (0, 12):  # which has no form for None
+        left.insert(6, "uns['deep']['er']['none']")
     found = written(adata, tmp_path / "a.h5ad", *left)
     assert set(found.obsm) == {"X_pca"}
     np.testing.assert_array_equal(found.obsp["near"].toarray(), np.eye(3))

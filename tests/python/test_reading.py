@@ -259,8 +259,14 @@ def same(found: ad.AnnData, expected: ad.AnnData) -> None:
 
 
 def write_zarr(adata: ad.AnnData, path: Path, version: int = 2) -> None:
-    with warnings.catch_warnings(action="ignore"), ad.settings.override(zarr_write_format=version):
-        adata.copy().write_zarr(path)
+    with warnings.catch_warnings(action="ignore"):
+        if not hasattr(ad.settings, "zarr_write_format"):  # anndata 0.11
+            if version == 3:
+                pytest.skip("this anndata writes zarr 2 only")
+            adata.copy().write_zarr(path)
+            return
+        with ad.settings.override(zarr_write_format=version):
+            adata.copy().write_zarr(path)
 
 
 @pytest.mark.parametrize("version", [2, 3])
