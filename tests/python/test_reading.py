@@ -324,7 +324,7 @@ def test_a_file_of_a_newer_anndata_is_told_in_our_words(pair, tmp_path: Path) ->
     with h5py.File(tmp_path / "new.h5ad", "r+") as file:
         file["obs/type"].attrs["encoding-type"] = "nullable-moon-array"
     zarr.open(str(tmp_path / "new.zarr"))["obs/type"].attrs["encoding-type"] = "nullable-moon-array"
-    (tmp_path / "new.zarr" / ".zmetadata").unlink()
+    (tmp_path / "new.zarr" / ".zmetadata").unlink(missing_ok=True)
     for name in ("new.h5ad", "new.zarr"):
         text = said(tmp_path / name)
         assert f"{name}', which was written by a newer anndata. Update anndata" in text
@@ -353,7 +353,7 @@ def test_a_damaged_file_is_told_without_the_message_of_a_library(pair, tmp_path:
     )
     write_zarr(sc, tmp_path / "a.zarr")
     shutil.rmtree(tmp_path / "a.zarr" / "X" / "indices")
-    (tmp_path / "a.zarr" / ".zmetadata").unlink()
+    (tmp_path / "a.zarr" / ".zmetadata").unlink(missing_ok=True)
     assert "a.zarr', which is damaged or incomplete" in said(tmp_path / "a.zarr")
 
 
