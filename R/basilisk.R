@@ -1,11 +1,12 @@
 # The Python environment. This file stands alone: configure reads it without
-# the rest of the package. The definition serves both generations of basilisk:
-# conda up to Bioconductor 3.21, virtualenv from 3.22. Change a pin here only;
-# a test holds the pins against the ranges of pyproject.toml.
+# the rest of the package, and makes every environment that is defined in it.
+# The definition serves both generations of basilisk: conda up to Bioconductor
+# 3.21, virtualenv from 3.22. Change a pin here only; a test holds the pins
+# against the ranges of pyproject.toml.
 homespotEnv <- basilisk::BasiliskEnvironment(
   envname = "core",
   pkgname = "homespot",
-  packages = "python=3.11",
+  packages = "python=3.12",
   pip = c(
     "anndata==0.12.19",
     "h5py==3.16.0",
@@ -18,7 +19,6 @@ homespotEnv <- basilisk::BasiliskEnvironment(
     "psutil==7.2.2",
     "scipy==1.17.1",
     "threadpoolctl==3.8.0",
-    "torch==2.13.0",
     "tqdm==4.70.1",
     "typer==0.29.2"
   )

@@ -103,6 +103,12 @@ crossValidateGenes <- function(
   seed <- .checkWhole(seed, "seed", 0L)
   .checkString(device, "device")
   methods <- .methods(method, name, preset, list(...))
+  if (.lacksTorch(lapply(Filter(is.list, methods), `[[`, 1L), device)) {
+    return(.withTorch("crossValidateGenes", .argumentsOf(
+      crossValidateGenes, environment(), ...,
+      but = if (missing(BPPARAM)) "BPPARAM"
+    )))
+  }
   settings <- lapply(Filter(is.list, methods), `[[`, 2L)
   pair <- .pair(
     sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,

@@ -16,10 +16,14 @@
 #' Its packages have exact versions, and a wheel for each on Linux (x86-64 and
 #' ARM), macOS 14 or later (ARM) and Windows (x86-64), listed with their sizes
 #' in `system.file("extdata", "wheels.csv", package = "homespot")`.
-#' Elsewhere, or for another build of torch, for example one without CUDA,
-#' which is ten times smaller on Linux, name a Python of your own.
+#' Elsewhere name a Python of your own.
+#' For another build of torch, for example one without CUDA, which is ten times
+#' smaller on Linux, name it by `options(homespot.torch.python = )`.
 #'
 #' The check maps the demo data, on the device that `device = "auto"` takes.
+#'
+#' @param torch Whether to make the second environment, too, with torch, which
+#'   COME and GPUs need: on Linux, with CUDA, 3 GB to download.
 #'
 #' @return What [homespotPython()] returns.
 #'
@@ -31,9 +35,15 @@
 #' homespotSetup()
 #'
 #' @export
-homespotSetup <- function() {
+homespotSetup <- function(torch = FALSE) {
+  old <- options(homespot.download = TRUE)
+  on.exit(options(old))
   cli::cli_progress_step("Starting Python")
   python <- homespotPython()
+  if (isTRUE(torch) && .lacksTorch("come", "cpu")) {
+    cli::cli_progress_step("Making the environment that has torch")
+    .torchPython()
+  }
   cli::cli_progress_step("Mapping the demo data on {python$device}")
   demo <- demoData()
   mapCells(demo$sc, demo$st, progress = FALSE)
@@ -41,13 +51,15 @@ homespotSetup <- function() {
   python
 }
 
-# What making the environment takes from the network, on this platform.
-.download <- function() {
+# What making an environment takes from the network, on this platform.
+.download <- function(environment) {
   wheels <- utils::read.csv(
     system.file("extdata", "wheels.csv", package = "homespot")
   )
   here <- paste(Sys.info()[c("sysname", "machine")], collapse = "-")
-  wheels <- wheels[wheels$platform == here, ]
+  wheels <- wheels[
+    wheels$platform == here & wheels$environment == environment,
+  ]
   if (nrow(wheels) == 0L) {
     return(sprintf("%s, for which not every package has a wheel", here))
   }

@@ -221,6 +221,9 @@ setGeneric(
     preset = preset, sc.gene.column = sc.gene.column,
     st.gene.column = st.gene.column, optional = TRUE
   )
+  if (.lacksTorch(method, device)) {
+    return(.withTorch("mapCells", .argumentsOf(.mapCells, environment(), ...)))
+  }
   .checkSections(joint, shared.frame)
   if (!is.null(k.best)) {
     k.best <- .checkWhole(k.best, "k.best", 1L)

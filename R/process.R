@@ -86,9 +86,15 @@ names.homespotRemote <- function(x) {
   .state$dropped <- NULL
   answered <- FALSE
   on.exit(if (!answered) .endProcess())
-  answer <- tryCatch(
+  answer <- .sent(.state$process, name, arguments, dropped)
+  answered <- TRUE
+  .valueOf(answer)
+}
+
+.sent <- function(cluster, name, arguments, dropped = NULL) {
+  tryCatch(
     parallel::clusterCall(
-      .state$process, .answer,
+      cluster, .answer,
       list(
         name = name, arguments = arguments, dropped = dropped, folder = getwd(),
         block = DelayedArray::getAutoBlockSize()
@@ -103,7 +109,9 @@ names.homespotRemote <- function(x) {
       )
     }
   )
-  answered <- TRUE
+}
+
+.valueOf <- function(answer) {
   if (!is.null(answer$error)) {
     .abort(answer$error$message, answer$error$class)
   }

@@ -8,19 +8,22 @@
 # one the version before which it has to be: the ends of pyproject.toml's
 # ranges, against which a test holds them.
 .needed <- c(
-  anndata = "0.11", h5py = "3.11", numba = "0.61", numpy = "2.0",
-  pandas = "2.2", psutil = "5.9", scipy = "1.13", threadpoolctl = "3.5",
-  torch = "2.4", tqdm = "4.66", typer = "0.15"
+  anndata = "0.11.2", h5py = "3.11", numba = "0.61", numpy = "2.0",
+  pandas = "2.2.2", psutil = "5.9", scipy = "1.15", threadpoolctl = "3.5",
+  tqdm = "4.66", typer = "0.16"
 )
+
+# The same of what only COME and GPUs need.
+.neededByCome <- c(torch = "2.4")
 
 .below <- c(
-  anndata = "0.13", numpy = "3", pandas = "3", scipy = "2", torch = "3"
+  anndata = "1", numpy = "3", pandas = "4", scipy = "2", torch = "3"
 )
 
-# "anndata>=0.11,<0.13", as pip takes it.
+# "anndata>=0.11.2,<1", as pip takes it.
 .requirements <- function(names) {
   upper <- ifelse(names %in% names(.below), paste0(",<", .below[names]), "")
-  paste0(names, ">=", .needed[names], upper)
+  paste0(names, ">=", c(.needed, .neededByCome)[names], upper)
 }
 
 .oldestPython <- "3.11"
@@ -31,8 +34,8 @@
 #' The numbers come from a core in Python, which is part of this package.
 #' `homespotPython()` says which Python runs it, and why; it starts that
 #' Python if none runs yet.
-#' `hasPython()` tells whether one can be had, and gives the reason as a
-#' message where not.
+#' `hasPython()` tells whether there is one, and gives the reason as a message
+#' where not; it installs and downloads nothing.
 #'
 #' The Python is chosen in this order:
 #'
@@ -41,9 +44,18 @@
 #' 2. the one that the user named: `options(homespot.python = )`, the path of
 #'    a Python or of a virtual environment, else the environment variable
 #'    `RETICULATE_PYTHON`;
-#' 3. an environment that basilisk makes, with exact versions, at the first
-#'    call; [homespotSetup()] makes it ahead of time.
-#'    It holds torch: on Linux with CUDA, 3 gigabytes to download.
+#' 3. an environment that basilisk makes, with exact versions.
+#'    [homespotSetup()] makes it; so does the first call, after it has said how
+#'    much it downloads and, in an interactive session, asked.
+#'    Elsewhere `options(homespot.download = TRUE)` allows it.
+#'
+#' COME and GPUs need torch, which no other method does, and which that
+#' environment does not hold.
+#' Where the Python that computes has none, `method = "come"` and
+#' `device = "cuda"` run in an R process of their own, with the same results:
+#' with the Python that `options(homespot.torch.python = )` names, else with a
+#' second environment of basilisk's, which `homespotSetup(torch = TRUE)` or the
+#' first use makes in the same way.
 #'
 #' @details
 #' There is no falling through: a Python of step 1 or 2 that lacks a package
@@ -91,6 +103,14 @@ homespotPython <- function() {
 #' @rdname homespotPython
 #' @export
 hasPython <- function() {
+  if (is.null(.state$bridge) && is.null(.namedPython()) &&
+        is.null(.loadedPython()) && !.isMade(homespotEnv)) {
+    message(
+      "homespot: there is no Python environment yet. homespotSetup() makes it ",
+      "(", .download("core"), ")."
+    )
+    return(FALSE)
+  }
   tryCatch(
     {
       .core()
@@ -161,7 +181,7 @@ print.homespotPython <- function(x, ...) {
     list(
       python = config$python, why = why, version = found$python,
       homespot = about$version, core = about$folder, device = about$device,
-      packages = unlist(found$packages)
+      packages = Filter(nzchar, unlist(found$packages))
     ),
     class = "homespotPython"
   )
@@ -261,13 +281,18 @@ print.homespotPython <- function(x, ...) {
 # The process that basilisk gives: this one (an environment), or a cluster of
 # one.
 .startBasilisk <- function(shared) {
-  message(
-    "homespot: starting its own Python environment (basilisk). If it is not ",
-    "there yet, it is made: ", .download(), "."
-  )
+  .allowDownload(homespotEnv, "a Python environment", c(
+    "Make the environment once: homespotSetup()",
+    "Allow it beforehand: options(homespot.download = TRUE)",
+    paste("Name", .nameAnother)
+  ))
   # fork = FALSE whatever getBasiliskFork() says.
+  .made(basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = shared))
+}
+
+.made <- function(expr) {
   tryCatch(
-    basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = shared),
+    expr,
     error = function(e) {
       .refusePython(
         "a Python environment made by basilisk",
@@ -291,6 +316,41 @@ print.homespotPython <- function(x, ...) {
 
 .basiliskMadeIt <- "basilisk made it, since no Python is loaded or named"
 
+# Where basilisk keeps an environment, in either generation of it.
+.environmentPath <- function(environment) {
+  name <- methods::slot(environment, "envname")
+  if (identical(Sys.getenv("BASILISK_USE_SYSTEM_DIR"), "1")) {
+    return(system.file("basilisk", name, package = "homespot"))
+  }
+  # basilisk's own, or what it imports.
+  external <- get("getExternalDir", envir = asNamespace("basilisk"))
+  file.path(external(), "homespot", .ownVersion(), name)
+}
+
+.isMade <- function(environment) {
+  dir.exists(.environmentPath(environment))
+}
+
+# Lets an environment be made if somebody agrees. `what` it is begins the
+# question; `ways` are the ways out where nobody does.
+.allowDownload <- function(environment, what, ways) {
+  if (.isMade(environment)) {
+    return(invisible())
+  }
+  what <- sprintf(
+    "%s, which basilisk makes (%s)", what,
+    .download(methods::slot(environment, "envname"))
+  )
+  allowed <- isTRUE(getOption("homespot.download"))
+  if (!allowed && !interactive()) {
+    .refusePython(what, "none yet, and nobody to ask", ways)
+  }
+  message("homespot: making ", what, ".")
+  if (!allowed && !isTRUE(utils::askYesNo("Go on?"))) {
+    .refusePython(what, "none yet, and no consent", ways)
+  }
+}
+
 # --- the check ---------------------------------------------------------------
 
 .inspection <- function() {
@@ -298,7 +358,10 @@ print.homespotPython <- function(x, ...) {
     "import os, sys",
     "from importlib import metadata",
     "packages = {}",
-    sprintf("for name in '%s'.split():", paste(names(.needed), collapse = " ")),
+    sprintf(
+      "for name in '%s'.split():",
+      paste(names(c(.needed, .neededByCome)), collapse = " ")
+    ),
     "    try:",
     "        packages[name] = metadata.version(name)",
     "    except metadata.PackageNotFoundError:",
@@ -358,20 +421,20 @@ print.homespotPython <- function(x, ...) {
   identical(found$prefix, prefix)
 }
 
-.requireCore <- function(found, python, loaded) {
+.requireCore <- function(found, python, loaded, needed = .needed) {
   if (numeric_version(found$python) < .oldestPython) {
     .refusePython(
       sprintf("Python %s or later", .oldestPython),
       sprintf("Python %s at %s", found$python, python), .ways(loaded = loaded)
     )
   }
-  versions <- unlist(found$packages)[names(.needed)]
-  lacking <- names(.needed)[!nzchar(versions)]
+  versions <- unlist(found$packages)[names(needed)]
+  lacking <- names(needed)[!nzchar(versions)]
   if (length(lacking)) {
     .refusePython(
       sprintf(
         "Python packages %s in %s",
-        paste(names(.needed), collapse = ", "), python
+        paste(names(needed), collapse = ", "), python
       ),
       sprintf("no %s", paste(lacking, collapse = ", ")),
       .ways(python, .requirements(lacking), loaded)
@@ -379,13 +442,13 @@ print.homespotPython <- function(x, ...) {
   }
   # "2.13.0+cpu", "2.0rc1": the leading numbers count.
   plain <- sub("^([0-9]+(\\.[0-9]+)*).*$", "\\1", versions)
-  old <- numeric_version(plain) < .needed
-  limited <- names(.needed) %in% names(.below)
+  old <- numeric_version(plain) < needed
+  limited <- names(needed) %in% names(.below)
   new <- replace(
     logical(length(old)), limited,
-    numeric_version(plain[limited]) >= .below[names(.needed)[limited]]
+    numeric_version(plain[limited]) >= .below[names(needed)[limited]]
   )
-  wrong <- names(.needed)[old | new]
+  wrong <- names(needed)[old | new]
   if (length(wrong)) {
     .refusePython(
       sprintf(

@@ -69,6 +69,9 @@ tuneMapping <- function(
   .checkString(method, "method")
   .checkString(device, "device")
   .checkStrings(preset = preset, optional = TRUE)
+  if (.lacksTorch(method, device)) {
+    return(.withTorch("tuneMapping", .argumentsOf(tuneMapping, environment(), ...)))
+  }
   seed <- .checkWhole(seed, "seed", 0L)
   fixed <- list(...)
   given <- .methodArguments(method, fixed)

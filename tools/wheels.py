@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Check the pins of R/basilisk.R against the package index, and list what they bring on each platform.
+"""Check the pins of R/basilisk.R and R/torch.R against the package index, and list what they bring.
 
-Resolves the pins with uv, from wheels only, asks the index how large every wheel is, and writes
-inst/extdata/wheels.csv, which homespotSetup() reads. Needs the network and uv (``pip install uv``); run it
+Resolves the pins for each platform with uv, from wheels only, asks the index how large every wheel is, and writes
+inst/extdata/wheels.csv, from which R tells the size of a download before it starts. Needs the network and uv (``pip install uv``); run it
 when a pin changes. A pin without a wheel on a platform that is listed here is an error.
 """
 
@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = {"core": ["basilisk.R"], "torch": ["basilisk.R", "torch.R"]}
 PYTHON = re.compile(r'"python=([0-9.]+)"')
 PIN = re.compile(r'"([A-Za-z0-9_-]+==[^"]+)"')
 # Names as homespotSetup() makes them of Sys.info(), and as uv has them. torch has no wheel for older macOS.
@@ -56,20 +57,21 @@ def size(url: str) -> int:
 
 def main() -> None:
     """Write the table."""
-    source = (ROOT / "R" / "basilisk.R").read_text()
-    pins = PIN.findall(source)
-    (python,) = PYTHON.findall(source)
+    (python,) = PYTHON.findall((ROOT / "R" / "basilisk.R").read_text())
     rows = []
-    for platform, name in PLATFORMS.items():
-        wheels = resolved(pins, python, name)
-        with ThreadPoolExecutor(8) as pool:
-            sizes = list(pool.map(size, wheels.values()))
-        for (package, version), url, n_bytes in zip(wheels, wheels.values(), sizes, strict=True):
-            rows.append((package, version, platform, url.rsplit("/", 1)[1], round(n_bytes / 1e6, 3)))
-        print(f"{platform}: {len(wheels)} wheels, {sum(sizes) / 1e6:,.0f} MB")
+    for environment, files in ENVIRONMENTS.items():
+        pins = PIN.findall("\n".join((ROOT / "R" / file).read_text() for file in files))
+        for platform, name in PLATFORMS.items():
+            wheels = resolved(pins, python, name)
+            with ThreadPoolExecutor(8) as pool:
+                sizes = list(pool.map(size, wheels.values()))
+            for (package, version), url, n_bytes in zip(wheels, wheels.values(), sizes, strict=True):
+                file = url.rsplit("/", 1)[1]
+                rows.append((environment, package, version, platform, file, round(n_bytes / 1e6, 3)))
+            print(f"{environment}, {platform}: {len(wheels)} wheels, {sum(sizes) / 1e6:,.0f} MB")
     with (ROOT / "inst" / "extdata" / "wheels.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("package", "version", "platform", "wheel", "megabytes"))
+        writer.writerow(("environment", "package", "version", "platform", "wheel", "megabytes"))
         writer.writerows(sorted(rows))
 
 

@@ -113,6 +113,13 @@ def about() -> dict[str, Any]:
     }
 
 
+def lacking(names: Sequence[str], device: str) -> list[str]:
+    """Return the packages that these methods, or the device, need and that are not installed."""
+    known = [methods.get(name) for name in names if name in methods.names()]
+    needed = [package for method in known for package in method.packages]
+    return [name for name in (*needed, *(["torch"] if device.startswith("cuda") else [])) if not has(name)]
+
+
 @contextmanager
 def _own_libraries() -> Iterator[None]:
     """Let libraries that are loaded meanwhile look for symbols in themselves first.

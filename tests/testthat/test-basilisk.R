@@ -47,29 +47,51 @@ test_that("the pins and the ranges are those of pyproject.toml", {
     expect_true(inRange(pins()[[name]], ranges[[name]]), label = name)
   }
   expect_setequal(.requirements(names(.needed)), paste0(names(needed), needed))
+  expect_identical(
+    .requirements(names(.neededByCome)), paste0("torch", pyproject("come"))
+  )
   lines <- readLines(test_path("..", "..", "pyproject.toml"))
   expect_true(sprintf('requires-python = ">=%s"', .oldestPython) %in% lines)
 })
 
-test_that("every pin has a wheel on every platform, and its size is told", {
+wheelsOf <- function(environment) {
   wheels <- utils::read.csv(
     system.file("extdata", "wheels.csv", package = "homespot")
   )
+  wheels[wheels$environment == environment, ]
+}
+
+test_that("every pin has a wheel on every platform, and its size is told", {
   platforms <- c(
     "Linux-x86_64", "Linux-aarch64", "Darwin-arm64", "Windows-x86-64"
   )
-  expect_setequal(wheels$platform, platforms)
-  for (platform in platforms) {
-    here <- wheels[wheels$platform == platform, ]
-    versions <- stats::setNames(here$version, here$package)
-    expect_identical(versions[names(pins())], pins(), label = platform)
-    expect_gt(sum(here$megabytes), 100)
+  torch <- stats::setNames(sub(".*==", "", .torchPin), "torch")
+  for (environment in c("core", "torch")) {
+    wheels <- wheelsOf(environment)
+    wanted <- c(pins(), if (environment == "torch") torch)
+    expect_setequal(wheels$platform, platforms)
+    for (platform in platforms) {
+      here <- wheels[wheels$platform == platform, ]
+      versions <- stats::setNames(here$version, here$package)
+      expect_identical(versions[names(wanted)], wanted, label = platform)
+      expect_gt(sum(here$megabytes), 100)
+    }
+    expect_false(anyNA(wheels))
+    machine <- Sys.info()[c("sysname", "machine")]
+    here <- wheels[wheels$platform == paste(machine, collapse = "-"), ]
+    skip_if(nrow(here) == 0L, "another platform")
+    expect_match(
+      .download(environment), sprintf("^%d packages, .* MB", nrow(here))
+    )
   }
-  expect_false(anyNA(wheels))
-  machine <- Sys.info()[c("sysname", "machine")]
-  here <- wheels[wheels$platform == paste(machine, collapse = "-"), ]
-  skip_if(nrow(here) == 0L, "another platform")
-  expect_match(.download(), sprintf("^%d packages, .* MB", nrow(here)))
+})
+
+test_that("the first environment is small, and has no torch", {
+  wheels <- wheelsOf("core")
+  sizes <- tapply(wheels$megabytes, wheels$platform, sum)
+  expect_true(all(sizes <= 250))
+  expect_false(any(grepl("torch|nvidia|cuda|triton", wheels$package)))
+  expect_true(inRange(sub(".*==", "", .torchPin), pyproject("come")[["torch"]]))
 })
 
 test_that("R/basilisk.R stands alone, as configure reads it", {

@@ -1,0 +1,164 @@
+# Alone: Rscript -e 'testthat::test_file("tests/testthat/test-torch.R",
+# package = "homespot")'.
+#
+# A Python without torch: every method but COME runs in it, and COME in an R
+# process of its own, with the same bytes. torch is hidden from the Python of
+# these tests, which has it.
+
+skipWithoutPython()
+
+# A folder for PYTHONPATH.
+withoutTorch <- function() {
+  folder <- withr::local_tempdir(.local_envir = parent.frame())
+  writeLines(c(
+    "import sys",
+    "from importlib.machinery import PathFinder",
+    "class NoTorch(PathFinder):",
+    "    @classmethod",
+    "    def find_spec(cls, name, *where):",
+    "        return None if name == 'torch' else super().find_spec(name, *where)",
+    "    @classmethod",
+    "    def find_distributions(cls, context):",
+    "        found = super().find_distributions(context)",
+    "        return (d for d in found if d.name != 'torch')",
+    "sys.meta_path = [NoTorch if finder is PathFinder else finder",
+    "                 for finder in sys.meta_path]"
+  ), file.path(folder, "sitecustomize.py"))
+  folder
+}
+
+# What is trained in little time.
+trained <- function(sc, st, ...) {
+  mapCells(sc, st, "come",
+    epochs = 2L, pretrain.epochs = 2L, hidden = 8L, latent = 4L, ...
+  )
+}
+
+test_that("COME runs in a process of its own where there is no torch", {
+  skip_if_not("torch" %in% names(homespotPython()$packages), "no torch here")
+  problem <- smallProblem()
+  found <- freshR(
+    function(start, problem, trained, python) {
+      suppressPackageStartupMessages(start())
+      info <- homespotPython()
+      # The other process is to see torch.
+      Sys.unsetenv("PYTHONPATH")
+      environment(trained) <- environment()
+      told <- function(expr) {
+        tryCatch(expr, error = function(e) {
+          list(message = conditionMessage(e), class = class(e))
+        })
+      }
+      come <- function(...) {
+        trained(problem$sc, problem$st, coords = problem$coords, ...)
+      }
+      out <- list(packages = names(info$packages))
+      out$ssa <- mapCells(problem$sc, problem$st, coords = problem$coords)
+      out$nobody <- told(come())
+      options(homespot.torch.python = python)
+      out$messages <- capture.output(out$map <- come(), type = "message")
+      out$again <- come(k.best = 3L)
+      out$bad <- told(come(tau = 0))
+      out$progress <- told(come(progress = function(...) NULL))
+      out$cuda <- told(mapCells(problem$sc, problem$st, device = "cuda:99"))
+      out$warned <- NULL
+      empty <- problem$sc
+      empty[, 1L] <- 0
+      out$fewer <- withCallingHandlers(
+        trained(empty, problem$st, coords = problem$coords),
+        warning = function(w) {
+          out$warned <<- list(message = conditionMessage(w), class = class(w))
+          invokeRestart("muffleWarning")
+        }
+      )
+      out$scores <- crossValidateGenes(problem$sc, problem$st,
+        list(a = "ssa", b = list("come",
+          epochs = 1L, pretrain.epochs = 1L, hidden = 8L, latent = 4L
+        )),
+        folds = 2L
+      )
+      out
+    },
+    c(
+      RETICULATE_PYTHON = testPython(), PYTHONPATH = withoutTorch(),
+      BASILISK_EXTERNAL_DIR = withr::local_tempdir()
+    ),
+    start = loadHomespot(), problem = problem, trained = trained,
+    python = testPython()
+  )
+  here <- function(...) {
+    trained(problem$sc, problem$st, coords = problem$coords, ...)
+  }
+  bytes <- function(map) SummarizedExperiment::assay(map)
+  expect_false("torch" %in% found$packages)
+  expect_identical(
+    bytes(found$ssa),
+    bytes(mapCells(problem$sc, problem$st, coords = problem$coords))
+  )
+  expect_identical(bytes(found$map), bytes(here()))
+  expect_identical(bytes(found$again), bytes(here(k.best = 3L)))
+  expect_identical(mappingInfo(found$map), mappingInfo(here()))
+  expect_match(found$messages, "no torch, so an R process of its own",
+    all = FALSE
+  )
+  expect_match(found$nobody$message, paste(
+    "Expected a Python environment with torch for COME and GPUs, which",
+    "basilisk makes \\(.*\\), found none yet, and nobody to ask. Three ways"
+  ))
+  for (way in c(
+    "homespotSetup(torch = TRUE)", "options(homespot.download = TRUE)",
+    "options(homespot.torch.python = "
+  )) {
+    expect_match(found$nobody$message, way, fixed = TRUE)
+  }
+  expect_true("homespot_dependency_error" %in% found$nobody$class)
+  expect_true("homespot_input_error" %in% found$bad$class)
+  expect_match(found$bad$message, "^Expected tau to be")
+  expect_match(found$progress$message, "`progress` to be TRUE, FALSE or NULL")
+  expect_true("homespot_device_error" %in% found$cuda$class)
+  expect_true("homespot_data_warning" %in% found$warned$class)
+  expect_match(found$warned$message, "1 cell\\(s\\)")
+  expect_identical(nrow(found$fewer), ncol(problem$sc) - 1L)
+  scores <- crossValidateGenes(problem$sc, problem$st,
+    list(a = "ssa", b = list("come",
+      epochs = 1L, pretrain.epochs = 1L, hidden = 8L, latent = 4L
+    )),
+    folds = 2L
+  )
+  same <- setdiff(names(scores), "seconds")
+  expect_identical(found$scores[same], scores[same])
+})
+
+test_that("hasPython() asks and makes nothing, and the first use says how", {
+  cache <- withr::local_tempdir()
+  found <- freshR(
+    function(start) {
+      suppressPackageStartupMessages(start())
+      said <- capture.output(has <- hasPython(), type = "message")
+      options(homespot.download = TRUE)
+      still <- suppressMessages(hasPython())
+      options(homespot.download = NULL)
+      e <- tryCatch(homespotPython(), error = identity)
+      list(
+        has = has, still = still, said = said, message = conditionMessage(e),
+        class = class(e)
+      )
+    },
+    c(RETICULATE_PYTHON = "", BASILISK_EXTERNAL_DIR = cache),
+    start = loadHomespot()
+  )
+  expect_false(found$has)
+  expect_false(found$still)
+  expect_length(found$said, 1L)
+  expect_match(found$said, paste(
+    "^homespot: there is no Python environment yet. homespotSetup\\(\\) makes",
+    "it \\("
+  ))
+  expect_true("homespot_dependency_error" %in% found$class)
+  expect_match(found$message, "1. Make the environment once: homespotSetup()",
+    fixed = TRUE
+  )
+  expect_identical(
+    list.files(cache, recursive = TRUE, include.dirs = TRUE), character()
+  )
+})
