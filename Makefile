@@ -1,9 +1,9 @@
-# make setup | demo | test | test-all | check | bench | docs | clean
+# make setup | demo | test | test-all | test-newest | test-oldest | check | bench | docs | clean
 # The recipes are in tools/; each says what it does.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench docs clean
+.PHONY: help setup demo test test-all test-newest test-oldest check bench docs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -11,6 +11,7 @@ help:
 	@echo "demo      map the demo data from Python and from R, check that both agree, draw the figure"
 	@echo "test      ruff, mypy, pytest, lintr, testthat and the interop suite"
 	@echo "test-all  the same with the slow tests and those on real data (HOMESPOT_DATA)"
+	@echo "test-newest, test-oldest   the tests on the newest packages there are, and on the lowest that are named"
 	@echo "check     R CMD build, R CMD check and BiocCheck"
 	@echo "bench     every benchmark; tables on the screen, CSV files in benchmarks/results"
 	@echo "docs      the R manual pages and site, the Python reference"
@@ -28,6 +29,12 @@ test:
 
 test-all:
 	@tools/test.sh --all
+
+test-newest:
+	@tools/test-end.sh newest
+
+test-oldest:
+	@tools/test-end.sh oldest
 
 check:
 	@tools/check.sh

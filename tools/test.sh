@@ -26,6 +26,10 @@ mypy
 step "R package: install"
 wait $!
 
+step "Python at both ends"
+tools/setup-python.sh newest
+tools/setup-python.sh oldest
+
 step "pytest of both folders, and testthat with lintr, beside one another"
 pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &
 interop=$!
@@ -36,6 +40,9 @@ interop=$!
 r=$!
 failed=0
 pytest "${slow[@]}" tests/python || failed=1
+
+step "pytest on the newest packages: a part"
+tools/test-end.sh newest -q tests/python/test_{extras,h5ad,map,mapping,place,reading,tables}.py || failed=1
 
 step "pytest of tests/interop"
 wait $interop || failed=1

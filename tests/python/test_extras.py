@@ -16,7 +16,8 @@ from homespot import cli
 from homespot.errors import DependencyError
 from homespot.extras import EXTRAS
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 COME = "Expected torch for method 'come', found that it is not installed. pip install 'homespot[come]'"
 
 
@@ -50,6 +51,16 @@ def test_extras_are_those_of_the_project() -> None:
     assert not names(PROJECT["dependencies"]) & set().union(*EXTRAS.values())
     (everything,) = extras["all"]
     assert set(re.search(r"\[(.*)\]", everything)[1].split(",")) == {*EXTRAS, "r"}
+
+
+def test_the_oldest_versions_that_are_tried_are_the_lowest_that_are_named() -> None:
+    lines = (ROOT / "tools" / "constraints-oldest.txt").read_text().splitlines()
+    tried = dict(line.lower().split("==") for line in lines if "==" in line)
+    extras = [line for extra in ("io", "plot", "r") for line in PROJECT["optional-dependencies"][extra]]
+    for line in PROJECT["dependencies"] + extras:
+        name, lowest = re.match(r"([\w-]+)>=([\d.]+)", line.lower()).groups()
+        padded = [[*map(int, version.split(".")), 0, 0][:3] for version in (tried[name], lowest)]
+        assert padded[0] == padded[1], name
 
 
 @pytest.mark.usefixtures("without_torch")
