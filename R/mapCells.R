@@ -182,10 +182,12 @@
 #' head(homeSpot(map))
 #'
 #' # Few genes, narrow layers and few epochs, to be quick.
-#' mapCells(demo$sc, demo$st,
-#'   method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
-#'   latent = 16, pretrain.epochs = 20, epochs = 2
-#' )
+#' if (hasPython(torch = TRUE)) {
+#'   mapCells(demo$sc, demo$st,
+#'     method = "come", labels = "cell_type", n.genes = 100, hidden = 32,
+#'     latent = 16, pretrain.epochs = 20, epochs = 2
+#'   )
+#' }
 #'
 #' @name mapCells
 #' @aliases mapCells

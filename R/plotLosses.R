@@ -21,7 +21,7 @@
 #'
 #' @seealso [mapCells()]; `mappingInfo(map)$solver$losses` has the numbers.
 #'
-#' @examplesIf homespot::hasPython() && rlang::is_installed("ggplot2")
+#' @examplesIf rlang::is_installed("ggplot2") && homespot::hasPython(TRUE)
 #' demo <- demoData()
 #' map <- mapCells(demo$sc, demo$st,
 #'   method = "come", n.genes = 100, hidden = 32, latent = 16,

@@ -35,7 +35,8 @@
 #' `homespotPython()` says which Python runs it, and why; it starts that
 #' Python if none runs yet.
 #' `hasPython()` tells whether there is one, and gives the reason as a message
-#' where not; it installs and downloads nothing.
+#' where not; it installs and downloads nothing. `hasPython(torch = TRUE)` asks
+#' the same for COME.
 #'
 #' The Python is chosen in this order:
 #'
@@ -83,6 +84,8 @@
 #' `packages` (versions, named by package).
 #' `hasPython()`: `TRUE` or `FALSE`.
 #'
+#' @param torch Whether COME has to run, too, which needs torch.
+#'
 #' @section Errors:
 #' Of class `homespot_dependency_error` if the Python lacks a package, has one
 #' that is too old or too new, has loaded a homespot of another version, or if
@@ -102,7 +105,7 @@ homespotPython <- function() {
 
 #' @rdname homespotPython
 #' @export
-hasPython <- function() {
+hasPython <- function(torch = FALSE) {
   if (is.null(.state$bridge) && is.null(.namedPython()) &&
         is.null(.loadedPython()) && !.isMade(homespotEnv)) {
     message(
@@ -114,7 +117,7 @@ hasPython <- function() {
   tryCatch(
     {
       .core()
-      TRUE
+      !isTRUE(torch) || .hasTorch()
     },
     homespot_error = function(e) {
       message(conditionMessage(e))

@@ -18,6 +18,19 @@
   "torch" %in% unlist(.fetch(.core()$lacking(unname(as.list(methods)), device)))
 }
 
+# Whether COME can run without making anything; says why where it cannot.
+.hasTorch <- function() {
+  has <- !.lacksTorch("come", "cpu") ||
+    !is.null(getOption("homespot.torch.python")) || .isMade(.torchEnv())
+  if (!has) {
+    message(
+      "homespot: there is no Python with torch yet, which COME needs. ",
+      "homespotSetup(torch = TRUE) makes it (", .download("torch"), ")."
+    )
+  }
+  has
+}
+
 # --- which Python it is ------------------------------------------------------
 
 # The path of a Python with torch; the environment is made if that is allowed.
@@ -107,7 +120,10 @@
   Sys.setenv(OMP_NUM_THREADS = threads)
   warnings <- list()
   value <- withCallingHandlers(
-    do.call(get(verb, envir = asNamespace("homespot")), arguments, quote = TRUE),
+    do.call(
+      get(verb, envir = asNamespace("homespot")), arguments,
+      quote = TRUE
+    ),
     warning = function(w) {
       warnings[[length(warnings) + 1L]] <<- list(
         message = conditionMessage(w), class = class(w)[1L]

@@ -70,7 +70,9 @@ tuneMapping <- function(
   .checkString(device, "device")
   .checkStrings(preset = preset, optional = TRUE)
   if (.lacksTorch(method, device)) {
-    return(.withTorch("tuneMapping", .argumentsOf(tuneMapping, environment(), ...)))
+    return(.withTorch(
+      "tuneMapping", .argumentsOf(tuneMapping, environment(), ...)
+    ))
   }
   seed <- .checkWhole(seed, "seed", 0L)
   fixed <- list(...)

@@ -356,7 +356,7 @@ def _turned(adata: ad.AnnData) -> dict[str, Any]:
     added = [name for name in adata.obs if str(name).startswith(keys.HOMESPOT)]
     return {
         "x": None if adata.isbacked else plain_matrix(adata.X.T),
-        "layers": {name: plain_matrix(layer.T) for name, layer in adata.layers.items()},
+        "layers": {name: plain_matrix(layer.T) for name, layer in adata.layers.items() if name},
         "columns": frame_columns(adata.obs[added]),
         "rows": np.asarray(adata.var_names, dtype=object),
         "row_columns": frame_columns(adata.var),

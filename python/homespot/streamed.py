@@ -323,7 +323,10 @@ def with_tables(adata: ad.AnnData) -> ad.AnnData:
     tables = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots}).to_memory()
     raw = None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var.to_memory()}
     return ad.AnnData(
-        adata.X, layers=dict(adata.layers), raw=raw, **{slot: getattr(tables, slot) for slot in slots}
+        adata.X,
+        layers={name: layer for name, layer in adata.layers.items() if name},
+        raw=raw,
+        **{slot: getattr(tables, slot) for slot in slots},
     )
 
 

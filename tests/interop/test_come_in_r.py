@@ -15,6 +15,8 @@ import pytest
 import homespot
 from homespot.errors import ConvergenceWarning
 
+pytest.importorskip("torch", reason="torch is not installed")
+
 HERE = Path(__file__).parent
 
 QUICK = {"epochs": 4, "pretrain_epochs": 5, "hidden": 16, "latent": 8}
