@@ -40,7 +40,10 @@
     by <- "options(homespot.torch.python)"
     path <- .pythonPath(.checkString(named, by))
     found <- .inspectFile(list(python = path, by = by))
-    .requireCore(found, path, loaded = FALSE, needed = c(.needed, .neededByCome))
+    .requireCore(
+      found, path,
+      loaded = FALSE, needed = c(.needed, .neededByCome)
+    )
     return(path)
   }
   # configure makes no such environment, so it is not in the package's folder.
@@ -112,7 +115,8 @@
 
 # The arguments with which a verb was called, in its frame, `...` among them.
 .argumentsOf <- function(verb, frame, ..., but = NULL) {
-  c(mget(setdiff(names(formals(verb)), c("...", but)), envir = frame), list(...))
+  names <- setdiff(names(formals(verb)), c("...", but))
+  c(mget(names, envir = frame), list(...))
 }
 
 # There: a verb with its warnings, which the other side gives again.
