@@ -75,15 +75,20 @@ def _demo_figure(sc: ad.AnnData, st: ad.AnnData, placed: ad.AnnData, path: Path)
     truth = sc.copy()
     truth.obsm[SPATIAL] = sc.obs[["true_x", "true_y"]].to_numpy()
     pattern = np.asarray(st[:, "Gene120"].X.todense()).ravel()
-    with mpl.rc_context({"font.size": 10}):
-        figure = Figure(figsize=(13, 4.1), layout="constrained")
+    with mpl.rc_context({"font.size": 11}):
+        figure = Figure(figsize=(13, 3.1), layout="constrained")
         axes = figure.subplots(1, 3, sharex=True, sharey=True)
-        plot.spots(st, pattern, name="Gene120, counts", unit="µm", ax=axes[0])
+        plot.spots(st, pattern, name="", unit="µm", size=88, ax=axes[0])
         axes[0].set_title(f"Spatial reference: {st.n_obs} spots")
-        plot.cells(placed, "cell_type", unit="µm", ax=axes[1])
+        plot.cells(placed, "cell_type", unit="µm", size=46, ax=axes[1])
         axes[1].set_title(f"{placed.n_obs} dissociated cells, put back by homespot")
-        plot.cells(truth, "cell_type", unit="µm", ax=axes[2])
+        plot.cells(truth, "cell_type", unit="µm", size=46, ax=axes[2])
         axes[2].set_title("Where they really sat")
+        # The arch leaves room for the bar, so that all three have the same height.
+        drawn = axes[0].collections[0]
+        drawn.colorbar.remove()
+        hollow = axes[0].inset_axes((0.36, 0.33, 0.28, 0.04))
+        figure.colorbar(drawn, cax=hollow, orientation="horizontal", label="Gene120, counts")
         figure.legend(
             *axes[2].get_legend_handles_labels(),
             loc="outside lower right",
@@ -92,5 +97,5 @@ def _demo_figure(sc: ad.AnnData, st: ad.AnnData, placed: ad.AnnData, path: Path)
             handletextpad=0.1,
             frameon=False,
         )
-        figure.savefig(path, dpi=160)
+        figure.savefig(path, dpi=130)
     return True
