@@ -1,9 +1,9 @@
-# make setup | demo | test | test-all | test-newest | test-oldest | check | bench | docs | clean
+# make setup | demo | test | test-all | test-newest | test-oldest | check | bench | docs | dist | clean
 # The recipes are in tools/; each says what it does.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-newest test-oldest check bench docs clean
+.PHONY: help setup demo test test-all test-newest test-oldest check bench docs dist clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -15,6 +15,7 @@ help:
 	@echo "check     R CMD build, R CMD check and BiocCheck"
 	@echo "bench     every benchmark; tables on the screen, CSV files in benchmarks/results"
 	@echo "docs      the R manual pages and site, the Python reference"
+	@echo "dist      the sdist and the wheel for a package registry, in dist, checked"
 	@echo "clean     remove what the others made (not .venv)"
 
 setup:
@@ -44,6 +45,9 @@ bench:
 
 docs:
 	@tools/docs.sh
+
+dist:
+	@tools/dist.sh
 
 clean:
 	rm -rf build dist site docs/_build *.Rcheck homespot_*.tar.gz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,6 +23,8 @@ ruff check .
 ruff format --check .
 step "mypy"
 mypy
+step "the workflow file"
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 step "R package: install"
 wait $!
 

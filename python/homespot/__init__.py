@@ -6,6 +6,7 @@ probabilities, from which follow places, genes in space and cell types per spot.
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from . import datasets, methods
 from ._version import __version__
@@ -28,6 +29,9 @@ from .mapping import load, renormalise, save, subset
 from .modes import cell_modes
 from .place import cell_positions, place_cells
 from .report import report
+
+if TYPE_CHECKING:
+    from . import plot as plot
 
 __all__ = [
     "__version__",
@@ -68,3 +72,8 @@ def __getattr__(name: str) -> ModuleType:
     if name == "plot":
         return import_module(".plot", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names: `map` and its like are modules of the package's own."""
+    return sorted([*__all__, "plot"])

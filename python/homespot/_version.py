@@ -1,3 +1,19 @@
-"""The version, the same as in DESCRIPTION."""
+"""The version of both languages: the one that DESCRIPTION names."""
 
-__version__ = "0.99.0"
+import re
+from importlib import metadata
+from pathlib import Path
+
+
+def _version() -> str:
+    """Read it from DESCRIPTION, as in a checkout and in the R package; a wheel has it in its metadata."""
+    description = Path(__file__).resolve().parents[2] / "DESCRIPTION"
+    if description.is_file():
+        text = description.read_text(encoding="utf-8")
+        found = re.search(r"^Version: (.+)$", text, re.MULTILINE)
+        if found and text.startswith("Package: homespot\n"):
+            return found[1]
+    return metadata.version("homespot")
+
+
+__version__ = _version()

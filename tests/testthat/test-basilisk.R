@@ -118,9 +118,9 @@ test_that("configure does nothing unless it is asked", {
   }
 })
 
-test_that("both halves are of one version", {
-  core <- system.file("python", "homespot", "_version.py", package = "homespot")
-  expect_match(readLines(core), sprintf(
-    '^__version__ = "%s"$', utils::packageVersion("homespot")
-  ), all = FALSE)
+test_that("both halves are of one version, that of DESCRIPTION", {
+  skipWithoutPython()
+  expect_identical(
+    homespotPython()$homespot, as.character(utils::packageVersion("homespot"))
+  )
 })
