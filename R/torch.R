@@ -18,17 +18,21 @@
   "torch" %in% unlist(.fetch(.core()$lacking(unname(as.list(methods)), device)))
 }
 
-# Whether COME can run without making anything; says why where it cannot.
+# Whether COME can run, with nothing made; the reason is a message where not.
 .hasTorch <- function() {
-  has <- !.lacksTorch("come", "cpu") ||
-    !is.null(getOption("homespot.torch.python")) || .isMade(.torchEnv())
-  if (!has) {
+  if (!.lacksTorch("come", "cpu")) {
+    return(TRUE)
+  }
+  made <- .withEnv("BASILISK_USE_SYSTEM_DIR", "0", .isMade(.torchEnv()))
+  if (is.null(getOption("homespot.torch.python")) && !made) {
     message(
-      "homespot: there is no Python with torch yet, which COME needs. ",
+      "homespot: there is no Python environment with torch yet. ",
       "homespotSetup(torch = TRUE) makes it (", .download("torch"), ")."
     )
+    return(FALSE)
   }
-  has
+  .torchPython()
+  TRUE
 }
 
 # --- which Python it is ------------------------------------------------------

@@ -56,7 +56,12 @@ test_that("COME runs in a process of its own where there is no torch", {
       out <- list(packages = names(info$packages))
       out$ssa <- mapCells(problem$sc, problem$st, coords = problem$coords)
       out$nobody <- told(come())
+      out$asked <- capture.output(
+        out$has <- c(hasPython(), hasPython(torch = TRUE)),
+        type = "message"
+      )
       options(homespot.torch.python = python)
+      out$has <- c(out$has, hasPython(torch = TRUE))
       out$messages <- capture.output(out$map <- come(), type = "message")
       out$again <- come(k.best = 3L)
       out$bad <- told(come(tau = 0))
@@ -99,6 +104,11 @@ test_that("COME runs in a process of its own where there is no torch", {
   expect_identical(bytes(found$map), bytes(here()))
   expect_identical(bytes(found$again), bytes(here(k.best = 3L)))
   expect_identical(mappingInfo(found$map), mappingInfo(here()))
+  expect_identical(found$has, c(TRUE, FALSE, TRUE))
+  expect_match(found$asked, paste(
+    "^homespot: there is no Python environment with torch yet.",
+    "homespotSetup\\(torch = TRUE\\) makes it \\("
+  ))
   expect_match(found$messages, "no torch, so an R process of its own",
     all = FALSE
   )
