@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Check the pins of R/basilisk.R and R/torch.R against the package index, and list what they bring.
 
-Resolves the pins for each platform with uv, from wheels only, asks the index how large every wheel is, and writes
-inst/extdata/wheels.csv, from which R tells the size of a download before it starts. Needs the network and uv (``pip install uv``); run it
-when a pin changes. A pin without a wheel on a platform that is listed here is an error.
+Resolves the pins for each platform with uv, from wheels only, asks the index how large every wheel is, and
+writes inst/extdata/wheels.csv, from which R tells the size of a download before it starts. Needs the
+network and uv (``pip install uv``); run it when a pin changes. A pin without a wheel on a platform that is
+listed here is an error.
 """
 
 from __future__ import annotations
