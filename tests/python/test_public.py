@@ -1,4 +1,4 @@
-"""What a user sees of the package as a whole: its names, its types, its version."""
+"""What a user sees of the package as a whole: its names, its types, its version, its README."""
 
 import re
 import subprocess
@@ -12,6 +12,7 @@ import pytest
 import homespot
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_dir_shows_the_public_names_only():
@@ -61,3 +62,20 @@ def test_a_wheel_has_the_version_and_the_types(tmp_path):
     version, file = told.stdout.strip().split(" ", 1)
     assert version == homespot.__version__
     assert Path(file).parent.parent == tmp_path / "site"
+
+
+def test_the_lines_of_the_readme_run_in_an_empty_folder(tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("plotly")
+    [lines] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in lines.splitlines() if line]) <= 10
+    subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, check=True, capture_output=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"cells.png", "map.h5ad", "report.html"}
+
+
+def test_the_figures_of_the_readme_are_in_the_tables_of_the_benchmarks():
+    [section] = re.findall(r"## How good it is\n(.*?)\n## ", README, re.DOTALL)
+    found = [number for line in section.splitlines() for number in re.findall(r"\d+\.\d+", line)]
+    tables = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert 0 < len(found) <= 12
+    assert not [number for number in found if not re.search(rf"\b{re.escape(number)}\b", tables)]
