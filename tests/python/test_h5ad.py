@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from homespot.errors import DataWarning, InputError
 from homespot.extras import has
 from homespot.h5ad import read_whole, write_whole
 
-ANNDATA = tuple(int(part) for part in ad.__version__.split(".")[:2])
+ANNDATA = tuple(int(part) for part in metadata.version("anndata").split(".")[:2])
 DAYS = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"])
 NAMES = ["a", "b", "c"]
 
