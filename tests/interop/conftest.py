@@ -454,12 +454,14 @@ def saved(problem):
     plane = st.copy()
     plane.obsm["spatial"] = plane.obsm["spatial"][:, :2]
     one = {"shared_frame": True}
+    with pytest.warns(homespot.errors.DataWarning, match="^The spatial data has no coordinates"):
+        placeless = homespot.map_cells(sc, nowhere, "correlation", **one)
     with pytest.warns(homespot.errors.DataWarning, match="Found 2 sections in st.obs\\['sample_id'\\]"):
         sparse_map = homespot.map_cells(sc, plane, k_best=5, seed=3)
     return {
         "3d": homespot.map_cells(sc, st, **one),
         "sparse": sparse_map,
-        "nowhere": homespot.map_cells(sc, nowhere, "correlation", **one),
+        "nowhere": placeless,
         "subset": homespot.subset(homespot.map_cells(sc, plane, **one), spots=list(st.obs_names[:31])),
     }
 

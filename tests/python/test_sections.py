@@ -506,7 +506,8 @@ def test_cross_validation_maps_section_by_section(slides) -> None:
         st.obs,
         pd.DataFrame(index=[g for g in table.genes if g not in held_out]),
     )
-    mapping = map_cells(sc, rest, sections="slide", st_scale="log")
+    with pytest.warns(DataWarning, match="^The spatial data has no coordinates"):
+        mapping = map_cells(sc, rest, sections="slide", st_scale="log")
     predicted = np.asarray(impute_genes(mapping, sc, held_out, read_out="mean").X)
     order = st.obs_names.get_indexer(mapping.var_names)
     expected = gene_scores(true[order], predicted, held_out)
