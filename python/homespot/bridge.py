@@ -427,7 +427,8 @@ def report(
         }
     of.uns[keys.SPATIAL] = drawn
     chosen = None if genes is None else list(strings(genes))
-    together = None if st is None else as_one(sections_in_memory(st))
+    gene_column = of.uns[keys.HOMESPOT].get("st_gene_column")
+    together = None if st is None else as_one(sections_in_memory(st), gene_column)
     if together is not None:
         together.uns.pop(keys.SPATIAL, None)  # of which R has the pictures
     write_report(of, output, genes=chosen, st=together, sc_layer=X, st_layer=X, **named)
