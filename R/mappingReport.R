@@ -19,11 +19,13 @@
 #' @param genes Which genes the tissue can be coloured by.
 #'   `NULL`: some tens that vary most in space.
 #' @param scores What [crossValidateGenes()] returned for these data.
+#' @param sc.assay.type,st.assay.type Name of the assay with the expression, as
+#'   for [mapCells()].
+#' @param sc.scale,st.scale What its numbers are, as for [mapCells()];
+#'   `"auto"`: as the map was made.
 #' @param unit Unit of the coordinates, for scale bars, for example `"µm"`;
 #'   `NULL` draws none.
 #' @param title Heading of the page.
-#' @param sc.assay.type,st.assay.type Name of the assay with the expression, as
-#'   for [mapCells()].
 #'
 #' @return `output`, invisibly.
 #'
@@ -41,9 +43,10 @@
 #' @export
 mappingReport <- function(
     map, output = "report.html", sc = NULL, st = NULL, labels = NULL,
-    genes = NULL, scores = NULL, unit = NULL, title = NULL,
-    sc.assay.type = NULL, st.assay.type = NULL) {
+    genes = NULL, scores = NULL, sc.assay.type = NULL, st.assay.type = NULL,
+    sc.scale = "auto", st.scale = "auto", unit = NULL, title = NULL) {
   .requireMapping(map)
+  .checkStrings(sc.scale = sc.scale, st.scale = st.scale)
   output <- path.expand(.checkString(output, "output"))
   .core()
   cells <- if (!is.null(sc)) {
@@ -62,7 +65,8 @@ mappingReport <- function(
     labels = .valuesToPython(labels, "labels", map, "cell"),
     genes = if (!is.null(genes)) as.list(as.character(genes)),
     scores = if (!is.null(scores)) .tableToPython(scores),
-    unit = unit, title = title, images = .dict(.tissueImages(map))
+    sc_scale = sc.scale, st_scale = st.scale, unit = unit, title = title,
+    images = .dict(.tissueImages(map))
   )
   invisible(output)
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Python environment in the checkout. Without an argument .venv, for development. `newest` and `oldest` are
 # for tests at both ends of what homespot runs on, without torch: .venv-newest has the newest packages on a newer
-# Python, .venv-oldest the lowest versions that pyproject.toml names.
+# Python, .venv-oldest the lowest versions that pyproject.toml names. `lean` has exactly what R's first environment
+# has (R/basilisk.R), made by pip alone.
 # Idempotent: with everything in place it ends within a few seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +17,8 @@ case "${1:-}" in
     ;;
 newest) venv=.venv-newest pins=tools/constraints-newest.txt pythons="python3.13 python3.14" extras=io,plot,test ;;
 oldest) venv=.venv-oldest pins=tools/constraints-oldest.txt pythons=python3.11 extras=io,plot,test ;;
-*) die "expected newest, oldest or nothing, found '$1'." ;;
+lean) venv=.venv-lean pins=R/basilisk.R pythons="python3.12 python3.11 python3.13" extras="" ;;
+*) die "expected newest, oldest, lean or nothing, found '$1'." ;;
 esac
 
 # R embeds Python, which needs a build with a shared libpython.
@@ -43,7 +45,7 @@ make_venv() {
 }
 
 # rpy2 builds against R; without R the Python half works, and only the interop tests need it.
-if command -v R >/dev/null; then extras+=,r; fi
+if [ -n "$extras" ] && command -v R >/dev/null; then extras+=,r; fi
 
 stamp=$venv/.homespot-setup
 wanted=$(echo $extras; cat pyproject.toml $pins tools/setup-python.sh | sha256sum)
@@ -61,6 +63,14 @@ fi
 
 pip() { $venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
 say "installing packages into $venv (two to five minutes, more where torch brings CUDA)"
+if [ $venv = .venv-lean ]; then
+    # shellcheck disable=SC2046
+    pip install $(grep -oE '"[A-Za-z0-9_-]+==[^"]+"' $pins | tr -d '"')
+    $venv/bin/python -m pip check
+    printf '%s' "$wanted" >$stamp
+    say "done"
+    exit 0
+fi
 pip install "pip>=24" -c $pins
 # torch first and alone: a package that pulls it in by itself takes the newest build.
 if [ $venv = .venv ]; then pip install torch -c $pins; fi

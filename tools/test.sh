@@ -31,6 +31,7 @@ wait $!
 step "Python at both ends"
 tools/setup-python.sh newest
 tools/setup-python.sh oldest
+tools/setup-python.sh lean
 
 step "pytest of both folders, and testthat with lintr, beside one another"
 pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &

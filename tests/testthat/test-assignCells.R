@@ -144,9 +144,12 @@ test_that("arguments and defaults are Python's", {
   same(
     "report", mappingReport,
     c(
-      "mapping", "output", "sc", "st", "labels", "genes", "scores", "unit",
-      "title"
+      "mapping", "output", "sc", "st", "labels", "genes", "scores", "sc_layer",
+      "st_layer", "sc_scale", "st_scale", "unit", "title"
     ),
-    c("map", "output", "sc", "st", "labels", "genes", "scores", "unit", "title")
+    c(
+      "map", "output", "sc", "st", "labels", "genes", "scores",
+      "sc.assay.type", "st.assay.type", "sc.scale", "st.scale", "unit", "title"
+    )
   )
 })

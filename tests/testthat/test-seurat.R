@@ -415,7 +415,9 @@ test_that("spots outside all images are refused, none is a map without", {
       "cells = unique(unlist(lapply(Images(st), function(i) Cells(st[[i]])))))."
     )
   )
-  expect_identical(ncol(coordsOf(mapCells(cells, spots))), 0L)
+  nowhere <- warned(mapCells(cells, spots))
+  expect_identical(ncol(coordsOf(nowhere$value)), 0L)
+  expect_match(nowhere$said, "has no coordinates", all = FALSE)
   x <- spots
   x[["spatial"]] <- CreateDimReducObject(
     `colnames<-`(100 * places, c("at_1", "at_2")), key = "at_",
