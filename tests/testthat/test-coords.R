@@ -248,8 +248,8 @@ test_that("tables without coordinates are refused with their columns", {
     "two or three columns of numbers in the order x, y, z."
   ))
   expect_identical(refused(matrix("a", 8, 2)), paste(
-    "Expected numbers in `coords`, found 1 values of text ('a'). Correct these,",
-    "or set them to NA."
+    "Expected numbers in `coords`, found 1 values of text ('a'). Correct",
+    "these, or set them to NA."
   ))
   expect_identical(
     refused(`rownames<-`(xy, spots)[c(1:8, 3), ]), paste(
