@@ -628,7 +628,7 @@ def _read_again(table, found):
     made = [
         name
         for name in table
-        if table[name].dtype == object and isinstance(found[name].dtype, pd.CategoricalDtype)
+        if table[name].dtype in (object, "str") and isinstance(found[name].dtype, pd.CategoricalDtype)
     ]
     return table.assign(**{name: pd.Categorical(table[name]) for name in made})
 
