@@ -323,7 +323,7 @@ def test_a_file_with_row_numbers_gives_the_same_map(pair, tmp_path) -> None:
     for named in ({"x": xy[:, 0], "y": xy[:, 1]}, {"a": xy[:, 0], "b": xy[:, 1]}):
         pd.DataFrame(named).to_csv(tmp_path / "places.csv")
         read = pd.read_csv(tmp_path / "places.csv", dtype=str)  # pandas 2 loses a last digit of numbers
-        read = read.astype({name: float for name in named} | {"Unnamed: 0": int})
+        read = read.astype(dict.fromkeys(named, float) | {"Unnamed: 0": int})
         read = read.rename(columns={"Unnamed: 0": "X"})
         again = st.copy()
         again.obsm["spatial"] = read.set_index(st.obs_names)
