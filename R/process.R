@@ -51,9 +51,7 @@ names.homespotRemote <- function(x) {
   .state$process <- cluster
   ready <- FALSE
   on.exit(if (!ready) .endProcess())
-  .state$pid <- parallel::clusterCall(
-    cluster, .prepared, .libPaths(), named$python
-  )[[1L]]
+  .state$pid <- .prepare(cluster, named$python)
   if (is.null(.state$pid)) {
     .refusePython(
       "a Python environment that R can load",
@@ -73,11 +71,20 @@ names.homespotRemote <- function(x) {
 # Whatever breaks off in the middle leaves an answer that nobody reads: that
 # process is of no use any more, and the next call starts another.
 .endProcess <- function() {
-  if (!is.null(.state$pid)) {
-    tools::pskill(.state$pid)
-  }
-  try(parallel::stopCluster(.state$process), silent = TRUE)
+  .kill(.state$process, .state$pid)
   .state$process <- .state$pid <- .state$bridge <- .state$python <- NULL
+}
+
+.kill <- function(cluster, pid) {
+  if (!is.null(pid)) {
+    tools::pskill(pid)
+  }
+  try(parallel::stopCluster(cluster), silent = TRUE)
+}
+
+# Loads this package there, with a Python; NULL where that is not to be had.
+.prepare <- function(cluster, python) {
+  parallel::clusterCall(cluster, .prepared, .libPaths(), python)[[1L]]
 }
 
 .ask <- function(name, arguments) {

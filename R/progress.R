@@ -5,8 +5,7 @@
   if (is.null(progress)) {
     progress <- interactive()
   }
-  ofUser <- is.function(progress) || identical(progress, "log")
-  if (!ofUser && !isTRUEorFALSE(progress)) {
+  if (!.isOfUser(progress) && !isTRUEorFALSE(progress)) {
     .refuse(
       "`progress` to be TRUE, FALSE, NULL, 'log' or a function",
       .describe(progress), "Use one of these."
@@ -14,14 +13,8 @@
   }
   # A process of its own has no screen, and does not call back.
   if (!is.null(.state$process)) {
-    if (ofUser) {
-      .refuse(
-        paste(
-          "`progress` to be TRUE, FALSE or NULL where Python runs in a process",
-          "of its own"
-        ),
-        .describe(progress), "Leave it out."
-      )
+    if (.isOfUser(progress)) {
+      .refuseProgress(progress)
     }
     return(FALSE)
   }
@@ -32,6 +25,21 @@
   } else {
     progress
   }
+}
+
+# What needs this process: a function of the user's, or the log.
+.isOfUser <- function(progress) {
+  is.function(progress) || identical(progress, "log")
+}
+
+.refuseProgress <- function(progress) {
+  .refuse(
+    paste(
+      "`progress` to be TRUE, FALSE or NULL where Python runs in a process of",
+      "its own"
+    ),
+    .describe(progress), "Leave it out."
+  )
 }
 
 .bar <- function(what, envir) {

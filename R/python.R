@@ -319,10 +319,12 @@ print.homespotPython <- function(x, ...) {
 
 .basiliskMadeIt <- "basilisk made it, since no Python is loaded or named"
 
-# Where basilisk keeps an environment, in either generation of it.
+# Where basilisk keeps an environment, in either generation of it. In the
+# package's folder is only what configure makes.
 .environmentPath <- function(environment) {
   name <- methods::slot(environment, "envname")
-  if (identical(Sys.getenv("BASILISK_USE_SYSTEM_DIR"), "1")) {
+  first <- identical(name, methods::slot(homespotEnv, "envname"))
+  if (first && identical(Sys.getenv("BASILISK_USE_SYSTEM_DIR"), "1")) {
     return(system.file("basilisk", name, package = "homespot"))
   }
   # basilisk's own, or what it imports.

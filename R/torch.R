@@ -1,7 +1,7 @@
-# COME, and GPUs, need torch, which is most of a gigabyte to several. The
-# environment that basilisk makes at first has none; one with torch is made when
-# it is first asked for. A session whose Python has no torch keeps its Python,
-# and such a verb runs as a whole in an R process of its own, which is kept.
+# COME and GPUs need torch, which is large. The environment that basilisk makes
+# at first has no torch; one with torch is made when it is first asked for. A
+# session whose Python has no torch keeps its Python: a verb that needs torch
+# runs as a whole in another R process, which stays for the next call.
 
 .torchEnv <- function() {
   basilisk::BasiliskEnvironment(
@@ -23,8 +23,7 @@
   if (!.lacksTorch("come", "cpu")) {
     return(TRUE)
   }
-  made <- .withEnv("BASILISK_USE_SYSTEM_DIR", "0", .isMade(.torchEnv()))
-  if (is.null(getOption("homespot.torch.python")) && !made) {
+  if (is.null(getOption("homespot.torch.python")) && !.isMade(.torchEnv())) {
     message(
       "homespot: there is no Python environment with torch yet. ",
       "homespotSetup(torch = TRUE) makes it (", .download("torch"), ")."
@@ -50,71 +49,63 @@
     )
     return(path)
   }
-  # configure makes no such environment, so it is not in the package's folder.
-  .withEnv("BASILISK_USE_SYSTEM_DIR", "0", {
-    .allowDownload(
-      .torchEnv(), "a Python environment with torch for COME and GPUs",
-      c(
-        "Make it once: homespotSetup(torch = TRUE)",
-        "Allow it beforehand: options(homespot.download = TRUE)",
-        paste(
-          "Name a Python with torch: options(homespot.torch.python =",
-          "\"/path/to/python\")"
-        )
+  .allowDownload(
+    .torchEnv(), "a Python environment with torch for COME and GPUs",
+    c(
+      "Make it once: homespotSetup(torch = TRUE)",
+      "Allow it beforehand: options(homespot.download = TRUE)",
+      paste(
+        "Name a Python with torch: options(homespot.torch.python =",
+        "\"/path/to/python\")"
       )
     )
-    .pythonPath(.made(basilisk::obtainEnvironmentPath(.torchEnv())))
-  })
+  )
+  .pythonPath(.made(.withEnv(
+    "BASILISK_USE_SYSTEM_DIR", "0",
+    basilisk::obtainEnvironmentPath(.torchEnv())
+  )))
 }
 
 # --- the process -------------------------------------------------------------
 
 # Runs an exported verb in the process that has torch, with plain R objects.
 .withTorch <- function(verb, arguments) {
-  if (is.null(.state$torch)) {
-    .state$torch <- .startOther(.torchPython())
-  }
-  if (is.function(arguments$progress) || identical(arguments$progress, "log")) {
-    .refuse(
-      "`progress` to be TRUE, FALSE or NULL where torch is in another process",
-      .describe(arguments$progress), "Leave it out."
-    )
+  if (.isOfUser(arguments$progress)) {
+    .refuseProgress(arguments$progress)
   }
   arguments$progress <- FALSE
-  answer <- .askOther(.state$torch, verb, arguments)
-  for (warning in answer$warnings) {
+  if (is.null(.state$torch)) {
+    .startTorch(.torchPython())
+  }
+  answered <- FALSE
+  on.exit(if (!answered) .endTorch())
+  answer <- .sent(
+    .state$torch$cluster, ".captured",
+    list(verb, arguments, Sys.getenv("OMP_NUM_THREADS"))
+  )
+  answered <- TRUE
+  found <- .valueOf(answer)
+  for (warning in found$warnings) {
     .warn(warning$message, warning$class)
   }
-  answer$value
+  found$value
 }
 
-.startOther <- function(python) {
+.startTorch <- function(python) {
   message(
     "homespot: this Python has no torch, so an R process of its own runs ",
     "the method, with ", python, "."
   )
-  cluster <- parallel::makePSOCKcluster(1L)
-  pid <- parallel::clusterCall(
-    cluster, .prepared, .libPaths(), python
-  )[[1L]]
-  list(cluster = cluster, pid = pid)
+  .state$torch <- list(cluster = parallel::makePSOCKcluster(1L))
+  ready <- FALSE
+  on.exit(if (!ready) .endTorch())
+  .state$torch$pid <- .prepare(.state$torch$cluster, python)
+  ready <- TRUE
 }
 
-.endOther <- function() {
-  tools::pskill(.state$torch$pid)
-  try(parallel::stopCluster(.state$torch$cluster), silent = TRUE)
+.endTorch <- function() {
+  .kill(.state$torch$cluster, .state$torch$pid)
   .state$torch <- NULL
-}
-
-.askOther <- function(other, verb, arguments) {
-  answered <- FALSE
-  on.exit(if (!answered) .endOther())
-  answer <- .sent(
-    other$cluster, ".captured",
-    list(verb, arguments, Sys.getenv("OMP_NUM_THREADS"))
-  )
-  answered <- TRUE
-  .valueOf(answer)
 }
 
 # The arguments with which a verb was called, in its frame, `...` among them.
