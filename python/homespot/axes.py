@@ -11,8 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .errors import InputError, expected, some
+from .section_names import WORD
 
 __all__ = [
+    "PIXELS",
     "Axes",
     "Library",
     "all_axes",
@@ -48,10 +50,6 @@ class Axes(NamedTuple):
     rows: bool
 
 
-_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-"""A piece of a name: ``CenterX_global_px`` is center, x, global, px."""
-
-
 class _Reading(NamedTuple):
     """An axis that a column may name, the rest of its name, and whether it counts rows or columns.
 
@@ -70,7 +68,7 @@ def _readings(name: object) -> Iterator[_Reading]:
     A letter within a word, as in ``stagex``, is an axis only if another column has the other letter there.
     """
     text = str(name)
-    found = list(_TOKEN.finditer(text))
+    found = list(WORD.finditer(text))
     tokens = [token.group().lower() for token in found]
 
     def reading(axis: str, i: int, token: str, kind: str) -> _Reading:
@@ -102,12 +100,15 @@ def is_axis(name: object) -> bool:
     return any(not reading.stem.startswith(_KINDS["edge"]) for reading in _readings(name))
 
 
+PIXELS = re.compile("pxl|pixel|px|image|img|fullres")
+"""Names that rows and columns of an image have. These columns are places, not the numbers of a grid."""
+
 _NO_PLACE = re.compile("umap|tsne|pca|phate|embedding|diffmap|latent|mde|velocity|chr")
 
 
 def _rank(stem: str) -> int:
     """Places come before positions within a field of view, and those before the numbers of a grid."""
-    if stem.startswith(_KINDS["grid"]) and not re.search("pxl|pixel|image|img|px|fullres", stem):
+    if stem.startswith(_KINDS["grid"]) and not PIXELS.search(stem):
         return 3
     if stem.startswith(_KINDS["edge"]):
         return 2

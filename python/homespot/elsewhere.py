@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .axes import counts_rows, named_axes
+from .axes import PIXELS, counts_rows, named_axes
 from .errors import some
 from .keys import COORDINATES
 from .sections import plain_name
@@ -31,9 +31,6 @@ _EMBEDDING = re.compile(
     "umap|tsne|pca|phate|connect|dist|graph|diffmap|velocity|latent|scvi|harmony|embed|trimap|pacmap|"
     r"factor|force|loading|score|emb$|^x?(mde|lsi|svd|nmf|ica|lda|fa|fr|dc|vae|cca|mofa)\d*$"
 )
-
-_PIXELS = re.compile("pxl|pixel|px|image|img|fullres")
-"""Names of rows and columns that are those of an image: such columns are places, and no grid."""
 
 _GRID_NAME = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
 """Names of spots that are their places, as in Spatial Transcriptomics before Visium: 12x30."""
@@ -106,7 +103,7 @@ def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
     line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy(dtype=float)"
     if all(pd.api.types.is_numeric_dtype(obs[name]) for name in names):
         line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy()"
-    grid = axes.rows and not any(_PIXELS.search(plain_name(name)) for name in names)
+    grid = axes.rows and not any(PIXELS.search(plain_name(name)) for name in names)
     missing = int((~np.isfinite(np.column_stack([numbers[name] for name in names]))).any(axis=1).sum())
     if not missing:
         return f"The columns {some(shown)} of st.obs look like coordinates: {line}.", grid

@@ -14,7 +14,7 @@ import pandas as pd
 from .gene_changes import Search
 from .genes import TABLES, names_in
 
-__all__ = ["Names", "better_names", "cause", "numbered"]
+__all__ = ["Names", "better_names", "cause", "clear_gain", "numbered"]
 
 _ROWS = {"sc": "cell", "st": "spot"}
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
@@ -151,6 +151,15 @@ def _by_names(pair: tuple[_Source, _Source], matched: tuple[set[str], set[str]])
     return f"{len(matched[0])} would match by the names in {where} ({examples})"
 
 
+def _few(fewer: int) -> float:
+    return min(10, 0.75 * fewer)
+
+
+def clear_gain(fewer: int) -> float:
+    """Return how many more genes of a table of so many have to match, so that other names are proposed."""
+    return max(_few(fewer), fewer / 20)
+
+
 def better_names(sc: Names, st: Names) -> str | None:
     """Say how clearly more names would match, a fair part of the smaller table's; None if no way is known.
 
@@ -162,8 +171,7 @@ def better_names(sc: Names, st: Names) -> str | None:
     """
     shared = len(set(sc.genes) & set(st.genes))
     fewer = min(len(sc.genes), len(st.genes))
-    few = min(10, 0.75 * fewer)
-    gain, part = max(few, fewer / 20), max(few, fewer / 10)
+    gain, part = clear_gain(fewer), max(_few(fewer), fewer / 10)
     if shared + gain > fewer:
         return None
     pairs = _pairs(sc, st)

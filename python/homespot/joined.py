@@ -24,6 +24,7 @@ from .streamed import on_disk
 __all__ = ["as_one", "join_sections", "objects_of"]
 
 F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 
 _IN_TISSUE = "in_tissue"
 _JOINED = "joined"
@@ -80,7 +81,8 @@ def join_sections(
     if lost:
         lacking = [name for name, p in named.items() if any(layer not in p.layers for layer in lost)]
         _warn(f"Left out the layers {some(lost)}, which not all sections have: not {some(lacking)}.")
-    places = _places(named)
+    tissue = [on_tissue(part.obs, warn=False) for part in parts]
+    places = _places(named, tissue)
     names, start = _names(named), 0
     taken = []
     with_raw = all(part.raw is not None for part in parts)
@@ -92,13 +94,13 @@ def join_sections(
         plain.obs_names = names[start : start + part.n_obs]
         start += part.n_obs
         taken.append(plain)
-    labels, images, down = _labels(named, places)
+    labels, images, down = _labels(named, tissue, places)
     joined = ad.concat(taken, axis="obs", join="inner", merge="first")
     if with_raw:
         var = parts[0].raw.var.loc[joined.raw.var_names]  # which is lost
         joined.raw = ad.AnnData(joined.raw.X, joined.obs[[]], var)
     joined.obs[SECTION] = labels
-    on = _on_tissue(parts)
+    on = np.concatenate([np.isin(np.arange(p.n_obs), rows) for p, rows in zip(parts, tissue, strict=True)])
     if not np.array_equal(on_tissue(joined.obs, warn=False), np.flatnonzero(on)):
         joined.obs[_IN_TISSUE] = on.astype(int)  # not all sections say it, or in a column of the same name
     if places[0] is not None:
@@ -161,9 +163,9 @@ def _own_name(part: ad.AnnData) -> str | None:
     return None
 
 
-def _places(named: Mapping[str, ad.AnnData]) -> list[F64 | None]:
-    """Return the coordinates of every section, alike in all."""
-    places = [_places_in(part, name) for name, part in named.items()]
+def _places(named: Mapping[str, ad.AnnData], tissue: Sequence[Ints]) -> list[F64 | None]:
+    """Return the coordinates of every section, alike in all; `tissue` are its rows on the tissue."""
+    places = [_places_in(part, name, rows) for (name, part), rows in zip(named.items(), tissue, strict=True)]
     dims = {name: 0 if where is None else where.shape[1] for name, where in zip(named, places, strict=True)}
     if len(set(dims.values())) > 1:
         by_dims = {n: [name for name in dims if dims[name] == n] for n in sorted(set(dims.values()))}
@@ -180,12 +182,11 @@ def _places(named: Mapping[str, ad.AnnData]) -> list[F64 | None]:
     return places
 
 
-def _places_in(part: ad.AnnData, name: str) -> F64 | None:
+def _places_in(part: ad.AnnData, name: str, rows: Ints) -> F64 | None:
     """Return the coordinates of a section: in obsm, or the columns x and y of its obs.
 
-    Spots off the tissue may have none.
+    Spots off the tissue, those not in `rows`, may have none.
     """
-    rows = on_tissue(part.obs, warn=False)
     for taken in (np.arange(part.n_obs), rows):
         given = part.obsm.get(SPATIAL)
         if given is None:
@@ -203,16 +204,6 @@ def _places_in(part: ad.AnnData, name: str) -> F64 | None:
             found[taken] = where
             return found
     return None
-
-
-def _on_tissue(parts: Sequence[ad.AnnData]) -> npt.NDArray[np.bool_]:
-    """Return which spots of all sections lie on the tissue."""
-    found = []
-    for part in parts:
-        mask = np.zeros(part.n_obs, dtype=bool)
-        mask[on_tissue(part.obs, warn=False)] = True
-        found.append(mask)
-    return np.concatenate(found)
 
 
 def _sources(names: list[str], parts: list[ad.AnnData], labels: list[str]) -> dict[str, Any]:
@@ -242,15 +233,14 @@ def objects_of(st: ad.AnnData) -> npt.NDArray[np.object_] | None:
 
 
 def _labels(
-    named: dict[str, ad.AnnData], places: Sequence[F64 | None]
+    named: dict[str, ad.AnnData], tissue: Sequence[Ints], places: Sequence[F64 | None]
 ) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     """Return the section of every spot, the images by section, and the direction of y as a record has it."""
     labels: list[str] = []
     images: dict[str, Any] = {}
     directions: dict[str, bool] = {}
-    for (name, part), where in zip(named.items(), places, strict=True):
+    for (name, part), rows, where in zip(named.items(), tissue, places, strict=True):
         own = libraries(part.uns)
-        rows = on_tissue(part.obs, warn=False)
         positions = None if where is None else where[rows]
         inner = found_sections(part.obs.iloc[rows], list(own), positions=positions)
         if inner is None:

@@ -10,7 +10,7 @@ import anndata as ad
 import numpy as np
 
 from .errors import DataWarning, InputError, expected, some
-from .gene_names import Names, better_names
+from .gene_names import Names, better_names, clear_gain
 from .genes import genes_of, names_in
 
 __all__ = ["genes_of_all", "named_by"]
@@ -124,7 +124,7 @@ def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
     """Say which column of all sections has clearly more names in common than their indices."""
     parts = list(named.values())
     fewest = min(part.n_vars for part in parts)
-    gain = max(min(10, 0.75 * fewest), fewest / 20)
+    gain = clear_gain(fewest)
     if shared + gain > fewest:
         return ""
     most, best = shared, ""

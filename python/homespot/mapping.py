@@ -26,6 +26,7 @@ from .errors import DataWarning, InputError, expected, some
 from .h5ad import read_whole, write_whole
 from .keys import COORDINATES, DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
 from .matrices import is_sparse, row_sums
+from .places import plain_columns
 from .rows import blocks
 from .streamed import Streamed, annotated, on_disk, x_of
 
@@ -205,12 +206,7 @@ def check_adata(
 
 def has_coordinates(mapping: ad.AnnData) -> bool:
     """Whether the spots have coordinates: in varm, or as finite plain columns, which converters keep."""
-    plain = mapping.var[[name for name in COORDINATES if name in mapping.var]]
-    return SPATIAL in mapping.varm or (
-        tuple(plain.columns[:2]) == COORDINATES[:2]
-        and all(map(pd.api.types.is_numeric_dtype, plain.dtypes))
-        and bool(np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all())
-    )
+    return SPATIAL in mapping.varm or plain_columns(mapping.var) is not None
 
 
 def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
@@ -222,8 +218,8 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
         If the mapping was made without, or they are not finite numbers.
     """
     found = mapping.varm.get(SPATIAL)
-    if found is None and has_coordinates(mapping):
-        found = mapping.var[[name for name in COORDINATES if name in mapping.var]]
+    if found is None:
+        found = plain_columns(mapping.var)
     values = spot_coordinates(found, mapping.n_vars)
     if values is None:
         raise InputError(
@@ -304,9 +300,9 @@ def subset(
 ) -> ad.AnnData:
     """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over.
 
-    ``obs["homespot_dropped"]`` says how much that was: a cell of which the spots taken out held more than
-    those that stay has a place among these, but is not confident (see `cell_positions`). Of a mapping on disk
-    the part is read.
+    ``obs["homespot_dropped"]`` says how much that was for each cell. If the spots that are taken out held
+    more of a cell than the others do, the cell has a place among the others, but it is not confident (see
+    `cell_positions`). The part of a mapping on disk is read into memory.
     """
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):

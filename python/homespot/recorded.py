@@ -13,7 +13,7 @@ from .genes import TABLES
 from .preprocess import STATED, Expression, Scale, Side
 from .tables import RAW, X, expression, values_of
 
-__all__ = ["Source", "chosen_source", "mapped_expression", "source_of"]
+__all__ = ["Source", "chosen_source", "mapped_expression"]
 
 
 class Source(NamedTuple):
@@ -33,7 +33,7 @@ def _recorded(record: Mapping[str, Any], name: str) -> Any:
     return found[0] if all(one == found[0] for one in found) else None
 
 
-def source_of(record: Mapping[str, Any], side: Side) -> Source:
+def _source_of(record: Mapping[str, Any], side: Side) -> Source:
     """Return what the record of a map says of one side; a scale only where the user has stated it."""
     stated = _recorded(record, f"{side}_scale_evidence") == STATED
     return Source(
@@ -74,7 +74,7 @@ def chosen_source(
     InputError
         If there is no such layer.
     """
-    source = source_of(record, side)
+    source = _source_of(record, side)
     own = layer is None
     if layer is None and source.layer not in (None, X):
         own = source.layer in adata.layers or (source.layer == RAW and adata.raw is not None)

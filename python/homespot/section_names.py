@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .keys import SECTION
 
-__all__ = ["CLUSTERS", "NAMED", "PERHAPS", "VIEW", "kind_of", "plain_name", "section_columns"]
+__all__ = ["CLUSTERS", "NAMED", "PERHAPS", "VIEW", "WORD", "kind_of", "plain_name", "section_columns"]
 
 # What a column of sections is called, without "id" and the like, from the most to the least certain.
 NAMED = (
@@ -30,6 +30,8 @@ PERHAPS = (
     *("well", "chip", "channel", "lane", "gemgroup", "gemwell", "age", "genotype", "sex", "gender"),
     *("strain", "timepoint", "treatment"),
 )
+WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+"""A word of a name: ``Run_Tissue_name`` and ``RunTissueName`` are run, tissue, name."""
 VIEW = "fov"
 CLUSTERS = "region"
 """With numbers in place of names, these are clusters rather than sections."""
@@ -43,11 +45,6 @@ _AFTER = (
 def plain_name(name: object) -> str:
     """Return a name in lower case, letters and digits only: ``sample.id`` and ``Sample_ID`` are the same."""
     return "".join(c for c in str(name).lower() if c.isalnum())
-
-
-def _words(name: str) -> list[str]:
-    """Split ``Run_Tissue_name`` and ``RunTissueName`` into run, tissue, name."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)]
 
 
 def _known(word: str) -> str | None:
@@ -65,7 +62,7 @@ def kind_of(name: str) -> str:
     for form in (plain, short, bare):
         if (known := _known(form)) is not None:
             return known
-    words = [word for word in _words(name) if word not in _AFTER]
+    words = [word for word in map(str.lower, WORD.findall(name)) if word not in _AFTER]
     every = [_known(word) for word in words]
     if not every or None in every:
         return plain

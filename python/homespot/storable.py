@@ -44,7 +44,7 @@ class Account:
     left: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
     ways: dict[str, list[str]] = field(default_factory=dict)
-    """What keeps an entry that is left out, and of which entries."""
+    """The entries that are left out, by what would keep them."""
 
     def leave(self, name: str, why: str, way: str) -> None:
         """Note an entry that is left out; raise where homespot made it, as no result is without it."""
@@ -259,18 +259,17 @@ def _way(value: Any, why: str) -> str:
 
 def _described(value: Any) -> str:
     """Say in short what a value is: its type, and of objects those of its entries."""
-    odd = _ODD
     dtype = getattr(value, "dtype", None)
     if isinstance(dtype, pd.CategoricalDtype):
         return f"categories, {_described(dtype.categories)}"
     if dtype is not None and dtype != _OBJECT:
-        return odd if is_string_dtype(dtype) else str(dtype)
+        return _ODD if is_string_dtype(dtype) else str(dtype)
     if dtype is None and not isinstance(value, list | tuple | set):
-        return odd if isinstance(value, str) else f"a {type(value).__name__}"
+        return _ODD if isinstance(value, str) else f"a {type(value).__name__}"
     entries = list(value) if dtype is None else np.asarray(value, dtype=object).ravel()[:10_000].tolist()
     kinds = sorted({type(entry).__name__ for entry in entries if not (is_scalar(entry) and pd.isna(entry))})
     if kinds == ["str"]:
-        return odd
+        return _ODD
     return f"{'objects' if dtype is not None else type(value).__name__} of {', '.join(kinds[:4])}"
 
 
