@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -160,18 +159,16 @@ def folder(pair, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "homespot.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stderr
+@pytest.fixture
+def run(command_line) -> Callable[..., tuple[int, str]]:
+    def run(folder: Path, *arguments: str) -> tuple[int, str]:
+        done = command_line(folder, *arguments)
+        return done.returncode, done.stderr
+
+    return run
 
 
-def test_what_a_message_names_works(folder: Path) -> None:
+def test_what_a_message_names_works(run, folder: Path) -> None:
     code, said = run(folder, "map", "scaled.h5ad", "unclear.h5ad")
     assert code == 1
     assert said.endswith("Values that would do are in sc.raw (--sc-layer raw).\n")
@@ -236,12 +233,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_what_is_said_of_a_fault(faults: Path, case: str) -> None:
+def test_what_is_said_of_a_fault(run, faults: Path, case: str) -> None:
     arguments, expected = FAULTS[case]
     assert run(faults, *arguments)[1] == expected
 
 
-def test_libraries_say_nothing(faults: Path) -> None:
+def test_libraries_say_nothing(run, faults: Path) -> None:
     code, said = run(faults, "map", "sc.h5ad", "twice.h5ad")
     assert code == 1
     told, error = said.splitlines()

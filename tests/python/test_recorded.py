@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import anndata as ad
@@ -125,19 +123,13 @@ def test_maps_put_together_have_what_all_of_them_have(odd, plain) -> None:
     np.testing.assert_array_equal(found.X, expected.X)
 
 
-def test_on_the_command_line(odd, tmp_path: Path) -> None:
+def test_on_the_command_line(odd, tmp_path: Path, command_line) -> None:
     sc, st = odd
     sc.write_h5ad(tmp_path / "sc.h5ad")
     st.write_h5ad(tmp_path / "st.h5ad")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "homespot.cli", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = command_line(tmp_path, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stderr
 

@@ -145,3 +145,13 @@ withoutColnames <- function(x) {
   colnames(x) <- NULL
   x
 }
+
+# What a call warns of, and its value.
+warned <- function(expr) {
+  said <- character()
+  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
+    said <<- c(said, conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  list(value = value, said = said)
+}

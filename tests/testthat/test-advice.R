@@ -22,15 +22,6 @@ expected <- mapCells(sce, spe)
 
 said <- function(expr) messageOf(expr, "homespot_input_error")
 
-warned <- function(expr) {
-  texts <- character()
-  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
-    texts <<- c(texts, conditionMessage(w))
-    invokeRestart("muffleWarning")
-  })
-  list(value = value, texts = texts)
-}
-
 expectSameMap <- function(map, other = expected) {
   expect_identical(unname(mappingMatrix(map)), unname(mappingMatrix(other)))
   expect_identical(
@@ -250,11 +241,11 @@ test_that("coordinates may be numbers in text", {
 test_that("that there are no coordinates is said, but not of a bare table", {
   st <- inSce(list(counts = problem$st))
   st$depth <- colSums(problem$st)
-  expect_identical(warned(mapCells(sce, st))$texts, paste(
+  expect_identical(warned(mapCells(sce, st))$said, paste(
     "The spatial data has no coordinates, so cells will have no place. If it",
     "is to have some, pass coords: a row for each spot, with columns x and y."
   ))
-  expect_length(warned(mapCells(sce, problem$st))$texts, 0L)
+  expect_length(warned(mapCells(sce, problem$st))$said, 0L)
   SingleCellExperiment::reducedDim(st, "spatial") <- matrix(1, 8, 5)
   expect_identical(said(mapCells(sce, st)), paste(
     "Expected two or three columns of coordinates in reducedDim(st,",
@@ -294,7 +285,7 @@ test_that("what is to be set in sections of a list is a line for all of them", {
   st$a$in_tissue <- st$b$in_tissue <- rep(c(1, 0), c(6, 2))
   found <- warned(mapCells(sce, st))
   line <- "st <- lapply(st, function(x) { x$in_tissue <- 1; x })"
-  expect_true(any(grepl(line, found$texts, fixed = TRUE)))
+  expect_true(any(grepl(line, found$said, fixed = TRUE)))
   eval(parse(text = line))
   expect_identical(ncol(warned(mapCells(sce, st))$value), 16L)
 })

@@ -69,16 +69,6 @@ same <- function(found, expected = map) {
   expect_identical(coordsOf(found), coordsOf(expected))
 }
 
-# What a call warns of, and its value.
-warned <- function(expr) {
-  said <- character()
-  value <- withCallingHandlers(expr, homespot_data_warning = function(w) {
-    said <<- c(said, conditionMessage(w))
-    invokeRestart("muffleWarning")
-  })
-  list(value = value, said = said)
-}
-
 # --- expression --------------------------------------------------------------
 
 test_that("assays of either version give the map of a SingleCellExperiment", {
