@@ -66,17 +66,14 @@ say "installing packages into $venv (two to five minutes, more where torch bring
 if [ $venv = .venv-lean ]; then
     # shellcheck disable=SC2046
     pip install $(grep -oE '"[A-Za-z0-9_-]+==[^"]+"' $pins | tr -d '"')
-    $venv/bin/python -m pip check
-    printf '%s' "$wanted" >$stamp
-    say "done"
-    exit 0
+else
+    pip install "pip>=24" -c $pins
+    # torch first and alone: a package that pulls it in by itself takes the newest build.
+    if [ $venv = .venv ]; then pip install torch -c $pins; fi
+    pip install --editable ".[$extras]" -c $pins
+    # The neighbours that open our files there.
+    if [ $venv = .venv-newest ]; then pip install squidpy -c $pins; fi
 fi
-pip install "pip>=24" -c $pins
-# torch first and alone: a package that pulls it in by itself takes the newest build.
-if [ $venv = .venv ]; then pip install torch -c $pins; fi
-pip install --editable ".[$extras]" -c $pins
-# The neighbours that open our files there.
-if [ $venv = .venv-newest ]; then pip install squidpy -c $pins; fi
 $venv/bin/python -m pip check || die "the packages in $venv do not agree with one another (listed above)"
 printf '%s' "$wanted" >$stamp
 say "done"
