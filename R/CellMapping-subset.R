@@ -4,9 +4,9 @@
 #' `map[cells, spots]` keeps the map valid: the mass of the spots that are
 #' dropped is added to the cells' `homespot_left_over`, so that row sum +
 #' left-over stays 1.
-#' `homespot_dropped` in the rowData says how much that was: a cell of which the
-#' spots taken out held more than those that stay has a place among these, but
-#' no radius, and is not confident.
+#' `homespot_dropped` in the rowData says how much that was for each cell.
+#' If the spots that are dropped held more of a cell than the others do, the
+#' cell has a place among the others, but no radius, and it is not confident.
 #' The rows are not scaled up again; [renormalise()] does that, if asked.
 #'
 #' @param x A [CellMapping-class].

@@ -189,8 +189,8 @@ setGeneric(
   )
 }
 
-# A matrix on disk may have lost its file, of which every package says it in
-# words of its own.
+# A matrix on disk may have lost its file. Every package says so in its own
+# words.
 .onDisk <- function(expr) {
   tryCatch(expr, error = function(e) {
     said <- conditionMessage(e)
@@ -201,7 +201,7 @@ setGeneric(
       "a matrix that can be read", if (gone) {
         sprintf("no file '%s', in which it was", file)
       } else {
-        sprintf("one of which reading fails (%s)", said)
+        sprintf("one that cannot be read (%s)", said)
       },
       if (gone) {
         "Put the file back to this place, or load the data again."

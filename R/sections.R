@@ -111,7 +111,7 @@
   side
 }
 
-# Coordinates of the object's own, of which the user may not know.
+# The object's own coordinates. The user may not know that it has any.
 .checkOwn <- function(coords, where) {
   if (NCOL(coords) > 3L && is.null(.axes(colnames(coords)))) {
     .refuse(

@@ -56,7 +56,7 @@
   # Totals of counts, which there are none of, are not to be added.
   old <- options(Seurat.object.assay.calcn = FALSE)
   on.exit(options(old))
-  # Seurat's own words do not say which names, nor of which assay.
+  # Seurat's own message names neither the features nor the assay.
   features <- rownames(values)
   rownames(values) <- gsub("_", "-", features, fixed = TRUE)
   assay <- SeuratObject::CreateAssayObject(

@@ -95,7 +95,8 @@
   if (.isSeuratSide(side)) sprintf("%s[, 1]", column) else column
 }
 
-# The line that sets such a column; of Seurat's values each has its gene's name.
+# The line that sets a column of genes. Seurat wants the gene's name with every
+# value.
 .setColumn <- function(m, side, values) {
   if (.isSeuratSide(side)) {
     values <- sprintf("setNames(%s, %s)", values, .geneNames(m[1L], side))
@@ -113,8 +114,8 @@
   }
 }
 
-# The line that sets them. Seurat's older class of assays does not let them be
-# changed: such an assay becomes one of the newer class first.
+# The line that sets the names of genes. Seurat's older class of assays does not
+# let them be changed, so the assay is turned into the newer class first.
 .setGeneNames <- function(name, side, values) {
   names <- .geneNames(name, side)
   line <- sprintf("%s <- %s", names, values(names))

@@ -96,10 +96,9 @@ def combine_sections(
 
     ``var["homespot_section"]`` names the section of every spot: as the dict of mappings has it, or as its
     mapping has it, or by the tissue image or the one sample of its mapping, else ``section1``, ``section2``,
-    ... The masses that a cell has in the
-    sections are the weights, so they do not say of which section it is: `place_cells` gives it no place, but
-    `cell_modes` gives one in every section. `map_cells` with ``sections=`` compares how the sections fit a
-    cell.
+    ... The masses that a cell has in the sections are the weights, so they do not tell its section:
+    `place_cells` gives it no place, but `cell_modes` gives one in every section. `map_cells` with
+    ``sections=`` compares how the sections fit a cell.
 
     Parameters
     ----------

@@ -26,10 +26,11 @@ LEVELS = (0.05, 0.99)
 """Between these levels the radius was calibrated."""
 
 LEAST_HELD = 0.5
-"""A cell of which a map that spots were taken out of holds no more than this has no radius.
+"""A cell has no radius if spots were taken out of the map and the others hold at most this part of its mass.
 
-On the demo, of which one half or quarter was kept: of the cells above, 82 to 100 % lie in the part kept, and
-83 to 97 % of their radii of level 0.9 hold; of those below, 0 to 24 % and 12 to 66 %.
+Measured on the demo, with one half or one quarter of the tissue kept. Above this part, 82 to 100 % of the
+cells lie in the tissue that was kept, and 83 to 97 % of their radii of level 0.9 hold. Below it, 0 to 24 %
+lie there, and 12 to 66 % of the radii hold.
 """
 
 _ROUNDING = 1e-4

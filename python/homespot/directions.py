@@ -51,8 +51,8 @@ def direction_record(
 def sections_down(adata: ad.AnnData, sections: Sections, spots: pd.DataFrame) -> dict[str, bool]:
     """Return whether y points down, by section.
 
-    A tissue image is that of the section of its name, or of the sections for whose spots a column has its
-    name. Where nothing says of which sections the images are, y points down in all.
+    A tissue image belongs to the section that has its name, or to the sections whose spots have its name in a
+    column. Where nothing says which section an image belongs to, y points down in all sections.
 
     Parameters
     ----------

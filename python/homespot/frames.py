@@ -20,7 +20,7 @@ _MIXED = 0.7
 _CLOSE = 0.45
 """Pairs are close if they are nearer than this share of what neighbours within one section keep."""
 _BELOW = 0.8
-"""The same of regular grids, of which one is only shifted; every other point of one grid is alike."""
+"""The same for regular grids that are only shifted against one another, where the distances are all alike."""
 _FEW = 5
 """With fewer close pairs within the parts by chance, their absence says nothing."""
 _STRAY = 0.02
@@ -95,7 +95,7 @@ class Frame:
         Spots of one section keep a distance from one another, and spots of two sections do not. So where
         frames overlap, the closest pairs of spots, down to those of the same coordinates, are of two
         sections. Values that are scattered over one section at random have such pairs within themselves too,
-        or there are none. With `shifted` the frames may be regular grids, of which one is only shifted.
+        or there are none. With `shifted` the frames may be regular grids that are only shifted.
         """
         chance = _by_chance(codes) if len(codes) > 2 else 0.0
         if chance == 0 or self._across(codes) == 0 or self._closest_within(codes) > chance / 3:

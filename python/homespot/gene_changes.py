@@ -208,11 +208,11 @@ class Search:
         """Return the names that match under these changes, each only one other."""
         sc, st = (_unique(self.names[side], self._under(side, chosen)) for side in ("sc", "st"))
         both = ((new, sc[new], st[new]) for new in st if new in sc)
-        # What is left of a name may be nothing but a number; that of another is alike by chance.
+        # A change may leave nothing but a number of a name, and two numbers can be alike by chance.
         return [(a, b) for new, a, b in both if not new.isdecimal() or new in (a, b)]
 
     def _telling(self) -> list[int]:
-        """Return the changes that change any name, or any of which the end was changed."""
+        """Return the changes that change any name, as it is or after a change of its end."""
         ends = [k for k, change in enumerate(self.changes) if change.side is not None]
         found = []
         for k, change in enumerate(self.changes):

@@ -35,7 +35,7 @@ F64 = npt.NDArray[np.float64]
 
 _ALIKE = 0.9999
 _REPEATED = (20, 0.3)
-"""So many spots, and such a share of them, that have what one spot should have are worth a word."""
+"""A warning is given where this number and this share of the spots have what one spot should have."""
 
 
 SectionsGiven = str | pd.Series | Mapping[str, Any] | Sequence[Any] | npt.NDArray[Any] | pd.Categorical | None
@@ -210,7 +210,7 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> tuple[
 
 
 def _tell_likely(search: Search) -> None:
-    """Warn where the coordinates look like those of several sections, of which no name says so."""
+    """Warn where the coordinates look like several sections, and no name says that they are."""
     likely = search.likely()
     if likely is not None:
         given = "the section of every spot" if likely.source else repr(likely.column)

@@ -53,7 +53,7 @@ def on_tissue(obs: pd.DataFrame, *, warn: bool = True) -> Ints:
             found = f"{missing} missing" if on is not None else f"{some(obs[name].dropna().unique())}"
             warnings.warn(
                 f"st.obs[{name!r}] does not say with 1 or 0 of every spot whether it lies on the tissue "
-                f"({found}). Spots of which it does not are taken as on the tissue.",
+                f"({found}). The other spots are taken as on the tissue.",
                 DataWarning,
                 stacklevel=4,
             )

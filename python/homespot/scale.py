@@ -192,7 +192,7 @@ def recognised(sample: Sample) -> Recognised:
 
     In this order: whole numbers are counts, and so are whole multiples of one unit in every row. If an
     inverse of a logarithm, or the square, makes such multiples of the values, or makes the sums of all rows
-    equal, they are used as they are, as log values; so are values of which the squares of the small ones are
+    equal, they are used as they are, as log values; so are values where the squares of the small ones are
     near whole numbers. Values above 20, equal sums of the values themselves, values near whole numbers, and
     sums of exp(x) - 1 that differ by far are counts; where these sums are alike, they are log values. Values
     above 20 and sums that differ by far say nothing of square roots: up to 100, without tiny values and

@@ -86,7 +86,7 @@ class Search:
         """Return the sections; None where there is one.
 
         A column with the names of several tissue images comes first, then the region of a SpatialData, then
-        columns that name samples, slides or sections. Images of which one is cut out of the other are of one
+        columns that name samples, slides or sections. Where one image is cut out of another, both are of one
         section. A column that may as well name parts of one tissue (``region``, ``batch``, ``fov``) counts
         where the coordinates agree, and so does what stands before or behind the barcodes in the names of the
         spots. Any other column counts where the frames of its parts certainly overlap. Where a second column
@@ -97,10 +97,9 @@ class Search:
         libraries
             Names of the tissue images.
         region_key
-            Column that SpatialData names as that of the region.
+            Column that SpatialData names as the column of the region.
         strict
-            Whether a column that names sections, but not that of every spot, is refused; if not, it is left
-            aside.
+            Whether a column that names the sections of some spots only is refused; if not, it is left aside.
         """
         if len(self.spots) == 0:
             return None
@@ -136,7 +135,7 @@ class Search:
         return found
 
     def crops(self, libraries: Sequence[str]) -> Sections | None:
-        """Return the parts of one tissue by a column of images, of which one is cut out of another."""
+        """Return the parts of one tissue by a column of images, where one image is cut out of another."""
         for name in self.usable:
             if not is_missing(self.columns[name]).any():
                 images = sections_in(self.spots, name)

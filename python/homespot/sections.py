@@ -167,7 +167,7 @@ def is_divided(column: pd.Series) -> bool:
 
 
 def within_objects(sections: Sections, objects: npt.NDArray[Any], *, placed: bool = True) -> Sections:
-    """Return sections of which none has spots of two objects; a warning says what they are called.
+    """Return sections that each have spots of one object only; a warning says what they are called.
 
     A section has the name of its object, with its own behind it where the object has several.
 
