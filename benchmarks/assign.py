@@ -22,7 +22,7 @@ from _common import print_table, write_csv
 from scipy import sparse
 from scipy.optimize import linprog
 
-from homespot.assign import _all_pairs, assign, expected_capacity
+from homespot.verbs.assign_cells import _all_pairs, assign, expected_capacity
 
 SMALL = ((2_000, 400), (5_000, 900))
 LARGE = (20_000, 3_600)

@@ -18,10 +18,10 @@ from _common import print_table, write_csv
 from genes import random_folds
 
 import homespot as hs
-from homespot.device import torch_threads
+from homespot.common.device import torch_threads
+from homespot.expression.transforms import log_normalised, min_max, unit_rows, z_scores
 from homespot.learning import Autoencoder, Tables, Training, Weights, pretrain
-from homespot.preprocess import log_normalised, min_max, unit_rows, z_scores
-from homespot.tables import expression
+from homespot.objects.tables import expression
 
 TEMPERATURES = (0.1, 0.15, 0.2)
 EPOCHS = (10, 15, 20, 30)

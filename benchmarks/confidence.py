@@ -27,7 +27,7 @@ from _common import print_table, write_csv
 from placement import SETS
 
 import homespot as hs
-from homespot.confidence import extent, factor
+from homespot.mapping.confidence import extent, factor
 
 TISSUES = (*SETS, "drosophila", "demo")
 LEVELS = (0.5, 0.8, 0.9, 0.95)

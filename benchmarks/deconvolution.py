@@ -27,9 +27,9 @@ from scipy.optimize import nnls
 from scipy.spatial.distance import jensenshannon
 
 import homespot as hs
-from homespot.deconvolve import TypesReadOut
-from homespot.preprocess import log_normalised
-from homespot.tables import expression
+from homespot.expression.transforms import log_normalised
+from homespot.objects.tables import expression
+from homespot.verbs.deconvolve_spots import TypesReadOut
 
 SPLITS = 10
 TISSUES = {

@@ -23,8 +23,8 @@ import pandas as pd
 from _common import print_table, write_csv
 
 import homespot as hs
-from homespot.preprocess import log_normalised
-from homespot.tables import expression
+from homespot.expression.transforms import log_normalised
+from homespot.objects.tables import expression
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "ssa, preset paper": ("ssa", {"preset": "paper"}),

@@ -22,8 +22,8 @@ from _common import in_child, peak_memory, print_table, write_csv
 from scipy import sparse
 
 import homespot as hs
-from homespot.mapping import new_mapping
-from homespot.matrices import row_sums
+from homespot.mapping.validity import new_mapping
+from homespot.matrix.sums import row_sums
 
 CELLS, SPOTS, GENES, DENSITY, K_BEST = 20_000, 3_600, 20_000, 0.05, 50
 IMPLEMENTATIONS = ("ours", "ours, to disk", "one scipy sparse product", "naive dense product")

@@ -21,7 +21,7 @@ from _common import print_table, write_csv
 from scipy import sparse, stats
 from scipy.spatial.distance import jensenshannon
 
-from homespot.device import threads
+from homespot.common.cores import threads
 from homespot.evaluate.metrics import gene_scores
 
 GENES, SPOTS = 20_000, 3_600

@@ -35,8 +35,8 @@ from scipy import sparse
 from scipy.special import logsumexp, softmax
 
 import homespot as hs
-from homespot.preprocess import log_normalised, unit_rows, z_scores
-from homespot.tables import expression
+from homespot.expression.transforms import log_normalised, unit_rows, z_scores
+from homespot.objects.tables import expression
 
 CHOICE, TEST = (0, 1), 2
 BEST = 20

@@ -23,7 +23,7 @@ import psutil
 import torch
 from _common import print_table, write_csv
 
-from homespot.device import threads
+from homespot.common.cores import threads
 from homespot.transport import CorrelationCost, sinkhorn
 from homespot.transport._anderson import Extrapolation
 from homespot.transport._cpu import CpuPasses

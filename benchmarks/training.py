@@ -23,7 +23,7 @@ from _common import in_child, peak_memory, print_table, write_csv
 from _dense_come import DenseCome
 
 import homespot as hs
-from homespot.device import torch_threads
+from homespot.common.device import torch_threads
 from homespot.learning import Autoencoder, Tables, Training, Weights
 
 SIZES = ((1297, 3039), (5000, 3000), (20000, 3600))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import homespot
-from homespot.files import whole
+from homespot.common.files import whole
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,26 +9,33 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import datasets, methods
-from ._version import __version__
-from .add import add_mapping
-from .annotate import annotate_cells
-from .assign import assign_cells
-from .colocate import cell_distances, colocate_types, type_distances
-from .combine import combine_cells, combine_sections
-from .deconvolve import deconvolve_spots
-from .demo import make_demo
+from .common.version import __version__
 from .evaluate import dream, metrics
-from .evaluate.calibrate import calibration
+from .evaluate.calibration import calibration
 from .evaluate.cross_validate import cross_validate
-from .evaluate.simulate import simulate_spots
+from .evaluate.simulate_spots import simulate_spots
 from .evaluate.tune import tune
-from .impute import impute_genes
-from .joined import join_sections
-from .map import map_cells
-from .mapping import load, renormalise, save, subset
-from .modes import cell_modes
-from .place import cell_positions, place_cells
+from .objects.join_sections import join_sections
 from .report import report
+from .verbs.add_mapping import add_mapping
+from .verbs.annotate_cells import annotate_cells
+from .verbs.assign_cells import assign_cells
+from .verbs.cell_distances import cell_distances
+from .verbs.cell_modes import cell_modes
+from .verbs.cell_positions import cell_positions
+from .verbs.colocate_types import colocate_types
+from .verbs.combine_cells import combine_cells
+from .verbs.combine_sections import combine_sections
+from .verbs.deconvolve_spots import deconvolve_spots
+from .verbs.impute_genes import impute_genes
+from .verbs.load import load
+from .verbs.make_demo import make_demo
+from .verbs.map_cells import map_cells
+from .verbs.place_cells import place_cells
+from .verbs.renormalise import renormalise
+from .verbs.save import save
+from .verbs.subset import subset
+from .verbs.type_distances import type_distances
 
 if TYPE_CHECKING:
     from . import plot as plot

@@ -9,10 +9,10 @@ import pytest
 
 import homespot
 from homespot import metrics
-from homespot.evaluate import _folds
-from homespot.evaluate.calibrate import calibration
+from homespot.evaluate import folds as _folds
+from homespot.evaluate.calibration import calibration
 from homespot.evaluate.cross_validate import cross_validate as validate
-from homespot.evaluate.simulate import simulate_spots
+from homespot.evaluate.simulate_spots import simulate_spots
 from homespot.evaluate.tune import tune
 
 SEVERAL = {

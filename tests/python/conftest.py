@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 from scipy import sparse
 
+from homespot.common.extras import has
 from homespot.errors import DependencyError
-from homespot.extras import has
 
 settings.register_profile("homespot", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("homespot")

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from homespot import add_mapping, cell_positions, join_sections, map_cells, subset
 from homespot.errors import DataWarning, InputError
-from homespot.mapping import mapped_spots
+from homespot.mapping.align import mapped_spots
 
 BOTH = pytest.mark.parametrize("k_best", [None, 4], ids=["dense", "csr"])
 

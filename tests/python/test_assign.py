@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-import homespot.assign as module
+import homespot.verbs.assign_cells as module
 from homespot import map_cells, subset
-from homespot.assign import assign, assign_cells, expected_capacity
 from homespot.errors import DataWarning, InputError, TooLargeError
-from homespot.mapping import keep_best, new_mapping
+from homespot.mapping.left_over import keep_best
+from homespot.mapping.validity import new_mapping
+from homespot.verbs.assign_cells import assign, assign_cells, expected_capacity
 
 BOTH = pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])
 

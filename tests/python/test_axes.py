@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from homespot import map_cells, place_cells
-from homespot.axes import libraries, named_axes, spot_coordinates
-from homespot.directions import y_down
 from homespot.errors import DataWarning, InputError
+from homespot.space.axes import libraries, named_axes, spot_coordinates
+from homespot.space.directions import y_down
 
 
 @pytest.mark.parametrize(

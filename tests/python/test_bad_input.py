@@ -20,7 +20,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import metrics
 from homespot.errors import DeviceError, InputError
-from homespot.place import positions
+from homespot.mapping.positions import positions
 
 Case = tuple[str, Callable[[ad.AnnData, ad.AnnData], Any], str]
 
@@ -947,13 +947,13 @@ def test_the_message(pair, case: Case, tmp_path, monkeypatch) -> None:
 
 @cases(DATA)
 def test_bad_data_is_refused_before_the_correlation_is_computed(pair, case: Case, monkeypatch) -> None:
-    monkeypatch.setattr("homespot.methods._tables.log_normalised", None)
+    monkeypatch.setattr("homespot.expression.selection.log_normalised", None)
     assert refusal(case, pair) == case[2]
 
 
 @cases(PARAMETERS)
 def test_bad_parameters_are_refused_before_the_data_is_looked_at(pair, case: Case, monkeypatch) -> None:
-    monkeypatch.setattr("homespot.map.Expression", None)
+    monkeypatch.setattr("homespot.verbs.map_cells.Expression", None)
     assert refusal(case, pair) == case[2]
 
 
@@ -970,7 +970,7 @@ def test_progress_of_no_known_kind(pair, method: str, progress: Any) -> None:
 
 def test_a_device_that_is_not_there(pair, monkeypatch) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    monkeypatch.setattr("homespot.map.Expression", None)
+    monkeypatch.setattr("homespot.verbs.map_cells.Expression", None)
     with pytest.raises(DeviceError) as caught:
         hs.map_cells(*pair, device="cuda:99")
     assert str(caught.value) == (

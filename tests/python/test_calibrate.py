@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from homespot import cell_positions, make_demo, map_cells
-from homespot.confidence import factor
 from homespot.errors import InputError
-from homespot.evaluate.calibrate import calibration
+from homespot.evaluate.calibration import calibration
+from homespot.mapping.confidence import factor
 
 
 def table(radius: list[float], **more: Any) -> pd.DataFrame:

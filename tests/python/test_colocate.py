@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 import homespot as hs
-from homespot import colocate
 from homespot.errors import InputError, TooLargeError
+from homespot.mapping import distances
 
 Pair = tuple[ad.AnnData, ad.AnnData]
 
@@ -30,7 +30,7 @@ def test_colocation_is_the_correlation_of_the_proportions(mapping: ad.AnnData) -
 
 def test_a_type_that_is_the_same_everywhere_correlates_with_none() -> None:
     shares = np.array([[0.2, 0.5, 0.3], [0.2, 0.1, 0.7], [0.2, 0.4, 0.4]])
-    found = colocate.correlations(shares)
+    found = distances.correlations(shares)
     np.testing.assert_allclose(found, [[1, 0, 0], [0, 1, -1], [0, -1, 1]], atol=1e-12)
 
 
@@ -38,7 +38,7 @@ def test_a_type_that_is_the_same_everywhere_correlates_with_none() -> None:
 def test_distances_are_those_of_the_written_out_sum(
     pair: Pair, k_best: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(colocate, "_BLOCK", 7)
+    monkeypatch.setattr(distances, "BLOCK", 7)
     mapping = hs.map_cells(*pair, k_best=k_best)
     p = mapping.to_df().to_numpy(dtype=np.float64, copy=True)
     p /= p.sum(axis=1, keepdims=True)
@@ -55,7 +55,7 @@ def test_distances_are_those_of_the_written_out_sum(
 
 
 def test_too_many_cells_are_refused(mapping: ad.AnnData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homespot.memory.available", lambda: 1000)
+    monkeypatch.setattr("homespot.common.memory.available", lambda: 1000)
     with pytest.raises(TooLargeError, match=r"the distances of 40 cells, found 1000 bytes free"):
         hs.cell_distances(mapping)
 

@@ -20,11 +20,12 @@ from scipy.stats import entropy
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from homespot import device, load, map_cells, memory, methods, metrics, save
+from homespot import load, map_cells, methods, metrics, save
+from homespot.common import cores, memory
 from homespot.errors import ConvergenceWarning, DataWarning, InputError, TooLargeError
 from homespot.learning import Checkpoint, Training, checkpoint, fingerprint
-from homespot.map import solve
-from homespot.tables import expression
+from homespot.objects.tables import expression
+from homespot.verbs.map_cells import solve
 
 SMALL: dict[str, Any] = {"hidden": 8, "latent": 4, "pretrain_epochs": 3}
 FAST = SMALL | {"device": "cpu"}
@@ -161,12 +162,12 @@ def test_the_callers_torch_is_left_as_it_was(pair, monkeypatch) -> None:
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize(("large", "used"), [(0, 2), (device._SERIAL, 1)])
+@pytest.mark.parametrize(("large", "used"), [(0, 2), (cores._SERIAL, 1)])
 def test_every_epoch_runs_with_the_threads_asked_for(large, used, pair, monkeypatch) -> None:
     """And with one where the map is small."""
     seen, epoch = [], Training.epoch
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr(device, "_SERIAL", large)
+    monkeypatch.setattr(cores, "_SERIAL", large)
 
     def noting(self) -> None:
         seen.append(torch.get_num_threads())
@@ -283,7 +284,7 @@ def test_labels_of_every_kind_of_column(pair, kind: str) -> None:
 
 @pytest.mark.parametrize("start", [10, 40])
 def test_technology_is_told_by_the_number_of_genes(pair, monkeypatch, start: int) -> None:
-    monkeypatch.setattr("homespot.methods._come._SEQUENCED_FROM", start)
+    monkeypatch.setattr("homespot.learning.fit._SEQUENCED_FROM", start)
     found = record(come(pair))
     assert found["technology"] == ("sequencing" if start == 10 else "imaging")
     assert found["technology_evidence"] == (
@@ -298,7 +299,7 @@ def test_technology_is_told_by_the_number_of_genes(pair, monkeypatch, start: int
 
 
 def test_genes_held_out_change_no_technology(pair, monkeypatch) -> None:
-    monkeypatch.setattr("homespot.methods._come._SEQUENCED_FROM", pair[1].n_vars)
+    monkeypatch.setattr("homespot.learning.fit._SEQUENCED_FROM", pair[1].n_vars)
     table = expression(pair[1], "st", None, "auto", "float32")
     cells = expression(pair[0], "sc", None, "auto", "float32")
     held_out = list(table.genes[:5])
@@ -463,7 +464,7 @@ def test_progress_as_a_log_is_a_line_of_json_a_step(pair, capsys) -> None:
 
 def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1000)
-    monkeypatch.setattr("homespot.methods._come.log_tables", None)
+    monkeypatch.setattr("homespot.learning.fit.log_tables", None)
     with pytest.raises(TooLargeError, match=r"for training a map of 40 cells x 25 spots, found 1000 bytes"):
         come(pair)
 
@@ -628,7 +629,7 @@ def written(pair, tmp_path) -> Path:
 )
 def test_a_checkpoint_of_other_settings_is_refused(pair, written, monkeypatch, options) -> None:
     before = written.read_bytes()
-    monkeypatch.setattr("homespot.methods._come.pretrain", None)
+    monkeypatch.setattr("homespot.learning.fit.pretrain", None)
     with pytest.raises(InputError) as caught:
         come(pair, **OPTIONS | options, checkpoint=str(written))
     assert str(caught.value) == OTHER_RUN.format(path=str(written))
@@ -713,7 +714,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_training(
     monkeypatch.setattr(
         checkpoint.os, "access", lambda path, mode: Path(path).name != "locked" and access(path, mode)
     )
-    monkeypatch.setattr("homespot.methods._come.pretrain", None)
+    monkeypatch.setattr("homespot.learning.fit.pretrain", None)
     path = str(tmp_path / where)
     with pytest.raises(InputError) as caught:
         come(pair, checkpoint=path)

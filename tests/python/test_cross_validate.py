@@ -21,17 +21,13 @@ from scipy import sparse
 import homespot as hs
 from homespot import methods
 from homespot.errors import ConvergenceWarning, InputError
-from homespot.evaluate._kept import described
-from homespot.evaluate.cross_validate import (
-    cross_validate,
-    gene_folds,
-    score_fold,
-    score_map,
-)
+from homespot.evaluate.cross_validate import cross_validate, gene_folds, score_fold, score_map
+from homespot.evaluate.kept import described
 from homespot.evaluate.metrics import gene_scores
+from homespot.expression.table import Expression
+from homespot.expression.transforms import log_normalised
 from homespot.methods import registry
-from homespot.preprocess import Expression, log_normalised
-from homespot.tables import expression
+from homespot.objects.tables import expression
 
 SETTINGS = {"regularisation": 0.1}
 COLUMNS = ["gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds"]

@@ -10,7 +10,7 @@ from scipy import sparse
 
 import homespot as hs
 from homespot.errors import DataWarning, InputError
-from homespot.mapping import new_mapping
+from homespot.mapping.validity import new_mapping
 
 TYPES = ["b", "a", "b", "a"]
 P = np.array([[0.5, 0.5, 0], [0, 1, 0], [0.25, 0.5, 0.25], [0, 0, 1]])

@@ -11,7 +11,7 @@ import pytest
 from scipy import io, sparse
 
 from homespot import make_demo, map_cells, metrics, place_cells
-from homespot.demo import write_demo
+from homespot.verbs.make_demo import write_demo
 
 FILES = Path(__file__).parents[2] / "inst" / "extdata"
 

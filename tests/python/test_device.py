@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from homespot import device
+from homespot.common import cores, device
 from homespot.errors import DeviceError, InputError
 
 
@@ -37,18 +37,18 @@ def no_limits(monkeypatch):
 def test_the_users_limit_counts(no_limits, environment: dict[str, str], expected: int) -> None:
     for name, value in environment.items():
         no_limits.setenv(name, value)
-    assert device.threads() == expected
+    assert cores.threads() == expected
 
 
 def test_without_a_limit_it_is_the_cores_of_this_process_but_not_all_of_a_server(no_limits, tmp_path) -> None:
-    no_limits.setattr(device, "_QUOTA", tmp_path / "none")
+    no_limits.setattr(cores, "_QUOTA", tmp_path / "none")
     if sys.platform == "linux":
         no_limits.setattr(os, "sched_getaffinity", lambda _: set(range(3)))
-        assert device.threads() == 3
+        assert cores.threads() == 3
         no_limits.setattr(os, "sched_getaffinity", lambda _: set(range(128)))
     else:
         no_limits.setattr(os, "cpu_count", lambda: 128)
-    assert device.threads() == 8
+    assert cores.threads() == 8
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def test_without_a_limit_it_is_the_cores_of_this_process_but_not_all_of_a_server
     [("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("max 100000", 6), (None, 6), ("", 6)],
 )
 def test_a_containers_quota_counts(no_limits, tmp_path, quota: str | None, expected: int) -> None:
-    no_limits.setattr(device, "_QUOTA", tmp_path / "cpu.max")
+    no_limits.setattr(cores, "_QUOTA", tmp_path / "cpu.max")
     no_limits.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     no_limits.setattr(sys, "platform", "linux")
     if quota is not None:
         (tmp_path / "cpu.max").write_text(f"{quota}\n")
-    assert device.threads() == expected
+    assert cores.threads() == expected
 
 
 def test_linear_algebra_keeps_within_the_limit(no_limits) -> None:
     np.ones((2, 2)) @ np.ones((2, 2))
     before = [pool["num_threads"] for pool in threadpool_info()]
     no_limits.setenv("OMP_NUM_THREADS", "1")
-    with device.limited_threads() as n:
+    with cores.limited_threads() as n:
         assert n == 1
         assert {pool["num_threads"] for pool in threadpool_info()} == {1}
     assert [pool["num_threads"] for pool in threadpool_info()] == before
@@ -80,7 +80,7 @@ def test_one_limit_at_a_time() -> None:
 
     def work() -> None:
         for _ in range(20):
-            with device.limited_threads(1):
+            with cores.limited_threads(1):
                 seen.append({pool["num_threads"] for pool in threadpool_info()})
 
     workers = [threading.Thread(target=work) for _ in range(2)]

@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 import homespot as hs
+from homespot.common.keys import CONFIDENT, DROPPED, LEFT_OVER, PROB, RADIUS, SECTION, SECTION_PROB
 from homespot.errors import DataWarning
-from homespot.keys import CONFIDENT, DROPPED, LEFT_OVER, PROB, RADIUS, SECTION, SECTION_PROB
-from homespot.mapping import new_mapping
+from homespot.mapping.validity import new_mapping
 
 SIDE, N_CELLS, N_GENES = 6, 40, 40
 

@@ -13,8 +13,8 @@ import pytest
 
 import homespot as hs
 from homespot import cli
+from homespot.common.extras import EXTRAS
 from homespot.errors import DependencyError
-from homespot.extras import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -106,7 +106,7 @@ def test_without_torch_the_other_methods_and_their_files_have_the_same_bytes(
     for name, adata in zip(("sc", "st"), pair, strict=True):
         adata.write_h5ad(tmp_path / f"{name}.h5ad")
     code = (
-        f"{NO_TORCH}\nimport anndata, homespot as hs; from homespot import device\n"
+        f"{NO_TORCH}\nimport anndata, homespot as hs; from homespot.common import device\n"
         "device._cuda_driver = lambda: True\n"
         "sc, st = anndata.read_h5ad('sc.h5ad'), anndata.read_h5ad('st.h5ad')\n"
         "for m in ('ssa', 'correlation'):\n"

@@ -14,7 +14,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import datasets
 from homespot.errors import DataWarning, InputError
-from homespot.genes import genes_of
+from homespot.expression.genes import genes_of
 
 Pair = tuple[ad.AnnData, ad.AnnData]
 

@@ -21,9 +21,9 @@ from scipy import sparse
 
 import homespot as hs
 from homespot import cli
+from homespot.common.extras import has
 from homespot.errors import DataWarning, InputError
-from homespot.extras import has
-from homespot.h5ad import read_whole, write_whole
+from homespot.objects.h5ad import read_whole, write_whole
 
 ANNDATA = tuple(int(part) for part in metadata.version("anndata").split(".")[:2])
 DAYS = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"])

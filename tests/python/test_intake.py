@@ -12,8 +12,8 @@ import pytest
 
 from homespot import cell_positions, cross_validate, map_cells
 from homespot.errors import DataWarning, InputError
-from homespot.intake import spots_of
-from homespot.section_search import found_sections
+from homespot.objects.spots import spots_of
+from homespot.space.section_search import found_sections
 
 ON = [1] * 18 + [0] * 7
 

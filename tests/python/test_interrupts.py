@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from homespot.interrupts import pool, worker
+from homespot.common.threads import pool, worker
 
 
 class Large:
@@ -22,7 +22,7 @@ class Large:
 
 ANYWHERE = """
 import sys
-from homespot.interrupts import pool, worker
+from homespot.common.threads import pool, worker
 
 def interrupted_at(k):
     \"\"\"Interrupt the main thread at its k-th instruction; return how many ran, and the tasks done.\"\"\"
@@ -59,7 +59,7 @@ print(k, sorted(outcomes))
 OFTEN = """
 import os, random, signal, time
 from functools import partial
-from homespot.interrupts import worker
+from homespot.common.threads import worker
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background has it ignored
 done, interrupted, numbers = [], 0, iter(range(500))

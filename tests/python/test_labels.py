@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from homespot.errors import DataWarning, InputError
-from homespot.labels import resolve
+from homespot.objects.labels import resolve
 
 FRAME = pd.DataFrame({"type": ["b", "a", "b"]}, index=["c1", "c2", "c3"])
 

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from homespot import combine_sections, load, map_cells, methods, save
 from homespot.errors import ConvergenceWarning, DataWarning, InputError
-from homespot.sections import sections_in
+from homespot.space.sections import sections_in
 
 
 def plain(value: object) -> bool:

@@ -16,9 +16,11 @@ import pytest
 from scipy import sparse
 
 from homespot import combine_cells, combine_sections, load, map_cells, place_cells, renormalise, save, subset
+from homespot.common.keys import FORMAT_VERSION, LEFT_OVER
 from homespot.errors import DataWarning, InputError
-from homespot.keys import FORMAT_VERSION, LEFT_OVER
-from homespot.mapping import check_mapping, coordinates, has_coordinates, keep_best, new_mapping
+from homespot.mapping.coordinates import coordinates, has_coordinates
+from homespot.mapping.left_over import keep_best
+from homespot.mapping.validity import check_mapping, new_mapping
 
 
 def make(

@@ -8,7 +8,8 @@ import numpy as np
 import psutil
 import pytest
 
-from homespot import map_cells, memory
+from homespot import map_cells
+from homespot.common import memory
 from homespot.errors import TooLargeError
 
 

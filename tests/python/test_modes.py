@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-import homespot.modes as module
+import homespot.verbs.cell_modes as module
 from homespot import map_cells
 from homespot.errors import InputError
-from homespot.mapping import new_mapping
-from homespot.modes import cell_modes, modes
+from homespot.mapping.validity import new_mapping
+from homespot.verbs.cell_modes import cell_modes, modes
 
 GRID = np.array([[x, y] for y in range(10) for x in range(10)], dtype=float)
 BOTH = pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from homespot import cell_positions, confidence, map_cells, place_cells, subset
+from homespot import cell_positions, map_cells, place_cells, subset
 from homespot.errors import DataWarning, InputError
-from homespot.mapping import keep_best, new_mapping
-from homespot.place import entropy, home_spots, positions, radius
+from homespot.mapping import confidence
+from homespot.mapping.left_over import keep_best
+from homespot.mapping.positions import entropy, home_spots, positions, radius
+from homespot.mapping.validity import new_mapping
 
 GRID = np.array([[x, y] for y in range(3) for x in range(4)], dtype=float)  # 12 spots
 BOTH = pytest.mark.parametrize("stored", [np.asarray, sparse.csr_matrix], ids=["dense", "csr"])

@@ -12,17 +12,13 @@ from hypothesis import strategies as hs
 from scipy import sparse, stats
 from sklearn.preprocessing import minmax_scale
 
-from homespot import map_cells, preprocess
+from homespot import map_cells
 from homespot.errors import DataWarning, InputError
-from homespot.preprocess import (
-    Expression,
-    log_normalised,
-    min_max,
-    most_variable,
-    shared_genes,
-    unit_rows,
-    z_scores,
-)
+from homespot.expression import table as tables
+from homespot.expression import transforms
+from homespot.expression.shared import shared_genes
+from homespot.expression.table import Expression
+from homespot.expression.transforms import log_normalised, min_max, most_variable, unit_rows, z_scores
 
 DENSE = {
     "float32, C": lambda x: np.ascontiguousarray(x, np.float32),
@@ -169,7 +165,8 @@ def test_blocks_change_little_and_totals_not_at_all(monkeypatch) -> None:
         whole = table(stored)
         expected = whole.totals, whole.variances, log_normalised(whole, ["g5"]), whole.log_totals
         with monkeypatch.context() as patch:
-            patch.setattr(preprocess, "_BLOCK_VALUES", 3 * 40)
+            patch.setattr(tables, "BLOCK_VALUES", 3 * 40)
+            patch.setattr(transforms, "BLOCK_VALUES", 3 * 40)
             cut = table(stored)
             assert len(list(cut.blocks())) == 17
             np.testing.assert_array_equal(cut.totals, expected[0])

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from homespot.progress import reporting
+from homespot.common.progress import reporting
 
 
 def test_a_function_is_called_itself() -> None:

@@ -26,7 +26,7 @@ from scipy import sparse
 import homespot as hs
 from homespot import cli
 from homespot.errors import DataWarning, InputError
-from homespot.reading import read
+from homespot.objects.reading import read
 
 SYMBOLS = ["Actb", "Gapdh", "Snap25", "CD3"]
 IDS = ["ENSG1", "ENSG2", "ENSG3", "CD3_ab"]

@@ -22,17 +22,17 @@ import pytest
 from scipy import sparse
 
 import homespot as hs
-from homespot.deconvolve import deconvolve_spots
 from homespot.errors import DataWarning, DependencyError, InputError
-from homespot.impute import impute_genes
-from homespot.mapping import new_mapping
-from homespot.plot._panels import panels_of_spots
+from homespot.mapping.validity import new_mapping
+from homespot.plot.panels import panels_of_spots
 from homespot.report import report
 from homespot.report._genes import neighbours, spatial_covariance
 from homespot.report._pictures import Picture
 from homespot.report._summary import ending, score_rows
 from homespot.report._tissue import likeliest_cells, tissue
-from homespot.sections import Sections
+from homespot.space.sections import Sections
+from homespot.verbs.deconvolve_spots import deconvolve_spots
+from homespot.verbs.impute_genes import impute_genes
 
 EVIL = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "$\\frac{", '%{text} & "it\'s"']
 WIDE, NARROW = (1400, 900), (390, 844)

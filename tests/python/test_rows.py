@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from homespot import rows
 from homespot.errors import InputError
+from homespot.matrix import rows
 
 
 def random_map(seed: int, n_cells: int, n_spots: int, share: float) -> np.ndarray:

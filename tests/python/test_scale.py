@@ -12,8 +12,8 @@ import pytest
 import homespot as hs
 from homespot import datasets
 from homespot.errors import DataWarning
-from homespot.preprocess import Expression
-from homespot.scale import Sample, recognised
+from homespot.expression.scale import Sample, recognised
+from homespot.expression.table import Expression
 
 N, GENES = 150, 400
 

@@ -11,8 +11,8 @@ import pytest
 
 from homespot import cell_distances, cell_positions, cross_validate, join_sections, map_cells, report
 from homespot.errors import DataWarning, InputError
-from homespot.evaluate.simulate import simulate_spots
-from homespot.section_search import found_sections
+from homespot.evaluate.simulate_spots import simulate_spots
+from homespot.space.section_search import found_sections
 
 FOUND = "ignore:Found . sections"
 SEVERAL = "ignore:Several objects of st"

@@ -32,9 +32,9 @@ from homespot import (
     tune,
     type_distances,
 )
-from homespot.apart import sections_of_rows
 from homespot.errors import DataWarning, InputError, TooLargeError
-from homespot.mapping import new_mapping
+from homespot.mapping.by_section import sections_of_rows
+from homespot.mapping.validity import new_mapping
 
 FOUND = "ignore:Found . sections"
 
@@ -478,7 +478,7 @@ def test_a_bad_last_section_is_refused_before_the_first_is_mapped(slides) -> Non
 
 def test_the_size_check_covers_all_sections(slides, monkeypatch) -> None:
     sc, st = slides
-    monkeypatch.setattr("homespot.memory.available", lambda: 60 * (50 + 28) * 4 - 1)
+    monkeypatch.setattr("homespot.common.memory.available", lambda: 60 * (50 + 28) * 4 - 1)
     with pytest.raises(TooLargeError, match="maps of 60 cells x 50 spots in 2 sections"):
         map_cells(sc, st, sections="slide")
 
@@ -490,8 +490,8 @@ def test_the_size_check_covers_all_sections(slides, monkeypatch) -> None:
 def test_cross_validation_maps_section_by_section(slides) -> None:
     """A fold by hand: map without its genes, predict them from the map put together, and score."""
     from homespot.evaluate.metrics import gene_scores
-    from homespot.preprocess import log_normalised
-    from homespot.tables import expression
+    from homespot.expression.transforms import log_normalised
+    from homespot.objects.tables import expression
 
     sc, st = slides
     genes = sorted(set(sc.var_names) & set(st.var_names))

@@ -20,11 +20,15 @@ import zarr
 from scipy import sparse
 
 import homespot as hs
-from homespot import preprocess, rows, streamed
 from homespot.errors import DataWarning, InputError
 from homespot.evaluate import cross_validate as cv
-from homespot.h5ad import write_whole
-from homespot.streamed import in_blocks, in_memory, x_of
+from homespot.expression import table as tables
+from homespot.matrix import rows, streamed
+from homespot.matrix.streamed import in_blocks, in_memory
+from homespot.objects import annotated as annotated_objects
+from homespot.objects import stored as stored_matrices
+from homespot.objects.annotated import x_of
+from homespot.objects.h5ad import write_whole
 
 Pair = tuple[ad.AnnData, ad.AnnData]
 
@@ -61,7 +65,7 @@ def logs(adata: ad.AnnData) -> ad.AnnData:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Which rows of which matrix were read from a file: the number of rows, of rows read."""
     seen: list[tuple[int, int]] = []
-    taken = streamed._of_file
+    taken = stored_matrices.file_matrix
 
     def counted(dataset: Any, path: str) -> Any:
         matrix = taken(dataset, path)
@@ -74,7 +78,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         vars(found)["counts"] = matrix.counts
         return found
 
-    monkeypatch.setattr(streamed, "_of_file", counted)
+    for module in (stored_matrices, annotated_objects):
+        monkeypatch.setattr(module, "file_matrix", counted)
     return seen
 
 
@@ -89,7 +94,7 @@ def test_maps_from_files_are_those_from_memory(
     method: str,
     n_genes: int,
 ) -> None:
-    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)  # many blocks
+    monkeypatch.setattr(tables, "BLOCK_VALUES", 300)  # many blocks
     pair = make_pair(stored=stored)
     sc, st = pair if scale == "counts" else map(logs, pair)
     settings: dict[str, Any] = {"n_genes": n_genes}
@@ -128,10 +133,10 @@ def test_blocks_read_change_nothing(
 ) -> None:
     """As R reads, in blocks that have nothing to do with those that are computed with."""
     matrix = make_pair(stored=stored)[0].X
-    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    monkeypatch.setattr(tables, "BLOCK_VALUES", 300)
     monkeypatch.setattr(streamed, "_VALUES", 200)
     names, genes = np.arange(matrix.shape[0]).astype(str), np.arange(matrix.shape[1]).astype(str)
-    whole = preprocess.Expression(matrix, names, genes)
+    whole = tables.Expression(matrix, names, genes)
     for ends in ([40], [1, 2, 39, 40], [*range(7, 40, 7), 40]):
         fetched: list[int] = []
 
@@ -140,7 +145,7 @@ def test_blocks_read_change_nothing(
             return matrix[([0, *ends])[k] : ends[k]]
 
         blocks = in_blocks(fetch, ends, matrix.shape, "float32", sparse=stored == "csr")
-        table = preprocess.Expression(blocks, names, genes)
+        table = tables.Expression(blocks, names, genes)
         assert fetched == list(range(len(ends)))  # every block once
         np.testing.assert_array_equal(table.variances, whole.variances)
         np.testing.assert_array_equal(table.totals, whole.totals)
@@ -184,7 +189,7 @@ def test_what_follows_from_a_map_on_disk_is_what_follows_from_it_in_memory(
     k_best: int | None,
 ) -> None:
     monkeypatch.setattr(rows, "_VALUES", 200)
-    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    monkeypatch.setattr(tables, "BLOCK_VALUES", 300)
     monkeypatch.setattr(streamed, "_VALUES", 170)
     sc, st = make_pair(stored=stored, n_spots=12)
     hs.save(hs.map_cells(sc, st, k_best=k_best), tmp_path / "map.h5ad")
@@ -372,7 +377,7 @@ def same_values(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 def test_every_verb_takes_what_is_read_later(
     make_pair: Callable[..., Pair], tmp_path: Path, stored: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 300)
+    monkeypatch.setattr(tables, "BLOCK_VALUES", 300)
     sc, st = make_pair(stored=stored)
     cells, spots = (WAYS[way](adata, tmp_path) for adata in (sc, st))
     assert isinstance(x_of(cells), streamed.Streamed)
@@ -437,7 +442,7 @@ def test_one_chunk_of_rows_of_a_dask_array_is_in_memory_at_once(
 ) -> None:
     da = pytest.importorskip("dask.array")
     sc, st = make_pair(stored="dense", n_cells=60)
-    monkeypatch.setattr(preprocess, "_BLOCK_VALUES", 200)  # five or six rows
+    monkeypatch.setattr(tables, "BLOCK_VALUES", 200)  # five or six rows
     made: list[weakref.ref[Any]] = []
     most = [0]
 

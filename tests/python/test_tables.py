@@ -13,7 +13,7 @@ from scipy import sparse
 
 import homespot as hs
 from homespot.errors import DataWarning, InputError
-from homespot.tables import expression
+from homespot.objects.tables import expression
 
 Pair = tuple[ad.AnnData, ad.AnnData]
 REFUSED = "found values down to -"

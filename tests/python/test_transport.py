@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from homespot import device, memory
+from homespot.common import device, memory
+from homespot.common.extras import has
 from homespot.errors import ConvergenceWarning, DependencyError, InputError, TooLargeError
-from homespot.extras import has
 from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
 
 with warnings.catch_warnings():

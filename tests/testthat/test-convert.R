@@ -14,7 +14,7 @@ sparseMatrixOf <- function(genes = 40L, cells = 15L) {
 
 # A delayed matrix is read when Python asks for it; here for all of it.
 whole <- function(x) {
-  streamed <- reticulate::import("homespot.streamed", convert = FALSE)
+  streamed <- reticulate::import("homespot.matrix.streamed", convert = FALSE)
   streamed$in_memory(x)
 }
 

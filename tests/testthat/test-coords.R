@@ -35,7 +35,7 @@ vocabulary <- list(
 
 test_that("columns of coordinates are what the core takes them for", {
   axes <- reticulate::import_from_path(
-    "homespot.axes", dirname(homespotPython()$core), convert = TRUE
+    "homespot.space.axes", dirname(homespotPython()$core), convert = TRUE
   )
   for (given in vocabulary) {
     core <- axes$named_axes(as.list(given))
@@ -54,7 +54,7 @@ test_that("columns of coordinates are what the core takes them for", {
 
 test_that("tables are put in order as by the core, whatever they hold", {
   core <- reticulate::import_from_path(
-    "homespot.axes", dirname(homespotPython()$core), convert = TRUE
+    "homespot.space.axes", dirname(homespotPython()$core), convert = TRUE
   )
   values <- cbind(
     c(5, 1, 7, 2, 9, 3), c(10, 3, 8, 1, 6, 2), c(4, 4, 1, 1, 2, 2)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .._version import __version__
+from ..common.version import __version__
 from ..errors import DataWarning, HomespotError
-from ..reading import TAKEN
+from ..objects.reading import TAKEN
 from ._demo import demo
 from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate

@@ -10,9 +10,9 @@ import numpy as np
 import typer
 
 from .. import add_mapping, make_demo, map_cells, metrics, place_cells, report, save
-from ..h5ad import write_whole
-from ..keys import POSITIONS, SPATIAL
-from ..place import cell_positions
+from ..common.keys import POSITIONS, SPATIAL
+from ..objects.h5ad import write_whole
+from ..verbs.cell_positions import cell_positions
 from ._shared import Json, check_folder, say
 
 

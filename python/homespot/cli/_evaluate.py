@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from .. import cross_validate, load, metrics, report
-from ..checks import one_of
-from ..reading import read
+from ..common.checks import one_of
+from ..objects.reading import read
 from ._shared import (
     PROGRESS,
     Device,

@@ -9,10 +9,10 @@ import numpy as np
 import typer
 
 from .. import map_cells, methods, save, simulate_spots
-from ..checks import one_of
-from ..h5ad import check_target, write_whole
-from ..keys import HOMESPOT
-from ..reading import read
+from ..common.checks import one_of
+from ..common.keys import HOMESPOT
+from ..objects.h5ad import check_target, write_whole
+from ..objects.reading import read
 from ._shared import (
     PROGRESS,
     Device,

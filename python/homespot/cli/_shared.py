@@ -16,9 +16,9 @@ import pandas as pd
 import typer
 
 from .. import methods
+from ..common.progress import Progress
 from ..errors import InputError, expected
-from ..evaluate._kept import read_scores
-from ..progress import Progress
+from ..evaluate.kept import read_scores
 
 __all__ = [
     "PROGRESS",

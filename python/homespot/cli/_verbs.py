@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
-from ..h5ad import check_target, write_whole
-from ..keys import SECTION, SPREAD, TYPE
-from ..reading import read
+from ..common.keys import SECTION, SPREAD, TYPE
+from ..objects.h5ad import check_target, write_whole
+from ..objects.reading import read
 from ._shared import Json, MapLayer, Out, Scale, read_table, say
 
 

@@ -15,7 +15,7 @@ import typer
 
 from .. import __all__ as _verbs
 from .. import methods
-from ..genes import TABLES
+from ..expression.genes import TABLES
 from ._shared import in_options
 
 __all__ = ["in_words"]

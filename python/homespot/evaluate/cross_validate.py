@@ -13,20 +13,22 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from .._version import __version__
-from ..checks import one_of, whole
-from ..device import resolve_device
+from ..common.checks import one_of, whole
+from ..common.device import resolve_device
+from ..common.progress import Progress, reporting
+from ..common.progress import check as check_progress
+from ..common.version import __version__
 from ..errors import InputError, expected, some
-from ..impute import ReadOut
-from ..intake import SectionsGiven, Spots, both_sides, spots_of
-from ..labels import LABELS, label_column, labels_named
-from ..preprocess import SCALES, Expression, Scale, Side, shared_genes
-from ..progress import Progress, reporting
-from ..progress import check as check_progress
-from ..section_scale import refuse_scales_apart
-from ..tables import expression
-from ._folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
-from ._kept import COLUMNS, described, digest, finished_folds, keep, target
+from ..expression.scale import SCALES, Scale
+from ..expression.shared import shared_genes
+from ..expression.table import Expression, Side
+from ..mapping.read_out import ReadOut
+from ..mapping.section_scale import refuse_scales_apart
+from ..objects.labels import LABELS, label_column, labels_named
+from ..objects.spots import SectionsGiven, Spots, both_sides, spots_of
+from ..objects.tables import expression
+from .folds import Data, MapFunction, Plan, Task, run, score_fold, score_map
+from .kept import COLUMNS, described, digest, finished_folds, keep, target
 
 __all__ = ["begin", "cross_validate", "gene_folds", "score_fold", "score_map", "tidy"]
 

@@ -15,16 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..axes import spot_coordinates
-from ..checks import whole, within
+from ..common.checks import whole, within
+from ..common.keys import SPATIAL
 from ..errors import InputError, expected, some
-from ..keys import SPATIAL
-from ..mapping import check_adata, check_mapping
-from ..matrices import is_sparse
-from ..preprocess import Scale, log_normalised, shared_genes, z_scores
-from ..rows import blocks
-from ..streamed import x_of
-from ..tables import expression
+from ..expression.scale import Scale
+from ..expression.shared import shared_genes
+from ..expression.transforms import log_normalised, z_scores
+from ..mapping.validity import check_mapping
+from ..matrix.rows import blocks
+from ..matrix.sums import is_sparse
+from ..objects.access import check_adata
+from ..objects.annotated import x_of
+from ..objects.tables import expression
+from ..space.axes import spot_coordinates
 
 __all__ = ["QUANTILES", "Reference", "best_spots", "distmap", "dream_scores", "reference"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.stats import gaussian_kde
 
-from ..checks import one_of
+from ..common.checks import one_of
 from ..errors import InputError, expected, some
-from ..matrices import is_sparse
+from ..matrix.sums import is_sparse
 
 __all__ = ["SCORES", "accuracy_score", "distances", "gene_scores", "kde_divergence", "proportion_scores"]
 

@@ -13,14 +13,14 @@ import anndata as ad
 import pandas as pd
 
 from .. import methods
-from ..checks import one_of
+from ..common.checks import one_of
+from ..common.progress import Progress, reporting
 from ..errors import InputError, expected, some
-from ..impute import ReadOut
-from ..intake import SectionsGiven, both_sides
-from ..preprocess import Scale
-from ..progress import Progress, reporting
-from ._folds import Data, Plan, Scores, Task, run
+from ..expression.scale import Scale
+from ..mapping.read_out import ReadOut
+from ..objects.spots import SectionsGiven, both_sides
 from .cross_validate import Folds, Spatial, checked_data, gene_folds, tidy
+from .folds import Data, Plan, Scores, Task, run
 
 __all__ = ["GRIDS", "Tuning", "tune"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from ..common.files import whole
 from ..errors import DataWarning, InputError, expected
-from ..files import whole
 
 __all__ = ["Checkpoint", "fingerprint"]
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import torch
 
+from ..common.progress import Report
+from ..common.threads import worker
 from ..errors import InputError, expected
-from ..interrupts import worker
-from ..progress import Report
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
 from .coupling import Coupling, Optimiser, Product

@@ -6,11 +6,13 @@ import os
 from importlib import import_module
 from typing import Any, Literal
 
-from ..checks import name, one_of, whole, within
+from ..common.checks import name, one_of, whole, within
+from ..common.run import Outcome, Run
+from ..common.threads import worker
 from ..errors import InputError, expected
-from ..interrupts import worker
-from ..preprocess import Expression
-from .registry import Outcome, Run, register
+from ..expression.table import Expression
+from .registry import register
+from .ssa import ssa
 
 __all__ = ["come"]
 
@@ -215,8 +217,8 @@ def come(
     settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
     # torch takes seconds to import, which other methods need not; half imported it would stay broken.
     with worker() as undisturbed:
-        if undisturbed(lambda: import_module("homespot.methods._come")):
+        if undisturbed(lambda: import_module("homespot.learning.fit")):
             raise KeyboardInterrupt
-    from ._come import fit
+    from ..learning.fit import fit
 
-    return fit(sc, st, run, settings)
+    return fit(sc, st, run, settings, ssa)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..preprocess import Expression
-from .registry import Outcome, Run, register
+from ..common.run import Outcome, Run
+from ..expression.table import Expression
+from .registry import register
 from .ssa import check, ssa
 
 __all__ = ["correlation_map"]

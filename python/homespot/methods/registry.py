@@ -13,51 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..checks import one_of
+from ..common.checks import one_of
+from ..common.extras import require
+from ..common.run import Outcome, Run
 from ..errors import InputError, expected, some
-from ..extras import require
-from ..preprocess import Expression
-from ..progress import Progress
+from ..expression.table import Expression
 
 __all__ = ["Method", "Outcome", "Run", "get", "names", "register"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every method is told: resolved device, seed, and where to report progress."""
-
-    device: str = "cpu"
-    seed: int = 0
-    progress: Progress = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What every method returns.
-
-    Parameters
-    ----------
-    matrix
-        P, cells x spots, each row summing to 1.
-    cells, spots
-        Which rows of the two tables were mapped.
-    genes
-        Names of the genes used.
-    expression
-        Mean of every mapped cell, and of every mapped spot, over these genes, on the log scale.
-    ending
-        How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors,
-        ...).
-    """
-
-    matrix: npt.NDArray[np.floating[Any]]
-    cells: npt.NDArray[np.intp]
-    spots: npt.NDArray[np.intp]
-    genes: list[str]
-    expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    ending: dict[str, Any]
 
 
 def _plain(value: Any, default: Any) -> Any:

@@ -7,13 +7,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .. import memory
-from ..checks import one_of, whole, within
-from ..matrices import row_means
-from ..preprocess import Expression, Floats, unit_rows, z_scores
+from ..common import memory
+from ..common.checks import one_of, whole, within
+from ..common.run import Outcome, Run
+from ..expression.selection import Indices, log_tables, selected_genes
+from ..expression.table import Expression, Floats
+from ..expression.transforms import unit_rows, z_scores
+from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
-from ._tables import Rows, log_tables, selected_genes
-from .registry import Outcome, Run, register
+from .registry import register
 
 __all__ = ["check", "ssa"]
 
@@ -43,7 +45,7 @@ def check(
     whole("max_iter", max_iter, 1)
 
 
-def _marginal(table: Expression, x: Floats, rows: Rows, marginals: str) -> npt.NDArray[np.float64]:
+def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> npt.NDArray[np.float64]:
     if marginals == "uniform":
         weights = np.ones(len(rows))
     elif marginals == "expression":

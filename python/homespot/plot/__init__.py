@@ -7,7 +7,7 @@ names, with its own image and direction of y, and all have one colour scale. Col
 colour-blind readers can tell apart.
 """
 
-from ..extras import missing
+from ..common.extras import missing
 
 try:
     import matplotlib  # noqa: F401

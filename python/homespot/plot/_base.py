@@ -15,9 +15,9 @@ from matplotlib.path import Path
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar  # type: ignore[import-untyped]
 from scipy.spatial import cKDTree
 
-from ..checks import within
+from ..common.checks import within
 from ..errors import InputError, expected
-from ._panels import Panel
+from .panels import Panel
 
 __all__ = [
     "GREY",

@@ -14,9 +14,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_rgba_array
 
-from ..checks import within
+from ..common.checks import within
+from ..common.keys import CONFIDENT, PROB, RADIUS
 from ..errors import InputError, expected
-from ..keys import CONFIDENT, PROB, RADIUS
 from ._base import (
     GREY,
     AxesLike,
@@ -29,7 +29,7 @@ from ._base import (
     top_right,
 )
 from ._palette import legend_entries, type_colours
-from ._panels import Image, Panel, drawn_rows, panels
+from .panels import Image, Panel, drawn_rows, panels
 
 __all__ = ["cells", "confidence", "draw_legend"]
 

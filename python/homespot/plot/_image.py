@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..axes import Library, libraries
+from ..space.axes import Library, libraries
 
 __all__ = ["TissueImage", "libraries_of", "tissue_image"]
 

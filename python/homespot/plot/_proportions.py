@@ -11,15 +11,15 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from ..checks import one_of
+from ..common.checks import one_of
 from ..errors import InputError, expected
-from ..mapping import check_adata
-from ..matrices import is_sparse
+from ..matrix.sums import is_sparse
+from ..objects.access import check_adata
 from ._base import GREY, RASTERISE_FROM, AxesLike, diameter, frame, name_panel, one_or_all, tissue_axes
 from ._cells import draw_legend
 from ._palette import legend_entries, type_colours
-from ._panels import F64, Image, drawn_rows, panels
 from ._spots import draw_values
+from .panels import F64, Image, drawn_rows, panels
 
 __all__ = ["proportions"]
 

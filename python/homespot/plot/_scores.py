@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.stats import wilcoxon
 
-from ..checks import one_of
+from ..common.checks import one_of
 from ..errors import InputError, expected, some
 from ._base import RASTERISE_FROM, figure_axes
 from ._palette import PALETTE

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..common.keys import HOMESPOT
 from ..errors import InputError, expected
-from ..keys import HOMESPOT
 from ._base import figure_axes
 from ._palette import PALETTE
 

@@ -12,15 +12,18 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
+from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
-from ..keys import HOMESPOT
-from ..labels import in_order, resolve
-from ..mapping import check_adata, check_mapping, section_remedy
-from ..matrices import is_sparse
-from ..preprocess import Scale, log_normalised
-from ..recorded import chosen_source, mapped_expression
-from ..rows import masses
-from ..streamed import x_of
+from ..expression.scale import Scale
+from ..expression.transforms import log_normalised
+from ..mapping.align import section_remedy
+from ..mapping.validity import check_mapping
+from ..matrix.rows import masses
+from ..matrix.sums import is_sparse
+from ..objects.access import check_adata
+from ..objects.annotated import x_of
+from ..objects.labels import in_order, resolve
+from ..objects.recorded import chosen_source, mapped_expression
 from ._base import (
     GREY,
     AxesLike,
@@ -32,7 +35,7 @@ from ._base import (
     one_or_all,
     tissue_axes,
 )
-from ._panels import F64, Image, Panel, drawn_rows, panels, panels_of_spots
+from .panels import F64, Image, Panel, drawn_rows, panels, panels_of_spots
 
 __all__ = ["draw_values", "gene", "probability", "spots"]
 

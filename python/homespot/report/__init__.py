@@ -14,19 +14,22 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from .. import checks, files
-from ..deconvolve import deconvolve_spots
+from ..common import checks, files
+from ..common.extras import require
+from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..errors import InputError, expected
-from ..extras import require
-from ..joined import as_one
-from ..keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
-from ..labels import in_order
-from ..mapping import check_adata, check_mapping, has_coordinates, mapped_cells, mapped_spots
-from ..matrices import column_sums
-from ..place import cell_positions
-from ..preprocess import SCALES, Scale
-from ..recorded import chosen_source, mapped_expression
-from ..streamed import with_tables, x_of
+from ..expression.scale import SCALES, Scale
+from ..mapping.align import mapped_cells, mapped_spots
+from ..mapping.coordinates import has_coordinates
+from ..mapping.validity import check_mapping
+from ..matrix.sums import column_sums
+from ..objects.access import check_adata
+from ..objects.annotated import with_tables, x_of
+from ..objects.join_sections import as_one
+from ..objects.labels import in_order
+from ..objects.recorded import chosen_source, mapped_expression
+from ..verbs.cell_positions import cell_positions
+from ..verbs.deconvolve_spots import deconvolve_spots
 from ._genes import Genes, Side, gene_columns
 from ._pictures import Measured, pictures, placed_cells
 from ._summary import runs, score_rows
@@ -174,7 +177,7 @@ def report(
             checks.name(name, value)
     for package in ("jinja2", "matplotlib", "plotly"):
         require(package, "a report")
-    from ..plot._panels import Panel, panels_of_spots, with_image
+    from ..plot.panels import Panel, panels_of_spots, with_image
 
     record = mapping.uns[HOMESPOT]
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:

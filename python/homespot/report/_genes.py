@@ -13,14 +13,18 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from ..apart import sections_of
+from ..common.keys import HOMESPOT, SCORES
 from ..errors import InputError, expected, some
-from ..impute import gene_blocks, impute_table, read_out_of
-from ..keys import HOMESPOT, SCORES
-from ..mapping import coordinates
-from ..preprocess import Expression, log_normalised, most_variable, unknown_genes
-from ..sections import Sections
-from ..streamed import x_of
+from ..expression.shared import unknown_genes
+from ..expression.table import Expression
+from ..expression.transforms import log_normalised, most_variable
+from ..mapping.by_section import sections_of
+from ..mapping.coordinates import coordinates
+from ..mapping.gene_blocks import gene_blocks
+from ..mapping.read_out import read_out_of
+from ..objects.annotated import x_of
+from ..space.sections import Sections
+from ..verbs.impute_genes import impute_table
 from ._tissue import Column
 
 __all__ = ["IMPUTED", "MEASURED", "Genes", "Side", "gene_columns", "neighbours", "spatial_covariance"]

@@ -12,13 +12,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from ..apart import sections_of
-from ..colocate import correlations
-from ..keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
-from ..mapping import images
-from ..preprocess import Expression
-from ..sections import Sections
-from ..tables import X
+from ..common.keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
+from ..expression.table import Expression
+from ..mapping.by_section import sections_of
+from ..mapping.coordinates import images
+from ..mapping.distances import correlations
+from ..objects.tables import X
+from ..space.sections import Sections
 
 __all__ = ["Measured", "Picture", "pictures", "placed_cells"]
 

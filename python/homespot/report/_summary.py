@@ -9,8 +9,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
-from ..keys import HOMESPOT
 
 __all__ = ["Run", "ending", "runs", "score_rows"]
 

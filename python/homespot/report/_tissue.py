@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from ..mapping import coordinates
-from ..matrices import column_sums, is_sparse
-from ..rows import blocks
-from ..streamed import x_of
+from ..mapping.coordinates import coordinates
+from ..matrix.rows import blocks
+from ..matrix.sums import column_sums, is_sparse
+from ..objects.annotated import x_of
 
 if TYPE_CHECKING:
-    from ..plot._panels import Panel
+    from ..plot.panels import Panel
 
 __all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
 

@@ -10,8 +10,8 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..device import limited_threads, threads
-from ..interrupts import pool
+from ..common.cores import limited_threads, threads
+from ..common.threads import pool
 from ._loops import kernel_rows, log_rows
 from ._range import lowest_exponent, within_range
 from .costs import Cost

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import overload
 
-from .._jit import compiled
+from ..common.jit import compiled
 
 __all__ = ["kernel_rows", "log_rows"]
 

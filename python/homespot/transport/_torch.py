@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from .. import memory
-from ..device import torch_threads
+from ..common import memory
+from ..common.cuda import torch_threads
 from ._range import lowest_exponent, within_range
-from .costs import Cost
+from .costs import CorrelationCost, Cost
 from .result import Domain
 
 __all__ = ["TorchPasses"]
@@ -20,6 +21,32 @@ F64 = npt.NDArray[np.float64]
 
 _ROWS = 1024  # a matrix product
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
+
+
+def _writer(cost: Cost, dtype: torch.dtype, device: str) -> Callable[[int, int, torch.Tensor], None]:
+    """Return ``write(start, stop, out)``, which puts rows of the cost into a tensor of `dtype` on `device`.
+
+    Correlations are made on the device, where the spots are sent once; other costs come by way of NumPy.
+    """
+    if isinstance(cost, CorrelationCost):
+        st = torch.tensor(cost.st, dtype=dtype, device=device)
+
+        def write_correlations(start: int, stop: int, out: torch.Tensor) -> None:
+            torch.matmul(torch.tensor(cost.sc[start:stop], dtype=dtype, device=device), st.T, out=out)
+            if cost.absolute:
+                out.abs_()
+            out.neg_().add_(1).clamp_(min=0)
+
+        return write_correlations
+    numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
+    write = cost.writer(numpy_dtype)
+
+    def write_rows(start: int, stop: int, out: torch.Tensor) -> None:
+        block = np.empty((stop - start, cost.shape[1]), numpy_dtype)
+        write(start, stop, block)
+        out.copy_(torch.from_numpy(block))
+
+    return write_rows
 
 
 class TorchPasses:
@@ -75,7 +102,7 @@ class TorchPasses:
 
     def fill(self) -> float:
         """Write the cost into the buffer and return its maximum."""
-        write = self._cost.torch_writer(self._dtype, self._device)
+        write = _writer(self._cost, self._dtype, self._device)
         largest = torch.tensor(-torch.inf, dtype=self._dtype, device=self._device)
         for start in range(0, len(self._buffer), _ROWS):
             block = self._buffer[start : start + _ROWS]

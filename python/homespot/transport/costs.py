@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, expected
 
-if TYPE_CHECKING:
-    import torch
-
 __all__ = ["CorrelationCost", "Cost", "MatrixCost"]
 
 Array = npt.NDArray[Any]
 Writer = Callable[[int, int, Array], None]
-TorchWriter = Callable[[int, int, "torch.Tensor"], None]
 
 
 class Cost(ABC):
     """A non-negative cost D, shape (M, N), that writes its rows where it is told to.
 
     A solver prepares a writer once and calls it for row after row; nothing of size M x N has to exist. A
-    subclass needs `shape` and `writer`; `torch_writer` is worth having where the rows can be made on the
-    device itself.
+    subclass needs `shape` and `writer`. With torch, rows of correlations are made on the device itself.
     """
 
     shape: tuple[int, int]
@@ -36,20 +31,6 @@ class Cost(ABC):
     @abstractmethod
     def writer(self, dtype: npt.DTypeLike) -> Writer:
         """Return ``write(start, stop, out)``, which puts D[start:stop] into `out` of that shape."""
-
-    def torch_writer(self, dtype: torch.dtype, device: str) -> TorchWriter:  # noqa: ARG002
-        """Return the same for tensors of `dtype` on `device`; here by way of NumPy."""
-        import torch
-
-        numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
-        write = self.writer(numpy_dtype)
-
-        def torch_write(start: int, stop: int, out: torch.Tensor) -> None:
-            block = np.empty((stop - start, self.shape[1]), numpy_dtype)
-            write(start, stop, block)
-            out.copy_(torch.from_numpy(block))
-
-        return torch_write
 
 
 class MatrixCost(Cost):
@@ -101,22 +82,22 @@ class CorrelationCost(Cost):
     concurrent = True
 
     def __init__(self, sc: npt.ArrayLike, st: npt.ArrayLike, absolute: bool = False) -> None:
-        self._sc = _unit_rows(sc, "sc")
-        self._st = _unit_rows(st, "st")
-        if self._sc.shape[1] != self._st.shape[1]:
+        self.sc = _unit_rows(sc, "sc")
+        self.st = _unit_rows(st, "st")
+        if self.sc.shape[1] != self.st.shape[1]:
             raise InputError(
                 expected(
                     "sc and st over the same genes",
-                    f"{self._sc.shape[1]} and {self._st.shape[1]} columns",
+                    f"{self.sc.shape[1]} and {self.st.shape[1]} columns",
                     "Reduce both to their shared genes, in one order.",
                 )
             )
         self.absolute = absolute
-        self.shape = (self._sc.shape[0], self._st.shape[0])
+        self.shape = (self.sc.shape[0], self.st.shape[0])
 
     def writer(self, dtype: npt.DTypeLike) -> Writer:
         """Return the function that multiplies rows straight into the solver's buffer."""
-        sc, st = self._sc, self._st.astype(dtype, copy=False)
+        sc, st = self.sc, self.st.astype(dtype, copy=False)
 
         def write(start: int, stop: int, out: Array) -> None:
             np.matmul(sc[start:stop].astype(dtype, copy=False), st.T, out=out)
@@ -126,20 +107,6 @@ class CorrelationCost(Cost):
             np.maximum(out, 0, out=out)
 
         return write
-
-    def torch_writer(self, dtype: torch.dtype, device: str) -> TorchWriter:
-        """Return the same on the device; the spots are sent there once."""
-        import torch
-
-        st = torch.tensor(self._st, dtype=dtype, device=device)
-
-        def torch_write(start: int, stop: int, out: torch.Tensor) -> None:
-            torch.matmul(torch.tensor(self._sc[start:stop], dtype=dtype, device=device), st.T, out=out)
-            if self.absolute:
-                out.abs_()
-            out.neg_().add_(1).clamp_(min=0)
-
-        return torch_write
 
 
 def _matrix(x: npt.ArrayLike, name: str) -> Array:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from .. import extras
-from ..checks import within
-from ..device import resolve_device
+from ..common import extras
+from ..common.checks import within
+from ..common.device import resolve_device
+from ..common.memory import require
+from ..common.progress import Progress, reporting
 from ..errors import ConvergenceWarning, InputError, expected
-from ..memory import require
-from ..progress import Progress, reporting
 from ._anderson import Extrapolation
 from ._range import try_kernel
 from .costs import Cost

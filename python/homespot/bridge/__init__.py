@@ -1,0 +1,16 @@
+"""The only door that R uses: arrays and plain values in and out."""
+
+from .door import about, argument_names, call, lacking, set_threads
+from .values import columns, csr, release, streamed
+
+__all__ = [
+    "about",
+    "argument_names",
+    "call",
+    "columns",
+    "csr",
+    "lacking",
+    "release",
+    "set_threads",
+    "streamed",
+]

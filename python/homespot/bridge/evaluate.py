@@ -1,0 +1,425 @@
+"""What crosses to R of evaluate: cross-validation fold by fold, tuning, scores, simulated spots."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from ..common.cores import threads
+from ..common.keys import COORDINATES, HOMESPOT, SPATIAL
+from ..common.progress import Progress, reporting
+from ..evaluate import calibration as calibrate
+from ..evaluate import metrics
+from ..evaluate import simulate_spots as simulating
+from ..evaluate import tune as tuning
+from ..evaluate.cross_validate import Spatial, begin, cross_validate, tidy
+from ..evaluate.folds import Data, Task, work
+from ..evaluate.kept import COLUMNS, keep
+from ..mapping.read_out import ReadOut
+from ..matrix.streamed import Streamed, in_memory
+from ..objects.annotated import annotated, x_of
+from ..objects.labels import LABELS
+from .values import frame, frame_columns, narrowed, plain, plain_matrix, read_column, record_from, strings
+
+__all__ = ["DOOR", "VERBS", "Spatial", "known_images", "named_coordinates", "sections_in_memory"]
+
+_NUMBER = ".homespot_number"
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "cross_validate": cross_validate,
+    "tune": tuning.tune,
+    "gene_scores": metrics.gene_scores,
+    "proportion_scores": metrics.proportion_scores,
+    "accuracy_score": metrics.accuracy_score,
+    "distances": metrics.distances,
+    "kde_divergence": metrics.kde_divergence,
+    "calibration": calibrate.calibration,
+}
+
+
+def experiment(
+    matrix: Any,
+    names: str | Sequence[str],
+    genes: str | Sequence[str],
+    annotation: dict[str, Any],
+    coordinates: npt.NDArray[np.float64] | None = None,
+    *,
+    axes: str | Sequence[str] | None = None,
+    of_genes: dict[str, Any] | None = None,
+    reductions: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    images: Mapping[str, Sequence[float]] | None = None,
+    record: dict[str, Any] | None = None,
+    narrow: bool = True,
+) -> ad.AnnData:
+    """Build the AnnData of a data set in R.
+
+    Parameters
+    ----------
+    matrix
+        Cells x genes or spots x genes, dense or CSR.
+    names, genes
+        Names of its rows and columns.
+    annotation, of_genes
+        Plain columns of the annotation of both.
+    coordinates, axes
+        Rows x 2 or 3 or more, and the names of the columns where there are any.
+    reductions
+        Other matrices of two or three columns, by name.
+    images
+        Height and width in pixels, and scale factor, of the tissue image of a section, by its name; nothing
+        of an image whose size is not known.
+    record
+        What the object says of its coordinates, where it is a result of homespot.
+    narrow
+        Whether to keep values in half of R's bytes where that loses nothing, as Python's users mostly have
+        them; if not, R's memory is used.
+    """
+    obs, var = frame(annotation, names), frame(of_genes or {}, genes)
+    if coordinates is not None:
+        # R keeps the places beside its columns; a column of this name is another thing.
+        obs = obs.drop(columns=[name for name in COORDINATES if name in obs])
+    with warnings.catch_warnings():
+        # The verbs refuse names that occur twice, and say which.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+        adata = annotated(narrowed(matrix) if narrow else matrix, obs=obs, var=var)
+    if coordinates is not None:
+        adata.obsm[SPATIAL] = named_coordinates(coordinates, axes, obs.index)
+    for name, values in (reductions or {}).items():
+        adata.obsm[name] = values
+    if images:
+        adata.uns[SPATIAL] = known_images(images)
+    if record:
+        adata.uns[HOMESPOT] = record_from(record)
+    return adata
+
+
+def known_images(images: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return tissue images as scanpy has them, of which but the size is known; they take no memory."""
+    found: dict[str, Any] = {}
+    for name, size in images.items():
+        found[name] = {"images": {}, "scalefactors": {}}
+        if len(size):
+            height, width, scale = size
+            pixels = np.broadcast_to(np.uint8(0), (int(height), int(width)))
+            found[name] = {"images": {"hires": pixels}, "scalefactors": {"tissue_hires_scalef": scale}}
+    return found
+
+
+def named_coordinates(
+    coordinates: npt.NDArray[np.float64] | None,
+    names: str | Sequence[str] | None,
+    index: pd.Index | None = None,
+) -> Any:
+    """Return coordinates as a table, where their columns have names."""
+    if coordinates is None or names is None:
+        return coordinates
+    return pd.DataFrame(np.asarray(coordinates), index, strings(names).tolist())
+
+
+def sections_in_memory(st: Spatial) -> Spatial:
+    """Bring sections that are to be put together into memory: what R reads in blocks cannot be stacked."""
+    if isinstance(st, ad.AnnData):
+        return st
+
+    def whole(one: ad.AnnData) -> ad.AnnData:
+        if not isinstance(x_of(one), Streamed):
+            return one
+        return ad.AnnData(in_memory(x_of(one)), one.obs, one.var, uns=dict(one.uns), obsm=dict(one.obsm))
+
+    if isinstance(st, Mapping):
+        return {name: whole(one) for name, one in st.items()}
+    return [whole(one) for one in st]
+
+
+# --- cross-validation ---------------------------------------------------------------------------------
+
+
+class RMethod:
+    """A function of R that maps; what tells it from others is its code.
+
+    R gets and returns plain values: `_seen` of both tables, and a dict with ``matrix``, or a ``mapping``.
+    Sent to another process, it waits there for its function.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], dict[str, Any]], code: str) -> None:
+        self.function: Callable[[Any, Any], dict[str, Any]] | None = function
+        # By these names the run is described in the file of finished folds.
+        self.__module__, self.__qualname__ = "R", code
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "function": None}
+
+    def __call__(self, cells: ad.AnnData, spots: ad.AnnData) -> Any:
+        assert self.function is not None
+        answer = self.function(_seen(cells), _seen(spots))
+        if "mapping" in answer:
+            return answer["mapping"]
+        matrix = in_memory(answer["matrix"])
+        if isinstance(matrix, np.ndarray):
+            matrix = np.ascontiguousarray(matrix)  # as Python's functions return it: the same last digits
+        if answer["cells"] is None or answer["spots"] is None:
+            return matrix
+        rows, columns = (pd.DataFrame(index=strings(answer[side])) for side in ("cells", "spots"))
+        return ad.AnnData(matrix, rows, columns) if matrix.shape == (len(rows), len(columns)) else matrix
+
+
+def _seen(adata: ad.AnnData) -> dict[str, Any]:
+    return {
+        "log": plain_matrix(adata.X.T),
+        "counts": plain_matrix(adata.layers["counts"].T) if "counts" in adata.layers else None,
+        "names": np.asarray(adata.obs_names, dtype=object),
+        "genes": np.asarray(adata.var_names, dtype=object),
+        "columns": frame_columns(adata.obs),
+        "coordinates": adata.obsm.get(SPATIAL),
+    }
+
+
+@dataclass
+class Folds:
+    """A cross-validation under way: its data, its folds, and the scores of those that are finished."""
+
+    data: Data
+    tasks: list[Task]
+    read_out: ReadOut
+    file: Path | None = None
+    progress: Progress = None
+    found: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict)
+    n_threads: int | None = None
+
+    def table(self) -> pd.DataFrame:
+        """Return the scores of the finished folds, in the order of the folds."""
+        tables = [self.found[task.key] for task in self.tasks if task.key in self.found]
+        return pd.concat(tables, ignore_index=True)
+
+    def report(self, note: str = "") -> None:
+        """Say how far it is."""
+        with reporting("Cross-validation", self.progress) as report:
+            report(len(self.found), len(self.tasks), note)
+
+
+def r_method(function: Callable[[Any, Any], dict[str, Any]], code: str) -> RMethod:
+    """Take a function of R as a method."""
+    return RMethod(function, code)
+
+
+def cross_validation(
+    sc: ad.AnnData,
+    st: Spatial,
+    method: Mapping[str, Any],
+    *,
+    folds: Any,
+    read_out: ReadOut,
+    output: str | None,
+    progress: Progress,
+    **named: Any,
+) -> Folds:
+    """Begin what `homespot.cross_validate` does, so that R can go through the folds, or send them elsewhere.
+
+    `method` has for every name an `RMethod`, or a list of a method's name and its settings; `named` are the
+    other arguments of `homespot.cross_validate`.
+    """
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in method.items()}
+    data, tasks, file, found = begin(
+        sc,
+        sections_in_memory(st),
+        given,
+        None,
+        {},
+        folds=folds,
+        read_out=read_out,
+        output=output,
+        sc_layer=None,
+        st_layer=None,
+        n_jobs=1,
+        progress=progress,
+        **named,
+    )
+    begun = Folds(data, tasks, read_out, file, progress, found)
+    begun.report()
+    return begun
+
+
+def folds_left(folds: Folds) -> list[int]:
+    """Return the numbers of the folds that are not finished."""
+    return [i for i, task in enumerate(folds.tasks) if task.key not in folds.found]
+
+
+def run_fold(folds: Folds, number: int) -> dict[str, Any]:
+    """Do one fold, and return its scores as columns; in another process with its share of the threads."""
+    with _share(folds.n_threads):
+        scores = work(folds.data, folds.tasks[number])[folds.read_out]
+    return frame_columns(scores.reset_index())
+
+
+def keep_fold(folds: Folds, number: int, scores: pd.DataFrame) -> None:
+    """Add the scores of a finished fold, to the file as well."""
+    task = folds.tasks[number]
+    name, fold = task.key
+    folds.found[task.key] = tidy(scores.set_index("gene"), fold, name)
+    if folds.file is not None:
+        keep(folds.file, folds.table())
+    folds.report(f"{name}, fold {fold}: median PCC {scores['pcc'].median():.3f}")
+
+
+def fold_scores(folds: Folds) -> dict[str, Any]:
+    """Return the table of all finished folds, as columns."""
+    return frame_columns(folds.table()[COLUMNS])
+
+
+@contextmanager
+def _share(n_threads: int | None) -> Iterator[None]:
+    """Keep to so many threads while the block runs."""
+    if n_threads is None:
+        yield
+        return
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(n_threads)
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def send_folds(folds: Folds, path: str, workers: int) -> int:
+    """Write all that other processes need to a file; return how many threads each of them may use."""
+    n_threads = max(1, threads() // workers)
+    sent = replace(folds, file=None, progress=False, found={}, n_threads=n_threads)
+    with Path(path).open("wb") as file:
+        pickle.dump(sent, file, protocol=pickle.HIGHEST_PROTOCOL)
+    return n_threads
+
+
+def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
+    """Read what `send_folds` wrote; `functions` are those of R by the name of the method."""
+    with Path(path).open("rb") as file:
+        folds: Folds = pickle.load(file)
+    for task in folds.tasks:
+        if isinstance(task.plan.method, RMethod):
+            task.plan.method.function = functions[task.key[0]]
+    return folds
+
+
+def tune(
+    sc: ad.AnnData, st: Spatial, method: str, grid: Mapping[str, Any] | None, **named: Any
+) -> dict[str, Any]:
+    """Tune; as `homespot.tune`."""
+    parameters = named.pop("parameters")
+    found = tuning.tune(sc, sections_in_memory(st), method, grid, **named, **parameters)
+    # Labels that were given as values R has itself.
+    settings = {name: value for name, value in found.settings.items() if name not in LABELS.values()}
+    return {
+        "settings": plain(settings),
+        "read_out": found.read_out,
+        "tried": frame_columns(found.tried),
+        "outer": frame_columns(found.outer),
+        "seconds": found.seconds,
+    }
+
+
+# --- scores -------------------------------------------------------------------------------------------
+
+
+def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:
+    """Score genes; as `homespot.metrics.gene_scores`; both tables are spots x genes."""
+    tables = in_memory(true), in_memory(found)
+    return frame_columns(metrics.gene_scores(*tables, strings(genes).tolist()).reset_index())
+
+
+def proportions(
+    matrix: npt.NDArray[np.float64], spots: str | Sequence[str], types: str | Sequence[str]
+) -> pd.DataFrame:
+    """Take a table of proportions, spots x types, from R."""
+    return pd.DataFrame(matrix, index=strings(spots), columns=strings(types))
+
+
+def proportion_scores(true: pd.DataFrame, found: pd.DataFrame, by: Any) -> dict[str, Any]:
+    """Score proportions; as `homespot.metrics.proportion_scores`."""
+    return frame_columns(metrics.proportion_scores(true, found, by=by).reset_index())
+
+
+def accuracy_score(scores: pd.DataFrame) -> dict[str, Any]:
+    """Compare methods; as `homespot.metrics.accuracy_score`."""
+    return frame_columns(metrics.accuracy_score(scores).reset_index())
+
+
+def distances(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the mean distances of positions; as `homespot.metrics.distances`."""
+    return metrics.distances(true, found)
+
+
+def kde_divergence(
+    true: npt.NDArray[np.float64], found: npt.NDArray[np.float64], labels: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the divergence of every type; as `homespot.metrics.kde_divergence`."""
+    divergence = metrics.kde_divergence(true, found, np.asarray(read_column(labels), dtype=str))
+    return {"types": np.asarray(divergence.index, dtype=object), "kl": divergence.to_numpy()}
+
+
+def calibration(of: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
+    """Compare stated levels with observed shares; as `homespot.calibration`."""
+    return frame_columns(calibrate.calibration(of, truth, np.atleast_1d(levels).tolist(), **named))
+
+
+def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.DataFrame:
+    """Take places from R, cells x coordinates, as a table by the names of the cells."""
+    return pd.DataFrame(np.asarray(matrix), index=strings(cells))
+
+
+def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
+    """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
+    of_cells = cells.obs.assign(**{_NUMBER: np.arange(cells.n_obs)})
+    numbered = ad.AnnData(in_memory(x_of(cells)), of_cells, cells.var, uns=dict(cells.uns))
+    numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]
+    sc, st = simulating.simulate_spots(numbered, **named)
+    added = [name for name in sc.obs if name not in of_cells]
+    return {
+        "cells": sc.obs[_NUMBER].to_numpy(dtype=np.int32),
+        "cell_columns": frame_columns(sc.obs[added]),
+        "x": plain_matrix(st.X.T),
+        "spots": np.asarray(st.obs_names, dtype=object),
+        "spot_columns": frame_columns(st.obs),
+        "coordinates": st.obsm[SPATIAL],
+        "record": plain(st.uns[HOMESPOT]),
+    }
+
+
+DOOR: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        accuracy_score,
+        calibration,
+        cross_validation,
+        distances,
+        experiment,
+        fold_scores,
+        folds_left,
+        gene_scores,
+        kde_divergence,
+        keep_fold,
+        places,
+        proportion_scores,
+        proportions,
+        r_method,
+        received_folds,
+        run_fold,
+        send_folds,
+        simulate_spots,
+        tune,
+    )
+}

@@ -1,0 +1,188 @@
+"""The map and its files, for R: made, read, written, combined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+import homespot as hs
+
+from ..common import keys, memory
+from ..mapping.by_section import sections_of
+from ..mapping.combined import section_labels
+from ..mapping.coordinates import coordinates as spot_places
+from ..mapping.coordinates import has_coordinates
+from ..mapping.validity import new_mapping as build_mapping
+from ..objects.labels import GIVEN_LABELS
+from ..space import axes
+from ..space.directions import combined_direction
+from ..verbs.cell_positions import home_table
+from .evaluate import Spatial, known_images, named_coordinates, sections_in_memory
+from .values import (
+    frame,
+    frame_columns,
+    plain,
+    plain_matrix,
+    record_from,
+)
+
+__all__ = ["DOOR", "R_DOUBLES"]
+
+_ROW = ".homespot_row"
+
+
+_ADDED = (
+    keys.LEFT_OVER,
+    keys.EXPRESSION,
+    keys.SECTION,
+    keys.SECTION_PROB,
+    *GIVEN_LABELS.values(),
+)
+
+
+R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is checked
+
+
+def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
+    """Refuse a dense P for which R, whose numbers are doubles, has no room beside Python's."""
+    memory.require(
+        n_cells * n_spots * (np.dtype(dtype).itemsize + R_DOUBLES * 8),
+        f"a map of {n_cells:,} cells x {n_spots:,} spots in Python and, as doubles, in R",
+        "Use k_best, which keeps the largest entries of every row as a sparse matrix.",
+    )
+
+
+def _numbered(adata: ad.AnnData, first: int) -> ad.AnnData:
+    """Give the rows of a data set numbers, by which R knows them in the result."""
+    adata.obs[_ROW] = np.arange(first, first + adata.n_obs)
+    return adata
+
+
+def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
+    return frame_columns(table[[name for name in _ADDED if name in table]])
+
+
+def map_cells(
+    sc: ad.AnnData,
+    st: Spatial,
+    method: str,
+    *,
+    parameters: dict[str, Any] | None = None,
+    **named: Any,
+) -> dict[str, Any]:
+    """Map cells to spots; as `homespot.map_cells`. Cells and spots by their row, from 0, of all sections."""
+    st = sections_in_memory(st)
+    sections = [st] if isinstance(st, ad.AnnData) else list(st.values() if isinstance(st, Mapping) else st)
+    if named.get("k_best") is None:
+        _require_doubles(sc.n_obs, sum(one.n_obs for one in sections), named.get("dtype", "float32"))
+    _numbered(sc, 0)
+    first = 0
+    for one in sections:
+        _numbered(one, first)
+        first += one.n_obs
+    mapping = hs.map_cells(sc, st, method, **named, **(parameters or {}))
+    return {
+        **plain_matrix(mapping.X),
+        "cells": mapping.obs[_ROW].to_numpy(dtype=np.int32),
+        "spots": mapping.var[_ROW].to_numpy(dtype=np.int32),
+        "spot_names": np.asarray(mapping.var_names, dtype=object),
+        "cell_columns": _own_columns(mapping.obs),
+        "spot_columns": _own_columns(mapping.var),
+        "coordinates": mapping.varm.get(keys.SPATIAL),
+        "record": plain(mapping.uns[keys.HOMESPOT]),
+    }
+
+
+def cell_positions(of: ad.AnnData, position: str, k: int, **named: Any) -> dict[str, Any]:
+    """Return where every cell sits, as columns; as `homespot.cell_positions`."""
+    return frame_columns(hs.cell_positions(of, position=position, k=k, **named))  # type: ignore[arg-type]
+
+
+def home_spots(of: ad.AnnData) -> dict[str, Any]:
+    """Return the home spot of every cell of a map without coordinates, its probability, and entropy."""
+    return frame_columns(home_table(of))
+
+
+def several_sections(of: ad.AnnData) -> bool:
+    """Whether the spots of a map lie in several sections, each in a frame of its own."""
+    return sections_of(of) is not None
+
+
+def combined_sections(maps_of: Sequence[ad.AnnData], names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the section of every spot of maps that R puts side by side, and the direction of y."""
+    labels, down = section_labels(maps_of, names)
+    return {"sections": np.asarray(labels, dtype=object), "direction": plain(combined_direction(down))}
+
+
+def new_mapping(
+    matrix: Any,
+    cells: str | Sequence[str],
+    spots: str | Sequence[str],
+    obs: dict[str, Any],
+    var: dict[str, Any],
+    record: dict[str, Any],
+    coordinates: npt.NDArray[np.float64] | None = None,
+    names: str | Sequence[str] | None = None,
+    *,
+    images: Mapping[str, Sequence[float]] | None = None,
+) -> ad.AnnData:
+    """Build the mapping that R holds, in the type it was computed with; obs has the left-over.
+
+    `names` are those of the columns of the coordinates; `images` as for `experiment`.
+    """
+    record = record_from(record)
+    record.setdefault("format_version", keys.FORMAT_VERSION)
+    matrix = matrix.astype(np.dtype(record.get("dtype", "float32")))
+    if isinstance(matrix, np.ndarray):
+        matrix = np.ascontiguousarray(matrix)
+    cell_table = frame(obs, cells)
+    left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
+    positions = axes.spot_coordinates(named_coordinates(coordinates, names), matrix.shape[1])
+    made = build_mapping(
+        matrix, cell_table, frame(var, spots), record, positions=positions, left_over=left_over
+    )
+    if images:
+        made.uns[keys.SPATIAL] = known_images(images)
+    return made
+
+
+def save(path: str, of: ad.AnnData) -> None:
+    """Write a mapping as .h5ad."""
+    hs.save(of, path)
+
+
+def load(path: str, *, backed: bool) -> dict[str, Any]:
+    """Read a mapping from .h5ad as plain values; where it stays `backed`, R reads P itself."""
+    loaded = hs.load(path, backed=backed)
+    matrix = {} if backed else plain_matrix(loaded.X)
+    if backed:
+        loaded.file.close()
+    return {
+        **matrix,
+        "cells": np.asarray(loaded.obs_names, dtype=object),
+        "spots": np.asarray(loaded.var_names, dtype=object),
+        "obs": frame_columns(loaded.obs),
+        "var": frame_columns(loaded.var),
+        "coordinates": spot_places(loaded) if has_coordinates(loaded) else None,
+        "record": plain(loaded.uns[keys.HOMESPOT]),
+    }
+
+
+DOOR: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        map_cells,
+        cell_positions,
+        home_spots,
+        several_sections,
+        combined_sections,
+        new_mapping,
+        save,
+        load,
+    )
+}

@@ -1,0 +1,191 @@
+"""What crosses to R and back: matrices, columns of annotation, records, as arrays and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..matrix.streamed import Streamed, in_blocks
+from ..matrix.sums import is_sparse
+
+__all__ = [
+    "columns",
+    "csr",
+    "frame",
+    "frame_columns",
+    "narrowed",
+    "plain",
+    "plain_column",
+    "plain_matrix",
+    "read_column",
+    "record_from",
+    "release",
+    "streamed",
+    "strings",
+]
+
+_INT32 = 2**31
+
+
+def csr(
+    data: npt.NDArray[Any], indices: npt.NDArray[Any], indptr: npt.NDArray[Any], n_rows: int, n_columns: int
+) -> sparse.csr_matrix:
+    """Build a cells x genes CSR matrix from the slots of a genes x cells dgCMatrix, without copy or sort."""
+    matrix = sparse.csr_matrix((data, indices, indptr), shape=(int(n_rows), int(n_columns)), copy=False)
+    # R's class promises both; so nobody has to look again, or to copy.
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix
+
+
+def narrowed(matrix: Any) -> Any:
+    """Copy R's doubles to the canonical form, float32 in C order; as float64 if float32 cannot hold them.
+
+    What is to be read comes in that form.
+    """
+    if isinstance(matrix, Streamed):
+        return matrix
+    with np.errstate(invalid="ignore", over="ignore"):  # NA, and what is kept as float64
+        if is_sparse(matrix):
+            narrower: Any = matrix.astype(np.float32)
+            same = np.array_equal(matrix.data, narrower.data, equal_nan=True)
+            return narrower if same else matrix.copy()
+        narrow = np.array(matrix, dtype=np.float32, order="C")
+    return narrow if np.array_equal(matrix, narrow, equal_nan=True) else np.array(matrix, order="C")
+
+
+def streamed(read: Callable[[int], Any], ends: Any, shape: Sequence[int], *, sparse: bool) -> Streamed:
+    """Take a matrix of which R reads the blocks of rows that end where `ends` says, as Python asks for them.
+
+    Blocks from R are doubles; they come in half the bytes where that loses nothing. `read` returns a block,
+    or what went wrong in words.
+    """
+
+    def block(k: int) -> Any:
+        found = read(k)
+        return found if isinstance(found, str) else narrowed(found)
+
+    return in_blocks(block, np.atleast_1d(ends).tolist(), shape, "float64", sparse=sparse)
+
+
+def strings(values: str | Sequence[str]) -> npt.NDArray[np.str_]:
+    """Take names from R, where one string and a vector of one are the same."""
+    return np.asarray([values] if isinstance(values, str) else values, dtype=str)
+
+
+def plain_matrix(matrix: Any) -> dict[str, Any]:
+    """Return a matrix as R takes it up: whole if dense, as its slots if sparse."""
+    is_sparse = sparse.issparse(matrix)
+    if not is_sparse:
+        dense = np.asarray(matrix)
+        return {"matrix": dense, "shape": list(dense.shape), "csr": None}
+    csr: Any = sparse.csr_matrix(matrix)
+    slots = {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr, "shape": list(csr.shape)}
+    return {"matrix": None, "csr": slots}
+
+
+def columns(result: dict[str, Any], start: int, stop: int) -> npt.NDArray[Any]:
+    """Return these columns of a result's dense matrix, which so goes to R without a second copy."""
+    block: npt.NDArray[Any] = result["matrix"][:, int(start) : int(stop)]
+    return block
+
+
+def release(result: dict[str, Any]) -> None:
+    """Let go of a result's matrix, which R has by now."""
+    result["matrix"] = None
+
+
+def plain(value: Any) -> Any:
+    """Bring a record to what R takes as it is: scalars, one-dimensional arrays, dicts of them.
+
+    R's integers have 32 bits, and reticulate makes 0 of what does not fit: larger ones become floats.
+    """
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, list | tuple):
+        text = any(isinstance(item, str) for item in value)
+        return plain(np.asarray(value, dtype=object if text else None))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return value.astype(object)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _INT32:
+        return float(value)
+    return value
+
+
+def record_from(value: Any) -> Any:
+    """Take a record back from R, where an empty dict has become an empty list."""
+    if isinstance(value, dict):
+        return {key: record_from(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return np.asarray(value, dtype=object) if value else {}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "US":
+        return value.astype(str).astype(object)
+    return value
+
+
+# A column crosses as a dict: its kind, and values (numbers; logical: 0, 1 and -1 where missing) or codes
+# (0-based, -1 where missing) with their levels.
+
+
+def read_column(column: dict[str, Any]) -> Any:
+    """Read a column, in the type that pandas has for it."""
+    kind = column["kind"]
+    if kind in ("factor", "ordered", "character"):
+        codes = np.atleast_1d(np.asarray(column["codes"], dtype=np.intp))
+        levels = strings(column["levels"])
+        factor = pd.Categorical.from_codes(codes.tolist(), levels.tolist(), ordered=kind == "ordered")
+        return factor if kind != "character" else np.asarray(factor, dtype=object)
+    values = np.atleast_1d(np.asarray(column["values"], dtype=np.float64))
+    if kind == "logical":
+        missing = values < 0
+        return pd.arrays.BooleanArray(values > 0, missing) if missing.any() else values > 0
+    if kind == "integer":
+        missing = np.isnan(values)
+        whole = np.where(missing, 0, values).astype(np.int64)
+        return pd.arrays.IntegerArray(whole, missing) if missing.any() else whole
+    return values
+
+
+def plain_column(column: dict[str, Any]) -> npt.NDArray[np.object_]:
+    """Read a column as plain values, None where one is missing."""
+    values = pd.Series(read_column(column))
+    return values.astype(object).where(values.notna(), None).to_numpy()
+
+
+def write_column(column: pd.Series[Any]) -> dict[str, Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = np.asarray(column.cat.categories.astype(str), dtype=object)
+        return {
+            "kind": "ordered" if column.cat.ordered else "factor",
+            "codes": column.cat.codes.to_numpy(dtype=np.int32),
+            "levels": levels,
+        }
+    missing = column.isna().to_numpy()
+    if pd.api.types.is_bool_dtype(column.dtype):
+        values = np.where(missing, -1, column.fillna(value=False).to_numpy(dtype=np.float64))
+        return {"kind": "logical", "values": values}
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        fits = bool((np.abs(numbers[~missing]) < _INT32).all())
+        is_integer = pd.api.types.is_integer_dtype(column.dtype) and fits
+        return {"kind": "integer" if is_integer else "double", "values": numbers}
+    codes, texts = pd.factorize(column.astype(object).where(~missing, None).map(str, na_action="ignore"))
+    return {"kind": "character", "codes": codes.astype(np.int32), "levels": np.asarray(texts, dtype=object)}
+
+
+def frame(columns: dict[str, Any], names: str | Sequence[str]) -> pd.DataFrame:
+    """Read columns as a table with these row names."""
+    read = {name: read_column(column) for name, column in columns.items()}
+    return pd.DataFrame(read, index=pd.Index(strings(names)))
+
+
+def frame_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns of a table as they cross."""
+    return {str(name): write_column(table[name]) for name in table.columns}

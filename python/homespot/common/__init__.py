@@ -1,0 +1,1 @@
+"""What every floor uses: errors, checks, names of keys, devices, memory, files, threads."""

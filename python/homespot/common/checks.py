@@ -1,0 +1,50 @@
+"""Checks of parameters that more than one method or verb needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
+from ..errors import InputError, expected, some
+
+__all__ = ["name", "one_of", "whole", "within"]
+
+
+def one_of(name: str, value: object, options: Sequence[str]) -> None:
+    """Refuse a `value` that is not one of the `options`."""
+    if not isinstance(value, str) or value not in options:
+        raise InputError(
+            expected(f"{name} to be one of {some(options, 20)}", _shown(value), "Use one of these.")
+        )
+
+
+def name(parameter: str, value: object) -> None:
+    """Refuse what is not a text of at least one character."""
+    if not isinstance(value, str) or not value:
+        raise InputError(expected(f"{parameter} to be a name", _shown(value), "Name one, or leave it out."))
+
+
+def within(name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> None:
+    """Refuse what is not a finite number from `low` to `high`, or above `low` where `open_low`."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
+        return
+    kind = "a finite number" if math.isinf(high) else "a number"
+    bounds = f"above {low:g}" if open_low else f"of at least {low:g}"
+    if high < math.inf:
+        bounds = f"{bounds} and at most {high:g}" if open_low else f"from {low:g} to {high:g}"
+    raise InputError(expected(f"{name} to be {kind} {bounds}", _shown(value), "Choose such a number."))
+
+
+def whole(name: str, value: object, low: int) -> None:
+    """Refuse what is not a whole number of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
+        raise InputError(
+            expected(f"{name} to be a whole number of at least {low}", _shown(value), "Choose such a number.")
+        )
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, Real) else repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"

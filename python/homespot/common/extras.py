@@ -1,0 +1,43 @@
+"""What only a part of homespot needs, and is therefore installed only when somebody asks for it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from ..errors import DependencyError, expected
+
+__all__ = ["EXTRAS", "has", "missing", "require"]
+
+EXTRAS = {
+    "come": ("torch",),
+    "plot": ("jinja2", "matplotlib", "plotly"),
+    "io": ("pyarrow", "scanpy", "zarr"),
+}
+"""The packages of every extra, as pyproject.toml has them."""
+
+
+def has(package: str) -> bool:
+    """Tell whether a package is installed, without the time that importing it takes."""
+    return find_spec(package) is not None
+
+
+def require(package: str, purpose: str) -> None:
+    """Refuse with a `DependencyError` what needs a package that is not installed; it names the extra.
+
+    Parameters
+    ----------
+    package
+        One of the packages of `EXTRAS`.
+    purpose
+        What needs it, e.g. ``"method 'come'"``.
+    """
+    if not has(package):
+        raise missing(package, purpose)
+
+
+def missing(package: str, purpose: str) -> DependencyError:
+    """Return the error that says what a package is needed for, and the line that installs its extra."""
+    (extra,) = (extra for extra, packages in EXTRAS.items() if package in packages)
+    return DependencyError(
+        expected(f"{package} for {purpose}", "that it is not installed", f"pip install 'homespot[{extra}]'")
+    )

@@ -1,0 +1,62 @@
+"""Progress of long work: a bar at a terminal, a callback for R, silence elsewhere."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from tqdm import tqdm
+
+from ..errors import InputError, expected
+
+__all__ = ["Progress", "Report", "check", "reporting"]
+
+Report = Callable[[int, int, str], None]
+"""Called with the steps done, the most steps there will be, and a short note."""
+
+Progress = bool | Report | Literal["log"] | None
+"""True: a bar; False: nothing; None: a bar where stderr is a terminal; ``"log"``: a line of JSON for every
+step to stderr, for machines; a callable: called itself."""
+
+
+def _silent(done: int, total: int, note: str) -> None:
+    """Report nothing."""
+
+
+def check(progress: object) -> None:
+    """Refuse what is not a `Progress`."""
+    if progress is None or isinstance(progress, bool) or progress == "log" or callable(progress):
+        return
+    raise InputError(
+        expected("progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these.")
+    )
+
+
+@contextmanager
+def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
+    """Yield the function that a loop calls to report how far it is."""
+    check(progress)
+    if callable(progress):
+        yield progress
+        return
+    if progress == "log":
+        yield lambda done, total, note: print(
+            json.dumps({"step": description, "done": done, "total": total, "note": note}), file=sys.stderr
+        )
+        return
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        yield _silent
+        return
+    with tqdm(desc=description, leave=False) as bar:
+
+        def report(done: int, total: int, note: str) -> None:
+            if done == 0 and note:  # what is known before the start stays to be read
+                bar.write(f"{description}: {note}", file=sys.stderr)
+            bar.total = total
+            bar.set_postfix_str(note, refresh=False)
+            bar.update(done - bar.n)
+
+        yield report

@@ -1,0 +1,120 @@
+"""The calibration curve: how many cells lie within the radius that was stated for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..common.checks import within
+from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
+from ..errors import InputError, expected, some
+from ..mapping.confidence import LEVELS, factor
+from ..objects.access import refuse_duplicates
+from ..space.axes import spot_coordinates
+from ..verbs.cell_positions import cell_positions
+
+__all__ = ["calibration"]
+
+
+def _truth(truth: Any) -> pd.DataFrame:
+    if not isinstance(truth, pd.DataFrame):
+        raise InputError(
+            expected(
+                "the true places as a table with the names of the cells",
+                f"a {type(truth).__name__}",
+                "Pass a DataFrame, cells x 2 or 3 coordinates, indexed by name.",
+            )
+        )
+    refuse_duplicates(truth.index, "cells")
+    places = truth.drop(columns=SECTION, errors="ignore")
+    return pd.DataFrame(spot_coordinates(places, len(truth), "cell"), truth.index)
+
+
+def _right_section(table: pd.DataFrame, truth: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return whether each cell of the table was placed in its true section."""
+    if SECTION not in table:
+        return np.ones(len(table), dtype=bool)
+    if SECTION not in truth:
+        raise InputError(
+            expected(
+                "the true section of every cell, as the places lie in several",
+                f"a table without the column {SECTION!r}",
+                "Add this column to the true places: distances between sections mean nothing.",
+            )
+        )
+    true = truth[SECTION].astype(str).loc[table.index].to_numpy()
+    return np.asarray(table[SECTION].astype(str).to_numpy() == true, dtype=bool)
+
+
+def calibration(
+    mapping: ad.AnnData | pd.DataFrame,
+    truth: pd.DataFrame,
+    levels: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+    *,
+    level: float = 0.9,
+    confident: bool = False,
+) -> pd.DataFrame:
+    """Compare the stated level with the share of cells whose true place lies within the radius.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates; or the table of `cell_positions`, or any with the
+        columns ``homespot_x``, ``homespot_y`` (``homespot_z``) and ``homespot_radius``, indexed by cell.
+    truth
+        True places: one row a cell, indexed by name, in any order, and one column a coordinate, as many as
+        the positions have. Cells without are left out, and so are cells that have no place. Where cells are
+        placed in several sections, the column ``homespot_section`` has the true one; a cell that was placed
+        in another section lies outside any radius.
+    levels
+        Levels at which to look, 0.05 to 0.99.
+    level
+        Level for which the radius of a table was made; of a mapping, that at which cells are confident.
+    confident
+        Whether to count only the cells that are ``homespot_confident``.
+
+    Returns
+    -------
+    One row a level: ``level``; ``share``, the observed share of cells within the radius of this level; and
+    ``cells``, how many were compared.
+    """
+    table = mapping if isinstance(mapping, pd.DataFrame) else cell_positions(mapping, level=level)
+    within("level", level, *LEVELS)
+    for value in levels:
+        within("levels", value, *LEVELS)
+    places = _truth(truth)
+    needed = [*POSITIONS[: places.shape[1]], RADIUS, *([CONFIDENT] if confident else [])]
+    missing = [name for name in needed if name not in table]
+    if missing or (places.shape[1] == 2 and POSITIONS[2] in table):
+        raise InputError(
+            expected(
+                f"a table with the columns {some(needed, 5)}",
+                f"{some(missing, 5)} missing"
+                if missing
+                else f"{POSITIONS[2]!r}, which the truth does not have",
+                "Pass the table of cell_positions(), and true places of the same dimensions.",
+            )
+        )
+    refuse_duplicates(table.index, "cells")
+    known = table[table.index.isin(places.index) & table[RADIUS].notna()]
+    if confident:
+        known = known[known[CONFIDENT].to_numpy(dtype=bool)]
+    elif len(known) == 0:
+        raise InputError(
+            expected(
+                f"true places of the cells ({some(table.index)})",
+                f"those of {some(places.index)}",
+                "Name both alike.",
+            )
+        )
+    where = known[needed[: places.shape[1]]].to_numpy(dtype=np.float64)
+    error = np.linalg.norm(where - places.loc[known.index].to_numpy(), axis=1)
+    plain = known[RADIUS].to_numpy(dtype=np.float64) / factor(level)
+    error[~_right_section(known, truth)] = np.inf
+    inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in levels]
+    return pd.DataFrame({"level": np.asarray(levels, dtype=np.float64), "share": inside, "cells": len(known)})

@@ -1,0 +1,175 @@
+"""Finished folds in a file, so that an interrupted cross-validation goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..common import files
+from ..errors import InputError, expected
+from ..expression.table import Expression
+from ..matrix.sums import is_sparse
+from .metrics import SCORES
+
+__all__ = ["COLUMNS", "described", "digest", "finished_folds", "keep", "read_scores", "target"]
+
+COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
+"""The columns of a table of cross-validation."""
+
+
+def digest(*tables: Expression) -> str:
+    """Return a digest of expression tables: values, names, genes and scale."""
+    state = hashlib.sha256()
+    for table in tables:
+        state.update(repr((table.shape, str(table.scale))).encode())
+        for _, block in table.blocks():
+            parts = [block.data, block.indices, block.indptr] if is_sparse(block) else [block]
+            for part in parts:
+                state.update(part.astype(np.int64 if part.dtype.kind == "i" else part.dtype, order="C").data)
+        state.update("\n".join([*table.names.tolist(), *table.genes.tolist()]).encode())
+    return state.hexdigest()
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, CodeType):
+        return value.co_code.hex()
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+
+
+def described(value: Any) -> Any:
+    """Describe a method or a parameter so that equal ones are described alike, and others are not.
+
+    A function is described by its name, its code, and what it takes from around it.
+
+    Raises
+    ------
+    InputError
+        If something in it has no bytes to tell it by.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, partial):
+        return [described(value.func), described(list(value.args)), described(value.keywords)]
+    if isinstance(value, Mapping):
+        return {str(name): described(item) for name, item in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        around = [cell.cell_contents for cell in value.__closure__ or ()]
+        around += [value.__globals__[name] for name in code.co_names if name in value.__globals__]
+        inner = [_constant(const) for const in code.co_consts]
+        data = [item for item in around if not isinstance(item, ModuleType | type | FunctionType)]
+        return [
+            f"{value.__module__}.{value.__qualname__}",
+            hashlib.sha256(repr((code.co_code, code.co_names, inner)).encode()).hexdigest(),
+            described([value.__defaults__, value.__kwdefaults__, *data]),
+        ]
+    try:
+        return hashlib.sha256(pickle.dumps(value)).hexdigest()
+    except Exception as error:  # whatever an object's own way of being pickled raises
+        raise InputError(
+            expected(
+                "a method that can be told from others, so that finished folds can be kept",
+                f"a {type(value).__name__} in it that cannot be pickled ({error})",
+                "Leave output out, or give the method plain values and arrays.",
+            )
+        ) from error
+
+
+def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table of cross-validation; a gene may be called nan."""
+    # Numbers as text at first: pandas 2 loses the last digit where it reads them.
+    table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
+    numbers = [name for name in (*SCORES, "seconds") if name in table]
+    table[numbers] = table[numbers].replace("", "nan").astype(np.float64)
+    return table
+
+
+def target(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no .csv file can be written."""
+    file = Path(path).expanduser()
+    if file.suffix != ".csv":
+        raise InputError(expected("output that ends in .csv", repr(str(path)), "Rename it."))
+    if not file.parent.is_dir() or file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise InputError(
+            expected(
+                "output to name a file in a folder that can be written to",
+                repr(str(path)),
+                "Make the folder, or name another.",
+            )
+        )
+    return file
+
+
+def _side(file: Path) -> Path:
+    return file.with_name(file.name + ".json")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a text; the file appears whole or not at all."""
+    try:
+        with files.whole(file) as new:
+            new.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(
+            expected(f"to be able to write {str(file)!r}", str(error), "Make room, or name another file.")
+        ) from error
+
+
+def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
+    """Return the folds that the file holds, if it is of this run; a file that is not there is begun.
+
+    Parameters
+    ----------
+    file
+        What `target` returned.
+    run
+        All that the scores depend on, as plain values. It is kept beside the table, in a file of its name
+        and ``.json``.
+    """
+    empty = pd.DataFrame(columns=COLUMNS)
+    if not file.exists():
+        _write(_side(file), json.dumps(run, indent=1))
+        return empty
+    remedy = "Name another file, or remove this one to start anew."
+    try:
+        known = json.loads(_side(file).read_text(encoding="utf-8"))
+        table = read_scores(file)
+        whole = isinstance(known, dict) and list(table.columns) == COLUMNS
+    except (OSError, ValueError):
+        known, whole = {}, False
+    if not whole:
+        raise InputError(
+            expected(
+                f"scores that cross_validate() wrote, and {_side(file).name!r} beside them",
+                f"something else in {str(file)!r}",
+                remedy,
+            )
+        )
+    run = json.loads(json.dumps(run))
+    other = [name for name in {**run, **known} if run.get(name) != known.get(name)]
+    if other:
+        raise InputError(
+            expected(
+                "scores of the same data and settings",
+                f"those of a run with other {', '.join(other)} in {str(file)!r}",
+                remedy,
+            )
+        )
+    return table
+
+
+def keep(file: Path, table: pd.DataFrame) -> None:
+    """Write the table of the folds finished so far."""
+    _write(file, table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,1 @@
+"""Expression tables: genes and their names, the scale of the numbers, transforms."""

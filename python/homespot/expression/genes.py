@@ -1,0 +1,172 @@
+"""Which features of a table are genes, and what the genes are called: what an object's annotation says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import DataWarning, InputError, expected, some
+from .no_genes import NoGene, lines_that_keep, no_genes, texts
+
+__all__ = ["TABLES", "About", "genes_of", "names_in"]
+
+Objects = npt.NDArray[np.object_]
+
+TABLES = {"sc": "single-cell data", "st": "spatial data"}
+"""What the table of a side is called."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What an object says of the genes of its table.
+
+    Parameters
+    ----------
+    var
+        The annotation of the genes, in their order, with their names as its index.
+    left_out
+        What each feature is that was left out because it is no gene, by its name.
+    keep
+        The lines that make genes of these features.
+    where
+        What the annotation is called: ``sc.var`` or ``sc.raw.var``.
+    column
+        The column that the names are from, or None.
+    index
+        The names that the genes have without a column.
+    """
+
+    var: pd.DataFrame = field(repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    keep: str = ""
+    where: str = ""
+    column: str | None = None
+    index: Objects | None = field(default=None, repr=False)
+
+
+def names_in(values: Any) -> Objects:
+    """Return the values of a column as names, None where there is none; whole numbers are written as such.
+
+    A column of numbers in which some are missing has them as floats: 7157.0 for the Entrez id 7157.
+    """
+    found: Sequence[str | None] = list(texts(values))
+    if getattr(values, "dtype", np.dtype(object)).kind == "f":
+        found = [None if value is None else value.removesuffix(".0") for value in found]
+    return np.array([value if value and value.strip() else None for value in found], dtype=object)
+
+
+def genes_of(
+    var: pd.DataFrame, side: str, *, column: str | None = None, where: str | None = None
+) -> tuple[npt.NDArray[np.intp], About]:
+    """Say which features are genes, and what they are called; warnings count the others.
+
+    Features are no genes by what a column of the annotation says of them, or by their names; a column that
+    calls a feature a gene overrules its name. Spike-ins, such as ``ERCC-00002``, are no genes: they measure
+    the assay, and would be part of a cell's total. Names that could be those of genes stay: ``Custom1``, and
+    transgenes such as ``GFP``.
+
+    Parameters
+    ----------
+    var
+        Annotation of the features, with their names as its index.
+    side
+        ``"sc"`` or ``"st"``.
+    column
+        Column with the genes' names; None is the index. A gene without a name in it keeps that of the index,
+        and genes that share their name get that of the index behind it, as Bioconductor's
+        ``uniquifyFeatureNames()`` has it.
+    where
+        What `var` is called in messages.
+
+    Returns
+    -------
+    The rows of `var` that are genes, and what it says of them.
+
+    Raises
+    ------
+    InputError
+        If no feature is a gene, or there is no such column.
+    """
+    where = where or f"{side}.var"
+    own = np.array([str(name) for name in var.index], dtype=object)
+    names = own if column is None else _column(var, column, side, where)
+    others = no_genes(var, own, names)
+    kept = np.setdiff1d(np.arange(len(own)), np.fromiter(others, np.intp, len(others)))
+    keep = lines_that_keep(others, var, where)
+    if others and not len(kept):
+        raise InputError(
+            expected(
+                f"genes in the {TABLES[side]}",
+                f"none among {len(own)} features: {_counted(others, own)}",
+                f"If they are to be compared, keep them as genes: {keep}.",
+            )
+        )
+    if others:
+        warnings.warn(
+            f"Left out {len(others)} feature(s) of the {TABLES[side]} that are not genes: "
+            f"{_counted(others, own)}. To keep them as genes, set {keep}.",
+            DataWarning,
+            stacklevel=3,
+        )
+    left_out = {
+        str(of[i]): other.said(where)
+        for i, other in others.items()
+        for of in (own, names)
+        if of[i] is not None
+    }
+    rest = var.iloc[kept] if others else var
+    if column is None:
+        return kept, About(rest, left_out, keep, where)
+    genes = _unique(own[kept], names[kept], f"{where}[{column!r}]")
+    return kept, About(rest.set_axis(genes, axis=0), left_out, keep, where, column, own[kept])
+
+
+def _counted(others: Mapping[int, NoGene], names: Objects) -> str:
+    """Count features by kind: ``30 'Antibody Capture' ('CD3', 'CD4', ...)``."""
+    members: dict[NoGene, list[str]] = {}
+    for i in sorted(others):
+        members.setdefault(others[i], []).append(names[i])
+    return ", ".join(f"{kind.counted(len(of))} ({some(of, 2)})" for kind, of in members.items())
+
+
+def _column(var: pd.DataFrame, column: object, side: str, where: str) -> Objects:
+    """Return the names that a column gives to the features, None where it gives none."""
+    if not isinstance(column, str) or column not in var:
+        raise InputError(
+            expected(
+                f"a column {column!r} in {where}",
+                some(var.columns, 10) or "no columns",
+                f"Name the one with the genes' names as {side}_gene_column, or leave it out.",
+            )
+        )
+    return names_in(var[column])
+
+
+def _unique(own: Objects, names: Objects, where: str) -> Objects:
+    """Give a name of its own to every gene; a warning counts those that do not have the column's."""
+    nameless = np.array([name is None for name in names], dtype=bool)
+    found = np.where(nameless, own, names)
+    shared = pd.Index(found).duplicated(keep=False) & ~nameless
+    found[shared] = [f"{name}_{of}" for name, of in zip(found[shared], own[shared], strict=True)]
+    said = []
+    if nameless.any():
+        said.append(f"{nameless.sum()} gene(s) have no name there and keep their own ({some(own[nameless])})")
+    if shared.any():
+        said.append(
+            f"{shared.sum()} share their name with another gene and get their own behind it "
+            f"({some(found[shared])})"
+        )
+    if said:
+        warnings.warn(
+            f"Names of genes from {where}: {', '.join(said)}. To match these genes by other names, write "
+            "them there.",
+            DataWarning,
+            stacklevel=4,
+        )
+    return found

@@ -1,0 +1,293 @@
+"""COME from end to end: from two tables to the training, and to the map."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..common import memory
+from ..common.cuda import torch_threads
+from ..common.progress import reporting
+from ..common.run import Outcome, Run
+from ..common.version import __version__
+from ..errors import ConvergenceWarning, InputError, expected
+from ..expression.selection import Indices, log_tables, selected_genes
+from ..expression.table import Expression, Floats, Side
+from ..expression.transforms import log_normalised, min_max, unit_rows, z_scores
+from ..matrix.sums import row_means
+from .autoencoder import Autoencoder, pretrain
+from .checkpoint import Checkpoint, fingerprint
+from .objective import Tables, Weights
+from .training import Held, Training
+
+__all__ = ["fit"]
+
+Names = npt.NDArray[np.str_]
+Plan = Callable[..., Outcome]
+
+_SEQUENCED_FROM = 2000  # genes measured: panels of probes are smaller
+_SAYS_NOTHING = 0.99  # row entropy over log N; uniform rows have 1
+
+
+def _technology(st: Expression, stated: str) -> tuple[str, str]:
+    """Say whether the spatial data is of imaging or of sequencing, and why."""
+    if stated != "auto":
+        return stated, "as stated"
+    n_genes = st.n_measured
+    if n_genes < _SEQUENCED_FROM:
+        return "imaging", f"{n_genes} genes in the spatial data, fewer than {_SEQUENCED_FROM}"
+    return "sequencing", f"{n_genes} genes in the spatial data"
+
+
+def _unit_range(x_sc: Floats, x_st: Floats, technology: str) -> tuple[Floats, Floats]:
+    """Bring both tables to [0, 1], which the decoder's sigmoid can reach.
+
+    Imaging: every gene by itself in each table; sequencing: both tables by their common maximum, so that
+    genes and tables keep their proportions.
+    """
+    if technology == "imaging":
+        return min_max(x_sc.copy()), min_max(x_st.copy())
+    largest = max(x_sc.max(), x_st.max())
+    return x_sc / largest, x_st / largest
+
+
+def _types(table: Expression, rows: Indices) -> npt.NDArray[np.intp] | None:
+    """Return the type of each of these rows as a whole number."""
+    if table.labels is None:
+        return None
+    codes = np.unique(table.labels[rows], return_inverse=True)[1]
+    if codes.max() == 0:
+        raise InputError(
+            expected(
+                f"cells or spots of two types or more with expression in {table.side}",
+                f"only {str(table.labels[rows][0])!r}",
+                "Leave the labels out, or use more genes (n_genes).",
+            )
+        )
+    return codes
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is trained on: rows and genes used, log values of both tables, what the record says of them."""
+
+    cells: Indices
+    spots: Indices
+    names: tuple[Names, Names]
+    genes: list[str]
+    logs: tuple[Floats, Floats]
+    tables: Tables
+    held: Held | None
+    described: dict[str, Any]
+
+
+def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> _Data:
+    """Select genes, rows and types, and bring the tables to what the model takes."""
+
+    def on_device(values: npt.NDArray[Any] | None) -> torch.Tensor | None:
+        return None if values is None else torch.as_tensor(values, device=run.device)
+
+    kind, evidence = _technology(st, settings["technology"])
+    genes = selected_genes(sc, st, settings["n_genes"])
+    genes, held_out = _split(genes, settings["validation_genes"], run.seed)
+    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    types = _types(sc, cells), _types(st, spots)
+    units = (torch.as_tensor(x, device=run.device) for x in _unit_range(x_sc, x_st, kind))
+    held = None
+    if held_out:
+        sides = (log_normalised(sc, held_out)[cells], log_normalised(st, held_out)[spots])
+        held = Held(*(torch.as_tensor(x, device=run.device) for x in sides))
+    described = {
+        "technology": kind,
+        "technology_evidence": evidence,
+        "cell_types": 0 if types[0] is None else int(types[0].max()) + 1,
+        "spot_types": 0 if types[1] is None else int(types[1].max()) + 1,
+        "genes_held_out": np.asarray(held_out, dtype=object),
+    }
+    tables = Tables(*units, *map(on_device, types))
+    return _Data(
+        cells, spots, (sc.names[cells], st.names[spots]), genes, (x_sc, x_st), tables, held, described
+    )
+
+
+def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> torch.Tensor:
+    """Return C at the start (cells x spots)."""
+    m, n = len(data.cells), len(data.spots)
+    if start == "uniform":
+        return torch.full((m, n), 1 / (m * n), dtype=data.tables.cells.dtype, device=run.device)
+    if start == "ssa":
+        sides: tuple[Side, Side] = ("sc", "st")
+        sc, st = (
+            Expression(values, names, np.asarray(data.genes), side, "log", values.dtype)
+            for values, names, side in zip(data.logs, data.names, sides, strict=True)
+        )
+        plan = ssa(sc, st, Run(run.device, run.seed, progress=False), n_genes=len(data.genes))
+        return torch.as_tensor(plan.matrix, device=run.device).clamp_(min=1e-12).log_()
+    cells, spots = (torch.as_tensor(unit_rows(z_scores(x.copy())), device=run.device) for x in data.logs)
+    return torch.mm(cells, spots.T).mul_(1 / temperature)
+
+
+def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> Checkpoint:
+    """Return the file of this run. The log values stand for the start, which is made of them."""
+    free = ("epochs", "checkpoint", "labels", "st_labels")
+    inputs = {
+        "log_cells": torch.as_tensor(data.logs[0]),
+        "log_spots": torch.as_tensor(data.logs[1]),
+        **vars(data.tables),
+        **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
+    }
+    kept = {name: value for name, value in settings.items() if name not in free}
+    return Checkpoint(path, fingerprint(inputs, {"version": __version__, "seed": seed, **kept}))
+
+
+def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
+    saved = file.read(device)
+    if saved is not None and saved["epochs"] > epochs:
+        raise InputError(
+            expected(
+                f"a checkpoint of {epochs} epoch(s) at most",
+                f"one of {saved['epochs']} in {str(file.path)!r}",
+                "Raise epochs, or name another file.",
+            )
+        )
+    return saved
+
+
+def _require(sc: Expression, st: Expression, width: int, held: bool, device: str) -> int:
+    """Refuse what does not fit; return the bytes of C, the optimiser's state, and the tables."""
+    m, n = sc.shape[0], st.shape[0]
+    n_bytes = np.dtype(sc.dtype).itemsize * ((4 if held else 3) * m * n + 6 * (m + n) * width)
+    memory.require(
+        n_bytes,
+        f"training a map of {m:,} cells x {n:,} spots",
+        "Map fewer cells at a time, or use fewer genes (n_genes).",
+        device,
+    )
+    return n_bytes
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[torch.Generator]:
+    """Draw from a generator of this seed, and leave the process's own as they were.
+
+    All is drawn on the CPU; torch.manual_seed would seed every GPU too.
+    """
+    seed %= 2**64  # as many as torch takes
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)
+
+
+def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
+    """Divide the genes at random into those to train on and those held out."""
+    n_held = round(share * len(genes))
+    if share > 0 and min(n_held, len(genes) - n_held) < 2:
+        raise InputError(
+            expected(
+                "at least 2 genes to train on and 2 to hold out",
+                f"{len(genes)} genes, of which validation_genes={share:g} holds out {n_held}",
+                "Raise n_genes, or set validation_genes=0.",
+            )
+        )
+    held = set(np.random.default_rng(seed).permutation(len(genes))[:n_held].tolist())
+    return [g for i, g in enumerate(genes) if i not in held], [g for i, g in enumerate(genes) if i in held]
+
+
+def _way_on(file: Checkpoint | None, epochs: int) -> str:
+    if file is None:
+        return "Name a checkpoint to be able to go on from an interruption."
+    if epochs == 0:
+        return "There is no checkpoint yet: the same call starts anew."
+    return "The same call goes on from its checkpoint."
+
+
+def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa: Plan) -> Outcome:
+    """Train, and return the map; `settings` are the parameters of `come`, `ssa` the method of this name."""
+    chosen = SimpleNamespace(**settings)
+    width = min(chosen.n_genes, st.shape[1]) + chosen.hidden + chosen.latent
+    n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)
+    m, n = sc.shape[0], st.shape[0]
+    n_pairs = max((x.shape[0] ** 2 // 2 for x in (sc, st) if x.labels is not None), default=0)
+    n_elements = max(m * n, n_pairs, (m + n) * min(chosen.n_genes, st.shape[1]))
+    with torch_threads(n_elements), torch.inference_mode(False), _seeded(run.seed) as generator:
+        data = _data(sc, st, run, settings)
+        file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
+        saved = None if file is None else _saved(file, run.device, chosen.epochs)
+        if saved is None:
+            coefficients = _start(chosen.start, chosen.start_temperature, data, run, ssa)
+        else:
+            coefficients = saved["coupling"]["coefficients"]
+        model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(
+            run.device, data.tables.cells.dtype
+        )
+        training = Training(
+            data.tables,
+            model,
+            coefficients,
+            Weights(**{term.name: settings[f"weight_{term.name}"] for term in fields(Weights)}),
+            summed=chosen.summed,
+            optimiser=chosen.map_optimiser,
+            rate=chosen.rate,
+            map_rate=chosen.map_rate,
+            tau=chosen.tau,
+            held=data.held,
+        )
+        finished = False
+        try:
+            if saved is not None:
+                training.restore(saved)
+                saved = None
+            else:
+                with reporting("Pretraining", run.progress) as report:
+                    report(0, chosen.pretrain_epochs, f"about {memory.human(n_bytes)} of memory")
+                    training.curves["pretraining"] = pretrain(
+                        model,
+                        torch.cat([data.tables.cells, data.tables.spots]),
+                        epochs=chosen.pretrain_epochs,
+                        patience=chosen.pretrain_patience,
+                        batch=chosen.pretrain_batch,
+                        learning_rate=chosen.pretrain_rate,
+                        generator=generator,
+                        after_epoch=lambda n, error: report(n, chosen.pretrain_epochs, f"error {error:.4g}"),
+                    )
+            with reporting("Training", run.progress) as report:
+                report(training.epochs, chosen.epochs, f"about {memory.human(n_bytes)} of memory")
+                finished = training.run(chosen.epochs, file, report)
+        except KeyboardInterrupt:
+            pass
+        matrix = training.finish().cpu().numpy()
+    if not finished:
+        warnings.warn(
+            f"Training was interrupted after {training.epochs} of {chosen.epochs} epochs; the map is that of "
+            f"the state so far. {_way_on(file, training.epochs)}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    entropy = training.curves["entropy"][training.best_epoch]
+    if entropy > _SAYS_NOTHING:
+        warnings.warn(
+            "The map says next to nothing of where a cell sits: the mean entropy of its rows is "
+            f"{entropy:.4f} of log N. Published settings end so, where the defaults give a sharper map; "
+            "and so do genes that do not tell the spots apart.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    ending: dict[str, Any] = {
+        "finished": finished,
+        "epochs": training.epochs,
+        "best_epoch": training.best_epoch,
+        "entropy": entropy,
+        "type_contrast": "type_contrast" in training.curves,
+        "losses": {name: np.asarray(values) for name, values in training.curves.items()},
+        **data.described,
+    }
+    means = row_means(data.logs[0]), row_means(data.logs[1])
+    return Outcome(matrix, data.cells, data.spots, data.genes, means, ending)

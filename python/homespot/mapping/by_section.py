@@ -1,0 +1,236 @@
+"""A map of several sections, one section at a time: which section a cell is of, and its part of P."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..common.keys import HOMESPOT, SECTION, SECTION_PROB, SPATIAL, SPOT
+from ..errors import DataWarning
+from ..matrix.rows import summed
+from ..matrix.streamed import Streamed
+from ..matrix.sums import is_sparse
+from ..objects.annotated import x_of
+from ..space.axes import libraries, spot_coordinates
+from ..space.section_search import found_sections
+from ..space.sections import Sections, sections_in
+from .coordinates import coordinates, has_coordinates
+from .left_over import dropped
+
+__all__ = [
+    "CellSections",
+    "Part",
+    "cell_sections",
+    "held",
+    "parts",
+    "sections_of",
+    "sections_of_rows",
+    "warn_if_dropped",
+    "warn_nowhere",
+]
+
+Ints = npt.NDArray[np.intp]
+F64 = npt.NDArray[np.float64]
+
+_EQUAL = 1e-6
+
+
+@dataclass(frozen=True)
+class CellSections:
+    """The section of every cell, -1 where it is not known, and its probability."""
+
+    codes: Ints
+    probability: F64
+
+
+@dataclass(frozen=True)
+class Part:
+    """The cells of one section and its spots: rows and columns of P, and P between them.
+
+    ``name`` is None where a map has one section.
+    """
+
+    name: str | None
+    cells: Ints
+    spots: Ints
+    matrix: Any
+
+
+def sections_of(mapping: ad.AnnData) -> Sections | None:
+    """Return the sections of a mapping's spots, each in a frame of its own; None where there is one frame."""
+    record = mapping.uns.get(HOMESPOT)
+    record = record if isinstance(record, Mapping) else {}
+    if record.get("shared_frame"):
+        return None
+    for column in (SECTION, record.get("sections")):
+        if isinstance(column, str) and column in mapping.var and not mapping.var[column].isna().any():
+            found = sections_in(mapping.var, column)
+            return found if len(found.names) > 1 else None
+    where = coordinates(mapping) if has_coordinates(mapping) else None
+    return found_sections(mapping.var, list(libraries(mapping.uns)), positions=where)
+
+
+def cell_sections(mapping: ad.AnnData, sections: Sections) -> CellSections:
+    """Return the section of every cell.
+
+    Under a joint map that is the section with most of the cell's mass; its probability is its share of the
+    mass, that on spots taken out of the map included. Where every section was mapped by itself, the masses
+    are equal by construction and say nothing: then it is the section that `map_cells` found to fit best, and
+    where that is not known, none.
+    """
+    n = mapping.n_obs
+    record = mapping.uns.get(HOMESPOT)
+    if _one_by_one(record):
+        if SECTION not in mapping.obs or SECTION_PROB not in mapping.obs:
+            return CellSections(np.full(n, -1), np.full(n, np.nan))
+        names = {name: i for i, name in enumerate(sections.names)}
+        codes = np.array([names.get(str(name), -1) for name in mapping.obs[SECTION]], dtype=np.intp)
+        probability = mapping.obs[SECTION_PROB].to_numpy(dtype=np.float64, na_value=np.nan)
+        return CellSections(codes, np.where(codes < 0, np.nan, probability))
+    mass = summed(x_of(mapping), sections.membership())
+    best = mass.argmax(axis=1)
+    largest = mass[np.arange(n), best]
+    rest = mass.copy()
+    rest[np.arange(n), best] = -1
+    known = largest > (1 + _EQUAL) * np.maximum(rest.max(axis=1), 0)
+    total = mass.sum(axis=1) + dropped(mapping)
+    share = np.divide(largest, total, out=np.full(n, np.nan), where=known)
+    return CellSections(np.where(known, best, -1), share)
+
+
+def _one_by_one(record: Any) -> bool:
+    """Whether sections were mapped one by one, in this map or in one that it was put together from."""
+    if not isinstance(record, Mapping):
+        return False
+    if record.get("combined") == "sections":
+        return True
+    inner = record.get("parts")
+    return isinstance(inner, Mapping) and any(map(_one_by_one, inner.values()))
+
+
+def held(mapping: ad.AnnData, part: Part) -> F64:
+    """Return, for every cell of a part, its mass there over that mass and what was taken out of the map.
+
+    1 for a map that nothing was taken out of, whatever its rows leave out for other reasons. Where sections
+    were mapped one by one, only the cell's own section counts: 0 where that is no longer in the map.
+    """
+    gone = dropped(mapping)[part.cells]
+    if not gone.any():
+        return np.ones(len(part.cells))
+    there = summed(part.matrix, sparse.csr_matrix(np.ones((len(part.spots), 1))))[:, 0]
+    if _one_by_one(mapping.uns.get(HOMESPOT)):
+        gone = _gone_in_own_section(mapping, part, there, gone)
+    return np.asarray(there / (there + gone))
+
+
+def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64) -> F64:
+    """Return what was taken out of the own section of every cell of a part, infinite if all of that was."""
+    record = mapping.uns[HOMESPOT]
+    inner, weights = record.get("parts"), record.get("weights")
+    names = [str(of["section"]) for of in inner.values() if "section" in of] if inner else []
+    column = next((name for name in (SECTION, record.get("sections")) if name in mapping.var), None)
+    if column is None or weights is None or len(names) != len(weights):
+        return np.zeros(len(gone))
+    left = set(mapping.var[column].astype(str))
+    name = str(mapping.var[column].iloc[part.spots[0]])
+    share = dict(zip(names, np.asarray(weights, dtype=np.float64), strict=True))
+    if not left <= set(share):
+        return np.zeros(len(gone))
+    others = sum(mass for of, mass in share.items() if of not in left)
+    own: F64 = np.minimum(np.maximum(share[name] - there, 0), np.maximum(gone - others, 0))
+    own[own <= _EQUAL] = 0
+    if SECTION in mapping.obs:
+        of_cells = mapping.obs[SECTION].iloc[part.cells]
+        own[(of_cells.notna() & ~of_cells.astype(str).isin(left)).to_numpy()] = np.inf
+    return own
+
+
+def warn_if_dropped(n: int, of: int, what: str) -> None:
+    """Say of how many cells the spots that were taken out of the map hold the most, and so `what`."""
+    if n:
+        warnings.warn(
+            f"{n} of {of} cells had more of their mass on spots that were taken out of this map than on "
+            f"those that stay: {what}. Take these cells out too with subset(), or use the map of all spots.",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def warn_nowhere(found: CellSections, of: str) -> None:
+    """Say how many cells have no section, and so not what `of` says."""
+    n = int((found.codes < 0).sum())
+    if n:
+        warnings.warn(
+            f"{n} cell(s) have equal mass in several sections, which says nothing of their section: {of}. "
+            "map_cells() with sections= compares how well the sections fit; cell_modes() has places in each.",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def _taken(matrix: Any, rows: Ints, columns: Ints) -> Any:
+    """Return some rows and columns of P, to be read in blocks."""
+    if isinstance(matrix, Streamed):
+        return matrix.taken(rows, columns)
+    matrix = matrix.tocsr() if is_sparse(matrix) else matrix
+
+    def read(start: int, stop: int) -> Any:
+        return matrix[rows[start:stop]][:, columns]
+
+    return Streamed(read, (len(rows), len(columns)), matrix.dtype, is_sparse(matrix))
+
+
+def parts(
+    mapping: ad.AnnData, sections: Sections | None, found: CellSections | None, *, unknown: bool = False
+) -> Iterator[Part]:
+    """Go through the sections, each with its cells and spots; a map of one section is one part.
+
+    Cells whose section is not known are in none, or with `unknown` in every section on which they have any
+    mass.
+    """
+    matrix = x_of(mapping)
+    if sections is None or found is None:
+        yield Part(None, np.arange(mapping.n_obs), np.arange(mapping.n_vars), matrix)
+        return
+    for code, name in enumerate(sections.names):
+        spots, belongs = sections.rows(code), found.codes == code
+        if unknown and (found.codes < 0).any():
+            mass = summed(matrix, sections.membership()[:, [code]])[:, 0]
+            belongs |= (found.codes < 0) & (mass > 0)
+        cells = np.flatnonzero(belongs)
+        yield Part(name, cells, spots, _taken(matrix, cells, spots))
+
+
+def sections_of_rows(adata: ad.AnnData) -> Sections | None:
+    """Return the sections of an object's rows, spots or cells, as `sections_of` does for a mapping.
+
+    Rows without a section, such as cells without a place, have the code -1. Cells that `place_cells` or
+    `add_mapping` has placed have the section that it gave them, whatever else their annotation says.
+    """
+    record = adata.uns.get(HOMESPOT)
+    if isinstance(record, Mapping) and record.get("shared_frame"):
+        return None
+    if SECTION in adata.obs:
+        codes, names = pd.factorize(adata.obs[SECTION].astype(object), use_na_sentinel=True)
+        if len(names) > 1 or (codes < 0).any():
+            return Sections(np.asarray(codes, dtype=np.intp), [str(name) for name in names], SECTION)
+        return None
+    if SPOT in adata.obs:
+        return None
+    column = record.get("sections") if isinstance(record, Mapping) else None
+    if isinstance(column, str) and column in adata.obs and not adata.obs[column].isna().any():
+        found = sections_in(adata.obs, column)
+        return found if len(found.names) > 1 else None
+    return found_sections(adata.obs, list(libraries(adata.uns)), positions=_places(adata))
+
+
+def _places(adata: ad.AnnData) -> F64 | None:
+    return spot_coordinates(adata.obsm.get(SPATIAL), adata.n_obs)

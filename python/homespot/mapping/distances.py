@@ -1,0 +1,64 @@
+"""Distances between cells, and correlations of types, under a map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+
+from ..matrix.rows import blocks
+from ..matrix.sums import is_sparse, row_sums
+from ..space.sections import Sections
+
+__all__ = ["BLOCK", "correlations", "expected_distances"]
+
+
+F64 = npt.NDArray[np.float64]
+
+
+BLOCK = 512  # spots
+
+
+def correlations(shares: F64, sections: Sections | None = None) -> F64:
+    """Return the correlation of the columns over the rows without NaN; a constant column has 0.
+
+    With several sections the mean of each is taken away first, so that no difference between sections counts.
+    """
+    there = np.isfinite(shares).all(axis=1)
+    x = shares[there]
+    if sections is None:
+        x = x - x.mean(axis=0)
+    else:
+        x = x.copy()
+        for code in range(len(sections.names)):
+            of_section = sections.codes[there] == code
+            if of_section.any():
+                x[of_section] -= x[of_section].mean(axis=0)
+    norm = np.sqrt(np.square(x).sum(axis=0))
+    constant = norm <= 1e-12 * np.sqrt(len(x))
+    x = x * np.divide(1, norm, out=np.zeros_like(norm), where=~constant)
+    found = np.clip(x.T @ x, -1, 1)
+    np.fill_diagonal(found, 1)
+    return np.asarray(found)
+
+
+def expected_distances(matrix: Any, spots: F64) -> F64:
+    """Return Q D Q' (rows x rows), Q the rows over their sums and D the distances of the spots.
+
+    Rows without any mass have NaN.
+    """
+    sums = row_sums(matrix)
+    scale = np.divide(1, sums, out=np.full_like(sums, np.nan), where=sums > 0)
+    out = np.zeros((matrix.shape[0], matrix.shape[0]))
+    matrix = matrix.tocsr() if is_sparse(matrix) else matrix
+    columns = matrix.tocsc() if is_sparse(matrix) else matrix
+    for first in range(0, len(spots), BLOCK):
+        block = slice(first, first + BLOCK)
+        away = cdist(spots, spots[block])
+        # A float32 matrix is cast for the product, so in parts.
+        to_block = np.concatenate([matrix[rows] @ away for rows in blocks(matrix)])
+        held = columns[:, block]
+        out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))
+    return np.asarray(out * scale[:, None] * scale)

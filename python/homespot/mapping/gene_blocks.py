@@ -1,0 +1,178 @@
+"""Expression of genes at the spots: P' X, a block of genes at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..common import memory
+from ..common.cores import threads
+from ..common.threads import pool
+from ..errors import InputError, expected, some
+from ..expression.shared import unknown_genes
+from ..expression.table import Expression
+from ..matrix.product import add_product
+from ..matrix.sums import is_sparse
+from .read_out import F64, Factors
+
+__all__ = ["Block", "gene_blocks", "imputed", "selected", "working_memory"]
+
+
+_SUMS = 2**25
+"""So many sums, of a spot and a gene, are held at once: 256 MiB."""
+
+
+_ENTRIES = 2**22
+"""So many entries of P are looked at at once."""
+
+
+_STORED = 2**20
+"""And so many values of the cells that are not 0, or a block's: 8 MiB."""
+
+
+Block = tuple[slice, npt.NDArray[np.float32]]
+
+
+def gene_blocks(
+    matrix: Any,
+    table: Expression,
+    cells: npt.NDArray[np.intp],
+    genes: npt.NDArray[np.intp],
+    scale: Factors,
+    block_size: int = 256,
+) -> Iterator[Block]:
+    """Yield the expression of genes at the spots, a block of genes at a time.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    table
+        Single-cell expression.
+    cells
+        The row of `table` for every row of P.
+    genes
+        Columns of `table`.
+    scale
+        The `factors` of a read-out.
+    block_size
+        As for `impute_genes`.
+
+    Yields
+    ------
+    Which of `genes` (a slice), and spots x these genes.
+    """
+    in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
+    of_map = table if in_order else table.take(cells)
+    at_once = _at_once(matrix.shape[1], block_size)
+    for start in range(0, len(genes), at_once):
+        columns = slice(start, min(start + at_once, len(genes)))
+        total, mean = _sums(matrix, of_map, genes[columns], block_size)
+        for first in range(0, columns.stop - start, block_size):
+            part = slice(first, min(first + block_size, columns.stop - start))
+            found = scale.applied(total[:, part], mean[part])
+            yield slice(start + part.start, start + part.stop), found.astype(np.float32)
+
+
+def _at_once(n_spots: int, block_size: int) -> int:
+    """Return how many genes are summed in one pass over the cells: whole blocks."""
+    return max(1, _SUMS // (n_spots * block_size)) * block_size
+
+
+def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Yield the cells on the log scale, with so many values at once that the work on a block is worth it."""
+    every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
+    parts: list[sparse.csr_matrix] = []
+    start = 0
+    for rows, block in table.log_blocks(None if every else genes):
+        parts.append(sparse.csr_matrix(block))
+        if sum(part.nnz for part in parts) >= _STORED or rows.stop == table.shape[0]:
+            yield slice(start, rows.stop), sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+            parts, start = [], rows.stop
+
+
+def _sums(
+    matrix: Any,
+    table: Expression,
+    genes: npt.NDArray[np.intp],
+    block_size: int,
+) -> tuple[F64, F64]:
+    """Return P' X of these genes (spots x genes) and their means over the cells, in one pass."""
+    total: F64 | None = None
+    every = np.zeros(len(genes))
+    step = max(1, _ENTRIES // matrix.shape[1])
+    with pool(threads() - 1) as each:
+        for rows, block in _cell_blocks(table, genes):
+            # Cell by cell, whatever the blocks.
+            np.add.at(every, block.indices, block.data.astype(np.float64))
+            for start in range(rows.start, rows.stop, step):
+                some_cells = slice(start, min(start + step, rows.stop))
+                p = matrix[some_cells]
+                p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
+                # By columns, so that some genes are a slice.
+                x = block[start - rows.start : some_cells.stop - rows.start].tocsc()
+                if total is None:
+                    total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
+
+                # Some genes are one thread's from start to end, so their number changes no sum.
+                def add(k: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
+                    of_genes = slice(k * block_size, (k + 1) * block_size)
+                    add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
+
+                each(add, math.ceil(len(genes) / block_size))
+    assert total is not None  # a table has two rows or more
+    return total, every / table.shape[0]
+
+
+def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.intp]:
+    """Return the columns of these genes of a table; None is all."""
+    if genes is None:
+        return np.arange(table.shape[1])
+    if isinstance(genes, str):
+        raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
+    names = pd.Index(np.asarray(list(genes), dtype=str))
+    at = pd.Index(table.genes).get_indexer(names)
+    if len(names) and (at >= 0).all() and names.is_unique:
+        return np.asarray(at, dtype=np.intp)
+    if (at < 0).any():
+        raise unknown_genes(table, names[at < 0].tolist())
+    raise InputError(
+        expected(
+            f"genes of the single-cell data, such as {some(table.genes)}, each once",
+            f"{some(names[names.duplicated()])} more than once" if len(names) else "none",
+            "Name every gene once.",
+        )
+    )
+
+
+def working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
+    """Return the bytes that imputing takes beside its result: the sums of a pass, and a block of cells."""
+    sums = matrix.shape[1] * min(n_genes, _at_once(matrix.shape[1], block_size))
+    return int(8 * sums + 4 * 8 * min(table.shape[0] * table.shape[1], 4_000_000))
+
+
+def imputed(
+    matrix: Any,
+    table: Expression,
+    cells: npt.NDArray[np.intp],
+    genes: npt.NDArray[np.intp],
+    scale: Factors,
+    block_size: int = 256,
+) -> npt.NDArray[np.float32]:
+    """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
+    n_spots = matrix.shape[1]
+    memory.require(
+        4 * n_spots * len(genes) + working_memory(matrix, table, len(genes), block_size),
+        f"{len(genes):,} genes at {n_spots:,} spots",
+        "Ask for fewer genes, lower block_size, or name an output file, which is written a block at a time.",
+    )
+    out = np.empty((n_spots, len(genes)), dtype=np.float32)
+    for columns, block in gene_blocks(matrix, table, cells, genes, scale, block_size):
+        out[:, columns] = block
+    return out

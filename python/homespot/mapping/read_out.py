@@ -1,0 +1,108 @@
+"""How the expression that cells bring to a spot is scaled."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal, NamedTuple
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..common.keys import EXPRESSION
+from ..errors import DataWarning, InputError, expected
+from ..matrix.rows import masses
+from ..matrix.sums import column_sums
+from ..objects.annotated import x_of
+
+__all__ = ["F64", "Factors", "ReadOut", "factors", "read_out_of"]
+
+
+ReadOut = Literal["scaled", "mean", "sum"]
+
+
+_SHRINKAGE = 0.2
+"""Share of the mean over all cells in the scaled read-out; chosen on tissues, see benchmarks/README.md."""
+
+
+F64 = npt.NDArray[np.float64]
+
+
+Expressions = tuple[F64, F64]
+"""Mean log expression of the cells and of the spots over the genes that a map was made from."""
+
+
+class Factors(NamedTuple):
+    """What, at every spot, P' X is multiplied with, and the mean of X over the cells, before they are added.
+
+    NaN for a spot without any mass, but for the sum.
+    """
+
+    of_sum: F64
+    of_mean: F64
+
+    def applied(self, total: F64, mean: F64) -> F64:
+        """Return spots x genes, of P' X and the mean of each of these genes."""
+        return total * self.of_sum[:, None] + self.of_mean[:, None] * mean
+
+
+def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> Factors:
+    """Return the factors of a read-out of P, cells x spots."""
+    nothing = np.zeros(matrix.shape[1])
+    if read_out == "sum":
+        return Factors(np.ones(matrix.shape[1]), nothing)
+    if read_out == "mean":
+        mass = column_sums(matrix)
+        return Factors(np.divide(1, mass, out=np.full_like(mass, np.nan), where=mass > 0), nothing)
+    assert expressions is not None  # the caller asks for it, or refuses
+    of_cells, of_spots = expressions
+    rows = sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)]))
+    predicted, mass = masses(matrix, rows) * np.array([[1 - _SHRINKAGE], [_SHRINKAGE]])
+    predicted += mass * of_cells.mean()
+    scale = np.divide(of_spots, predicted, out=np.full_like(mass, np.nan), where=predicted > 0)
+    return Factors((1 - _SHRINKAGE) * scale, mass * scale)
+
+
+def _expressions(mapping: ad.AnnData) -> Expressions | None:
+    """Return the mean log expression of all cells and spots, or None where the mapping does not know it."""
+    found = []
+    for frame in (mapping.obs, mapping.var):
+        if EXPRESSION not in frame:
+            return None
+        values = pd.to_numeric(frame[EXPRESSION], errors="coerce").to_numpy(dtype=np.float64)
+        if not (np.isfinite(values) & (values >= 0)).all():
+            return None
+        found.append(values)
+    return found[0], found[1]
+
+
+def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut, Factors]:
+    """Choose the read-out where it is None; return it with its factors. A warning counts empty spots.
+
+    Raises
+    ------
+    InputError
+        If the mapping does not know the expression by which it is to be scaled.
+    """
+    expressions = _expressions(mapping)
+    if read_out == "scaled" and expressions is None:
+        raise InputError(
+            expected(
+                f"a mapping that knows its expression ({EXPRESSION!r} in obs and var), to scale by it",
+                "one that does not, as those from elsewhere",
+                "Use read_out='mean'.",
+            )
+        )
+    chosen: ReadOut = read_out or ("mean" if expressions is None else "scaled")
+    found = factors(x_of(mapping), chosen, expressions)
+    nothing = np.isnan(found.of_sum)
+    if nothing.any():
+        warnings.warn(
+            f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
+            "A map with a larger k_best, or a dense one, reaches them, and read_out='sum' gives 0.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return chosen, found

@@ -1,0 +1,131 @@
+"""One checked table mapped to another: the result in plain values, and the record of the run."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from .. import methods
+from ..common.checks import whole
+from ..common.cores import limited_threads
+from ..common.device import resolve_device
+from ..common.keys import FORMAT_VERSION
+from ..common.progress import Progress
+from ..common.progress import check as check_progress
+from ..common.version import __version__
+from ..expression.table import Expression
+from .left_over import keep_best
+
+__all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
+
+_VERSIONS_OF = ("numpy", "scipy", "numba", "anndata")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A map in plain values: what `map_cells` and the bridge to R build their objects from.
+
+    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
+    that were mapped; ``left_over`` is what each row leaves out; ``expression`` is the mean of these cells,
+    and of these spots, over the genes used, on the log scale; ``record`` describes the run.
+    """
+
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
+    cells: npt.NDArray[np.intp]
+    spots: npt.NDArray[np.intp]
+    left_over: npt.NDArray[np.float64]
+    expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    record: dict[str, Any]
+    section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
+    """The section of every cell, and its probability, where sections were mapped by themselves."""
+
+    def without_matrix(self) -> Solution:
+        """Return all the rest, so that the matrix can go."""
+        return replace(self, matrix=sparse.csr_matrix((0, 0)))
+
+
+def versions(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of homespot, Python and the libraries that compute; `more` names further ones."""
+    return {
+        "homespot": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in (*_VERSIONS_OF, *more)},
+    }
+
+
+def checked_run(
+    method: str,
+    preset: str | None,
+    k_best: int | None,
+    seed: int,
+    device: str,
+    progress: Progress,
+    parameters: dict[str, Any],
+) -> tuple[methods.Method, dict[str, Any], str]:
+    """Check what can be checked without the data; return the method, its settings and the device."""
+    chosen = methods.get(method)
+    settings = chosen.settings(preset, parameters)
+    whole("seed", seed, 0)
+    check_progress(progress)
+    if k_best is not None:
+        whole("k_best", k_best, 1)
+    return chosen, settings, resolve_device(device)
+
+
+def solve(
+    sc: Expression,
+    st: Expression,
+    method: str,
+    *,
+    preset: str | None = None,
+    k_best: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = None,
+    parameters: dict[str, Any] | None = None,
+) -> Solution:
+    """Map one checked table to the other, as one section; `map_cells` says what the parameters are."""
+    chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
+    all_cells, all_spots = sc.names, st.names
+    sc, st = sc.without_empty_rows(), st.without_empty_rows()
+    with limited_threads() as n_threads:
+        outcome = chosen(sc, st, methods.Run(where, int(seed), progress), **settings)
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix = outcome.matrix
+    left_over = np.zeros(matrix.shape[0])
+    if k_best is not None:
+        matrix, left_over = keep_best(outcome.matrix, k_best)
+    record = {
+        "format_version": FORMAT_VERSION,
+        "method": method,
+        # Converters to R stop at a None, and lose what comes after it: what is not there is left out.
+        "parameters": {name: value for name, value in settings.items() if value is not None},
+        "seed": int(seed),
+        "dtype": np.dtype(sc.dtype).name,
+        "device": where,
+        "threads": n_threads,
+        "versions": versions(chosen.packages if where == "cpu" else ("torch",)),
+        "genes": np.asarray(outcome.genes, dtype=object),
+        "sc_scale": sc.scale,
+        "sc_scale_evidence": sc.evidence,
+        "st_scale": st.scale,
+        "st_scale_evidence": st.evidence,
+        "solver": outcome.ending,
+    }
+    asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
+    record |= {name: value for name, value in asked.items() if value is not None}
+    rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
+    return Solution(matrix, *rows, left_over, outcome.expression, record)
+
+
+def rows_named(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
+    """Return where the names that were kept stand among all."""
+    if len(names) == len(kept):
+        return np.arange(len(names))
+    return np.flatnonzero(np.isin(names, kept))

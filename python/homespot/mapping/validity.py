@@ -1,0 +1,151 @@
+"""The map: an AnnData of cells x spots, and what makes it valid.
+
+``X`` is P, non-negative; P[i, j] is the probability that cell i sits at spot j. ``obs`` are the cells with
+their annotation and ``homespot_left_over``, ``var`` the spots with their coordinates as plain columns ``x``,
+``y``, ``z``, also in ``varm["spatial"]``; ``uns["homespot"]`` is the run's record. Every row sum plus the
+left-over is 1.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..common.keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
+from ..errors import DataWarning, InputError, expected, some
+from ..matrix.rows import blocks
+from ..matrix.streamed import Streamed
+from ..matrix.sums import row_sums
+from ..objects.access import check_adata
+from ..objects.annotated import annotated, x_of
+from ..space.axes import spot_coordinates
+from .left_over import Floats
+
+__all__ = ["check_mapping", "filled", "new_mapping"]
+
+
+_TOLERANCE = 1e-4
+
+
+def new_mapping(
+    matrix: Floats | sparse.csr_matrix | Streamed,
+    cells: pd.DataFrame,
+    spots: pd.DataFrame,
+    record: dict[str, Any],
+    *,
+    positions: npt.NDArray[np.float64] | None = None,
+    left_over: npt.NDArray[np.float64] | None = None,
+) -> ad.AnnData:
+    """Build a mapping.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense, CSR or `Streamed`.
+    cells, spots
+        Annotation, indexed by name, one row per row or column of P.
+    record
+        The run's record.
+    positions
+        Coordinates of the spots, spots x 2 or 3, or None where they are not known. They become the columns
+        ``x``, ``y`` (and ``z``) of the spots; a warning says if that costs others of these names.
+    left_over
+        What each row leaves out; None for a complete P.
+    """
+    obs = cells.copy()
+    obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
+    where = spot_coordinates(positions, len(spots))
+    parts: dict[str, Any] = {
+        "obs": obs,
+        "var": spots.copy() if where is None else _with_columns(spots, where),
+        "uns": {HOMESPOT: {**filled(record), "format_version": FORMAT_VERSION}},
+    }
+    mapping = annotated(matrix, **parts)
+    if where is not None:
+        mapping.varm[SPATIAL] = where
+    check_mapping(mapping)
+    return mapping
+
+
+def _with_columns(spots: pd.DataFrame, where: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Give the spots their coordinates as the only columns of these names; a warning names lost others."""
+    columns = dict(zip(COORDINATES, where.T, strict=False))
+    lost = [
+        name
+        for name in COORDINATES
+        if name in spots
+        and not (
+            name in columns
+            and np.allclose(pd.to_numeric(spots[name].astype(object), errors="coerce"), columns[name])
+        )
+    ]
+    if lost:
+        warnings.warn(
+            f"The spots' columns {some(lost)} are not the coordinates that were given, and are left out.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return spots.drop(columns=[name for name in lost if name not in columns]).assign(**columns)
+
+
+def filled(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record without what is None: converters to R stop at it, and lose what comes after."""
+    return {
+        name: filled(value) if isinstance(value, dict) else value
+        for name, value in record.items()
+        if value is not None
+    }
+
+
+def check_mapping(mapping: ad.AnnData) -> None:
+    """Refuse what is not a valid mapping.
+
+    Raises
+    ------
+    InputError
+        If the record or the left-over is missing, an entry lies outside [0, 1], a row sum and its left-over
+        do not add up to 1 within 1e-4, or ``varm["spatial"]`` is no coordinates.
+    """
+    remedy = "Pass what map_cells() or load() returned."
+    check_adata(mapping, "mapping", remedy)
+    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
+        raise InputError(
+            expected(
+                f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
+                f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
+                remedy,
+            )
+        )
+    spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
+    sums = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, copy=True)
+    for rows in blocks(matrix):
+        block = matrix[rows]
+        sums[rows] += row_sums(block)
+        if 0 in block.shape:
+            continue
+        low, high = float(block.min()), float(block.max())
+        if not (low >= 0 and high <= 1 + _TOLERANCE):
+            raise InputError(
+                expected(
+                    "probabilities in [0, 1] in the mapping",
+                    f"values from {low:.4g} to {high:.4g}",
+                    "Was X changed? Map again, or load the saved mapping.",
+                )
+            )
+    left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
+    if wrong.any():
+        first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.6g}"
+        raise InputError(
+            expected(
+                f"every row sum and its {LEFT_OVER}, which is never negative, to add up to 1",
+                f"{wrong.sum()} cell(s) where they do not, e.g. {first}",
+                "To take some spots of a mapping use subset(), which keeps the account.",
+            )
+        )

@@ -1,0 +1,193 @@
+"""AnnData files: written whole or not at all, and read with a message that says what is wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..common import files, memory
+from ..errors import HomespotError, InputError, expected
+from ..matrix.streamed import Streamed
+from ..matrix.sums import is_sparse
+from .formats import recognise, refused
+from .storable import old_strings, storable
+from .stored import write_streamed
+
+__all__ = ["check_target", "read_whole", "readable", "whole_file", "write_whole", "written"]
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path to which no .h5ad file can be written."""
+    return files.check_target(path, ".h5ad")
+
+
+def _reserve(name: str, n_bytes: int) -> None:
+    """Raise OSError where the disk, a quota or a limit has no room for a file of this size.
+
+    HDF5 does not survive a write that fails: the process ends with it, later if not at once. So the room is
+    looked for before HDF5 has the file.
+    """
+    if hasattr(os, "posix_fallocate"):
+        handle = os.open(name, os.O_WRONLY)
+        try:
+            os.posix_fallocate(handle, 0, n_bytes)
+        finally:
+            os.ftruncate(handle, 0)
+            os.close(handle)
+    elif shutil.disk_usage(Path(name).parent).free < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
+    """Yield a name to write to, which takes the place of `path` at the end; on an error nothing is left.
+
+    `n_bytes` is as large as the file can become.
+    """
+    target = check_target(path)
+    with files.whole(target) as file:
+        try:
+            _reserve(str(file), n_bytes)
+        except OSError as error:
+            raise InputError(
+                expected(
+                    f"room for {memory.human(n_bytes)} where {str(target)!r} is to be written",
+                    error.strerror or str(error),
+                    "Make room, or write elsewhere.",
+                )
+            ) from error
+        yield str(file)
+
+
+_ENTRY = 4096  # bytes that an entry takes in an HDF5 file beside its values
+
+
+def _stored_size(value: Any) -> int:
+    """Return the bytes that a value takes at most; a view of an array counts as what it shows."""
+    if isinstance(value, Mapping):
+        return sum(_ENTRY + _stored_size(item) for item in value.values())
+    if isinstance(value, pd.DataFrame):
+        return sum(_ENTRY + _stored_size(value[name]) for name in value) + _stored_size(value.index)
+    if isinstance(value, pd.Series | pd.Index):
+        return int(value.memory_usage(deep=True))
+    if isinstance(value, Streamed):
+        return int(value.counts.sum()) * (value.dtype.itemsize + 4) + 8 * value.shape[0]
+    if is_sparse(value):
+        return sum(int(slot.nbytes) for slot in (value.data, value.indices, value.indptr))
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return int(value.nbytes)
+    if isinstance(value, list | tuple | np.ndarray):
+        return sum(_stored_size(item) for item in value)
+    return sys.getsizeof(value)
+
+
+@contextmanager
+def written(
+    adata: ad.AnnData,
+    path: str | os.PathLike[str],
+    *,
+    layers: Mapping[str, Streamed] | None = None,
+    beside: int = 0,
+    compression: Literal["gzip"] | None = None,
+) -> Iterator[str]:
+    """Write an AnnData as .h5ad, and yield the name of the file, which takes the place of `path` at the end.
+
+    X and layers that are still to be read are written in blocks. What .h5ad cannot hold is left out with one
+    warning that names it; see `storable`. `beside` are the bytes that the caller adds to the file.
+    """
+    parts, account = storable(adata)
+    parts["layers"] |= layers or {}
+    size = _stored_size(parts) + 2**20 + beside
+    later = {
+        **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _later(parts["layers"])},
+        **{slot: parts.pop(slot) for slot in _later(parts)},
+    }
+    for slot in _later(parts.get("raw", {})):
+        later[f"raw/{slot}"] = values = parts["raw"][slot]
+        parts["raw"][slot] = sparse.csr_matrix(values.shape, dtype=values.dtype)
+    with whole_file(path, size) as name:
+        try:
+            with old_strings():
+                ad.AnnData(**parts).write_h5ad(name, compression=compression)
+            with h5py.File(name, "r+") as file:
+                for place, values in later.items():
+                    if place in file:
+                        del file[place]
+                    write_streamed(file, place, values)
+        except HomespotError:
+            raise
+        except Exception as error:  # anndata raises many kinds
+            reason = " ".join([str(error), *getattr(error, "__notes__", [])])
+            raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
+        yield name
+    account.warn(stacklevel=4)
+
+
+def _later(values: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in values.items() if isinstance(value, Streamed)]
+
+
+def write_whole(
+    adata: ad.AnnData, path: str | os.PathLike[str], layers: Mapping[str, Streamed] | None = None
+) -> None:
+    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced.
+
+    `layers` are those that are still to be read: like an X of that kind they are written in blocks. What
+    .h5ad cannot hold is left out with one warning that names it; see `storable`.
+    """
+    with written(adata, path, layers=layers, compression="gzip"):
+        pass
+
+
+@contextmanager
+def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in our words why anndata cannot read what has been recognised.
+
+    Verbs that need names that are unique say so themselves.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+            yield
+    except (HomespotError, MemoryError):
+        raise
+    except Exception as error:  # anndata raises many kinds
+        causes = [error, error.__cause__, error.__context__]
+        if any(type(cause).__name__ == "IORegistryError" for cause in causes):
+            found = "which was written by a newer anndata"
+            remedy = "Update anndata: pip install --upgrade anndata."
+        elif any(word in str(error) for word in ("filter", "plugin")):  # of HDF5, as hdf5plugin has them
+            found = "which is packed in a way that is not installed here"
+            remedy = "Write it anew with compression='gzip'."
+        else:
+            found, remedy = "which is damaged or incomplete", "Copy it or write it anew."
+        raise InputError(
+            expected(
+                f"{what} that anndata {metadata.version('anndata')} can read",
+                f"{os.fspath(path)!r}, {found}",
+                remedy,
+            )
+        ) from error
+
+
+def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
+    """Read an .h5ad file, or say what is wrong with it; a `backed` one leaves X where it is."""
+    form = recognise(path)
+    if form.kind != "h5ad":
+        raise refused(path, form)
+    with readable("an .h5ad file", path):
+        return ad.read_h5ad(path, backed="r" if backed else None)

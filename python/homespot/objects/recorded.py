@@ -1,0 +1,101 @@
+"""What a map was made from, by its record: which values of either side, which names of genes, which scale."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import anndata as ad
+
+from ..errors import DataWarning
+from ..expression.genes import TABLES
+from ..expression.scale import Scale
+from ..expression.table import STATED, Expression, Side
+from .tables import RAW, X, expression, values_of
+
+__all__ = ["Source", "chosen_source", "mapped_expression"]
+
+
+class Source(NamedTuple):
+    """Where the expression of a side is: its layer, the column of the genes' names, and the stated scale."""
+
+    layer: str | None
+    gene_column: str | None
+    scale: Scale | Literal["auto"] | None
+
+
+def _recorded(record: Mapping[str, Any], name: str) -> Any:
+    """Return an entry of a record; of several maps put together, what all of them have alike."""
+    parts = record.get("parts")
+    if name in record or not isinstance(parts, Mapping) or not parts:
+        return record.get(name)
+    found = [_recorded(part, name) for part in parts.values()]
+    return found[0] if all(one == found[0] for one in found) else None
+
+
+def _source_of(record: Mapping[str, Any], side: Side) -> Source:
+    """Return what the record of a map says of one side; a scale only where the user has stated it."""
+    stated = _recorded(record, f"{side}_scale_evidence") == STATED
+    return Source(
+        _recorded(record, f"{side}_layer"),
+        _recorded(record, f"{side}_gene_column"),
+        _recorded(record, f"{side}_scale") if stated else None,
+    )
+
+
+def chosen_source(
+    adata: ad.AnnData,
+    side: Side,
+    record: Mapping[str, Any],
+    layer: str | None = None,
+    scale: Scale | Literal["auto"] = "auto",
+    *,
+    argument: str = "layer",
+) -> Source:
+    """Say which values of an object a verb takes that reads it again after the map was made.
+
+    Parameters
+    ----------
+    adata, side
+        As for `tables.expression`.
+    record
+        The map's record.
+    layer
+        Layer with the values; None is the one that the record names, and X where it names none. A warning
+        says so where `adata` does not have it, and X is taken.
+    scale
+        What the numbers are; ``"auto"`` is the scale that was stated for the map, if its own values are
+        taken, and else is found by looking at them.
+    argument
+        What the caller's argument for the layer is called.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer.
+    """
+    source = _source_of(record, side)
+    own = layer is None
+    if layer is None and source.layer not in (None, X):
+        own = source.layer in adata.layers or (source.layer == RAW and adata.raw is not None)
+        layer = source.layer if own else None
+        if not own:
+            warnings.warn(
+                f"The map was made from {source.layer!r} of the {TABLES[side]}, which is not there, so X is "
+                f"used. If the same values are in another layer, name it as {argument}.",
+                DataWarning,
+                stacklevel=3,
+            )
+    var = values_of(adata, layer, side, argument)[1]
+    stated = source.scale if own and scale == "auto" else scale
+    return Source(layer, source.gene_column if source.gene_column in var else None, stated)
+
+
+def mapped_expression(
+    adata: ad.AnnData, side: Side, source: Source, dtype: str = "float32", *, argument: str = "layer"
+) -> Expression:
+    """Take the expression of one side from a source; errors as for `tables.expression`."""
+    scale = source.scale or "auto"
+    column = source.gene_column
+    return expression(adata, side, source.layer, scale, dtype, argument=argument, gene_column=column)

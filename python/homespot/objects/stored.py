@@ -1,0 +1,122 @@
+"""Matrices in files and dask arrays, which are read a block of rows at a time."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import anndata as ad
+import h5py
+import numpy as np
+from scipy import sparse
+
+from ..errors import InputError, expected
+from ..matrix.streamed import Streamed, by_blocks
+
+__all__ = ["file_matrix", "is_dask", "is_stored", "read_later", "write_streamed"]
+
+
+_CHUNK = 2**18
+
+
+def _rows_of(part: Any) -> sparse.csr_matrix:
+    """Return sparse rows as CSR with sorted columns."""
+    rows = part.tocsr()
+    block = sparse.csr_matrix((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    block.sum_duplicates()
+    return block
+
+
+def file_matrix(stored: Any, path: str) -> Any:
+    """Return what anndata keeps in a file as a matrix to be read; columns first, it has to be read whole."""
+    is_sparse = isinstance(stored, ad.abc.CSRDataset | ad.abc.CSCDataset)
+
+    def read(start: int, stop: int) -> Any:
+        try:
+            part = stored[start:stop]
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")
+            ) from error
+        return _rows_of(part) if is_sparse else part
+
+    if is_sparse and stored.format != "csr":
+        return stored[:]
+    found = Streamed(read, (int(stored.shape[0]), int(stored.shape[1])), np.dtype(stored.dtype), is_sparse)
+    if is_sparse:
+        vars(found)["counts"] = np.diff(stored.group["indptr"][:])  # known without reading the rest
+    return found
+
+
+def _of_dask(array: Any) -> Streamed:
+    """Return a dask array as a matrix to be read, a chunk of rows at a time."""
+    is_sparse = sparse.issparse(array._meta)
+
+    def fetch(k: int) -> Any:
+        try:
+            found: Any = array.blocks[k].compute()
+        except Exception as error:  # whatever the user's own steps raise
+            raise InputError(
+                expected(
+                    "a dask array that can be computed",
+                    f"{type(error).__name__} in its rows of chunk {k} ({error})",
+                    "Try .compute() on it: is the file that it is in still there?",
+                )
+            ) from error
+        if is_sparse:
+            return _rows_of(found if sparse.issparse(found) else sparse.csr_matrix(found))
+        return np.asarray(found.toarray() if hasattr(found, "toarray") else found)
+
+    return by_blocks(fetch, np.cumsum(array.chunks[0]).tolist(), array.shape, array.dtype, is_sparse)
+
+
+def is_dask(matrix: Any) -> bool:
+    """Whether a matrix is a dask array."""
+    dask = sys.modules.get("dask.array")  # a program that has such an array has imported it
+    return dask is not None and isinstance(matrix, dask.Array)
+
+
+def is_stored(matrix: Any) -> bool:
+    """Whether a matrix is in a file of zarr or HDF5."""
+    zarr = sys.modules.get("zarr")
+    dense = isinstance(matrix, h5py.Dataset) or (zarr is not None and isinstance(matrix, zarr.Array))
+    return dense or isinstance(matrix, ad.abc.CSRDataset | ad.abc.CSCDataset)
+
+
+def read_later(matrix: Any) -> Any:
+    """Return a dask array, or what zarr or HDF5 holds, as `Streamed`; any other matrix as it is."""
+    if is_dask(matrix):
+        return _of_dask(matrix)
+    if not is_stored(matrix):
+        return matrix
+    group = getattr(matrix, "group", matrix)
+    return file_matrix(matrix, str(group.file.filename if isinstance(group, h5py.HLObject) else group.store))
+
+
+def write_streamed(file: h5py.File, place: str, matrix: Streamed) -> None:
+    """Write a matrix to a place of an .h5ad file, block by block; what is read together lies together.
+
+    Doubles of which every block is narrower are written so.
+    """
+    n, width = matrix.shape
+    dtype = matrix.dtype
+    if dtype == np.float64 and n:
+        dtype = np.result_type(*{block.dtype for _, block in matrix.blocks()})
+    packed = {"chunks": True, "compression": "gzip", "compression_opts": 4}
+    if not matrix.sparse:
+        columns = min(max(width, 1), _CHUNK)
+        chunks = (max(1, min(n, _CHUNK // columns)), columns)
+        x = file.create_dataset(place, (n, width), dtype, **(packed | {"chunks": chunks}))
+        x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for rows, block in matrix.blocks():
+            x[rows] = block
+        return
+    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(matrix.counts)])
+    x = file.create_group(place)
+    x.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": matrix.shape})
+    x.create_dataset("indptr", data=indptr)
+    for name, kind in (("data", dtype), ("indices", np.dtype(np.int32))):
+        x.create_dataset(name, (indptr[-1],), kind, **(packed if indptr[-1] else {}))
+    for rows, block in matrix.blocks():
+        part = slice(indptr[rows.start], indptr[rows.stop])
+        x["data"][part], x["indices"][part] = block.data, block.indices

@@ -1,0 +1,247 @@
+"""The expression table of one side, taken out of an AnnData: which values, which genes, and their names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import DataWarning, InputError, expected, some
+from ..expression.genes import TABLES, genes_of
+from ..expression.scale import Scale
+from ..expression.table import Expression, Side
+from ..matrix.streamed import Streamed
+from ..matrix.sums import is_sparse
+from ..space.sections import section_columns
+from .annotated import x_of
+from .labels import label_column
+from .stored import read_later
+
+__all__ = ["RAW", "X", "expression", "values_of"]
+
+RAW = "raw"
+"""The layer that stands for ``adata.raw``, where no layer has this name."""
+
+X = "X"
+"""The layer that stands for X, where no layer has this name and a verb would take another by itself."""
+
+_ROWS = {"sc": "cell", "st": "spot"}
+_ASSUMED = {
+    "log": ("log values", "'counts' to have them normalised"),
+    "counts": ("counts", "'log' to have them used as they are"),
+}
+"""What values are assumed to be, and what else they may be stated to be."""
+
+
+def _layers(adata: ad.AnnData) -> list[str]:
+    """Return the names of the layers; new versions of anndata list X among them, as None."""
+    return [str(name) for name in adata.layers if name is not None]
+
+
+def values_of(
+    adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None = None
+) -> tuple[Any, pd.DataFrame, str]:
+    """Return the values of X, of a layer or of raw, the annotation of their genes, and what it is called.
+
+    Parameters
+    ----------
+    adata
+        The data.
+    layer
+        Name of a layer, ``"raw"`` for ``adata.raw``, and ``"X"`` or None for X.
+    name, argument
+        What `adata` is called in messages, and the caller's argument for the layer.
+    hints
+        As for `expression`.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer, or X is empty.
+    """
+    layers = _layers(adata)
+    if layer is None or (layer == X and X not in layers):
+        matrix = x_of(adata)
+        if matrix is None:
+            others = _elsewhere(adata, layer, name, argument, hints)
+            raise InputError(
+                expected(f"expression values in {name}.X", "none", others or f"Name a layer as {argument}.")
+            )
+        return matrix, adata.var, f"{name}.var"
+    if layer in layers:
+        return x_of(adata, layer), adata.var, f"{name}.var"
+    if layer == RAW and adata.raw is not None:
+        return read_later(adata.raw.X), adata.raw.var, f"{name}.raw.var"
+    there = [*layers, *([] if adata.raw is None else [RAW])]
+    raise InputError(
+        expected(
+            f"a layer {layer!r} in {name}",
+            some(there, 10) or "no layers",
+            f"Name one that is there as {argument}, or leave it out to use X.",
+        )
+    )
+
+
+def _would_do(matrix: Any) -> bool:
+    """Whether a matrix holds what can be counts or log values: finite numbers, none of them negative."""
+    blocks = (block for _, block in matrix.blocks()) if isinstance(matrix, Streamed) else iter([matrix])
+    for block in blocks:
+        values = np.asarray(block.data if is_sparse(block) else block)
+        if values.dtype.kind not in "biuf" or not np.isfinite(values).all() or values.min(initial=0) < 0:
+            return False
+    return True
+
+
+def _elsewhere(
+    adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None
+) -> str:
+    """Name other values of an object that would do in the place of these; empty if there are none."""
+
+    def others() -> Iterator[str]:
+        layers = _layers(adata)
+        x = None if layer is None else x_of(adata)
+        if x is not None and _would_do(x):
+            yield f"in {name}.X (leave {argument} out)"
+        if adata.raw is not None and RAW not in (layer, *layers) and _would_do(read_later(adata.raw.X)):
+            yield f"in {name}.raw ({argument}={RAW!r})"
+        for other in layers:
+            if other != layer and _would_do(x_of(adata, other)):
+                yield f"in {name}.layers[{other!r}] ({argument}={other!r})"
+        yield from hints or ()
+
+    found = list(others())
+    return f"Values that would do are {', '.join(found)}." if found else ""
+
+
+def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str) -> None:
+    """Refuse names that occur more than once, with the line that makes them unique."""
+    row, table = _ROWS[side], TABLES[side]
+    rows = adata.obs_names.astype(str)
+    if not rows.is_unique:
+        raise InputError(
+            expected(
+                f"unique {row} names in the {table}",
+                f"{rows[rows.duplicated()].nunique()} that occur more than once "
+                f"({some(rows[rows.duplicated()].unique())})",
+                f"Give every {row} a name of its own: {_unique_rows(adata, side)}.",
+            )
+        )
+    if not genes.is_unique:
+        twice = genes[genes.duplicated()].unique()
+        line = f"{side}.var_names_make_unique()" if where == f"{side}.var" else f"other names in {where}"
+        raise InputError(
+            expected(
+                f"unique gene names in the {table}",
+                f"{len(twice)} that occur more than once ({some(twice)})",
+                f"Sum the columns of one gene, or give them names of their own: {line}.",
+            )
+        )
+
+
+def _unique_rows(adata: ad.AnnData, side: Side) -> str:
+    """Return the line that makes the rows' names unique, by the column that says where they are from."""
+    rows = adata.obs_names.astype(str)
+    for column in section_columns(adata.obs.columns):
+        if (adata.obs[column].astype(str).to_numpy() + "_" + rows).is_unique:
+            return f"{side}.obs_names = {side}.obs[{column!r}].astype(str) + '_' + {side}.obs_names"
+    return f"{side}.obs_names_make_unique()"
+
+
+def _columns(matrix: Any, columns: npt.NDArray[np.intp]) -> Any:
+    if isinstance(matrix, Streamed):
+        return matrix.taken(columns=columns)
+    return _stored_by_rows(matrix)[:, columns]
+
+
+def _stored_by_rows(matrix: Any) -> Any:
+    return matrix.tocsr() if is_sparse(matrix) else np.asarray(matrix)
+
+
+def expression(
+    adata: ad.AnnData,
+    side: Side,
+    layer: str | None,
+    scale: Scale | Literal["auto"],
+    dtype: str,
+    labels: str | None = None,
+    argument: str | None = None,
+    *,
+    gene_column: str | None = None,
+    hints: Sequence[str] | None = None,
+    rows: npt.NDArray[np.intp] | None = None,
+) -> Expression:
+    """Take the expression table out of an AnnData.
+
+    Left out, with a warning, are features that are no genes: control probes, blanks, antibodies, spike-ins,
+    peaks, by what a column of the genes' annotation says of them, or by their names. Another warning says so
+    where nothing in the values speaks for counts or for log values.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes, or spots x genes.
+    side
+        ``"sc"`` or ``"st"``.
+    layer
+        Layer with the values; ``"raw"`` is ``adata.raw`` with its own genes, where no layer has this name;
+        None is X.
+    scale, dtype
+        As for `Expression`.
+    labels
+        Column of the annotation with the type of every row.
+    argument
+        What the caller's argument for the layer is called, where it is not ``sc_layer`` or ``st_layer``.
+    gene_column
+        Column of the genes' annotation with their names; None is the index.
+    hints
+        Where else values may be that would do, for the message that refuses these: ``"in assay 'counts'"``.
+    rows
+        The rows that are wanted; the others are not looked at. None is all.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer or column, no feature is a gene, or the table is not as `Expression` has it.
+    """
+    argument = argument or f"{side}_layer"
+    matrix, var, where = values_of(adata, layer, side, argument, hints)
+    if len(getattr(matrix, "shape", ())) == 2 and matrix.shape[1] != len(var):
+        raise InputError(
+            expected(
+                f"as many columns in the values of {side} as {where} has rows",
+                f"{matrix.shape[1]} and {len(var)}",
+                "Write the data anew.",
+            )
+        )
+    kept, about = genes_of(var, side, column=gene_column, where=where)
+    _refuse_repeated(adata, about.var.index.astype(str), side, where)
+    obs = adata.obs if rows is None else adata.obs.iloc[rows]
+    if rows is not None:
+        matrix = matrix.taken(rows) if isinstance(matrix, Streamed) else _stored_by_rows(matrix)[rows]
+    table = Expression(
+        matrix if len(kept) == len(var) else _columns(matrix, kept),
+        obs.index.to_numpy(),
+        about.var.index.to_numpy(),
+        side,
+        scale,
+        np.dtype(dtype),
+        None if labels is None else label_column(obs, side, labels),
+        about,
+        partial(_elsewhere, adata, layer, side, argument, hints),
+    )
+    if table.assumed:
+        named = argument.replace("layer", "scale")
+        taken, other = _ASSUMED[table.scale]
+        warnings.warn(
+            f"The {TABLES[side]} is taken as {taken}, but nothing in the values says so: {table.evidence}."
+            f" Set {named}='{table.scale}' if they are, or {named}={other}.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Where spots lie: axes and coordinates, the direction of y, sections."""

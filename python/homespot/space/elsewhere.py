@@ -1,0 +1,145 @@
+"""Where else an object may have the coordinates of its spots, when they are not where homespot takes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..common.keys import COORDINATES
+from ..errors import some
+from .axes import PIXELS, counts_rows, named_axes
+from .sections import plain_name
+
+__all__ = ["elsewhere", "number_columns"]
+
+F64 = npt.NDArray[np.float64]
+
+_PLACES = re.compile(
+    "spatial|coord|position|xy|locat|centroid|center|centre|place|tissue|slide|pixel|micron|physical|"
+    "global|aligned|registered|real|layout2d|image|array|seq|visium|stereo|merfish|merscope|cosmx|xenium|"
+    "starmap|fish|codex|ccf"
+)
+"""What the name of a matrix of coordinates has in it, in the spelling of `plain_name`."""
+
+_EMBEDDING = re.compile(
+    "umap|tsne|pca|phate|connect|dist|graph|diffmap|velocity|latent|scvi|harmony|embed|trimap|pacmap|"
+    r"factor|force|loading|score|emb$|^x?(mde|lsi|svd|nmf|ica|lda|fa|fr|dc|vae|cca|mofa)\d*$"
+)
+
+_GRID_NAME = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
+"""Names of spots that are their places, as in Spatial Transcriptomics before Visium: 12x30."""
+
+
+def _as_numbers(column: Any) -> F64 | None:
+    """Return a column as numbers, NaN where missing; None where it holds anything else, or nothing."""
+    if not isinstance(column, pd.Series):
+        return None  # two columns of one name
+    kind = column.dtype
+    if pd.api.types.is_complex_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
+        return None
+    if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
+        return None
+    given = column if pd.api.types.is_numeric_dtype(kind) else column.astype(object)
+    found = pd.to_numeric(given, errors="coerce")
+    if (found.isna() & given.notna()).any() or not found.notna().any():
+        return None
+    return np.asarray(found.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def number_columns(obs: pd.DataFrame) -> list[str]:
+    """Return the columns of finite real numbers."""
+    return [
+        name
+        for name in obs.columns[~obs.columns.duplicated(keep=False)]
+        if pd.api.types.is_numeric_dtype(obs[name])
+        and not pd.api.types.is_complex_dtype(obs[name])
+        and np.isfinite(obs[name].to_numpy(dtype=np.float64, na_value=np.nan)).all()
+    ]
+
+
+def elsewhere(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool = True) -> str:
+    """Say where coordinates may be, with the line that sets them; nothing where there is no trace of any.
+
+    `obs` is the annotation of the spots that are looked at. With `guess` a matrix is named even if only its
+    shape speaks for it.
+    """
+    return next(_places(adata, obs, guess=guess), "")
+
+
+def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[str]:
+    """Yield sentences, the likeliest place first."""
+    columns, grid = _columns(obs)
+    likely, others = _matrices(adata)
+    # A grid is coarser than places, and need not be to scale: where there are both, both are named.
+    first = [*likely[:1], columns] if grid else [columns, *likely[:1]]
+    both = " ".join(filter(None, first))
+    if both:
+        yield both
+    if guess:
+        yield from others
+    names = obs.index.astype(str)
+    if len(names) and all(map(_GRID_NAME.fullmatch, names)):
+        yield (
+            f"The names of the spots look like coordinates ({some(names, 2)}): st.obsm['spatial'] = "
+            "numpy.array([name.split('x') for name in st.obs_names], dtype=float)."
+        )
+
+
+def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
+    """Return a sentence on the columns, or none, and whether they are the numbers of a grid."""
+    numbers = {name: values for name in obs.columns if (values := _as_numbers(obs[name])) is not None}
+    listed = list(numbers)
+    axes = named_axes(listed, {i for i, name in enumerate(listed) if counts_rows(numbers[name])})
+    if axes is None:
+        return "", False
+    names = [listed[i] for i in axes.columns]
+    shown = [str(name) for name in names]
+    line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy(dtype=float)"
+    if all(pd.api.types.is_numeric_dtype(obs[name]) for name in names):
+        line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy()"
+    grid = axes.rows and not any(PIXELS.search(plain_name(name)) for name in names)
+    missing = int((~np.isfinite(np.column_stack([numbers[name] for name in names]))).any(axis=1).sum())
+    if not missing:
+        return f"The columns {some(shown)} of st.obs look like coordinates: {line}.", grid
+    # Plain columns x and y are taken by themselves, once every spot has them.
+    then = "" if shown[:2] == list(COORDINATES[:2]) else f", and set {line}"
+    return (
+        f"The columns {some(shown)} of st.obs look like coordinates, but {missing} of {len(obs)} spots have "
+        f"missing or infinite ones: correct them, or drop these spots{then}."
+    ), grid
+
+
+def _matrices(adata: ad.AnnData) -> tuple[list[str], list[str]]:
+    """Return sentences on matrices that look like coordinates, and on those that may be some.
+
+    They have two or three finite columns, and names that do not speak against it.
+    """
+    likely, others = [], []
+    for slot, values in (("obsm", adata.obsm), ("uns", adata.uns)):
+        for name, value in values.items():
+            shape: tuple[int, ...] = getattr(value, "shape", ())
+            if len(shape) != 2 or shape[0] != adata.n_obs or _EMBEDDING.search(plain_name(name)):
+                continue
+            named = isinstance(value, pd.DataFrame) and named_axes(value.columns) is not None
+            if (shape[1] not in (2, 3) and not named) or not _are_numbers(value):
+                continue
+            where = f"st.{slot}[{name!r}]"
+            if named or _PLACES.search(plain_name(name)) is not None:
+                likely.append(f"{where} looks like coordinates: st.obsm['spatial'] = {where}.")
+            elif not str(name).startswith("X_"):  # as scanpy calls embeddings
+                others.append(f"{where} may be coordinates: st.obsm['spatial'] = {where}.")
+    return likely, others
+
+
+def _are_numbers(value: Any) -> bool:
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isfinite(values).all())

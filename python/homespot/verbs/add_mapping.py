@@ -1,0 +1,109 @@
+"""add_mapping: the map and its summaries, put into the user's own object."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..common.keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
+from ..errors import InputError, expected, some
+from ..mapping.align import section_remedy
+from ..mapping.coordinates import has_coordinates
+from ..mapping.validity import check_mapping
+from ..matrix.streamed import in_memory
+from ..matrix.sums import column_sums, is_sparse
+from ..objects.access import check_adata, copied, refuse_duplicates
+from ..objects.annotated import x_of
+from .cell_positions import cell_positions, home_table
+
+__all__ = ["add_mapping"]
+
+
+def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
+    table = cell_positions(mapping) if has_coordinates(mapping) else home_table(mapping)
+    table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    return table
+
+
+def _at(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """Bring a table to the rows of `index`; flags stay flags that may be missing, which files can hold."""
+    if CONFIDENT in table and not index.isin(table.index).all():
+        table = table.astype({CONFIDENT: "boolean"})
+    return table.reindex(index)
+
+
+def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
+    """Bring a matrix with rows `at` to the rows of `index`; rows that were not mapped stay empty."""
+    if at.equals(index):
+        return matrix.copy()
+    rows = index.get_indexer(at)
+    if is_sparse(matrix):
+        place = sparse.csr_matrix((np.ones(len(at)), (rows, np.arange(len(at)))), shape=(len(index), len(at)))
+        return sparse.csr_matrix(place.astype(matrix.dtype) @ matrix)
+    out = np.zeros((len(index), matrix.shape[1]), dtype=matrix.dtype)
+    out[rows] = matrix
+    return out
+
+
+def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
+    """Return a copy of `adata` with the map in it.
+
+    Where the observations of `adata` are the mapped cells: ``obs`` gets the columns of `cell_positions`
+    (without coordinates only ``homespot_spot``, ``homespot_prob`` and ``homespot_entropy``) and
+    ``homespot_left_over``, and ``obsm["homespot"]`` is P (cells x spots, each row summing to 1 less the
+    left-over). Where they are the spots: ``obs`` gets ``homespot_cells``, the expected number of cells, and
+    ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is the run's record. Cells or spots that
+    were dropped before mapping get missing values and zeros.
+
+    Parameters
+    ----------
+    adata
+        The single-cell or the spatial data that was mapped; it is not changed.
+    mapping
+        What `map_cells` returned.
+
+    Raises
+    ------
+    InputError
+        If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds
+        both.
+    """
+    check_mapping(mapping)
+    check_adata(adata, "adata")
+    refuse_duplicates(adata.obs_names, "cells or spots")
+    as_cells = mapping.obs_names.isin(adata.obs_names)
+    as_spots = mapping.var_names.isin(adata.obs_names)
+    if as_cells.all() == as_spots.all():
+        both = bool(as_cells.all())
+        raise InputError(
+            expected(
+                f"data with all {mapping.n_obs} mapped cells ({some(mapping.obs_names)}) "
+                f"or all {mapping.n_vars} spots ({some(mapping.var_names)})",
+                "the names of both"
+                if both
+                else f"{as_cells.sum()} of the cells and {as_spots.sum()} of the spots",
+                "Name cells and spots differently."
+                if both
+                else section_remedy(mapping.var_names, adata.obs_names)
+                or "Pass the data that was mapped, or take the part of the mapping with subset().",
+            )
+        )
+    out = copied(adata)
+    if as_cells.all():
+        table, matrix, names = _cell_summary(mapping), in_memory(x_of(mapping)), mapping.obs_names
+    else:
+        mass = column_sums(x_of(mapping))
+        table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
+        matrix, names = in_memory(x_of(mapping)).T, mapping.var_names
+        matrix = matrix.tocsr() if is_sparse(matrix) else matrix
+    if as_cells.all():
+        out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # those of an earlier map
+    out.obs[list(table.columns)] = _at(table, out.obs_names)
+    out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
+    out.uns[HOMESPOT] = deepcopy(mapping.uns[HOMESPOT])
+    return out

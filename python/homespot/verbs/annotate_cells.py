@@ -1,0 +1,79 @@
+"""annotate_cells: the spots' labels, such as layers or domains, for the cells."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+
+from ..common.keys import HOMESPOT, LABEL, LABEL_PROB
+from ..errors import InputError, expected, some
+from ..mapping.validity import check_mapping
+from ..matrix.rows import summed
+from ..objects.annotated import x_of
+from ..objects.labels import Labels, resolve
+
+__all__ = ["annotate_cells", "label_probabilities"]
+
+
+def label_probabilities(matrix: Any, labels: Labels) -> npt.NDArray[np.float64]:
+    """Return the probability of every label for every row of P (cells x labels, rows sum to 1, or to 0)."""
+    found = summed(matrix, labels.membership().T.tocsr())
+    total = found.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(found, total, out=np.zeros_like(found), where=total > 0))
+
+
+def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
+    """Return the probability of every spatial label for every cell.
+
+    The probability of label l for cell i is the sum of P[i, j] over the spots j with this label, over the sum
+    of the row (less than 1 where the map was truncated).
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    labels
+        Label of every spot (layer, domain, region): name of a column of the mapping's var, a Series with the
+        names of the spots as index (in any order), or one label a spot in the mapping's order.
+
+    Returns
+    -------
+    Cells x labels. ``X``: probabilities; every row sums to 1. obs: the cells, with ``homespot_label`` and
+    ``homespot_label_prob``, the most probable label (the first of equals) and its probability. var: the
+    labels, with ``n_spots``.
+
+    Raises
+    ------
+    InputError
+        If labels do not fit the mapping's spots, are missing for some, or a cell has no probability on any
+        spot of the mapping.
+    """
+    check_mapping(mapping)
+    regions = resolve(labels, mapping.var, "spot")
+    found = label_probabilities(x_of(mapping), regions)
+    nowhere = found.sum(axis=1) <= 0
+    if nowhere.any():
+        raise InputError(
+            expected(
+                "every cell to have some probability",
+                f"{nowhere.sum()} cell(s) without any on the spots of this mapping "
+                f"({some(mapping.obs_names[nowhere])})",
+                "Drop these cells with subset() first.",
+            )
+        )
+    best = found.argmax(axis=1)
+    obs = mapping.obs.copy()
+    obs[LABEL] = np.asarray(regions.names, dtype=object)[best]
+    obs[LABEL_PROB] = found.max(axis=1)
+    out = ad.AnnData(
+        X=found,
+        obs=obs,
+        var={"n_spots": np.bincount(regions.codes, minlength=len(regions.names))},
+        uns={HOMESPOT: deepcopy(mapping.uns[HOMESPOT])},
+    )
+    out.var_names = regions.names
+    return out

@@ -1,0 +1,301 @@
+"""assign_cells: every cell to one spot, no spot with more cells than it has room for."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+from ..common import memory
+from ..common.checks import whole
+from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
+from ..errors import DataWarning, InputError, expected, some
+from ..mapping.by_section import cell_sections, held, parts, sections_of, warn_if_dropped
+from ..mapping.confidence import LEAST_HELD
+from ..mapping.coordinates import coordinates, has_coordinates
+from ..mapping.validity import check_mapping
+from ..matrix import rows
+from ..matrix.streamed import Streamed
+from ..matrix.sums import column_sums, is_sparse, row_sums
+from ..objects.labels import in_order
+
+__all__ = ["assign", "assign_cells", "expected_capacity"]
+
+Ints = npt.NDArray[np.int64]
+
+_PAIRS = 25_000_000
+"""So many pairs of a cell and a place are all considered: seconds with both solvers."""
+_CHOSEN = 50
+_DENSE_BYTES, _SPARSE_BYTES = 10, 60  # a pair; measured by benchmarks/assign.py
+
+_MORE_ROOM = "Raise the capacity"
+
+
+def expected_capacity(matrix: Any) -> Ints:
+    """Return the expected number of cells of every spot, as whole numbers that sum to the number of cells.
+
+    The column sums of P, scaled to sum to the number of cells, rounded by the method of the largest
+    remainders (the first of equals).
+    """
+    return _rounded(column_sums(matrix), matrix.shape[0])
+
+
+def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
+    share = mass * (n_cells / mass.sum())
+    room = np.floor(share).astype(np.int64)
+    room[np.argsort(room - share, kind="stable")[: n_cells - room.sum()]] += 1
+    return np.asarray(room)
+
+
+def _section_capacity(matrix: Any) -> Ints:
+    """Return the same of a section's part of P, in which every cell counts as one."""
+    scale = sparse.csr_matrix(1 / row_sums(matrix)[None, :])
+    return _rounded(rows.masses(matrix, scale)[0], matrix.shape[0])
+
+
+def _refuse_little_room(room: Ints, n_cells: int) -> None:
+    if room.sum() < n_cells:
+        raise InputError(
+            expected(
+                f"room for all {n_cells} cells",
+                f"a capacity of {room.sum()} in all",
+                f"{_MORE_ROOM}, or leave cells out with subset().",
+            )
+        )
+
+
+def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
+    """Return how many cells each spot can take."""
+    n_cells, n_spots = mapping.shape
+    if isinstance(capacity, Integral) or (np.ndim(capacity) == 0 and not isinstance(capacity, str)):
+        whole("capacity", capacity, 1)
+        room = np.full(n_spots, min(int(capacity), n_cells), dtype=np.int64)
+    else:
+        given = in_order(capacity, mapping.var, "capacities", "spot")
+        numbers = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+        bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.round(numbers)))
+        if bad.any():
+            raise InputError(
+                expected(
+                    "a whole number of at least 0 for every spot as capacity",
+                    f"{bad.sum()} spot(s) with another ({some(mapping.var_names[bad])})",
+                    "Round them.",
+                )
+            )
+        room = np.minimum(numbers, n_cells).astype(np.int64)
+    _refuse_little_room(room, n_cells)
+    return room
+
+
+def _too_many(what: str) -> InputError:
+    return InputError(
+        expected(
+            "a place with some probability for every cell",
+            f"cells that must share too few {what}",
+            f"{_MORE_ROOM} of these, or map with a larger k_best or densely.",
+        )
+    )
+
+
+def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
+    """Solve the dense problem: one column a place."""
+    n_cells, n_places = matrix.shape[0], int(room.sum())
+    memory.require(
+        _DENSE_BYTES * n_cells * n_places,
+        f"the costs of {n_cells:,} cells x {n_places:,} places",
+        "Consider fewer spots for each cell: candidates=50.",
+    )
+    spot = np.repeat(np.arange(len(room)), room)
+    cost = np.empty((n_cells, n_places))
+    for part in rows.entries(matrix):
+        p = part.p if part.spots is None else matrix[part.rows].toarray()
+        with np.errstate(divide="ignore"):
+            cost[part.rows] = -np.log(p.astype(np.float64))[:, spot]
+    try:
+        place = linear_sum_assignment(cost)[1]
+    except ValueError as error:  # every assignment has a probability of 0
+        raise _too_many("spots") from error
+    return np.asarray(spot[place])
+
+
+def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | None:
+    """Solve with the `k` most probable spots of every cell; None if they have no room for all cells."""
+    n_cells = matrix.shape[0]
+    cells, spots, costs = [], [], []
+    for part in rows.entries(matrix):
+        best, share = rows.best(part, k)
+        row, column = np.nonzero((share > 0) & (room[best] > 0))
+        cells.append(row + part.rows.start)
+        spots.append(best[row, column])
+        costs.append(1 - np.log(share[row, column]))  # the solver takes a cost of 0 for no edge
+    cell, spot, cost = (np.concatenate(parts) for parts in (cells, spots, costs))
+    room = np.minimum(room, np.bincount(spot, minlength=len(room)))
+    copies = room[spot]
+    n_pairs, n_places = int(copies.sum()), int(room.sum())
+    if n_places < n_cells or len(np.unique(cell)) < n_cells:
+        return None
+    memory.require(
+        _SPARSE_BYTES * n_pairs,
+        f"{n_pairs:,} pairs of a cell and a place",
+        f"Consider fewer spots for each cell: candidates={max(1, k // 2)}.",
+    )
+    first = np.cumsum(room) - room
+    nth = np.arange(n_pairs) - np.repeat(np.cumsum(copies) - copies, copies)
+    pairs = sparse.csr_matrix(
+        (np.repeat(cost, copies), (np.repeat(cell, copies), np.repeat(first[spot], copies) + nth)),
+        shape=(n_cells, n_places),
+    )
+    try:
+        place = min_weight_full_bipartite_matching(pairs)[1]
+    except ValueError:  # there is no full matching
+        return None
+    return np.asarray(np.repeat(np.arange(len(room)), room)[place])
+
+
+def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArray[np.intp]:
+    """Return the spot of every row of P under the most probable assignment; see `assign_cells`.
+
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense or CSR.
+    room
+        How many cells every spot can take, at least as many in all as there are cells.
+    candidates
+        How many of its most probable spots are considered for every cell, or None.
+    """
+    n_cells, n_spots = matrix.shape
+    if candidates is not None:
+        whole("candidates", candidates, 1)
+    dense = not (matrix.sparse if isinstance(matrix, Streamed) else is_sparse(matrix))
+    kept = rows.widest(matrix)
+    if dense:
+        pairs = n_cells * int(room.sum())
+    else:
+        pairs = sum(int(room[matrix[block].indices].sum()) for block in rows.blocks(matrix))
+    k = min(kept, candidates if candidates is not None else kept if pairs <= _PAIRS else _CHOSEN)
+    if k == n_spots and dense:
+        return _all_pairs(matrix, room)
+    found = _candidate_pairs(matrix, room, k)
+    while found is None and candidates is None and k < kept:
+        k = min(2 * k, kept)
+        found = _candidate_pairs(matrix, room, k)
+    if found is None:
+        if k < kept:
+            raise InputError(
+                expected(
+                    f"room for every cell at one of its {k} most probable spots",
+                    "too little",
+                    f"Raise candidates, e.g. to {min(2 * k, kept)}, or the capacity.",
+                )
+            )
+        raise _too_many("spots" if dense else "spots, as the map keeps no others")
+    if candidates is None and k < kept:
+        warnings.warn(
+            f"Considered the {k} most probable spots of every cell, not all {kept:,}. "
+            "To choose, or to consider all, set candidates.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _probability(matrix: Any, spots: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return P of every cell at its spot."""
+    found = np.empty(matrix.shape[0])
+    for block in rows.blocks(matrix):
+        part = matrix[block]
+        found[block] = np.asarray(part[np.arange(part.shape[0]), spots[block]]).ravel()
+    return found
+
+
+def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int | None = None) -> pd.DataFrame:
+    """Assign every cell to one spot, and to no spot more cells than it has room for.
+
+    Of all assignments a with at most c_j cells at spot j, the one of the largest sum_i log P[i, a(i)]: the
+    most probable, were the cells placed independently of one another by P. It is exact, by the solvers of
+    SciPy (Jonker and Volgenant 1987; Crouse 2016), for the spots that are considered; a cell is never
+    assigned to a spot on which its row has nothing.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    capacity
+        How many cells a spot can take: None, the expected number of cells (the column sums of P, rounded by
+        the largest remainders so that they sum to the number of cells); a whole number for every spot (1: one
+        cell a spot); or one whole number a spot, in the map's order, as a Series with the spots' names in any
+        order, or as the name of a column of ``mapping.var``.
+    candidates
+        How many of its most probable spots are considered for every cell. None: all, up to 25 million pairs
+        of a cell and a place (seconds); beyond that 50, more where they have no room for all cells, and a
+        warning says so. Of a truncated map a cell's own entries are all there is.
+
+    Returns
+    -------
+    One row a cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
+    where the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
+    Where the spots lie in several sections, ``homespot_section`` comes first: every cell is assigned to a
+    spot of its section (see `cell_positions`), and None as capacity fits the cells of each section. Where
+    spots were taken out of the map by `subset`, a warning counts the cells that had at least half of their
+    mass on these.
+
+    What the solver is going to take, 10 bytes a pair of a cell and a place if all pairs are considered, else
+    60, stands in the log ``logging.getLogger("homespot")`` before it starts.
+
+    Raises
+    ------
+    InputError
+        If there is not room for all cells, in all or at spots on which they have some probability.
+    TooLargeError
+        If the costs do not fit in memory.
+    """
+    check_mapping(mapping)
+    room = None if capacity is None else _capacity(mapping, capacity)
+    sections = sections_of(mapping)
+    of_cells = None if sections is None else cell_sections(mapping, sections)
+    if of_cells is not None and (of_cells.codes < 0).any():
+        raise InputError(
+            expected(
+                "cells that each have a section",
+                f"{(of_cells.codes < 0).sum()} cell(s) with equal mass in several",
+                "Map with map_cells(sections=...), or take one section first: subset(mapping, spots=...).",
+            )
+        )
+    found = np.empty(mapping.n_obs, dtype=np.intp)
+    probability = np.empty(mapping.n_obs)
+    elsewhere = 0
+    for part in parts(mapping, sections, of_cells):
+        if not len(part.cells):
+            continue
+        elsewhere += int((held(mapping, part) <= LEAST_HELD).sum())
+        matrix = part.matrix.tocsr() if is_sparse(part.matrix) else part.matrix
+        if room is not None:
+            within = room[part.spots]
+        else:
+            within = expected_capacity(matrix) if part.name is None else _section_capacity(matrix)
+        try:
+            _refuse_little_room(within, len(part.cells))
+            spots = assign(matrix, within, candidates)
+        except InputError as error:
+            raise error if part.name is None else InputError(f"Section {part.name!r}: {error}") from error
+        found[part.cells], probability[part.cells] = part.spots[spots], _probability(matrix, spots)
+    warn_if_dropped(elsewhere, mapping.n_obs, "the spots that they are assigned to are hardly theirs")
+    table = pd.DataFrame(
+        {ASSIGNED: mapping.var_names.to_numpy(dtype=str)[found], PROB: probability},
+        index=mapping.obs_names.copy(),
+    )
+    if sections is not None:
+        table.insert(0, SECTION, sections.labels()[found])
+    if has_coordinates(mapping):
+        for name, column in zip(POSITIONS, coordinates(mapping)[found].T, strict=False):
+            table[name] = column
+    return table

@@ -1,0 +1,71 @@
+"""cell_distances: the expected distances between cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from ..common import memory
+from ..mapping.align import positions_of
+from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
+from ..mapping.coordinates import coordinates
+from ..mapping.distances import BLOCK, expected_distances
+from ..mapping.validity import check_mapping
+from ..matrix.streamed import Streamed, in_memory
+from ..objects.annotated import x_of
+
+__all__ = ["cell_distances"]
+
+
+def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the expected distances between cells under the map.
+
+    E[i, l] = sum over j, k of P[i, j] d(j, k) P[l, k], the rows of P divided by their sums.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    cells
+        Names of the cells; None is all. Of a map on disk their rows are read.
+
+    Returns
+    -------
+    Cells x cells, symmetric, in the unit of the coordinates. The diagonal is the distance of two draws from a
+    cell's own row: 0 for a cell whose spot is certain. Where the spots lie in several sections, a cell is at
+    the spots of its section (see `cell_positions`), and cells of different sections have NaN.
+
+    Raises
+    ------
+    TooLargeError
+        If the table would not fit into memory.
+    """
+    check_mapping(mapping)
+    where = coordinates(mapping)
+    names, matrix = mapping.obs_names, x_of(mapping)
+    at = np.arange(len(names))
+    if cells is not None:
+        at = positions_of(cells, names, "cells")
+        names, matrix = names[at], matrix[at]
+    n, n_spots = matrix.shape
+    of_p = 8 * n * n_spots if isinstance(matrix, Streamed) else 0
+    memory.require(
+        8 * (2 * n * n + 2 * n * BLOCK + n_spots * BLOCK) + of_p,
+        f"the distances of {n:,} cells",
+        "Name fewer cells, or use type_distances().",
+    )
+    sections = sections_of(mapping)
+    if sections is None:
+        return pd.DataFrame(expected_distances(in_memory(matrix), where), index=names, columns=names)
+    of_cells = cell_sections(mapping, sections)
+    warn_nowhere(of_cells, "their distances are missing")
+    distances = np.full((n, n), np.nan)
+    for part in parts(mapping, sections, of_cells):
+        inside = np.flatnonzero(np.isin(at, part.cells))
+        if len(inside):
+            held = in_memory(part.matrix)[np.searchsorted(part.cells, at[inside])]
+            distances[np.ix_(inside, inside)] = expected_distances(held, where[part.spots])
+    return pd.DataFrame(distances, index=names, columns=names)

@@ -1,0 +1,130 @@
+"""cell_modes: the several places of a cell whose row of P has more than one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..common.checks import whole, within
+from ..common.keys import COORDINATES
+from ..mapping.by_section import cell_sections, held, parts, sections_of
+from ..mapping.confidence import pitch
+from ..mapping.coordinates import coordinates
+from ..mapping.validity import check_mapping
+from ..matrix import rows
+from ..space.axes import spot_coordinates
+
+__all__ = ["cell_modes", "modes"]
+
+F64 = npt.NDArray[np.float64]
+
+_AT_ONCE = 2**22  # distances between best spots, over all cells of a block
+
+
+def _block_modes(weights: F64, points: F64, reach: float, n_modes: int, min_share: float) -> tuple[F64, F64]:
+    """Return share (cells x modes, 0 where there is none) and place (cells x modes x 2 or 3) of the modes."""
+    n_cells, _, dims = points.shape
+    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=3)
+    near = (apart <= reach).astype(np.float64)
+    left = weights.copy()
+    share, place = np.zeros((n_cells, n_modes)), np.zeros((n_cells, n_modes, dims))
+    cells = np.arange(n_cells)
+    for mode in range(n_modes):
+        centre = np.einsum("ckl,cl->ck", near, left).argmax(axis=1)
+        taken = near[cells, centre] * left
+        mass = taken.sum(axis=1)
+        found = mass > 0 if mode == 0 else mass >= min_share
+        share[:, mode] = np.where(found, mass, 0)
+        place[found, mode] = np.einsum("ck,ckd->cd", taken[found], points[found]) / mass[found, None]
+        left -= taken
+    return share, place
+
+
+def modes(
+    matrix: Any,
+    spots: F64,
+    n_modes: int = 3,
+    min_share: float = 0.1,
+    reach: float = 3.0,
+    k: int = 20,
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], F64, F64]:
+    """Find the modes of every row of P (cells x spots, dense or CSR); see `cell_modes`.
+
+    Returns
+    -------
+    Of every mode, ordered by cell: the row of its cell, its number from 0, its share, and its place.
+    """
+    whole("n_modes", n_modes, 1)
+    within("min_share", min_share, 0, 1, open_low=True)
+    within("reach", reach, 0, open_low=True)
+    whole("k", k, 1)
+    spots = np.ascontiguousarray(spot_coordinates(spots, matrix.shape[1]))
+    centre = spots.mean(axis=0)
+    local, distance = spots - centre, reach * pitch(spots)
+    n_modes = min(n_modes, matrix.shape[1])
+    share = np.empty((matrix.shape[0], n_modes))
+    place = np.empty((matrix.shape[0], n_modes, spots.shape[1]))
+    for part in rows.entries(matrix):
+        best, weights = rows.best(part, k)
+        step = max(1, _AT_ONCE // best.shape[1] ** 2)
+        for i in range(0, len(best), step):
+            some = slice(i, i + step)
+            at = slice(part.rows.start + i, min(part.rows.start + i + step, part.rows.stop))
+            share[at], place[at] = _block_modes(
+                rows.sharpened(weights[some]), local[best[some]], distance, n_modes, min_share
+            )
+    cell, mode = np.nonzero(share > 0)
+    return cell, mode, share[cell, mode], place[cell, mode] + centre
+
+
+def cell_modes(
+    mapping: ad.AnnData, *, n_modes: int = 3, min_share: float = 0.1, reach: float = 3.0, k: int = 20
+) -> pd.DataFrame:
+    """Return the places of every cell, several where its row of P has several modes.
+
+    Read as the default position of `place_cells` is, from the k most probable spots with the squares of their
+    probability, scaled to sum to 1. The spot whose neighbourhood, all spots within `reach` pitches of it, is
+    heaviest (the first of equals) gives the first mode: its share is that weight, its place the weighted mean
+    of the neighbourhood. That is taken away, and what is left gives the next.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    n_modes
+        How many modes a cell has at most.
+    min_share
+        Least share of a second or later mode.
+    reach
+        Radius of a neighbourhood, in pitches: median distances of a spot from its nearest neighbour.
+    k
+        How many spots are taken.
+
+    Returns
+    -------
+    One row a mode, ordered by cell: ``cell``, its name; ``mode``, 1 for the heaviest; ``share``; and its
+    place, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The shares of a cell sum to at
+    most 1. Where the spots lie in several sections, the column ``section`` follows ``cell``: the modes are
+    those in the cell's section (see `cell_positions`), and of a cell whose section is not known those in
+    every section, whose shares sum to at most 1 in each. Where spots were taken out of the map by `subset`,
+    the shares sum to at most the part of the cell's mass that the spots which stay hold.
+    """
+    check_mapping(mapping)
+    where, names = coordinates(mapping), mapping.obs_names.to_numpy(dtype=str)
+    sections = sections_of(mapping)
+    found = None if sections is None else cell_sections(mapping, sections)
+    tables = []
+    for part in parts(mapping, sections, found, unknown=True):
+        cell, mode, share, place = modes(part.matrix, where[part.spots], n_modes, min_share, reach, k)
+        share *= held(mapping, part)[cell]
+        columns: dict[str, Any] = {"row": part.cells[cell], "cell": names[part.cells[cell]]}
+        if part.name is not None:
+            columns["section"] = part.name
+        columns |= {"mode": mode + 1, "share": share, **dict(zip(COORDINATES, place.T, strict=False))}
+        tables.append(pd.DataFrame(columns))
+    table = pd.concat(tables, ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
+    return table.drop(columns="row")

@@ -1,0 +1,43 @@
+"""colocate_types: how far cell types share spots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import pandas as pd
+
+from ..mapping.by_section import sections_of
+from ..mapping.distances import correlations
+from ..mapping.validity import check_mapping
+from ..matrix.rows import masses
+from ..objects.annotated import x_of
+from ..objects.labels import resolve
+from .deconvolve_spots import proportions
+
+__all__ = ["colocate_types"]
+
+
+def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
+    """Return how far cell types share spots: the correlation of their proportions over the spots.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    labels
+        Type of every cell, as for `deconvolve_spots`.
+
+    Returns
+    -------
+    Types x types, symmetric, in [-1, 1]: Pearson correlation over all spots with any mass. A type with the
+    same proportion everywhere has 0 with every other. Proportions sum to 1, so with few types even those that
+    ignore one another are correlated negatively. Where the spots lie in several sections, the mean proportion
+    of each section is taken away first: types that share a section and not its spots are not correlated by
+    it.
+    """
+    check_mapping(mapping)
+    types = resolve(labels, mapping.obs, "cell")
+    shares = proportions(masses(x_of(mapping), types.membership(), squares=True).T)
+    found = correlations(shares, sections_of(mapping))
+    return pd.DataFrame(found, index=types.names, columns=types.names)

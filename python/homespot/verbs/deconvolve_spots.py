@@ -1,0 +1,174 @@
+"""deconvolve_spots: the cell types in every spot."""
+
+from __future__ import annotations
+
+import warnings
+from copy import deepcopy
+from typing import Any, Literal, get_args
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ..common.checks import one_of
+from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
+from ..errors import DataWarning, InputError, expected, some
+from ..mapping.coordinates import coordinates, has_coordinates, images
+from ..mapping.validity import check_mapping
+from ..matrix.rows import masses
+from ..matrix.sums import column_sums
+from ..objects.annotated import x_of
+from ..objects.labels import in_order, resolve
+from .cell_positions import cell_positions
+
+__all__ = ["TypesReadOut", "deconvolve_spots", "proportions"]
+
+F64 = npt.NDArray[np.float64]
+TypesReadOut = Literal["square", "sum"]
+
+
+def proportions(mass: F64) -> F64:
+    """Return the shares of the types in every spot, for masses of spots x types.
+
+    Rows sum to 1; those of spots without any mass are NaN, and a warning counts them.
+    """
+    total = mass.sum(axis=1, keepdims=True)
+    empty = total[:, 0] <= 0
+    if empty.any():
+        warnings.warn(
+            f"{empty.sum()} spot(s) hold no cell: their proportions are missing (NaN). "
+            "A map with a larger k_best, or a dense one, reaches them.",
+            DataWarning,
+            stacklevel=3,
+        )
+    shares: F64 = np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0)
+    return shares
+
+
+def _confident(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_] | None:
+    if confident is None:
+        if not has_coordinates(mapping):
+            return None
+        confident = cell_positions(mapping)[CONFIDENT]
+    values = in_order(confident, mapping.obs, "flags of confidence", "cell")
+    missing = values.isna().to_numpy()
+    if missing.any() or not pd.api.types.is_bool_dtype(values.dtype):
+        raise InputError(
+            expected(
+                "True or False for every cell as confident",
+                f"{missing.sum()} cell(s) without ({some(mapping.obs_names[missing])})"
+                if missing.any()
+                else f"values like {some(values)}",
+                f"Pass the column {CONFIDENT!r} of place_cells().",
+            )
+        )
+    return values.to_numpy(dtype=bool)
+
+
+def _density(mapping: ad.AnnData, density: Any) -> F64:
+    values = in_order(density, mapping.var, "cell densities", "spot")
+    try:
+        numbers = values.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.full(len(values), np.nan)
+    bad = ~(np.isfinite(numbers) & (numbers >= 0))
+    if bad.any():
+        raise InputError(
+            expected(
+                "a number of cells of at least 0 for every spot as density",
+                f"{bad.sum()} spot(s) without ({some(mapping.var_names[bad])})",
+                "Give every spot one.",
+            )
+        )
+    return numbers
+
+
+def deconvolve_spots(
+    mapping: ad.AnnData,
+    labels: Any,
+    *,
+    read_out: TypesReadOut = "square",
+    density: Any = None,
+    confident: Any = None,
+) -> ad.AnnData:
+    """Return the cell types in every spot.
+
+    The proportion of type t in spot j is A[j, t] over the sum of row j, with A[j, t] the sum of P[i, j]^2, or
+    of P[i, j], over the cells i of this type.
+
+    Of sections that were mapped one by one (`sections` of `map_cells`, or `combine_sections`) every cell has
+    the same mass in each, and so counts in all of them alike: the types of a section are those of all cells
+    mapped, whatever section a cell is of. Where the sections hold other cells, map with ``joint=True``.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned.
+    labels
+        Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
+        index (in any order), or one label a cell in the mapping's order.
+    read_out
+        ``"square"``: cells count by the square of their probability, as for their places. P spreads a cell
+        over the spots that look alike, which makes all spots more alike than they are; the squares undo most
+        of it. ``"sum"``: by their probability, so that the expected numbers of a type's cells, over all
+        spots, add up to its cells.
+    density
+        How many cells every spot holds, where that is known from elsewhere, e.g. from counted nuclei: name of
+        a column of the mapping's var, a Series by name of the spot, or one number a spot. None: the column
+        sums of P.
+    confident
+        Whether a cell's place is to be relied on, True or False a cell, in the same forms. None: as
+        `place_cells` finds it; without coordinates nothing is said of it.
+
+    Returns
+    -------
+    Spots x types. ``X``: proportions; every row sums to 1, but that of a spot without any mass, which is NaN.
+    ``layers["cells"]``: expected number of cells of each type, the proportions times `density`. obs: the
+    spots, with ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
+    ``homespot_type_prob`` (the most abundant type and its proportion) and ``homespot_confident_share`` (share
+    of the spot's A from confident cells). var: the types, with ``n_cells``, the number of mapped cells.
+    ``uns["homespot"]``: the mapping's record, and the `read_out`.
+
+    Raises
+    ------
+    InputError
+        If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some, or the
+        read-out is not one of the two.
+    """
+    check_mapping(mapping)
+    one_of("read_out", read_out, get_args(TypesReadOut))
+    types = resolve(labels, mapping.obs, "cell")
+    numbers = None if density is None else _density(mapping, density)
+    relied_on = _confident(mapping, confident)
+    matrix = x_of(mapping)
+    weights = types.membership()
+    if relied_on is not None:  # one more group, so that P is gone through once
+        flags = sparse.csr_matrix(relied_on[None, :].astype(np.float64))
+        weights = sparse.vstack([weights, flags], format="csr")
+    mass, held = np.split(masses(matrix, weights, squares=read_out == "square").T, [len(types.names)], axis=1)
+    shares = proportions(mass)
+    if numbers is None:
+        numbers = column_sums(matrix)
+    cells = np.nan_to_num(shares) * numbers[:, None]
+    filled = np.isfinite(shares).all(axis=1)
+    best = np.nan_to_num(shares).argmax(axis=1)
+    obs = mapping.var.copy()
+    obs[SPOT_CELLS] = cells.sum(axis=1)
+    obs[TYPE] = np.where(filled, np.asarray(types.names, dtype=object)[best], None)
+    obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
+    if relied_on is not None:
+        total = mass.sum(axis=1)
+        obs[CONFIDENT_SHARE] = np.divide(held[:, 0], total, out=np.full_like(total, np.nan), where=total > 0)
+    out = ad.AnnData(
+        X=shares,
+        obs=obs,
+        var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
+        layers={"cells": cells},
+        uns={**images(mapping), HOMESPOT: {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}},
+    )
+    out.var_names = types.names
+    if has_coordinates(mapping):
+        out.obsm[SPATIAL] = coordinates(mapping)
+    return out

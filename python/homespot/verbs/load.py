@@ -1,0 +1,50 @@
+"""load: the map that an .h5ad file holds."""
+
+from __future__ import annotations
+
+import os
+
+import anndata as ad
+import numpy as np
+
+from ..common.keys import FORMAT_VERSION, HOMESPOT
+from ..errors import InputError, expected
+from ..mapping.validity import check_mapping
+from ..objects.h5ad import read_whole
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
+    """Read a mapping that `save` wrote.
+
+    Parameters
+    ----------
+    path
+        An .h5ad file.
+    backed
+        Leave P in the file, for a map that does not fit into memory, as ``anndata.read_h5ad(path,
+        backed="r")`` does. What follows from a map reads it in blocks of rows, to the same numbers; only
+        `add_mapping`, which puts P into the user's object, `subset` (the part asked for), `renormalise` and
+        the combinations bring it into memory.
+
+    Raises
+    ------
+    InputError
+        If the file is not there, is not a mapping, or has a newer format than this version knows.
+    """
+    mapping = read_whole(path, backed=backed)
+    record = mapping.uns.get(HOMESPOT)
+    version = record.get("format_version", FORMAT_VERSION) if isinstance(record, dict) else FORMAT_VERSION
+    number = isinstance(version, int | float | np.number)
+    if not number or version not in range(1, FORMAT_VERSION + 1):
+        newer = number and version > FORMAT_VERSION
+        raise InputError(
+            expected(
+                f"a mapping of format version 1 to {FORMAT_VERSION}",
+                f"version {version}",
+                "Update homespot: a newer one wrote this file." if newer else "Write it anew with save().",
+            )
+        )
+    check_mapping(mapping)
+    return mapping

@@ -1,0 +1,206 @@
+"""map_cells: from single cells and spots to the map between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from ..common.checks import one_of
+from ..common.keys import EXPRESSION, SECTION, SECTION_PROB
+from ..common.progress import Progress
+from ..expression.scale import SCALES, Scale
+from ..expression.table import Expression, Side
+from ..mapping.coordinates import images
+from ..mapping.section_scale import refuse_scales_apart
+from ..mapping.solve import Solution, checked_run, solve
+from ..mapping.solve_sections import solve_by_section
+from ..mapping.validity import new_mapping
+from ..objects.labels import LABELS, label_column
+from ..objects.spots import SectionsGiven, Spots, both_sides, spots_of, warn_if_no_places
+from ..objects.tables import expression
+from ..space.sections import refuse_checkpoint
+
+__all__ = ["annotated_mapping", "map_cells", "solve_spots"]
+
+
+def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
+    """Map one checked table to the other, jointly or section by section; `run` is what `solve` takes."""
+    if spots.alone is None:
+        return solve(sc, st, method, **run)
+    return solve_by_section(sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run))
+
+
+def map_cells(
+    sc: ad.AnnData,
+    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData],
+    method: str = "ssa",
+    *,
+    preset: str | None = None,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
+    sc_scale: Scale | Literal["auto"] = "auto",
+    st_scale: Scale | Literal["auto"] = "auto",
+    sc_gene_column: str | None = None,
+    st_gene_column: str | None = None,
+    sections: SectionsGiven = None,
+    joint: bool | None = None,
+    shared_frame: bool = False,
+    k_best: int | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress = None,
+    **parameters: Any,
+) -> ad.AnnData:
+    """Learn the map from single cells to spots.
+
+    Parameters
+    ----------
+    sc
+        Single-cell data, cells x genes: counts or log values. Where it is backed by a file
+        (``anndata.read_h5ad(path, backed="r")``), X is read in blocks of rows, never whole: once to check it,
+        once for the genes that are used, and once more for the variances where it has more genes than
+        `n_genes`. (A part of a backed object, and a matrix stored by columns, CSC, are read whole.)
+    st
+        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``, or else in columns
+        ``x``, ``y`` (and ``z``) of obs. Columns with names are taken by their names: ``pxl_row_in_fullres``
+        is y wherever it stands. They become the columns ``x``, ``y`` and ``z`` of the mapping's spots.
+        Without them the map is made, but cells have no place. Several sections may be given as a list, or as
+        a dict by their names; see `join_sections`. Spots that a column such as ``in_tissue`` marks as off the
+        tissue are left out.
+    method
+        ``"ssa"``, ``"come"`` or ``"correlation"``; see `homespot.methods`.
+    preset
+        A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
+    sc_layer, st_layer
+        Layer with the expression; ``"raw"`` takes ``adata.raw`` with its own genes; None is X. Verbs that
+        read the data again, such as `impute_genes` and `report`, take it from the record.
+    sc_scale, st_scale
+        What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
+        as they are), or ``"auto"`` to look at them; the record says what was found.
+    sc_gene_column, st_gene_column
+        Column of var with the names of the genes, by which both tables are matched; None is the index.
+    sections
+        Column of ``st.obs`` with the section of every spot, or the sections themselves, as labels are given:
+        one value a spot, a Series or a dict by name. Each section is then mapped by itself, with all
+        cells, and the maps are put side by side with equal weights, as `combine_sections` does; the spots
+        come section by section, and ``parts`` of the record has the record of every section. None: sections
+        are looked for (a column such as ``sample_id`` with several values, several images in
+        ``uns["spatial"]``), and a warning says what was found; the cells are mapped onto all of them jointly.
+    joint
+        Whether the cells are mapped onto all sections jointly, or (False) onto each by itself. None: by
+        itself where `sections` names a column, else jointly. By itself every cell has the same mass in each
+        section: for cell types (`deconvolve_spots`) and genes (`impute_genes`) of sections that hold other
+        cells, map jointly.
+    shared_frame
+        Whether all sections share one frame of coordinates, as aligned or stacked sections do. If not, every
+        cell has its place in one section (``homespot_section``), and nothing is measured between sections.
+    k_best
+        Keep only the k largest entries of each row (of every section), as CSR; what that leaves out is in
+        ``obs["homespot_left_over"]``. None keeps the dense matrix.
+    dtype
+        Type of the computation and of P.
+    seed
+        Seed of methods that draw random numbers.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
+    progress
+        True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
+        step to stderr, or a function of (done, total, note).
+    **parameters
+        The method's own parameters, e.g. ``regularisation=0.02``. Labels are a column's name or the values
+        themselves: one a cell, a Series or a dict by name.
+
+    Returns
+    -------
+    The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
+    annotation of the cells and spots that were mapped, with ``homespot_expression``, their mean log
+    expression over the genes used; ``uns["homespot"]`` is the run's record. ``var["homespot_section"]`` is
+    the section of every spot, where there are several. If each was mapped by itself,
+    ``obs["homespot_section"]`` is the section that fits a cell best, and ``obs["homespot_section_prob"]`` its
+    probability. Images of the tissue (``uns["spatial"]``) are those of `st`, and ``y_direction`` of the
+    record says whether y points down.
+
+    Raises
+    ------
+    InputError
+        If the data or a parameter is not as described; before any work starts.
+    DeviceError
+        If the device is not there.
+    TooLargeError
+        If the map would not fit into memory.
+    """
+    sc, st, annotation, parameters = both_sides(sc, st, parameters, st_gene_column)
+    _, settings, _ = checked_run(method, preset, k_best, seed, device, progress, parameters)
+    one_of("dtype", dtype, ("float32", "float64"))
+    one_of("sc_scale", sc_scale, SCALES)
+    one_of("st_scale", st_scale, SCALES)
+    spots = spots_of(st, sections, joint, shared_frame=shared_frame)
+    if spots.separate:
+        refuse_checkpoint(settings)
+    warn_if_no_places(sc, st, spots)
+    sides: tuple[tuple[Side, ad.AnnData, Any, Any, Any, Any], ...] = (
+        ("sc", sc, annotation["sc"], sc_layer, sc_scale, sc_gene_column),
+        ("st", st, annotation["st"], st_layer, st_scale, st_gene_column),
+    )
+    tables = {}
+    for side, adata, obs, layer, scale, gene_column in sides:
+        rows = spots.rows if side == "st" and len(spots.rows) < st.n_obs else None
+        table = expression(adata, side, layer, scale, dtype, gene_column=gene_column, rows=rows)
+        obs = obs if rows is None else obs.iloc[rows]
+        if side == "st" and scale == "auto" and spots.labelled is not None:
+            refuse_scales_apart(table, spots.labelled)
+        column = settings.get(LABELS[side])
+        tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
+    run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}
+    solution = solve_spots(tables["sc"], tables["st"], spots, method, **run, parameters=parameters)
+    chosen = {"sc_layer": sc_layer, "st_layer": st_layer}
+    chosen |= {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
+    solution.record.update({name: value for name, value in chosen.items() if value is not None})
+    frame = annotation["st"].iloc[spots.rows]
+    return annotated_mapping(solution, annotation["sc"], st, frame, spots)
+
+
+def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:
+    """Return the section of every cell, and its probability, as columns; nothing under a joint map."""
+    if solution.section is None or spots.apart is None:
+        return {}
+    codes, probability = solution.section
+    names = np.asarray([*spots.apart.names, None], dtype=object)
+    return {SECTION: names[codes], SECTION_PROB: probability}
+
+
+def section_record(spots: Spots) -> dict[str, Any]:
+    """Return what the record says of sections and of the direction of y."""
+    record = dict(spots.direction)
+    if spots.sections is not None:
+        record["sections"] = spots.sections.column
+    if spots.shared_frame:
+        record["shared_frame"] = True
+    return record
+
+
+def annotated_mapping(
+    solution: Solution, cells: pd.DataFrame, st: ad.AnnData, frame: pd.DataFrame, spots: Spots
+) -> ad.AnnData:
+    """Return a solution as a mapping, with the annotation of the cells and of the spots on the tissue."""
+    of_cells = {EXPRESSION: solution.expression[0], **section_columns(solution, spots)}
+    of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
+    if spots.apart is not None:
+        of_spots[SECTION] = spots.apart.labels()[solution.spots]
+    positions = spots.positions
+    mapping = new_mapping(
+        solution.matrix,
+        # Cells that were placed before may have a section of another tissue.
+        cells.iloc[solution.cells].drop(columns=[SECTION, SECTION_PROB], errors="ignore").assign(**of_cells),
+        frame.iloc[solution.spots].assign(**of_spots),
+        {**solution.record, **section_record(spots)},
+        positions=None if positions is None else positions[solution.spots],
+        left_over=solution.left_over,
+    )
+    mapping.uns.update(images(st))
+    return mapping

@@ -1,0 +1,68 @@
+"""type_distances: the expected distance of two cells by their types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
+from ..mapping.coordinates import coordinates
+from ..mapping.distances import expected_distances
+from ..mapping.validity import check_mapping
+from ..matrix.rows import masses
+from ..matrix.sums import row_sums
+from ..objects.annotated import x_of
+from ..objects.labels import resolve
+
+__all__ = ["type_distances"]
+
+
+def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
+    """Return the expected distance of two cells by their types.
+
+    With Q[t, j] the share of type t's mass that sits at spot j, E[s, t] = sum over j, k of Q[s, j] d(j, k)
+    Q[t, k]: the cells are drawn from the map one independently of the other.
+
+    Parameters
+    ----------
+    mapping
+        What `map_cells` returned, made with coordinates.
+    labels
+        Type of every cell, as for `deconvolve_spots`.
+
+    Returns
+    -------
+    Types x types, symmetric, in the unit of the coordinates. The diagonal is the distance of two cells of one
+    type: how far it is spread. P is taken as it is, so a softer map has larger distances, and one of the
+    `k_best` entries smaller ones; compare types under one map. Where the spots lie in several sections, the
+    cells are two of one section, each at the spots of its section (see `cell_positions`); types that share no
+    section have NaN.
+    """
+    check_mapping(mapping)
+    types = resolve(labels, mapping.obs, "cell")
+    where, members = coordinates(mapping), types.membership()
+    sections = sections_of(mapping)
+    if sections is None:
+        found = expected_distances(masses(x_of(mapping), members), where)
+    else:
+        of_cells = cell_sections(mapping, sections)
+        warn_nowhere(of_cells, "they are left out of the distances")
+        found, weight = np.zeros((2, len(types.names), len(types.names)))
+        for part in parts(mapping, sections, of_cells):
+            if len(part.cells):
+                mass = masses(part.matrix, members[:, part.cells] @ _scaled_to_one(part.matrix))
+                held = mass.sum(axis=1)
+                both = np.outer(held, held)
+                found += both * np.nan_to_num(expected_distances(mass, where[part.spots]))
+                weight += both
+        found = np.divide(found, weight, out=np.full_like(found, np.nan), where=weight > 0)
+    return pd.DataFrame(found, index=types.names, columns=types.names)
+
+
+def _scaled_to_one(matrix: Any) -> sparse.dia_array:
+    """Return what scales every row to sum to 1, as a diagonal matrix."""
+    return sparse.diags_array(1 / row_sums(matrix))
