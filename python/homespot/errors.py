@@ -20,7 +20,7 @@ class HomespotError(Exception):
 
 
 class InputError(HomespotError, ValueError):
-    """The data or a parameter is not what it has to be."""
+    """The data, or a parameter, is not valid."""
 
 
 class DeviceError(HomespotError, RuntimeError):
@@ -36,7 +36,7 @@ class TooLargeError(HomespotError, MemoryError):
 
 
 class DataWarning(UserWarning):
-    """Something in the data was dropped or handled; the message says what and how much."""
+    """Part of the data was dropped or changed; the message says which part, and how much."""
 
 
 class ConvergenceWarning(UserWarning):

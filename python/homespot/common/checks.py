@@ -1,4 +1,4 @@
-"""Checks of parameters that more than one method or verb needs."""
+"""Checks of parameters, for methods and verbs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def one_of(name: str, value: object, options: Sequence[str]) -> None:
 
 
 def name(parameter: str, value: object) -> None:
-    """Refuse what is not a text of at least one character."""
+    """Refuse a value that is not a text of at least one character."""
     if not isinstance(value, str) or not value:
         raise InputError(expected(f"{parameter} to be a name", _shown(value), "Name one, or leave it out."))
 
 
 def within(name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> None:
-    """Refuse what is not a finite number from `low` to `high`, or above `low` where `open_low`."""
+    """Refuse a value that is not a finite number from `low` to `high`; `open_low` refuses `low` itself."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
         return
@@ -38,7 +38,7 @@ def within(name: str, value: object, low: float, high: float = math.inf, *, open
 
 
 def whole(name: str, value: object, low: int) -> None:
-    """Refuse what is not a whole number of at least `low`."""
+    """Refuse a value that is not a whole number of at least `low`."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
         raise InputError(
             expected(f"{name} to be a whole number of at least {low}", _shown(value), "Choose such a number.")

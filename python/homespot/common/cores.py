@@ -16,7 +16,7 @@ __all__ = ["limited_threads", "threads"]
 
 # The loops here are bound by memory bandwidth: more threads gain little, and a server is shared.
 _MOST_THREADS = 8
-_SERIAL = 2**19  # elements under which threads cost more than they bring
+_SERIAL = 2**19  # with fewer elements, threads cost more time than they save
 _LIMIT = threading.RLock()
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
@@ -25,9 +25,9 @@ _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")
 def threads(n_elements: int | None = None) -> int:
     """Return the number of threads: the user's limit, else the cores this process may use, at most 8.
 
-    It is one for work on few elements, where threads cost more than they bring.
-    The limits read are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, in this order. Cores beyond a
-    container's quota do not count.
+    Work on few elements gets one thread, because more would cost more time than they save.
+    The user's limits are ``OMP_NUM_THREADS`` and ``SLURM_CPUS_PER_TASK``, read in this order. Cores beyond
+    a container's quota do not count.
     """
     if n_elements is not None and n_elements < _SERIAL:
         return 1
@@ -40,7 +40,7 @@ def threads(n_elements: int | None = None) -> int:
 
 
 def _quota() -> int:
-    """Return how many cores the container may use, as ``docker --cpus`` sets it; many without a quota."""
+    """Return how many cores the container may use; without a quota, a very large number."""
     try:
         quota, period = _QUOTA.read_text().split()
         return max(1, math.ceil(int(quota) / int(period)))
@@ -52,7 +52,7 @@ def _quota() -> int:
 def limited_threads(most: int | None = None) -> Iterator[int]:
     """Keep the linear algebra libraries within `most` threads, by default `threads`, while the block runs.
 
-    The limit is one of the whole process, so only one thread at a time may have one; others wait.
+    The limit holds for the whole process, so only one thread at a time may set one; others wait.
     """
     n = threads() if most is None else most
     with _LIMIT, threadpool_limits(limits=n):

@@ -1,4 +1,4 @@
-"""What only a part of homespot needs, and is therefore installed only when somebody asks for it."""
+"""Optional packages: each is needed by a part of homespot, and installed with an extra."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def has(package: str) -> bool:
 
 
 def require(package: str, purpose: str) -> None:
-    """Refuse with a `DependencyError` what needs a package that is not installed; it names the extra.
+    """Raise a `DependencyError` that names the extra if a package is not installed.
 
     Parameters
     ----------

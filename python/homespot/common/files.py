@@ -14,7 +14,7 @@ __all__ = ["check_target", "whole"]
 
 
 def check_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
-    """Refuse a path to which no file with one of these endings can be written; the first is the usual one."""
+    """Refuse a path that cannot be written to or has none of these endings; the first is the usual one."""
     target = Path(path)
     if target.suffix not in suffixes:
         raise InputError(expected(f"a path that ends in {suffixes[0]}", repr(str(path)), "Rename it."))
@@ -29,7 +29,7 @@ def check_target(path: str | os.PathLike[str], *suffixes: str) -> Path:
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
-    """Yield an empty file to write to, which takes the place of `target` at the end; on an error it goes."""
+    """Yield an empty temporary file; it replaces `target` at the end, and is deleted after an error."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
     os.close(handle)
     file = Path(name)

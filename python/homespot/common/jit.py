@@ -1,4 +1,4 @@
-"""Compiles a loop with numba, and keeps the result in the user's cache folder."""
+"""Compile loops with numba, and keep the results in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _candidate() -> Path:
 
 @cache
 def _folder() -> str | None:
-    """Return a folder that takes a megabyte, or None: a full or read-only disk costs a compilation only."""
+    """Return a folder in which a megabyte can be written, or None: loops are then compiled each time."""
     try:
         folder = _candidate()
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,8 +42,8 @@ def _folder() -> str | None:
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` at its first call; it runs without Python's lock.
 
-    Of fast arithmetic it takes what lets sums be vectorised; infinities and NaN keep their meaning. numba
-    would put its cache beside the sources; its setting is changed only while the place is looked up.
+    Fast arithmetic is allowed where it lets sums be vectorised; infinities and NaN keep their meaning. By
+    default numba puts its cache beside the sources; its setting is changed only while it looks the place up.
     """
     before = _config.CACHE_DIR
     folder = _folder()

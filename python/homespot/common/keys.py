@@ -38,7 +38,7 @@ HOMESPOT = "homespot"
 """Key of the run's record (uns, metadata) and of the map (obsm, reducedDim, altExp)."""
 
 EXPERIMENT = "homespot_experiment"
-"""uns key of what an experiment of R has beside what AnnData has a place for: names, their order, kinds."""
+"""uns key of the parts of an R experiment for which AnnData has no place: names, their order, kinds."""
 
 ALT_EXPS = "altExps"
 """uns key of an experiment's alternative experiments, each as the arguments of an AnnData."""
@@ -62,31 +62,32 @@ SPREAD = "homespot_spread"
 """Spread of a cell's position, in the unit of the coordinates."""
 
 LEFT_OVER = "homespot_left_over"
-"""What a cell's row of P leaves out: 1 - its sum."""
+"""Probability that a cell's row of P leaves out: 1 minus its sum."""
 
 DROPPED = "homespot_dropped"
-"""The part of a cell's left-over that lay on spots which were taken out of the map."""
+"""Part of a cell's left-over that lay on spots that were taken out of the map."""
 
 SECTION = "homespot_section"
-"""Section of tissue: of a spot, and of a cell the one in which it is placed."""
+"""Section of tissue: the one that a spot belongs to, or in which a cell is placed."""
 
 SECTION_PROB = "homespot_section_prob"
-"""Probability that a cell is of its section."""
+"""Probability that a cell belongs to its section."""
 
 EXPRESSION = "homespot_expression"
-"""Mean of a cell's, or a spot's, log expression over the genes that the map was made from."""
+"""Mean log expression of a cell, or of a spot, over the genes that the map was made from."""
 
 SPOT_CELLS = "homespot_cells"
 """Expected number of cells at a spot: the column sum of P."""
 
 ENTROPY = "homespot_entropy"
-"""Entropy of a cell's row of P over the logarithm of the number of spots: 0 is certain, 1 knows nothing."""
+"""Entropy of a cell's row of P over the logarithm of the number of spots: 0 if one spot is certain, 1 if all
+spots are equally probable."""
 
 RADIUS = "homespot_radius"
 """Distance from a cell's position within which its true place is expected, in the unit of the coordinates."""
 
 CONFIDENT = "homespot_confident"
-"""Whether a cell's position is to be relied on."""
+"""Whether a cell's position can be relied on."""
 
 ASSIGNED = "homespot_assigned"
 """Name of the spot that a cell is assigned to, within the spots' capacities."""

@@ -1,4 +1,4 @@
-"""How much memory there is, and a clear refusal where it is too little."""
+"""How much memory is free, and a clear error if a step needs more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 def _cgroup_left() -> int | None:
     """Bytes left under a container's limit, or None where there is none.
 
-    What the kernel keeps of files only as long as nobody needs the room does not count as used.
+    File pages that the kernel can drop at any time do not count as used.
     """
     try:
         limit = int((_CGROUP / "memory.max").read_text())  # "max", no number, where there is no limit
@@ -47,7 +47,7 @@ def human(n_bytes: float) -> str:
 
 
 def require(n_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
-    """Refuse with a `TooLargeError` what would not fit; of what does, the log "homespot" has a line (INFO).
+    """Raise a `TooLargeError` if a step would not fit into memory; else log its size (INFO, "homespot").
 
     Parameters
     ----------

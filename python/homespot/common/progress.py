@@ -37,7 +37,7 @@ def check(progress: object) -> None:
 
 @contextmanager
 def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
-    """Yield the function that a loop calls to report how far it is."""
+    """Yield the function by which a loop reports how far it is."""
     check(progress)
     if callable(progress):
         yield progress
@@ -53,7 +53,7 @@ def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
     with tqdm(desc=description, leave=False) as bar:
 
         def report(done: int, total: int, note: str) -> None:
-            if done == 0 and note:  # what is known before the start stays to be read
+            if done == 0 and note:  # the note that was given before the start stays visible
                 bar.write(f"{description}: {note}", file=sys.stderr)
             bar.total = total
             bar.set_postfix_str(note, refresh=False)

@@ -1,7 +1,8 @@
-"""Threads that Ctrl-C does not hang: an interruption reaches only the main one.
+"""A pool of threads that Ctrl-C cannot hang.
 
-Once they run, they share no lock of `threading` or `concurrent.futures` with it: an interruption may come
-where the main thread has just taken one, and they would wait for ever. A `SimpleQueue` is always whole.
+An interruption reaches only the main thread. It may come just after the main thread has taken a lock of
+`threading` or `concurrent.futures`; a thread that waits for this lock would then wait for ever. So running
+threads share no lock with the main thread, but a `SimpleQueue`: an interruption cannot leave it half changed.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ __all__ = ["Undisturbed", "pool", "worker"]
 
 T = TypeVar("T")
 Undisturbed = Callable[[Callable[[], object]], bool]
-"""Lets a task be done to its end; returns whether Ctrl-C came in the meantime, however often."""
+"""Runs a task to its end, and returns whether Ctrl-C came in the meantime, however often."""
 
 
 class Each(Protocol):
-    """Calls a function with 0, 1, ... n - 1, shared among threads; returns what each call gave, in order."""
+    """Calls a function with 0, 1, ... n - 1 from several threads, and returns the results in order."""
 
     def __call__(self, run: Callable[[int], T], n: int, /) -> list[T]:
-        """Raise what a call raises, or Ctrl-C; at the end of the pool no call is under way any more."""
+        """Raise the error of a call, or Ctrl-C; when the pool ends, no call is running."""
         ...
 
 
 class _Outcome:
-    """What some threads, each doing the same task, have returned or raised."""
+    """Results and errors of threads that do the same task."""
 
     def __init__(self) -> None:
         self._results: list[Any] = []
@@ -38,7 +39,7 @@ class _Outcome:
         self._ended: SimpleQueue[None] = SimpleQueue()
 
     def note(self, task: Callable[[], object]) -> None:
-        """Do the task, and note how it ended."""
+        """Do the task, and record its result or error."""
         try:
             result = task()
         except BaseException as error:
@@ -48,9 +49,9 @@ class _Outcome:
         self._ended.put(None)
 
     def wait(self, n: int) -> bool:
-        """Wait until `n` have ended; return whether Ctrl-C came in the meantime."""
+        """Wait until `n` tasks have ended; return whether Ctrl-C came in the meantime."""
         interrupted = False
-        # What was taken from the queue may be lost, what stands in the lists is not.
+        # An interruption may lose an item taken from the queue, but not an item in the lists.
         while len(self._results) + len(self._errors) < n:
             try:
                 self._ended.get()
@@ -59,24 +60,24 @@ class _Outcome:
         return interrupted
 
     def results(self) -> list[Any]:
-        """Return what was returned, or raise what was raised."""
+        """Return the results, or raise the first error."""
         if self._errors:
             try:
                 raise self._errors[0]
             finally:
-                self._errors.clear()  # or its traceback would keep what the task worked on
+                self._errors.clear()  # otherwise its traceback would keep the task's data alive
         return self._results
 
 
 @contextmanager
 def _threads(n: int) -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Start n threads, and yield what hands them one task after another; whoever is free takes it."""
+    """Start n threads, and yield a function that gives a task to the next free thread."""
     tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def work() -> None:
         while (task := tasks.get()) is not None:
             task()
-            del task  # or it would be kept until the next comes
+            del task  # otherwise the task would be kept until the next one comes
         tasks.put(None)  # for the next thread
 
     threads = [Thread(target=work, name="homespot", daemon=True) for _ in range(n)]
@@ -84,7 +85,7 @@ def _threads(n: int) -> Iterator[Callable[[Callable[[], None]], None]]:
         for thread in threads:
             thread.start()
     except BaseException:
-        tasks.put(None)  # nobody is waited for: one may be stuck in the lock of its start
+        tasks.put(None)  # do not wait for the threads: one may be stuck in the lock of its start
         raise
     try:
         yield tasks.put
@@ -96,7 +97,7 @@ def _threads(n: int) -> Iterator[Callable[[Callable[[], None]], None]]:
 
 @contextmanager
 def worker() -> Iterator[Undisturbed]:
-    """Start a thread, and yield what lets it do one task after another, untorn by Ctrl-C."""
+    """Start a thread, and yield a function that runs tasks in it, which Ctrl-C does not interrupt."""
     with _threads(1) as start:
 
         def undisturbed(task: Callable[[], object]) -> bool:
@@ -109,16 +110,16 @@ def worker() -> Iterator[Undisturbed]:
         try:
             yield undisturbed
         finally:
-            # Interrupted between two lines, a task may still be under way.
+            # After an interruption between two lines, a task may still be running.
             if undisturbed(lambda: None):
                 raise KeyboardInterrupt
 
 
 @contextmanager
 def pool(helpers: int) -> Iterator[Each]:
-    """Start threads that help, and yield what shares calls among them and the caller.
+    """Start threads, and yield a function that shares calls among them and the caller.
 
-    A call must not share calls in turn: it would wait for a thread that waits for it.
+    A call must not itself share calls: it would wait for a thread that waits for it.
     """
     with _threads(helpers) as start:
 
@@ -129,7 +130,7 @@ def pool(helpers: int) -> Iterator[Each]:
                 try:
                     return {i: run(i) for i in left}
                 finally:
-                    deque(left, maxlen=0)  # after an error, nobody begins another
+                    deque(left, maxlen=0)  # after an error, no thread begins another call
 
             outcome = _Outcome()
             for _ in range(helpers):

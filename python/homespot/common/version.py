@@ -1,4 +1,4 @@
-"""The version of both languages: the one that DESCRIPTION names."""
+"""The version of both languages, as DESCRIPTION names it."""
 
 import re
 from importlib import metadata
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def _version() -> str:
-    """Read it from DESCRIPTION, as in a checkout and in the R package; a wheel has it in its metadata."""
+    """Read DESCRIPTION, which a checkout and the R package have; a wheel has the version in its metadata."""
     description = Path(__file__).resolve().parents[3] / "DESCRIPTION"
     if description.is_file():
         text = description.read_text(encoding="utf-8")

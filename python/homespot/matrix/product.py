@@ -13,12 +13,12 @@ from .sums import is_sparse
 
 __all__ = ["add_product"]
 
-_TILE = 512  # spots whose sums, with those of a block of genes, stay in the cache of a core
+_TILE = 512  # spots: their sums for a block of genes fit the cache of a core
 
 
 @compiled
 def _dense(p: Any, data: Any, indices: Any, indptr: Any, tile: int, out: Any) -> None:
-    # A cell's stretch of P is read once for all genes that the cell has: P is what does not fit the cache.
+    # P does not fit the cache, so each stretch of a cell's row is read once for all genes of the cell.
     n_cells, n_spots = p.shape
     for first in range(0, n_spots, tile):
         last = min(first + tile, n_spots)
@@ -35,7 +35,7 @@ def _dense(p: Any, data: Any, indices: Any, indptr: Any, tile: int, out: Any) ->
 def _sparse(
     p_data: Any, p_indices: Any, p_indptr: Any, data: Any, indices: Any, indptr: Any, out: Any
 ) -> None:
-    # P' by rows: one spot's sums stay in the cache.
+    # P' is read by rows, so that the sums of one spot stay in the cache.
     for j in range(len(p_indptr) - 1):
         sums = out[j]
         for k in range(p_indptr[j], p_indptr[j + 1]):
@@ -45,7 +45,7 @@ def _sparse(
 
 
 def add_product(p: Any, x: sparse.csr_matrix, out: npt.NDArray[np.float64]) -> None:
-    """Add P' X to `out`, cell by cell, so that it makes no difference how many cells come at once.
+    """Add P' X to `out`, cell by cell, so that the number of cells in a block changes no sum.
 
     Parameters
     ----------

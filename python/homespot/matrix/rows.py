@@ -1,4 +1,4 @@
-"""P, gone through a block of rows at a time; of a sparse P its entries only, whatever the number of spots."""
+"""Read P in blocks of rows; of a sparse P only the entries that it stores."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _VALUES = 2**22
 class Rows(NamedTuple):
     """Some rows of P.
 
-    ``p`` holds their entries (cells x entries, 0 where a row has fewer) and ``spots`` to which spot each
-    belongs, in the order of the map; None where there is one for every spot.
+    ``p`` holds their entries (cells x entries; 0 where a row has fewer). ``spots`` holds the spot of each
+    entry, in the order of the map; it is None if there is an entry for every spot.
     """
 
     rows: slice
@@ -35,7 +35,7 @@ class Rows(NamedTuple):
 
 
 def widest(matrix: Any) -> int:
-    """Return the largest number of entries that a row has; of a dense map the number of spots."""
+    """Return the largest number of entries in a row; for a dense map this is the number of spots."""
     if isinstance(matrix, Streamed):
         return int(matrix.counts.max(initial=1))
     if is_sparse(matrix):
@@ -44,14 +44,14 @@ def widest(matrix: Any) -> int:
 
 
 def blocks(matrix: Any) -> list[slice]:
-    """Return the blocks of rows in which a map is gone through."""
+    """Return the blocks of rows in which a map is read."""
     n = matrix.shape[0]
     step = max(1, min(_MOST, _VALUES // max(widest(matrix), 1)))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def masses(matrix: Any, weights: sparse.csr_matrix, *, squares: bool = False) -> F64:
-    """Return W P, or W on the squares of P, in float64, for W groups x cells and P cells x spots."""
+    """Return W P, or W times the squares of P, in float64, for W groups x cells and P cells x spots."""
     total = np.zeros((weights.shape[0], matrix.shape[1]))
     for block in blocks(matrix):
         p = matrix[block].astype(np.float64)
@@ -122,7 +122,7 @@ def best(part: Rows, k: int) -> tuple[Indices, F64]:
 
 
 def mean_of(part: Rows, values: F64) -> F64:
-    """Return the mean of the spots' values (spots, or spots x dimensions) under every row over its sum."""
+    """Return the mean of the spots' values (spots, or spots x dimensions), weighted by every row of P."""
     p = part.p.astype(np.float64)
     total = p.sum(axis=1)
     found = p @ values if part.spots is None else np.einsum("ce,ce...->c...", p, values[part.spots])
@@ -132,8 +132,7 @@ def mean_of(part: Rows, values: F64) -> F64:
 def sharpened(share: F64) -> F64:
     """Return the squares of probabilities (cells x k), each row scaled to sum to 1.
 
-    Balancing wants a soft P, a place a sharp one: its square is that of half the regularisation. Scaled
-    first, as the square of a small number may be 0.
+    Balanced marginals need a soft P, places a sharp one; squaring P acts as half the regularisation does. Rows are scaled first, because the square of a very small number is 0.
     """
     squares = np.square(share / share.max(axis=1, keepdims=True))
     return np.asarray(squares / squares.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Matrices that are not in memory: they are read a block of rows at a time."""
+"""Matrices that are not in memory, and are read in blocks of rows."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ def stacked(parts: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Streamed:
-    """A matrix of which ``matrix[rows]`` reads some rows: an array, or a CSR matrix with sorted columns.
+    """A matrix whose rows are read when they are asked for.
 
-    Rows are a slice without a step, or indices in any order; far apart, they are read with what lies between.
-    Sent to another process, it goes as what it holds.
+    ``matrix[rows]`` is an array, or a CSR matrix with sorted columns. Rows are a slice without a step, or
+    indices in any order. If the indices are far apart, the rows between them are read as well. A process that
+    receives the matrix gets its values.
 
     Parameters
     ----------
     read
-        Returns the rows from a first one up to, without it, a last one.
+        Returns the rows from a first one up to a last one, without the last one.
     shape, dtype
-        Of the whole; a block may be of a narrower type.
+        Shape and type of the whole matrix; a block may have a narrower type.
     sparse
         Whether blocks are CSR.
     """
@@ -79,7 +80,7 @@ class Streamed:
 
     @property
     def step(self) -> int:
-        """How many rows are read at once where nobody says."""
+        """How many rows are read at once by default."""
         return max(1, min(self.shape[0], _VALUES // max(self.shape[1], 1)))
 
     def blocks(self) -> Iterator[tuple[slice, Any]]:
@@ -90,7 +91,7 @@ class Streamed:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
-        """How many entries every row has; of a sparse matrix, for which it is read once."""
+        """Number of entries of every row. To count those of a sparse matrix, it is read once."""
         counts = np.full(self.shape[0], self.shape[1], dtype=np.int64)
         if self.sparse:
             for rows, block in self.blocks():
@@ -98,7 +99,7 @@ class Streamed:
         return counts
 
     def taken(self, rows: Indices | None = None, columns: Indices | None = None) -> Streamed:
-        """Return the matrix of these rows and columns, still to be read."""
+        """Return the matrix of these rows and columns, without reading it."""
         found = self
         if rows is not None:
             found = replace(
@@ -123,12 +124,13 @@ class Streamed:
 def in_blocks(
     fetch: Callable[[int], Any], ends: Sequence[int], shape: Sequence[int], dtype: str, *, sparse: bool
 ) -> Streamed:
-    """Return a matrix whose blocks of rows another program chooses; one of them is kept.
+    """Return a matrix whose blocks of rows another program provides; the last one read is kept.
 
     Parameters
     ----------
     fetch
-        Returns block k, from 0, or what went wrong in words. It is called from the thread of this call only.
+        Returns block k, counted from 0, or a text that says why it cannot. Only the thread that calls
+        `in_blocks` calls it.
     ends
         The row after the last one of every block.
     shape, dtype, sparse
@@ -156,7 +158,7 @@ def by_blocks(
     dtype: np.dtype[Any],
     is_sparse: bool,
 ) -> Streamed:
-    """Return a matrix of blocks of rows, the last one of which is kept; parameters as for `in_blocks`."""
+    """Return a matrix of blocks of rows, and keep the last block read; parameters as for `in_blocks`."""
     limits = np.asarray([0, *ends], dtype=np.intp)
     kept: list[tuple[int, Any]] = [(-1, None)]
 
@@ -182,7 +184,7 @@ def by_blocks(
 
 
 def in_memory(matrix: Any) -> Any:
-    """Return a matrix whole: itself, or what `Streamed` reads."""
+    """Return a matrix in memory: a `Streamed` is read, any other matrix is returned as it is."""
     if not isinstance(matrix, Streamed):
         return matrix
     if matrix.sparse or not matrix.shape[0]:

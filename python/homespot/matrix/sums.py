@@ -1,4 +1,4 @@
-"""Dense and sparse matrices alike, in memory or not."""
+"""Sums of rows and columns of dense and sparse matrices, in memory or not."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["column_sums", "is_sparse", "row_means", "row_sums"]
 
 
 def is_sparse(x: object) -> TypeIs[sparse.csr_matrix]:
-    """Whether `x` is sparse; here every sparse matrix is taken to have the methods of CSR."""
+    """Whether `x` is sparse. For type checkers, every sparse matrix has the methods of CSR."""
     return bool(sparse.issparse(x))
 
 
 def row_sums(matrix: Any) -> npt.NDArray[np.float64]:
-    """Sum every row in float64; SciPy's own sum of a sparse matrix adds up in the matrix's type."""
+    """Sum every row in float64; SciPy sums a sparse matrix in the matrix's own type."""
     if isinstance(matrix, Streamed):
         return np.concatenate([np.empty(0), *(row_sums(block) for _, block in matrix.blocks())])
     sums = matrix @ np.ones(matrix.shape[1]) if is_sparse(matrix) else matrix.sum(axis=1, dtype=np.float64)
@@ -35,7 +35,7 @@ def row_means(matrix: Any) -> npt.NDArray[np.float64]:
 
 
 def column_sums(matrix: Any) -> npt.NDArray[np.float64]:
-    """Sum every column in float64, one row after another, so that blocks change nothing."""
+    """Sum every column in float64, row after row, so that the size of blocks changes no sum."""
     if isinstance(matrix, Streamed):
         sums: npt.NDArray[np.float64] = np.zeros(matrix.shape[1])
         for _, block in matrix.blocks():
