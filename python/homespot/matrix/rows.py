@@ -132,7 +132,8 @@ def mean_of(part: Rows, values: F64) -> F64:
 def sharpened(share: F64) -> F64:
     """Return the squares of probabilities (cells x k), each row scaled to sum to 1.
 
-    Balanced marginals need a soft P, places a sharp one; squaring P acts as half the regularisation does. Rows are scaled first, because the square of a very small number is 0.
+    Balanced marginals need a soft P, places a sharp one; squaring P acts as half the regularisation does.
+    Rows are scaled first, because the square of a very small number is 0.
     """
     squares = np.square(share / share.max(axis=1, keepdims=True))
     return np.asarray(squares / squares.sum(axis=1, keepdims=True))
