@@ -4,15 +4,44 @@ import re
 import subprocess
 import sys
 import zipfile
-from importlib import metadata, resources
+from collections.abc import Iterator
+from importlib import import_module, metadata, resources
 from pathlib import Path
 
 import pytest
+import typer
 
 import homespot
+from homespot.cli import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+NAMES = Path(__file__).with_name("public_names.txt").read_text(encoding="utf-8").splitlines()
+MODULES = ("datasets", "dream", "methods", "metrics", "plot")
+
+
+def _words(command: typer.core.TyperCommand, path: str) -> Iterator[str]:
+    """Name a command, its arguments and its options, and those of the commands below it."""
+    yield path
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            yield f"{path} <{parameter.name}>"
+        else:
+            yield from (f"{path} {option}" for option in (*parameter.opts, *parameter.secondary_opts))
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _words(below, f"{path} {name}")
+
+
+def test_every_public_name_stays():
+    pytest.importorskip("matplotlib")
+    found = {f"homespot.{name}" for name in dir(homespot)}
+    for module in MODULES:
+        opened = import_module("homespot.plot") if module == "plot" else getattr(homespot, module)
+        found |= {f"homespot.{module}.{name}" for name in opened.__all__ if hasattr(opened, name)}
+    found |= set(_words(typer.main.get_command(app), "homespot"))
+    names = [line for line in NAMES if not line.startswith("#")]
+    assert len(names) > 150
+    assert [name for name in names if name not in found] == []
 
 
 def test_dir_shows_the_public_names_only():

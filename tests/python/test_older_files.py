@@ -1,0 +1,91 @@
+"""Files of older versions: today's version reads them, and computes the same from them."""
+
+import gzip
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+import homespot as hs
+from homespot.common.extras import has
+from homespot.common.keys import HOMESPOT
+
+DATA = Path(__file__).parents[1] / "data"
+VERSIONS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
+# The settings with which the older version made each map of `sc` and `st`.
+SETTINGS = {
+    "ssa": {},
+    "correlation": {"k_best": 2},
+    "come": {"epochs": 3, "pretrain_epochs": 2, "hidden": 4, "latent": 2, "device": "cpu"},
+}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def files(request, tmp_path_factory) -> Path:
+    """The files of one older version, unpacked."""
+    folder = tmp_path_factory.mktemp("older")
+    for packed in (DATA / request.param).glob("*.h5ad.gz"):
+        (folder / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
+    return folder
+
+
+def test_there_are_files_of_an_older_version():
+    assert "0.99.0" in VERSIONS
+
+
+@pytest.mark.parametrize("backed", [False, True])
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_map_of_an_older_version_is_read_whole(files: Path, method: str, backed: bool):
+    mapping = hs.load(files / f"{method}.h5ad", backed=backed)
+    assert mapping.uns[HOMESPOT]["method"] == method
+    assert mapping.obs_names.tolist() == [f"c{i}" for i in range(8)]
+    assert mapping.var_names.tolist() == [f"s{i}" for i in range(6)]
+    assert mapping.obs["type"].tolist() == ["a", "b"] * 4
+    with h5py.File(files / f"{method}.h5ad") as stored:
+        kept = stored["X/data"][:] if isinstance(stored["X"], h5py.Group) else stored["X"][:]
+        places = stored["varm/spatial"][:]
+    P = mapping.to_memory().X if backed else mapping.X
+    np.testing.assert_array_equal(P.data if method == "correlation" else P, kept)
+    np.testing.assert_array_equal(mapping.varm["spatial"], places)
+    if backed:
+        mapping.file.close()
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_map_of_an_older_version_is_what_is_computed_today(files: Path, method: str):
+    if method == "come" and not has("torch"):
+        pytest.skip("torch is not installed")
+    sc, st = (ad.read_h5ad(files / f"{side}.h5ad") for side in ("sc", "st"))
+    found = hs.map_cells(sc, st, method, sc_scale="counts", st_scale="counts", **SETTINGS[method])
+    old = hs.load(files / f"{method}.h5ad")
+    # Another machine's linear algebra has other last digits.
+    dense = [X.toarray() if method == "correlation" else X for X in (found.X, old.X)]
+    np.testing.assert_allclose(*dense, rtol=1e-3, atol=1e-6)
+    assert set(old.uns[HOMESPOT]) <= set(found.uns[HOMESPOT])
+
+
+def test_every_verb_takes_a_map_of_an_older_version(files: Path, tmp_path: Path):
+    sc, st = (ad.read_h5ad(files / f"{side}.h5ad") for side in ("sc", "st"))
+    mapping = hs.load(files / "ssa.h5ad")
+    placed = hs.place_cells(mapping, sc)
+    low, high = st.obsm["spatial"].min(axis=0), st.obsm["spatial"].max(axis=0)
+    assert ((placed.obsm["spatial"] >= low) & (placed.obsm["spatial"] <= high)).all()
+    types = hs.deconvolve_spots(mapping, "type", read_out="sum")
+    shares = mapping.X.T @ pd.get_dummies(mapping.obs["type"]).to_numpy(dtype=float)
+    np.testing.assert_allclose(types.X, shares / shares.sum(axis=1, keepdims=True), rtol=1e-4)
+    assert hs.assign_cells(mapping).index.tolist() == mapping.obs_names.tolist()
+    hs.save(hs.subset(mapping, cells=["c1", "c4"]), tmp_path / "part.h5ad")
+    np.testing.assert_array_equal(hs.load(tmp_path / "part.h5ad").X, mapping.X[[1, 4]])
+
+
+def test_imputed_genes_of_an_older_version_are_what_is_imputed_today(files: Path):
+    old = ad.read_h5ad(files / "imputed.h5ad")
+    found = hs.impute_genes(
+        hs.load(files / "ssa.h5ad"), ad.read_h5ad(files / "sc.h5ad"), ["g1", "g2"], scale="counts"
+    )
+    assert old.var_names.tolist() == ["g1", "g2"]
+    np.testing.assert_allclose(old.X, found.X, rtol=1e-6)
+    pd.testing.assert_frame_equal(old.obs, found.obs, check_dtype=False, check_categorical=False)
