@@ -310,7 +310,9 @@ def test_colours_keep_254_steps(demo) -> None:
     values = np.random.default_rng(0).normal(size=mapping.n_vars)
     values[7] = np.nan
     sections = panels_of_spots(mapping, image=False)
-    [stored] = tissue(mapping, [Column("g", "n", "u", values)], None, sections)["columns"]
+    [stored] = tissue(
+        mapping, [Column("g", "n", "u", values)], None, sections, np.ones(mapping.n_vars), None
+    )["columns"]
     steps = np.frombuffer(base64.b64decode(stored["values"]), dtype=np.uint8)
     assert steps[7] == 255
     back = stored["low"] + (stored["high"] - stored["low"]) * np.delete(steps, 7) / 254

@@ -23,16 +23,14 @@ def random_map(seed: int, n_cells: int, n_spots: int, share: float) -> np.ndarra
 def test_sparse_is_dense(seed: int, n_cells: int, n_spots: int, share: float, k: int) -> None:
     p = random_map(seed, n_cells, n_spots, share)
     values = np.random.default_rng(seed).normal(size=(n_spots, 2))
-    (dense,), (compact,) = rows.entries(p), rows.entries(sparse.csr_matrix(p))
+    (dense,), (compact,) = rows.row_blocks(p), rows.row_blocks(sparse.csr_matrix(p))
     assert dense.rows == compact.rows == slice(0, n_cells)
-    np.testing.assert_array_equal(rows.home(compact), p.argmax(axis=1))
-    np.testing.assert_array_equal(rows.home(dense), p.argmax(axis=1))
+    np.testing.assert_array_equal(compact.home, p.argmax(axis=1))
+    np.testing.assert_array_equal(dense.home, p.argmax(axis=1))
     for part in (dense, compact):
-        np.testing.assert_allclose(rows.mean_of(part, values), p.astype(float) @ values, atol=1e-6)
-        np.testing.assert_allclose(
-            rows.mean_of(part, values[:, 0]), p.astype(float) @ values[:, 0], atol=1e-6
-        )
-        spots, weights = rows.best(part, k)
+        np.testing.assert_allclose(part.mean_of(values), p.astype(float) @ values, atol=1e-6)
+        np.testing.assert_allclose(part.mean_of(values[:, 0]), p.astype(float) @ values[:, 0], atol=1e-6)
+        spots, weights = part.best(k)
         np.testing.assert_array_equal(np.sort(weights)[:, ::-1][:, :k], -np.sort(-p)[:, : weights.shape[1]])
         there = weights > 0
         np.testing.assert_array_equal(
@@ -52,7 +50,7 @@ def test_blocks_hold_every_row_once_and_are_bounded() -> None:
 
 def test_entries_in_any_order_are_sorted_and_the_map_is_left_alone() -> None:
     unsorted = sparse.csr_matrix((np.array([0.25, 0.75]), np.array([2, 0]), np.array([0, 2])), shape=(1, 3))
-    (part,) = rows.entries(unsorted)
+    (part,) = rows.row_blocks(unsorted)
     assert part.spots is not None
     assert part.spots.tolist() == [[0, 2]]
     assert part.p.tolist() == [[0.75, 0.25]]
@@ -67,11 +65,11 @@ def test_squares_of_small_numbers_are_not_lost() -> None:
 def test_a_row_without_probability_is_refused(stored: object) -> None:
     p = np.array([[0.0, 1.0], [0.0, 0.0]])
     with pytest.raises(InputError, match=r"every cell to have some probability, found 1 cell\(s\)"):
-        list(rows.entries(stored(p)))  # type: ignore[operator]
+        _ = [part.p for part in rows.row_blocks(stored(p))]  # type: ignore[operator]
 
 
 def test_a_map_by_columns_is_read_by_rows() -> None:
     p = random_map(3, 9, 9, 0.4)
-    (expected,), (found,) = rows.entries(sparse.csr_matrix(p)), rows.entries(sparse.csc_matrix(p))
+    (expected,), (found,) = rows.row_blocks(sparse.csr_matrix(p)), rows.row_blocks(sparse.csc_matrix(p))
     np.testing.assert_array_equal(found.p, expected.p)
     np.testing.assert_array_equal(found.spots, expected.spots)

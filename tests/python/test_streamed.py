@@ -235,18 +235,102 @@ def test_what_follows_from_a_map_on_disk_is_what_follows_from_it_in_memory(
     backed.file.close()
 
 
+ONCE: dict[str, Callable[[ad.AnnData, ad.AnnData, Path], Any]] = {
+    "add to cells": lambda m, sc, _: hs.add_mapping(sc, m),
+    "add to spots": lambda m, _, folder: hs.add_mapping(ad.read_h5ad(folder / "st.h5ad"), m),
+    "report": lambda m, _, folder: hs.report(m, folder / "report.html", labels="type"),
+    "positions": lambda m, *_: hs.cell_positions(m),
+    "place": lambda m, sc, _: hs.place_cells(m, sc),
+    "deconvolve": lambda m, *_: hs.deconvolve_spots(m, "type"),
+    "annotate": lambda m, *_: hs.annotate_cells(m, "region"),
+    "colocate": lambda m, *_: hs.colocate_types(m, "type"),
+    "type distances": lambda m, *_: hs.type_distances(m, "type"),
+    "modes": lambda m, *_: hs.cell_modes(m),
+}
+
+
+@pytest.fixture
+def stored_map(
+    make_pair: Callable[..., Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[ad.AnnData, ad.AnnData]]:
+    monkeypatch.setattr(rows, "_VALUES", 200)  # many blocks
+
+    def make(**settings: Any) -> tuple[ad.AnnData, ad.AnnData]:
+        sc, st = make_pair()
+        if "sections" in settings:
+            st.obs[settings["sections"]] = np.where(np.arange(st.n_obs) % 2, "b", "a")
+        st.write_h5ad(tmp_path / "st.h5ad")
+        hs.save(hs.map_cells(sc, st, **settings), tmp_path / "map.h5ad")
+        return hs.load(tmp_path / "map.h5ad", backed=True), sc
+
+    return make
+
+
+@pytest.mark.parametrize("verb", ONCE)
 @pytest.mark.parametrize("k_best", [None, 5])
-def test_a_map_is_read_once_to_check_it_and_once_to_use_it(
-    make_pair: Callable[..., Pair], tmp_path: Path, reads: list[tuple[int, int]], k_best: int | None
+def test_a_map_is_checked_while_it_is_read_and_read_once(
+    stored_map: Callable[..., tuple[ad.AnnData, ad.AnnData]],
+    tmp_path: Path,
+    reads: list[tuple[int, int]],
+    k_best: int | None,
+    verb: str,
 ) -> None:
-    mapping = hs.map_cells(*make_pair(), k_best=k_best)
-    hs.save(mapping, tmp_path / "map.h5ad")
-    backed = hs.load(tmp_path / "map.h5ad", backed=True)
-    assert sum(read for _, read in reads) == mapping.n_obs
+    if verb == "report":
+        pytest.importorskip("plotly")
+    mapping, sc = stored_map(k_best=k_best)
     reads.clear()
-    hs.annotate_cells(backed, "region")
-    assert sum(read for _, read in reads) == 2 * mapping.n_obs
-    backed.file.close()
+    ONCE[verb](mapping, sc, tmp_path)
+    assert sum(read for n, read in reads if n == mapping.n_obs) == mapping.n_obs
+    mapping.file.close()
+
+
+@pytest.mark.parametrize(("verb", "times"), [("add to cells", 1), ("positions", 3), ("deconvolve", 4)])
+def test_a_map_of_two_sections_is_read_once_and_once_more_for_the_places_in_each(
+    stored_map: Callable[..., tuple[ad.AnnData, ad.AnnData]],
+    tmp_path: Path,
+    reads: list[tuple[int, int]],
+    verb: str,
+    times: int,
+) -> None:
+    mapping, sc = stored_map(sections="slice", joint=True)
+    reads.clear()
+    ONCE[verb](mapping, sc, tmp_path)
+    # The rows between those of a section are read, too, but not those before the first or after the last.
+    assert (times - 0.2) * mapping.n_obs < sum(read for _, read in reads) <= times * mapping.n_obs
+    mapping.file.close()
+
+
+def test_a_report_with_genes_reads_the_map_once_and_once_for_each_product(
+    stored_map: Callable[..., tuple[ad.AnnData, ad.AnnData]], tmp_path: Path, reads: list[tuple[int, int]]
+) -> None:
+    pytest.importorskip("plotly")
+    mapping, sc = stored_map()
+    reads.clear()
+    hs.report(mapping, tmp_path / "report.html", sc=sc, labels="type")
+    # Expression of the candidates, and of the genes that are shown.
+    assert sum(read for _, read in reads) == 3 * mapping.n_obs
+    mapping.file.close()
+
+
+@pytest.mark.parametrize("verb", [verb for verb in ONCE if verb != "report"])
+@pytest.mark.parametrize(("value", "found"), [(-0.5, "values from -0.5"), (0.7, "add up to 1")])
+def test_a_map_that_is_wrong_at_its_end_is_refused_whatever_its_rows_say(
+    make_pair: Callable[..., Pair],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    value: float,
+    found: str,
+) -> None:
+    monkeypatch.setattr(rows, "_VALUES", 200)
+    sc, st = make_pair()
+    st.write_h5ad(tmp_path / "st.h5ad")
+    mapping = hs.map_cells(sc, st)
+    mapping.X[0] = 0  # a row without any probability, which many verbs refuse
+    mapping.obs.loc[mapping.obs_names[0], "homespot_left_over"] = 1.0
+    mapping.X[-1, 3] = value
+    with pytest.raises(InputError, match=found):
+        ONCE[verb](mapping, sc, tmp_path)
 
 
 def test_what_is_wrong_with_a_file_is_said(pair: Pair, on_disk: Callable[[ad.AnnData], ad.AnnData]) -> None:

@@ -14,6 +14,7 @@ import homespot as hs
 
 from ..common import keys, memory
 from ..mapping.by_section import sections_of
+from ..mapping.checked import CheckedMap
 from ..mapping.combined import section_labels
 from ..mapping.coordinates import coordinates as spot_places
 from ..mapping.coordinates import has_coordinates
@@ -21,7 +22,7 @@ from ..mapping.validity import new_mapping as build_mapping
 from ..objects.labels import GIVEN_LABELS
 from ..space import axes
 from ..space.directions import combined_direction
-from ..verbs.cell_positions import home_table
+from ..verbs.cell_positions import CellTable
 from .evaluate import Spatial, known_images, named_coordinates, sections_in_memory
 from .values import (
     frame,
@@ -105,7 +106,10 @@ def cell_positions(of: ad.AnnData, position: str, k: int, **named: Any) -> dict[
 
 def home_spots(of: ad.AnnData) -> dict[str, Any]:
     """Return the home spot of every cell of a map without coordinates, its probability, and entropy."""
-    return frame_columns(home_table(of))
+    view = CheckedMap(of)
+    cells = CellTable(view, placed=False)
+    view.read(cells)
+    return frame_columns(cells.table())
 
 
 def several_sections(of: ad.AnnData) -> bool:

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from ..common.keys import HOMESPOT, SECTION, SECTION_PROB, SPATIAL, SPOT
 from ..errors import DataWarning
-from ..matrix.rows import summed
+from ..matrix.gather import summed
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from ..objects.annotated import x_of
@@ -28,8 +28,10 @@ from .left_over import dropped
 __all__ = [
     "CellSections",
     "Part",
+    "all_spots",
     "cell_sections",
     "held",
+    "mapped_one_by_one",
     "parts",
     "sections_of",
     "sections_of_rows",
@@ -78,24 +80,24 @@ def sections_of(mapping: ad.AnnData) -> Sections | None:
     return found_sections(mapping.var, list(libraries(mapping.uns)), positions=where)
 
 
-def cell_sections(mapping: ad.AnnData, sections: Sections) -> CellSections:
+def cell_sections(mapping: ad.AnnData, sections: Sections, mass: F64 | None = None) -> CellSections:
     """Return the section of every cell.
 
     Under a joint map that is the section with most of the cell's mass; its probability is its share of the
     mass, that on spots taken out of the map included. Where every section was mapped by itself, the masses
     are equal by construction and say nothing: then it is the section that `map_cells` found to fit best, and
-    where that is not known, none.
+    where that is not known, none. `mass` is the mass of every cell in each section, where P has been read.
     """
     n = mapping.n_obs
-    record = mapping.uns.get(HOMESPOT)
-    if _one_by_one(record):
+    if mapped_one_by_one(mapping):
         if SECTION not in mapping.obs or SECTION_PROB not in mapping.obs:
             return CellSections(np.full(n, -1), np.full(n, np.nan))
         names = {name: i for i, name in enumerate(sections.names)}
         codes = np.array([names.get(str(name), -1) for name in mapping.obs[SECTION]], dtype=np.intp)
         probability = mapping.obs[SECTION_PROB].to_numpy(dtype=np.float64, na_value=np.nan)
         return CellSections(codes, np.where(codes < 0, np.nan, probability))
-    mass = summed(x_of(mapping), sections.membership())
+    if mass is None:
+        mass = summed(x_of(mapping), sections.membership())
     best = mass.argmax(axis=1)
     largest = mass[np.arange(n), best]
     rest = mass.copy()
@@ -104,6 +106,11 @@ def cell_sections(mapping: ad.AnnData, sections: Sections) -> CellSections:
     total = mass.sum(axis=1) + dropped(mapping)
     share = np.divide(largest, total, out=np.full(n, np.nan), where=known)
     return CellSections(np.where(known, best, -1), share)
+
+
+def mapped_one_by_one(mapping: ad.AnnData) -> bool:
+    """Whether every section was mapped by itself, so that the mass of a cell in each says nothing."""
+    return _one_by_one(mapping.uns.get(HOMESPOT))
 
 
 def _one_by_one(record: Any) -> bool:
@@ -116,17 +123,24 @@ def _one_by_one(record: Any) -> bool:
     return isinstance(inner, Mapping) and any(map(_one_by_one, inner.values()))
 
 
-def held(mapping: ad.AnnData, part: Part) -> F64:
+def all_spots(n: int) -> sparse.csr_matrix:
+    """Return the membership of `n` spots in one group, by which `Summed` finds the mass of every cell."""
+    return sparse.csr_matrix(np.ones((n, 1)))
+
+
+def held(mapping: ad.AnnData, part: Part, there: F64 | None = None) -> F64:
     """Return, for every cell of a part, its mass there over that mass and what was taken out of the map.
 
     1 for a map that nothing was taken out of, whatever its rows leave out for other reasons. Where sections
-    were mapped one by one, only the cell's own section counts: 0 where that is no longer in the map.
+    were mapped one by one, only the cell's own section counts: 0 where that is no longer in the map. `there`
+    is the sum of every row of the part, where P has been read.
     """
     gone = dropped(mapping)[part.cells]
     if not gone.any():
         return np.ones(len(part.cells))
-    there = summed(part.matrix, sparse.csr_matrix(np.ones((len(part.spots), 1))))[:, 0]
-    if _one_by_one(mapping.uns.get(HOMESPOT)):
+    if there is None:
+        there = summed(part.matrix, all_spots(len(part.spots)))[:, 0]
+    if mapped_one_by_one(mapping):
         gone = _gone_in_own_section(mapping, part, there, gone)
     return np.asarray(there / (there + gone))
 
@@ -189,14 +203,19 @@ def _taken(matrix: Any, rows: Ints, columns: Ints) -> Any:
 
 
 def parts(
-    mapping: ad.AnnData, sections: Sections | None, found: CellSections | None, *, unknown: bool = False
+    mapping: ad.AnnData,
+    sections: Sections | None,
+    found: CellSections | None,
+    *,
+    unknown: bool = False,
+    matrix: Any = None,
 ) -> Iterator[Part]:
     """Go through the sections, each with its cells and spots; a map of one section is one part.
 
     Cells whose section is not known are in none, or with `unknown` in every section on which they have any
-    mass.
+    mass. `matrix` is P, if it has been taken from the mapping.
     """
-    matrix = x_of(mapping)
+    matrix = x_of(mapping) if matrix is None else matrix
     if sections is None or found is None:
         yield Part(None, np.arange(mapping.n_obs), np.arange(mapping.n_vars), matrix)
         return

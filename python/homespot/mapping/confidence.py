@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
-
-from ..matrix.sums import row_sums
 
 __all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "pitch", "radii"]
 
@@ -55,16 +52,24 @@ def factor(level: float) -> float:
     return float(_SCALE * (-math.log1p(-level)) ** _SHAPE)
 
 
-def entropies(block: npt.NDArray[np.floating[Any]], n_spots: int) -> F64:
+def entropies(p: F64, sums: F64, n_spots: int) -> F64:
     """Return the entropy of rows of P over the log of the number of spots: 0 is certain, 1 knows nothing.
 
     -(sum_j p_j log p_j + l log(l / m)) / log N. What a row leaves out, l, counts as spread evenly over the m
     spots on which the row has nothing; where there are none, as over as many spots as there are.
+
+    Parameters
+    ----------
+    p
+        Entries of the rows, cells x entries.
+    sums
+        The sums of the rows, shape (cells,).
+    n_spots
+        N.
     """
     if n_spots < 2:
-        return np.zeros(len(block))
-    p = block.astype(np.float64)
-    left = 1 - row_sums(block)
+        return np.zeros(len(p))
+    left = 1 - sums
     left[left <= _ROUNDING] = 0
     empty = n_spots - (p > 0).sum(axis=1)
     elsewhere = np.where(empty > 0, empty, n_spots)

@@ -9,33 +9,195 @@ import numpy.typing as npt
 
 from ..common.checks import one_of, whole, within
 from ..common.cores import limited_threads
-from ..matrix import rows
+from ..matrix.gather import Reducer, gather
+from ..matrix.rows import RowBlock, sharpened
+from ..matrix.sums import row_sums
 from ..space.axes import spot_coordinates
 from . import confidence
 from .median import spatial_median
 
-__all__ = ["Position", "entropy", "home_spots", "positions", "radius"]
+__all__ = [
+    "Entropies",
+    "HomeSpots",
+    "Position",
+    "Positions",
+    "Radii",
+    "entropy",
+    "home_spots",
+    "positions",
+    "radius",
+]
+
+F64 = npt.NDArray[np.float64]
 
 
 Position = Literal["median", "mean", "k_best", "argmax"]
 
 
-def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+class HomeSpots(Reducer):
+    """The most probable spot of every cell, the first of equals.
+
+    Attributes
+    ----------
+    home, probability
+        The column of the spot, and its probability, shape (cells,).
+    """
+
+    home: npt.NDArray[np.intp]
+    probability: F64
+
+    def start(self, matrix: Any) -> None:
+        """Make room for every cell."""
+        self.home = np.empty(matrix.shape[0], dtype=np.intp)
+        self.probability = np.empty(matrix.shape[0])
+
+    def add(self, block: RowBlock) -> None:
+        """Find the home spots of these cells."""
+        self.home[block.rows] = block.home
+        self.probability[block.rows] = block.p.max(axis=1)
+
+
+class Entropies(Reducer):
+    """The entropy of every row of P over the logarithm of the number of spots; see `entropies`.
+
+    Attributes
+    ----------
+    total
+        Shape (cells,).
+    """
+
+    total: F64
+
+    def start(self, matrix: Any) -> None:
+        """Make room for every cell."""
+        self.total, self._n_spots = np.empty(matrix.shape[0]), int(matrix.shape[1])
+
+    def add(self, block: RowBlock) -> None:
+        """Find the entropies of these rows."""
+        sums = row_sums(block.p) if block.spots is not None else block.sums
+        self.total[block.rows] = confidence.entropies(block.doubles, sums, self._n_spots)
+
+
+class Positions(Reducer):
+    """The place of every cell, and how far its row of P is spread about it.
+
+    Parameters
+    ----------
+    spots
+        Coordinates, spots x 2 or 3.
+    position, k
+        How a position is read from P; see `positions`.
+
+    Attributes
+    ----------
+    placed
+        Positions, cells x 2 or 3.
+    spread
+        The spread of each, shape (cells,).
+    """
+
+    placed: F64
+    spread: F64
+
+    def __init__(self, spots: F64, position: Position = "median", k: int = 20) -> None:
+        one_of("position", position, get_args(Position))
+        whole("k", k, 1)
+        self._position, self._k = position, k
+        spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
+        self._centre = spots.mean(axis=0)
+        self._local = spots - self._centre
+        self._squares = np.square(self._local).sum(axis=1)
+        # Lower bound for distances: 0.1 % of the typical spacing, or 1e-150 if all spots coincide.
+        extent = float(np.sqrt(self._squares.mean()))
+        self._closest = max(1e-3 * extent / len(spots) ** (1 / spots.shape[1]), 1e-150)
+
+    def start(self, matrix: Any) -> None:
+        """Make room for every cell."""
+        self.placed = np.empty((matrix.shape[0], self._local.shape[1]))
+        self.spread = np.empty(matrix.shape[0])
+
+    def add(self, block: RowBlock) -> None:
+        """Place these cells."""
+        local = self._local
+        mean = block.mean_of(local)
+        if self._position == "argmax":
+            place = local[block.home]
+        elif self._position == "mean":
+            place = mean
+        else:
+            best, share = block.best(self._k)
+            if self._position == "median":
+                place = spatial_median(sharpened(share), local[best], self._closest)
+            else:
+                place = np.einsum("ck,ckd->cd", share / share.sum(axis=1, keepdims=True), local[best])
+        # E|s - x|^2 = E|s|^2 - 2 x.E[s] + |x|^2, about the centre of the tissue for accuracy.
+        variance = block.mean_of(self._squares) + np.einsum("cd,cd->c", place, place - 2 * mean)
+        self.placed[block.rows] = place + self._centre
+        self.spread[block.rows] = np.sqrt(np.maximum(variance, 0))
+
+
+class Radii(Reducer):
+    """Within which radius of its position the true place of every cell is expected; see `radius`.
+
+    Parameters
+    ----------
+    spots
+        Coordinates, spots x 2 or 3.
+    placed
+        Positions of the cells, or the reducer that places them and comes before this one in the same pass.
+    level, max_radius
+        As for `radius`.
+
+    Attributes
+    ----------
+    total
+        The radii, shape (cells,).
+    confident
+        Whether they are within `max_radius`, shape (cells,).
+    """
+
+    total: F64
+    confident: npt.NDArray[np.bool_]
+
+    def __init__(
+        self, spots: F64, placed: F64 | Positions, level: float = 0.9, max_radius: float | None = None
+    ) -> None:
+        within("level", level, *confidence.LEVELS)
+        if max_radius is not None:
+            within("max_radius", max_radius, 0, open_low=True)
+        self._spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
+        self._placed = placed
+        self._pitch, self._extent = confidence.pitch(self._spots), confidence.extent(self._spots)
+        self._factor = confidence.factor(level)
+        self._most = self._extent / 2 if max_radius is None else max_radius
+
+    def start(self, matrix: Any) -> None:
+        """Make room for every cell."""
+        self.total, self.confident = np.empty(matrix.shape[0]), np.empty(matrix.shape[0], dtype=bool)
+
+    def add(self, block: RowBlock) -> None:
+        """Find the radii of these cells."""
+        placed = self._placed.placed if isinstance(self._placed, Positions) else self._placed
+        best, share = block.best(confidence.BEST)
+        away = np.linalg.norm(self._spots[best] - placed[block.rows][:, None], axis=2)
+        share = share / share.sum(axis=1, keepdims=True)
+        found = confidence.radii(share, away, self._pitch, self._extent) * self._factor
+        self.total[block.rows] = found
+        self.confident[block.rows] = (found > 0) & (found <= self._most)
+
+
+def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], F64]:
     """Return the most probable spot of every cell (the first of equals) and its probability."""
-    home = np.empty(matrix.shape[0], dtype=np.intp)
-    probability = np.empty(matrix.shape[0])
-    for part in rows.entries(matrix):
-        home[part.rows] = rows.home(part)
-        probability[part.rows] = part.p.max(axis=1)
-    return home, probability
+    found = HomeSpots()
+    gather(matrix, found)
+    return found.home, found.probability
 
 
-def entropy(matrix: Any) -> npt.NDArray[np.float64]:
+def entropy(matrix: Any) -> F64:
     """Return the entropy of every row of P over the logarithm of the number of spots; see `entropies`."""
-    found = np.empty(matrix.shape[0])
-    for part in rows.entries(matrix):
-        found[part.rows] = confidence.entropies(part.p, matrix.shape[1])
-    return found
+    found = Entropies()
+    gather(matrix, found)
+    return found.total
 
 
 def positions(
@@ -62,36 +224,10 @@ def positions(
     root mean squared distance of all spots from the position, under the whole of P. P is soft, so it is
     usually larger than the error of the position, which the median takes from the most probable spots.
     """
-    one_of("position", position, get_args(Position))
-    whole("k", k, 1)
-    n_spots = matrix.shape[1]
-    spots = np.ascontiguousarray(spot_coordinates(spots, n_spots))
-    centre = spots.mean(axis=0)
-    local = spots - centre
-    squares = np.square(local).sum(axis=1)
-    # A thousandth of the distance between neighbours, or so; where spots have no extent, what can be squared.
-    closest = max(1e-3 * float(np.sqrt(squares.mean())) / n_spots ** (1 / spots.shape[1]), 1e-150)
-    placed = np.empty((matrix.shape[0], spots.shape[1]))
-    spread = np.empty(matrix.shape[0])
+    found = Positions(_checked(spots, matrix), position, k)
     with limited_threads():
-        for part in rows.entries(matrix):
-            mean = rows.mean_of(part, local)
-            if position == "argmax":
-                place = local[rows.home(part)]
-            elif position == "mean":
-                place = mean
-            else:
-                best, share = rows.best(part, k)
-                if position == "median":
-                    place = spatial_median(rows.sharpened(share), local[best], closest)
-                else:
-                    share /= share.sum(axis=1, keepdims=True)
-                    place = np.einsum("ck,ckd->cd", share, local[best])
-            # E|s - x|^2 = E|s|^2 - 2 x.E[s] + |x|^2, about the centre of the tissue for accuracy.
-            variance = rows.mean_of(part, squares) + np.einsum("cd,cd->c", place, place - 2 * mean)
-            placed[part.rows] = place
-            spread[part.rows] = np.sqrt(np.maximum(variance, 0))
-    return placed + centre, spread
+        gather(matrix, found)
+    return found.placed, found.spread
 
 
 def radius(
@@ -122,15 +258,11 @@ def radius(
     The radius of every cell, in the unit of the coordinates, and whether it is confident. The radius is
     f(level) s (s / e)^(1/3); see `homespot.confidence`.
     """
-    within("level", level, *confidence.LEVELS)
-    if max_radius is not None:
-        within("max_radius", max_radius, 0, open_low=True)
-    spots = np.ascontiguousarray(spot_coordinates(spots, matrix.shape[1]))
-    pitch, extent = confidence.pitch(spots), confidence.extent(spots)
-    found = np.empty(matrix.shape[0])
-    for part in rows.entries(matrix):
-        best, share = rows.best(part, confidence.BEST)
-        away = np.linalg.norm(spots[best] - placed[part.rows][:, None], axis=2)
-        found[part.rows] = confidence.radii(share / share.sum(axis=1, keepdims=True), away, pitch, extent)
-    found *= confidence.factor(level)
-    return found, (found > 0) & (found <= (extent / 2 if max_radius is None else max_radius))
+    found = Radii(_checked(spots, matrix), placed, level, max_radius)
+    gather(matrix, found)
+    return found.total, found.confident
+
+
+def _checked(spots: F64, matrix: Any) -> F64:
+    """Return coordinates that fit the columns of P."""
+    return np.asarray(spot_coordinates(spots, matrix.shape[1]))

@@ -13,11 +13,10 @@ from scipy import sparse
 
 from ..common.keys import EXPRESSION
 from ..errors import DataWarning, InputError, expected
-from ..matrix.rows import masses
-from ..matrix.sums import column_sums
-from ..objects.annotated import x_of
+from ..matrix.gather import ColumnSums, Masses, Reducer, gather
+from ..matrix.rows import RowBlock
 
-__all__ = ["F64", "Factors", "ReadOut", "factors", "read_out_of"]
+__all__ = ["F64", "Factors", "FactorsOf", "ReadOut", "factors", "read_out_of", "warn_if_empty"]
 
 
 ReadOut = Literal["scaled", "mean", "sum"]
@@ -48,21 +47,59 @@ class Factors(NamedTuple):
         return total * self.of_sum[:, None] + self.of_mean[:, None] * mean
 
 
+class FactorsOf(Reducer):
+    """The factors of a read-out, gathered from P.
+
+    Parameters
+    ----------
+    read_out
+        Which read-out.
+    expressions
+        What ``"scaled"`` is scaled by.
+    """
+
+    def __init__(self, read_out: ReadOut, expressions: Expressions | None) -> None:
+        self.read_out = read_out
+        self._expressions = expressions
+        self._mass: ColumnSums | Masses | None = None
+        if read_out == "mean":
+            self._mass = ColumnSums()
+        elif read_out == "scaled":
+            assert expressions is not None  # the caller asks for it, or refuses
+            of_cells = expressions[0]
+            self._mass = Masses(sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)])))
+
+    def start(self, matrix: Any) -> None:
+        """Prepare what is gathered."""
+        self._n_spots = int(matrix.shape[1])
+        if self._mass is not None:
+            self._mass.start(matrix)
+
+    def add(self, block: RowBlock) -> None:
+        """Take in the next rows."""
+        if self._mass is not None:
+            self._mass.add(block)
+
+    def factors(self) -> Factors:
+        """Return the factors, after P has been read."""
+        nothing = np.zeros(self._n_spots)
+        if self._mass is None:
+            return Factors(np.ones(self._n_spots), nothing)
+        total = self._mass.total
+        if self._expressions is None or self.read_out == "mean":
+            return Factors(np.divide(1, total, out=np.full_like(total, np.nan), where=total > 0), nothing)
+        of_cells, of_spots = self._expressions
+        predicted, mass = total * np.array([[1 - _SHRINKAGE], [_SHRINKAGE]])
+        predicted += mass * of_cells.mean()
+        scale = np.divide(of_spots, predicted, out=np.full_like(mass, np.nan), where=predicted > 0)
+        return Factors((1 - _SHRINKAGE) * scale, mass * scale)
+
+
 def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> Factors:
     """Return the factors of a read-out of P, cells x spots."""
-    nothing = np.zeros(matrix.shape[1])
-    if read_out == "sum":
-        return Factors(np.ones(matrix.shape[1]), nothing)
-    if read_out == "mean":
-        mass = column_sums(matrix)
-        return Factors(np.divide(1, mass, out=np.full_like(mass, np.nan), where=mass > 0), nothing)
-    assert expressions is not None  # the caller asks for it, or refuses
-    of_cells, of_spots = expressions
-    rows = sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)]))
-    predicted, mass = masses(matrix, rows) * np.array([[1 - _SHRINKAGE], [_SHRINKAGE]])
-    predicted += mass * of_cells.mean()
-    scale = np.divide(of_spots, predicted, out=np.full_like(mass, np.nan), where=predicted > 0)
-    return Factors((1 - _SHRINKAGE) * scale, mass * scale)
+    found = FactorsOf(read_out, expressions)
+    gather(matrix, found)
+    return found.factors()
 
 
 def _expressions(mapping: ad.AnnData) -> Expressions | None:
@@ -78,8 +115,8 @@ def _expressions(mapping: ad.AnnData) -> Expressions | None:
     return found[0], found[1]
 
 
-def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut, Factors]:
-    """Choose the read-out where it is None; return it with its factors. A warning counts empty spots.
+def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
+    """Choose the read-out where it is None; return what gathers its factors.
 
     Raises
     ------
@@ -95,9 +132,12 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut,
                 "Use read_out='mean'.",
             )
         )
-    chosen: ReadOut = read_out or ("mean" if expressions is None else "scaled")
-    found = factors(x_of(mapping), chosen, expressions)
-    nothing = np.isnan(found.of_sum)
+    return FactorsOf(read_out or ("mean" if expressions is None else "scaled"), expressions)
+
+
+def warn_if_empty(factors: Factors) -> None:
+    """Say how many spots hold no cell."""
+    nothing = np.isnan(factors.of_sum)
     if nothing.any():
         warnings.warn(
             f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
@@ -105,4 +145,3 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> tuple[ReadOut,
             DataWarning,
             stacklevel=3,
         )
-    return chosen, found

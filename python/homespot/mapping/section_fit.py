@@ -12,7 +12,7 @@ from scipy.special import logsumexp, softmax
 from ..common.jit import compiled
 from ..expression.table import Expression, Floats
 from ..expression.transforms import log_normalised, unit_rows, z_scores
-from ..matrix import rows
+from ..matrix.rows import row_blocks
 
 __all__ = ["BEST", "likeliest_spots", "section_probabilities"]
 
@@ -32,8 +32,8 @@ def likeliest_spots(matrix: Any, spots: Ints, k: int) -> Ints:
     `spots` says which row of a table every column of P is.
     """
     found = np.full((matrix.shape[0], k), -1, dtype=np.intp)
-    for part in rows.entries(matrix):
-        best, share = rows.best(part, k)
+    for part in row_blocks(matrix):
+        best, share = part.best(k)
         found[part.rows, : best.shape[1]] = np.where(share > 0, spots[best], -1)
     return found
 

@@ -18,19 +18,14 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPATIAL
-from ..errors import DataWarning, InputError, expected, some
-from ..matrix.rows import blocks
+from ..errors import DataWarning, some
 from ..matrix.streamed import Streamed
-from ..matrix.sums import row_sums
-from ..objects.access import check_adata
-from ..objects.annotated import annotated, x_of
+from ..objects.annotated import annotated
 from ..space.axes import spot_coordinates
+from .checked import CheckedMap
 from .left_over import Floats
 
 __all__ = ["check_mapping", "filled", "new_mapping"]
-
-
-_TOLERANCE = 1e-4
 
 
 def new_mapping(
@@ -112,40 +107,4 @@ def check_mapping(mapping: ad.AnnData) -> None:
         If the record or the left-over is missing, an entry lies outside [0, 1], a row sum and its left-over
         do not add up to 1 within 1e-4, or ``varm["spatial"]`` is no coordinates.
     """
-    remedy = "Pass what map_cells() or load() returned."
-    check_adata(mapping, "mapping", remedy)
-    if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
-        raise InputError(
-            expected(
-                f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
-                f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
-                remedy,
-            )
-        )
-    spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
-    sums = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, copy=True)
-    for rows in blocks(matrix):
-        block = matrix[rows]
-        sums[rows] += row_sums(block)
-        if 0 in block.shape:
-            continue
-        low, high = float(block.min()), float(block.max())
-        if not (low >= 0 and high <= 1 + _TOLERANCE):
-            raise InputError(
-                expected(
-                    "probabilities in [0, 1] in the mapping",
-                    f"values from {low:.4g} to {high:.4g}",
-                    "Was X changed? Map again, or load the saved mapping.",
-                )
-            )
-    left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-    wrong = ~((left_over >= 0) & (np.abs(sums - 1) <= _TOLERANCE))
-    if wrong.any():
-        first = f"{mapping.obs_names[wrong][0]!r} with {sums[wrong][0]:.6g}"
-        raise InputError(
-            expected(
-                f"every row sum and its {LEFT_OVER}, which is never negative, to add up to 1",
-                f"{wrong.sum()} cell(s) where they do not, e.g. {first}",
-                "To take some spots of a mapping use subset(), which keeps the account.",
-            )
-        )
+    CheckedMap(mapping).read()

@@ -1,9 +1,10 @@
-"""Read P in blocks of rows; of a sparse P only the entries that it stores."""
+"""P in blocks of rows; of a sparse P only the entries that it stores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from ..errors import InputError, expected
 from .streamed import Streamed
 from .sums import is_sparse, row_sums
 
-__all__ = ["Rows", "best", "blocks", "entries", "home", "masses", "mean_of", "sharpened", "summed", "widest"]
+__all__ = ["RowBlock", "blocks", "row_blocks", "sharpened", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -22,16 +23,97 @@ _MOST = 1024
 _VALUES = 2**22
 
 
-class Rows(NamedTuple):
-    """Some rows of P.
+class RowBlock:
+    """Some rows of P, read once; what is asked of them more than once is computed once.
 
-    ``p`` holds their entries (cells x entries; 0 where a row has fewer). ``spots`` holds the spot of each
-    entry, in the order of the map; it is None if there is an entry for every spot.
+    Parameters
+    ----------
+    matrix
+        P, cells x spots, dense, CSR or `Streamed`.
+    rows
+        Which rows.
+
+    Attributes
+    ----------
+    values
+        The rows as the matrix has them: an array or CSR.
     """
 
-    rows: slice
-    p: npt.NDArray[np.floating[Any]]
-    spots: Indices | None
+    def __init__(self, matrix: Any, rows: slice) -> None:
+        self.matrix, self.rows = matrix, rows
+        self.values: Any = matrix[rows]
+        self._best: dict[int, tuple[Indices, F64]] = {}
+
+    @cached_property
+    def _compacted(self) -> tuple[npt.NDArray[np.floating[Any]], Indices | None]:
+        sparse_rows = is_sparse(self.values)
+        p, spots = _compact(self.values.copy()) if sparse_rows else (np.asarray(self.values), None)
+        if (p.max(axis=1, initial=0) <= 0).any():
+            nowhere = int((row_sums(self.matrix) <= 0).sum())
+            raise InputError(
+                expected(
+                    "every cell to have some probability",
+                    f"{nowhere} cell(s) without any on the spots of this mapping",
+                    "Drop these cells with subset() first.",
+                )
+            )
+        return p, spots
+
+    @property
+    def p(self) -> npt.NDArray[np.floating[Any]]:
+        """The entries of the rows (cells x entries), 0 where a row has fewer.
+
+        Raises
+        ------
+        InputError
+            If a row has no probability on any spot.
+        """
+        return self._compacted[0]
+
+    @property
+    def spots(self) -> Indices | None:
+        """The spot of each entry, in the order of the map; None if there is an entry for every spot."""
+        return self._compacted[1]
+
+    @cached_property
+    def doubles(self) -> F64:
+        """The entries in float64."""
+        return self.p.astype(np.float64, copy=False)
+
+    @cached_property
+    def total(self) -> F64:
+        """Sum of the entries of every row."""
+        return np.asarray(self.doubles.sum(axis=1))
+
+    @cached_property
+    def sums(self) -> F64:
+        """Sum of every row, as `row_sums` finds it."""
+        return row_sums(self.values)
+
+    @cached_property
+    def home(self) -> Indices:
+        """The most probable spot of every row, the first of equals."""
+        at = self.p.argmax(axis=1)
+        return at if self.spots is None else np.take_along_axis(self.spots, at[:, None], axis=1)[:, 0]
+
+    def best(self, k: int) -> tuple[Indices, F64]:
+        """Return the k most probable spots of every row, in the order of the map, and their probability."""
+        width = self.p.shape[1]
+        k = min(k, width)
+        if k not in self._best:
+            at = np.sort(np.argpartition(self.p, width - k, axis=1)[:, width - k :], axis=1)
+            share = np.take_along_axis(self.p, at, axis=1).astype(np.float64)
+            spots = at if self.spots is None else np.take_along_axis(self.spots, at, axis=1)
+            self._best[k] = spots, share
+        return self._best[k]
+
+    def mean_of(self, values: F64) -> F64:
+        """Return the mean of the spots' values (spots, or spots x dimensions), weighted by every row of P."""
+        if self.spots is None:
+            found = self.doubles @ values
+        else:
+            found = np.einsum("ce,ce...->c...", self.doubles, values[self.spots])
+        return np.asarray(found / (self.total if found.ndim == 1 else self.total[:, None]))
 
 
 def widest(matrix: Any) -> int:
@@ -50,28 +132,6 @@ def blocks(matrix: Any) -> list[slice]:
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-def masses(matrix: Any, weights: sparse.csr_matrix, *, squares: bool = False) -> F64:
-    """Return W P, or W times the squares of P, in float64, for W groups x cells and P cells x spots."""
-    total = np.zeros((weights.shape[0], matrix.shape[1]))
-    for block in blocks(matrix):
-        p = matrix[block].astype(np.float64)
-        if squares:
-            values = p.data if is_sparse(p) else p
-            np.square(values, out=values)
-        part = weights[:, block] @ p
-        total += part.toarray() if is_sparse(part) else part
-    return total
-
-
-def summed(matrix: Any, groups: sparse.csr_matrix) -> F64:
-    """Return P G (cells x groups) in float64, for P cells x spots and G spots x groups."""
-    found = np.empty((matrix.shape[0], groups.shape[1]))
-    for block in blocks(matrix):
-        part = matrix[block].astype(np.float64) @ groups
-        found[block] = part.toarray() if is_sparse(part) else part
-    return found
-
-
 def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], Indices]:
     matrix.sort_indices()
     count = np.diff(matrix.indptr)
@@ -81,52 +141,12 @@ def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], 
     return p, spots
 
 
-def entries(matrix: Any) -> Iterator[Rows]:
-    """Go through P (cells x spots, dense, CSR or `Streamed`).
-
-    Raises
-    ------
-    InputError
-        If a row has no probability on any spot.
-    """
+def row_blocks(matrix: Any) -> Iterator[RowBlock]:
+    """Go through P (cells x spots, dense, sparse or `Streamed`), and read it once."""
     if is_sparse(matrix):
         matrix = matrix.tocsr()
     for rows in blocks(matrix):
-        part = matrix[rows]
-        p, spots = _compact(part.copy()) if is_sparse(part) else (np.asarray(part), None)
-        if (p.max(axis=1, initial=0) <= 0).any():
-            nowhere = int((row_sums(matrix) <= 0).sum())
-            raise InputError(
-                expected(
-                    "every cell to have some probability",
-                    f"{nowhere} cell(s) without any on the spots of this mapping",
-                    "Drop these cells with subset() first.",
-                )
-            )
-        yield Rows(rows, p, spots)
-
-
-def home(part: Rows) -> Indices:
-    """Return the most probable spot of every row, the first of equals."""
-    at = part.p.argmax(axis=1)
-    return at if part.spots is None else np.take_along_axis(part.spots, at[:, None], axis=1)[:, 0]
-
-
-def best(part: Rows, k: int) -> tuple[Indices, F64]:
-    """Return the k most probable spots of every row, in the order of the map, and their probability."""
-    width = part.p.shape[1]
-    k = min(k, width)
-    at = np.sort(np.argpartition(part.p, width - k, axis=1)[:, width - k :], axis=1)
-    share = np.take_along_axis(part.p, at, axis=1).astype(np.float64)
-    return at if part.spots is None else np.take_along_axis(part.spots, at, axis=1), share
-
-
-def mean_of(part: Rows, values: F64) -> F64:
-    """Return the mean of the spots' values (spots, or spots x dimensions), weighted by every row of P."""
-    p = part.p.astype(np.float64)
-    total = p.sum(axis=1)
-    found = p @ values if part.spots is None else np.einsum("ce,ce...->c...", p, values[part.spots])
-    return np.asarray(found / (total if found.ndim == 1 else total[:, None]))
+        yield RowBlock(matrix, rows)
 
 
 def sharpened(share: F64) -> F64:

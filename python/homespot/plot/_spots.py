@@ -17,11 +17,10 @@ from ..errors import InputError, expected, some
 from ..expression.scale import Scale
 from ..expression.transforms import log_normalised
 from ..mapping.align import section_remedy
-from ..mapping.validity import check_mapping
-from ..matrix.rows import masses
+from ..mapping.checked import CheckedMap
+from ..matrix.gather import Masses
 from ..matrix.sums import is_sparse
 from ..objects.access import check_adata
-from ..objects.annotated import x_of
 from ..objects.labels import in_order, resolve
 from ..objects.recorded import chosen_source, mapped_expression
 from ._base import (
@@ -234,7 +233,7 @@ def probability(
     -------
     As for `cells`.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     if (cell is None) == (label is None):
         raise InputError(
             expected("a cell or a label", "none" if cell is None else "both", "Name one of them.")
@@ -248,7 +247,8 @@ def probability(
                     "Check its name.",
                 )
             )
-        row = x_of(mapping)[[mapping.obs_names.get_loc(cell)]]
+        view.read()
+        row = view.matrix[[mapping.obs_names.get_loc(cell)]]
         values = np.asarray(row.toarray() if is_sparse(row) else row, dtype=np.float64).ravel()
         name = f"probability of {cell}"
     else:
@@ -261,7 +261,9 @@ def probability(
             raise InputError(
                 expected(f"a label {label!r}", f"others ({some(types.names, 10)})", "Name one of these.")
             )
-        values = masses(x_of(mapping), types.membership()[[types.names.index(label)]])[0]
+        mass = Masses(types.membership()[[types.names.index(label)]])
+        view.read(mass)
+        values = mass.total[0]
         name = f"expected cells of {label}"
     sections = panels_of_spots(mapping, image)
     [axes] = tissue_axes(ax, sections, below=0.7)

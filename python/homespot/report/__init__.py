@@ -16,24 +16,25 @@ import pandas as pd
 
 from ..common import checks, files
 from ..common.extras import require
-from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
+from ..common.keys import CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..errors import InputError, expected
 from ..expression.scale import SCALES, Scale
 from ..mapping.align import mapped_cells, mapped_spots
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import has_coordinates
-from ..mapping.validity import check_mapping
-from ..matrix.sums import column_sums
+from ..mapping.read_out import read_out_of
+from ..matrix.gather import ColumnSums
 from ..objects.access import check_adata
-from ..objects.annotated import with_tables, x_of
+from ..objects.annotated import with_tables
 from ..objects.join_sections import as_one
 from ..objects.labels import in_order
 from ..objects.recorded import chosen_source, mapped_expression
-from ..verbs.cell_positions import cell_positions
-from ..verbs.deconvolve_spots import deconvolve_spots
-from ._genes import Genes, Side, gene_columns
+from ..verbs.cell_positions import CellTable
+from ..verbs.deconvolve_spots import SpotTypes
+from ._genes import Floats, Genes, Side, gene_columns
 from ._pictures import Measured, pictures, placed_cells
 from ._summary import runs, score_rows
-from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, column_limit, tissue
+from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, LikeliestCells, column_limit, tissue
 
 __all__ = ["report"]
 
@@ -94,8 +95,8 @@ def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], s
     return columns, note
 
 
-def _of_the_map(mapping: ad.AnnData, types: ad.AnnData | None) -> list[Column]:
-    columns = [Column(MAP, "Expected cells", "per spot", column_sums(x_of(mapping)))]
+def _of_the_map(expected: Floats, types: ad.AnnData | None) -> list[Column]:
+    columns = [Column(MAP, "Expected cells", "per spot", expected)]
     if types is not None and CONFIDENT_SHARE in types.obs:
         share = types.obs[CONFIDENT_SHARE].to_numpy(dtype=np.float64)
         columns.append(Column(MAP, "Confident cells", "share of a spot's cells", share))
@@ -162,7 +163,7 @@ def report(
         If jinja2, matplotlib or plotly is not installed.
     """
     target = files.check_target(output, ".html", ".htm")
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     if sc is not None:
         check_adata(sc, "sc")
         sc = with_tables(sc)
@@ -183,13 +184,19 @@ def report(
     if labels is None and record.get("parameters", {}).get("labels") in mapping.obs:
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
-    placed = confident = types = None
-    if has_coordinates(mapping):
-        places = cell_positions(mapping)
+    cells = CellTable(view) if has_coordinates(mapping) else None
+    types_read = None if labels is None else SpotTypes(view, labels, confident=cells)
+    expected_cells = ColumnSums()
+    likeliest = LikeliestCells() if mapping.n_vars <= CELLS_UP_TO else None
+    factors = None if sc is None or cells is None else read_out_of(mapping, None)
+    asked = [cells, types_read, *([] if cells is None else [expected_cells, likeliest]), factors]
+    view.read(*[reducer for reducer in asked if reducer is not None])
+    placed = types = places = None
+    if cells is not None:
+        places = cells.table()
         placed = placed_cells(mapping, places)
-        confident = places.get(CONFIDENT, np.zeros(mapping.n_obs, dtype=bool))  # none where none has a place
-    if labels is not None:
-        types = deconvolve_spots(mapping, labels, confident=confident)
+    if types_read is not None:
+        types = types_read.types(places)
     label = labels if isinstance(labels, str) else "type"
     if placed is not None and labels is not None:
         placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").astype(object)
@@ -202,20 +209,20 @@ def report(
         sections = panels_of_spots(mapping, image)
         limit = column_limit(mapping.n_vars)
         columns, note = _type_columns(types, limit // 2)
-        columns += _of_the_map(mapping, types)
-        cells = spots = None
+        columns += _of_the_map(expected_cells.total, types)
+        of_cells = of_spots = None
         if st is not None:
             rows = mapped_spots(mapping, st)
             source = chosen_source(st, "st", record, st_layer, st_scale, argument="st_layer")
-            spots = Side(mapped_expression(st, "st", source, argument="st_layer"), rows)
-            measured = Measured(st, spots.table, source.layer)
+            of_spots = Side(mapped_expression(st, "st", source, argument="st_layer"), rows)
+            measured = Measured(st, of_spots.table, source.layer)
         if sc is not None:
             rows = mapped_cells(mapping, sc)
             source = chosen_source(sc, "sc", record, sc_layer, sc_scale, argument="sc_layer")
-            cells = Side(mapped_expression(sc, "sc", source, argument="sc_layer"), rows)
-        shown = gene_columns(mapping, cells, spots, genes, scores, limit - len(columns))
+            of_cells = Side(mapped_expression(sc, "sc", source, argument="sc_layer"), rows)
+        shown = gene_columns(view, factors, of_cells, of_spots, genes, scores, limit - len(columns))
         columns += shown.columns
-        data = tissue(mapping, columns, unit, sections)
+        data = tissue(mapping, columns, unit, sections, expected_cells.total, likeliest)
         notes = [text for text in (note, shown.said) if text]
         if mapping.n_vars > CELLS_UP_TO:
             notes.append(

@@ -19,10 +19,10 @@ from ..expression.shared import unknown_genes
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised, most_variable
 from ..mapping.by_section import sections_of
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
 from ..mapping.gene_blocks import gene_blocks
-from ..mapping.read_out import read_out_of
-from ..objects.annotated import x_of
+from ..mapping.read_out import FactorsOf
 from ..space.sections import Sections
 from ..verbs.impute_genes import impute_table
 from ._tissue import Column
@@ -103,16 +103,18 @@ def spatial_covariance(
     return out
 
 
-def _chosen(mapping: ad.AnnData, sc: Side, measured: set[str], n: int) -> tuple[list[str], list[str]]:
+def _chosen(
+    view: CheckedMap, factors: FactorsOf, sc: Side, measured: set[str], n: int
+) -> tuple[list[str], list[str]]:
     """Return the imputed genes of largest spatial covariance, of all and of those measured."""
-    table = sc.table
+    mapping, table = view.mapping, sc.table
     candidates = most_variable(table, _CANDIDATES)
     sections = sections_of(mapping)
     near = neighbours(coordinates(mapping), sections)
     covariance = np.empty(len(candidates))
-    _, scale = read_out_of(mapping, None)
+    scale = factors.factors()
     size = min(max(_BLOCK_VALUES // mapping.n_vars, 1), 256)
-    for block, values in gene_blocks(x_of(mapping), table, sc.rows, candidates, scale, size):
+    for block, values in gene_blocks(view.matrix, table, sc.rows, candidates, scale, size):
         covariance[block] = spatial_covariance(values, near, sections)
     ranked = [str(gene) for gene in table.genes[candidates[np.argsort(-covariance, kind="stable")]]]
     return ranked[: min(_SHOWN, n)], [gene for gene in ranked if gene in measured][: min(_SHOWN_MEASURED, n)]
@@ -144,7 +146,8 @@ def _asked(genes: Sequence[str], sides: list[Expression]) -> list[str]:
 
 
 def gene_columns(
-    mapping: ad.AnnData,
+    view: CheckedMap,
+    factors: FactorsOf | None,
     sc: Side | None,
     st: Side | None,
     genes: Sequence[str] | None,
@@ -155,8 +158,10 @@ def gene_columns(
 
     Parameters
     ----------
-    mapping
-        A mapping whose spots have coordinates.
+    view
+        A map whose spots have coordinates.
+    factors
+        The read-out, for which the map has been read, where `sc` is given.
     sc, st
         The expression of the data that was mapped, and its rows of the mapping's cells and spots.
     genes
@@ -168,6 +173,7 @@ def gene_columns(
     limit
         How many columns there is room for.
     """
+    mapping = view.mapping
     if sc is None and st is None and genes is None:
         return Genes([], "Pass sc or st to see genes.")
     asked = None if genes is None else _asked(genes, [side.table for side in (sc, st) if side is not None])
@@ -176,8 +182,8 @@ def gene_columns(
     if asked is not None:
         names = asked
         said = f"{len(names)} genes as asked for."
-    elif sc is not None:
-        first, also = _chosen(mapping, sc, in_st, limit // 2 if in_st else limit)
+    elif sc is not None and factors is not None:
+        first, also = _chosen(view, factors, sc, in_st, limit // 2 if in_st else limit)
         names = list(dict.fromkeys([*first, *also]))
         said = (
             f"Shown are the {len(first)} genes whose imputed expression varies most in space "
@@ -202,8 +208,9 @@ def gene_columns(
         imputed = imputed[: max(limit - len(measured), limit // 2)]
         measured = measured[: limit - len(imputed)]
     columns, found = [], None
-    if imputed and sc is not None:
-        found = impute_table(mapping, sc.table, sc.rows, imputed, scores=_own(scores, mapping, imputed))
+    if imputed and sc is not None and factors is not None:
+        own = _own(scores, mapping, imputed)
+        found = impute_table(view, sc.table, sc.rows, imputed, factors, scores=own)
         columns += [
             Column(
                 IMPUTED, name, "imputed, log scale", values, _note(gene, name in in_st, scores is not None)

@@ -15,14 +15,23 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from ..mapping.coordinates import coordinates
-from ..matrix.rows import blocks
-from ..matrix.sums import column_sums, is_sparse
-from ..objects.annotated import x_of
+from ..matrix.gather import Reducer, gather
+from ..matrix.rows import RowBlock
+from ..matrix.sums import is_sparse
 
 if TYPE_CHECKING:
     from ..plot.panels import Panel
 
-__all__ = ["CELLS_UP_TO", "MAP", "TYPES", "Column", "column_limit", "likeliest_cells", "tissue"]
+__all__ = [
+    "CELLS_UP_TO",
+    "MAP",
+    "TYPES",
+    "Column",
+    "LikeliestCells",
+    "column_limit",
+    "likeliest_cells",
+    "tissue",
+]
 
 TYPES, MAP = "Cell types", "The map"
 """Headings under which the choices stand."""
@@ -58,25 +67,46 @@ def column_limit(n_spots: int) -> int:
     return max(_BYTES // max(n_spots, 1), 8)
 
 
-def likeliest_cells(matrix: Any, k: int = _CELLS) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Return the `k` cells of largest P of every spot and their P: spots x k, the largest first.
+class LikeliestCells(Reducer):
+    """The `k` cells of largest P of every spot, the largest first.
 
     Entries of 0 come last; of equals, the first cell is taken.
+
+    Attributes
+    ----------
+    best, value
+        The cells, and their P: spots x k.
     """
-    n_spots = matrix.shape[1]
-    best = np.zeros((n_spots, 0), dtype=np.intp)
-    value = np.zeros((n_spots, 0), dtype=np.float32)
-    for rows in blocks(matrix):
-        block = matrix[rows]
+
+    best: npt.NDArray[np.intp]
+    value: Floats
+
+    def __init__(self, k: int = _CELLS) -> None:
+        self._k = k
+
+    def start(self, matrix: Any) -> None:
+        """Start without any cell."""
+        self.best = np.zeros((matrix.shape[1], 0), dtype=np.intp)
+        self.value = np.zeros((matrix.shape[1], 0), dtype=np.float32)
+
+    def add(self, block: RowBlock) -> None:
+        """Compare the best cells so far with these."""
+        rows = block.values
         # Sparse columns hold few of the block's cells, but which differs: as a dense block all go at once.
-        block = np.ascontiguousarray((block.toarray() if is_sparse(block) else np.asarray(block)).T)
-        top = min(k, block.shape[1])
-        here = np.argpartition(-block, top - 1, axis=1)[:, :top]
-        value = np.hstack([value, np.take_along_axis(block, here, axis=1).astype(np.float32)])
-        best = np.hstack([best, here + rows.start])
-        order = np.lexsort((best, -value))[:, :k]
-        best, value = np.take_along_axis(best, order, axis=1), np.take_along_axis(value, order, axis=1)
-    return best, value
+        p = np.ascontiguousarray((rows.toarray() if is_sparse(rows) else np.asarray(rows)).T)
+        top = min(self._k, p.shape[1])
+        here = np.argpartition(-p, top - 1, axis=1)[:, :top]
+        value = np.hstack([self.value, np.take_along_axis(p, here, axis=1).astype(np.float32)])
+        best = np.hstack([self.best, here + block.rows.start])
+        order = np.lexsort((best, -value))[:, : self._k]
+        self.best, self.value = (np.take_along_axis(x, order, axis=1) for x in (best, value))
+
+
+def likeliest_cells(matrix: Any, k: int = _CELLS) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the `k` cells of largest P of every spot and their P: spots x k; see `LikeliestCells`."""
+    found = LikeliestCells(k)
+    gather(matrix, found)
+    return found.best, found.value
 
 
 def _packed(values: npt.NDArray[Any], dtype: str) -> str:
@@ -198,7 +228,12 @@ def _scale_bar(where: npt.NDArray[np.float64], unit: str, downwards: bool) -> di
 
 
 def tissue(
-    mapping: ad.AnnData, columns: Sequence[Column], unit: str | None, sections: Sequence[Panel]
+    mapping: ad.AnnData,
+    columns: Sequence[Column],
+    unit: str | None,
+    sections: Sequence[Panel],
+    expected: npt.NDArray[np.float64],
+    likeliest: LikeliestCells | None,
 ) -> dict[str, Any]:
     """Return all that the page's script knows of the tissue.
 
@@ -212,6 +247,10 @@ def tissue(
         Unit of the coordinates, for the scale bars; None draws none.
     sections
         The sections of the spots, as the plots have them; each is shown by itself.
+    expected
+        Expected number of cells of every spot.
+    likeliest
+        The most probable cells of every spot, or None where there are too many spots to tell.
     """
     where = coordinates(mapping)
     of_spots = np.zeros(mapping.n_vars, dtype=np.uint16)
@@ -230,17 +269,16 @@ def tissue(
         "section": _packed(of_spots, "<u2"),
         "axes": {axis: _packed(values, "<f4") for axis, values in zip("xyz", where.T, strict=False)},
         "spots": mapping.var_names.astype(str).tolist(),
-        "expected": _packed(column_sums(x_of(mapping)), "<f4"),
+        "expected": _packed(expected, "<f4"),
         "columns": [_quantised(column) for column in columns],
         "types": [i for i, column in enumerate(columns) if column.group == TYPES],
     }
-    if mapping.n_vars <= CELLS_UP_TO:
-        best, value = likeliest_cells(x_of(mapping))
-        used, index = np.unique(best, return_inverse=True)
+    if likeliest is not None:
+        used, index = np.unique(likeliest.best, return_inverse=True)
         out["cells"] = {
             "names": mapping.obs_names.astype(str).to_numpy()[used].tolist(),
-            "each": best.shape[1],
+            "each": likeliest.best.shape[1],
             "index": _packed(index, "<u4"),
-            "probability": _packed(value, "<f4"),
+            "probability": _packed(likeliest.value, "<f4"),
         }
     return out

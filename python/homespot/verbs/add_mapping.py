@@ -13,21 +13,14 @@ from scipy import sparse
 from ..common.keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
 from ..errors import InputError, expected, some
 from ..mapping.align import section_remedy
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import has_coordinates
-from ..mapping.validity import check_mapping
-from ..matrix.streamed import in_memory
-from ..matrix.sums import column_sums, is_sparse
+from ..matrix.gather import ColumnSums
+from ..matrix.sums import is_sparse
 from ..objects.access import check_adata, copied, refuse_duplicates
-from ..objects.annotated import x_of
-from .cell_positions import cell_positions, home_table
+from .cell_positions import CellTable
 
 __all__ = ["add_mapping"]
-
-
-def _cell_summary(mapping: ad.AnnData) -> pd.DataFrame:
-    table = cell_positions(mapping) if has_coordinates(mapping) else home_table(mapping)
-    table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-    return table
 
 
 def _at(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
@@ -73,7 +66,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds
         both.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     check_adata(adata, "adata")
     refuse_duplicates(adata.obs_names, "cells or spots")
     as_cells = mapping.obs_names.isin(adata.obs_names)
@@ -93,14 +86,20 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
                 or "Pass the data that was mapped, or take the part of the mapping with subset().",
             )
         )
-    out = copied(adata)
+    view.load()
     if as_cells.all():
-        table, matrix, names = _cell_summary(mapping), in_memory(x_of(mapping)), mapping.obs_names
+        cells = CellTable(view, placed=has_coordinates(mapping))
+        view.read(cells)
+        table, names = cells.table(), mapping.obs_names
+        table[LEFT_OVER] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+        matrix = view.matrix
     else:
-        mass = column_sums(x_of(mapping))
-        table = pd.DataFrame({SPOT_CELLS: mass}, index=mapping.var_names)
-        matrix, names = in_memory(x_of(mapping)).T, mapping.var_names
+        mass = ColumnSums()
+        view.read(mass)
+        table, names = pd.DataFrame({SPOT_CELLS: mass.total}, index=mapping.var_names), mapping.var_names
+        matrix = view.matrix.T
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
+    out = copied(adata)
     if as_cells.all():
         out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # those of an earlier map
     out.obs[list(table.columns)] = _at(table, out.obs_names)

@@ -7,23 +7,14 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
-import numpy.typing as npt
 
 from ..common.keys import HOMESPOT, LABEL, LABEL_PROB
 from ..errors import InputError, expected, some
-from ..mapping.validity import check_mapping
-from ..matrix.rows import summed
-from ..objects.annotated import x_of
-from ..objects.labels import Labels, resolve
+from ..mapping.checked import CheckedMap
+from ..matrix.gather import Summed
+from ..objects.labels import resolve
 
-__all__ = ["annotate_cells", "label_probabilities"]
-
-
-def label_probabilities(matrix: Any, labels: Labels) -> npt.NDArray[np.float64]:
-    """Return the probability of every label for every row of P (cells x labels, rows sum to 1, or to 0)."""
-    found = summed(matrix, labels.membership().T.tocsr())
-    total = found.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(found, total, out=np.zeros_like(found), where=total > 0))
+__all__ = ["annotate_cells"]
 
 
 def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
@@ -52,9 +43,12 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
         If labels do not fit the mapping's spots, are missing for some, or a cell has no probability on any
         spot of the mapping.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     regions = resolve(labels, mapping.var, "spot")
-    found = label_probabilities(x_of(mapping), regions)
+    mass = Summed(regions.membership().T.tocsr())
+    view.read(mass)
+    total = mass.total.sum(axis=1, keepdims=True)
+    found = np.divide(mass.total, total, out=np.zeros_like(mass.total), where=total > 0)
     nowhere = found.sum(axis=1) <= 0
     if nowhere.any():
         raise InputError(

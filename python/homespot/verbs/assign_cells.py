@@ -23,6 +23,7 @@ from ..mapping.confidence import LEAST_HELD
 from ..mapping.coordinates import coordinates, has_coordinates
 from ..mapping.validity import check_mapping
 from ..matrix import rows
+from ..matrix.gather import masses
 from ..matrix.streamed import Streamed
 from ..matrix.sums import column_sums, is_sparse, row_sums
 from ..objects.labels import in_order
@@ -58,7 +59,7 @@ def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
 def _section_capacity(matrix: Any) -> Ints:
     """Return the same of a section's part of P, in which every cell counts as one."""
     scale = sparse.csr_matrix(1 / row_sums(matrix)[None, :])
-    return _rounded(rows.masses(matrix, scale)[0], matrix.shape[0])
+    return _rounded(masses(matrix, scale)[0], matrix.shape[0])
 
 
 def _refuse_little_room(room: Ints, n_cells: int) -> None:
@@ -115,7 +116,7 @@ def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
     )
     spot = np.repeat(np.arange(len(room)), room)
     cost = np.empty((n_cells, n_places))
-    for part in rows.entries(matrix):
+    for part in rows.row_blocks(matrix):
         p = part.p if part.spots is None else matrix[part.rows].toarray()
         with np.errstate(divide="ignore"):
             cost[part.rows] = -np.log(p.astype(np.float64))[:, spot]
@@ -130,8 +131,8 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
     """Solve with the `k` most probable spots of every cell; None if they have no room for all cells."""
     n_cells = matrix.shape[0]
     cells, spots, costs = [], [], []
-    for part in rows.entries(matrix):
-        best, share = rows.best(part, k)
+    for part in rows.row_blocks(matrix):
+        best, share = part.best(k)
         row, column = np.nonzero((share > 0) & (room[best] > 0))
         cells.append(row + part.rows.start)
         spots.append(best[row, column])

@@ -12,10 +12,11 @@ import pandas as pd
 from ..common.checks import whole, within
 from ..common.keys import COORDINATES
 from ..mapping.by_section import cell_sections, held, parts, sections_of
+from ..mapping.checked import CheckedMap
 from ..mapping.confidence import pitch
 from ..mapping.coordinates import coordinates
-from ..mapping.validity import check_mapping
-from ..matrix import rows
+from ..matrix.gather import Reducer, Summed, gather
+from ..matrix.rows import RowBlock, sharpened
 from ..space.axes import spot_coordinates
 
 __all__ = ["cell_modes", "modes"]
@@ -44,6 +45,47 @@ def _block_modes(weights: F64, points: F64, reach: float, n_modes: int, min_shar
     return share, place
 
 
+class Modes(Reducer):
+    """The modes of every row of P; parameters as for `modes`."""
+
+    def __init__(
+        self, spots: F64, n_modes: int = 3, min_share: float = 0.1, reach: float = 3.0, k: int = 20
+    ) -> None:
+        whole("n_modes", n_modes, 1)
+        within("min_share", min_share, 0, 1, open_low=True)
+        within("reach", reach, 0, open_low=True)
+        whole("k", k, 1)
+        spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
+        self._centre = spots.mean(axis=0)
+        self._local, self._distance = spots - self._centre, reach * pitch(spots)
+        self._n_modes, self._min_share, self._k = min(n_modes, len(spots)), min_share, k
+
+    def start(self, matrix: Any) -> None:
+        """Make room for every cell."""
+        self._share = np.empty((matrix.shape[0], self._n_modes))
+        self._place = np.empty((matrix.shape[0], self._n_modes, self._local.shape[1]))
+
+    def add(self, block: RowBlock) -> None:
+        """Find the modes of these cells."""
+        best, weights = block.best(self._k)
+        step = max(1, _AT_ONCE // best.shape[1] ** 2)
+        for i in range(0, len(best), step):
+            some = slice(i, i + step)
+            at = slice(block.rows.start + i, min(block.rows.start + i + step, block.rows.stop))
+            self._share[at], self._place[at] = _block_modes(
+                sharpened(weights[some]),
+                self._local[best[some]],
+                self._distance,
+                self._n_modes,
+                self._min_share,
+            )
+
+    def found(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], F64, F64]:
+        """Return, of every mode, ordered by cell: the row of its cell, its number, its share, its place."""
+        cell, mode = np.nonzero(self._share > 0)
+        return cell, mode, self._share[cell, mode], self._place[cell, mode] + self._centre
+
+
 def modes(
     matrix: Any,
     spots: F64,
@@ -58,27 +100,10 @@ def modes(
     -------
     Of every mode, ordered by cell: the row of its cell, its number from 0, its share, and its place.
     """
-    whole("n_modes", n_modes, 1)
-    within("min_share", min_share, 0, 1, open_low=True)
-    within("reach", reach, 0, open_low=True)
-    whole("k", k, 1)
-    spots = np.ascontiguousarray(spot_coordinates(spots, matrix.shape[1]))
-    centre = spots.mean(axis=0)
-    local, distance = spots - centre, reach * pitch(spots)
-    n_modes = min(n_modes, matrix.shape[1])
-    share = np.empty((matrix.shape[0], n_modes))
-    place = np.empty((matrix.shape[0], n_modes, spots.shape[1]))
-    for part in rows.entries(matrix):
-        best, weights = rows.best(part, k)
-        step = max(1, _AT_ONCE // best.shape[1] ** 2)
-        for i in range(0, len(best), step):
-            some = slice(i, i + step)
-            at = slice(part.rows.start + i, min(part.rows.start + i + step, part.rows.stop))
-            share[at], place[at] = _block_modes(
-                rows.sharpened(weights[some]), local[best[some]], distance, n_modes, min_share
-            )
-    cell, mode = np.nonzero(share > 0)
-    return cell, mode, share[cell, mode], place[cell, mode] + centre
+    where = np.asarray(spot_coordinates(spots, matrix.shape[1]))
+    found = Modes(where, n_modes, min_share, reach, k)
+    gather(matrix, found)
+    return found.found()
 
 
 def cell_modes(
@@ -113,13 +138,24 @@ def cell_modes(
     every section, whose shares sum to at most 1 in each. Where spots were taken out of the map by `subset`,
     the shares sum to at most the part of the cell's mass that the spots which stay hold.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     where, names = coordinates(mapping), mapping.obs_names.to_numpy(dtype=str)
     sections = sections_of(mapping)
-    found = None if sections is None else cell_sections(mapping, sections)
+    settings = (n_modes, min_share, reach, k)
+    whole_map = Modes(where, *settings)
+    if sections is None:
+        view.read(whole_map)
+        found = None
+    else:
+        mass = Summed(sections.membership())
+        view.read(mass)
+        found = cell_sections(mapping, sections, mass.total)
     tables = []
-    for part in parts(mapping, sections, found, unknown=True):
-        cell, mode, share, place = modes(part.matrix, where[part.spots], n_modes, min_share, reach, k)
+    for part in parts(mapping, sections, found, unknown=True, matrix=view.matrix):
+        if part.name is None:
+            cell, mode, share, place = whole_map.found()
+        else:
+            cell, mode, share, place = modes(part.matrix, where[part.spots], *settings)
         share *= held(mapping, part)[cell]
         columns: dict[str, Any] = {"row": part.cells[cell], "cell": names[part.cells[cell]]}
         if part.name is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ..common.cores import limited_threads
 from ..common.keys import (
     CONFIDENT,
     ENTROPY,
@@ -24,59 +25,167 @@ from ..mapping import confidence
 from ..mapping.by_section import (
     CellSections,
     Part,
+    all_spots,
     cell_sections,
     held,
+    mapped_one_by_one,
     parts,
     sections_of,
     warn_if_dropped,
     warn_nowhere,
 )
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
-from ..mapping.positions import Position, entropy, home_spots, positions, radius
-from ..mapping.validity import check_mapping
-from ..objects.annotated import x_of
+from ..mapping.left_over import dropped
+from ..mapping.positions import Entropies, HomeSpots, Position, Positions, Radii
+from ..matrix.gather import Reducer, Summed, gather
+from ..matrix.rows import RowBlock
 from ..space.sections import Sections
 
-__all__ = ["cell_positions", "home_table"]
+__all__ = ["CellTable", "cell_positions"]
+
+F64 = npt.NDArray[np.float64]
 
 
-def _home_columns(mapping: ad.AnnData, part: Part) -> dict[str, Any]:
-    """Return the home spot of the cells of a part, and its probability."""
-    home, probability = home_spots(part.matrix)
-    return {SPOT: mapping.var_names.to_numpy(dtype=str)[part.spots[home]], PROB: probability}
+class _Places(Reducer):
+    """What is read from the rows of a part of P: home spots, and with coordinates places and radii."""
+
+    def __init__(self, mapping: ad.AnnData, where: F64 | None, how: dict[str, Any], *, dropped: bool) -> None:
+        self._names = mapping.var_names.to_numpy(dtype=str)
+        self.homes = HomeSpots()
+        self.held = dropped and where is not None
+        self._where = where
+        self._read: list[Reducer] = [self.homes]
+        if where is not None:
+            self.places = Positions(where, how["position"], how["k"])
+            self.radii = Radii(where, self.places, how["level"], how["max_radius"])
+            self._read += [self.places, self.radii]
+            if dropped:
+                self.mass = Summed(all_spots(len(where)))
+                self._read.append(self.mass)
+
+    def start(self, matrix: Any) -> None:
+        for reducer in self._read:
+            reducer.start(matrix)
+
+    def add(self, block: RowBlock) -> None:
+        for reducer in self._read:
+            reducer.add(block)
+
+    def columns(self, part: Part) -> dict[str, Any]:
+        """Return the columns of the cells of the part."""
+        found = {SPOT: self._names[part.spots[self.homes.home]], PROB: self.homes.probability}
+        if self._where is not None:
+            found |= dict(zip(POSITIONS, self.places.placed.T, strict=False))
+            found |= {SPREAD: self.places.spread, RADIUS: self.radii.total, CONFIDENT: self.radii.confident}
+        return found
+
+
+class CellTable(Reducer):
+    """The table of `cell_positions`, read from P.
+
+    The cells of a map of one section are placed while P is read with other reducers. Of several sections,
+    that reading says which one a cell is of, and `table` reads the rows of every section once more.
+
+    Parameters
+    ----------
+    view
+        The map.
+    position, k, level, max_radius
+        As for `cell_positions`.
+    placed
+        Whether to place the cells. If not, the table has their home spots and entropies.
+    """
+
+    def __init__(
+        self,
+        view: CheckedMap,
+        *,
+        position: Position = "median",
+        k: int = 20,
+        level: float = 0.9,
+        max_radius: float | None = None,
+        placed: bool = True,
+    ) -> None:
+        self._view, mapping = view, view.mapping
+        self._where = coordinates(mapping) if placed else None
+        self._how = {"position": position, "k": k, "level": level, "max_radius": max_radius}
+        self._dropped = bool(dropped(mapping).any())
+        self.sections = sections_of(mapping)
+        self._entropies = Entropies()
+        self._whole = self._places(slice(None))  # of several sections, this checks the parameters
+        self._mass: Summed | None = None
+        self._read: list[Reducer] = [self._entropies]
+        if self.sections is None:
+            self._read.append(self._whole)
+        elif not mapped_one_by_one(mapping):
+            self._mass = Summed(self.sections.membership())
+            self._read.append(self._mass)
+
+    def _places(self, spots: Any) -> _Places:
+        where = None if self._where is None else self._where[spots]
+        return _Places(self._view.mapping, where, self._how, dropped=self._dropped)
+
+    def start(self, matrix: Any) -> None:
+        """Prepare what is gathered."""
+        for reducer in self._read:
+            reducer.start(matrix)
+
+    def add(self, block: RowBlock) -> None:
+        """Take in the next rows."""
+        for reducer in self._read:
+            reducer.add(block)
+
+    def confident(self, rows: slice) -> npt.NDArray[np.bool_]:
+        """Whether the places of these cells, of a map of one section, are to be relied on.
+
+        Known as soon as the rows have been added, if no spots were taken out of the map.
+        """
+        return self._whole.radii.confident[rows]
+
+    @property
+    def knows_confident(self) -> bool:
+        """Whether `confident` is known during the reading."""
+        return self.sections is None and not self._dropped
+
+    def table(self) -> pd.DataFrame:
+        """Return the table, after P has been read."""
+        mapping = self._view.mapping
+        found = None
+        if self.sections is not None:
+            mass = None if self._mass is None else self._mass.total
+            found = cell_sections(mapping, self.sections, mass)
+            without = "homespot_section is missing"
+            warn_nowhere(found, without if self._where is None else f"{without}, and they have no place")
+        elsewhere = 0
+        every = list(parts(mapping, self.sections, found, matrix=self._view.matrix))
+        tables = []
+        for part in [part for part in every if len(part.cells)] or every[:1]:
+            places = self._whole if part.name is None else self._places(part.spots)
+            if part.name is not None:
+                with limited_threads():
+                    gather(part.matrix, places)
+            columns = places.columns(part)
+            if places.held:
+                gone = held(mapping, part, places.mass.total[:, 0]) <= confidence.LEAST_HELD
+                elsewhere += int(gone.sum())
+                columns[RADIUS][gone], columns[CONFIDENT][gone] = np.nan, False
+            tables.append(pd.DataFrame(columns, index=part.cells))
+        warn_if_dropped(elsewhere, mapping.n_obs, "they have no radius, and are not confident")
+        table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
+        table.insert(2, ENTROPY, self._entropies.total)
+        if self.sections is not None and found is not None:
+            for i, (name, values) in enumerate(_section_columns(self.sections, found).items()):
+                table.insert(i, name, values)
+            if CONFIDENT in table:
+                table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not
+        table.index = mapping.obs_names.copy()
+        return table
 
 
 def _section_columns(sections: Sections, found: CellSections) -> dict[str, Any]:
     names = np.asarray([*sections.names, None], dtype=object)
     return {SECTION: names[found.codes], SECTION_PROB: found.probability}
-
-
-def home_table(mapping: ad.AnnData) -> pd.DataFrame:
-    """Return what is known of every cell without coordinates: home spot, its probability, and entropy."""
-    return _table(mapping, lambda part: _home_columns(mapping, part), "homespot_spot is missing")
-
-
-def _table(mapping: ad.AnnData, columns: Callable[[Part], dict[str, Any]], without: str) -> pd.DataFrame:
-    """Return columns of every cell, found section by section, with its entropy and its section.
-
-    `without` says what cells without a section lack.
-    """
-    sections = sections_of(mapping)
-    found = None if sections is None else cell_sections(mapping, sections)
-    if found is not None:
-        warn_nowhere(found, without)
-    every = list(parts(mapping, sections, found))
-    filled = [part for part in every if len(part.cells)] or every[:1]
-    tables = [pd.DataFrame(columns(part), index=part.cells) for part in filled]
-    table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
-    table.insert(2, ENTROPY, entropy(x_of(mapping)))
-    if sections is not None and found is not None:
-        for i, (name, values) in enumerate(_section_columns(sections, found).items()):
-            table.insert(i, name, values)
-        if CONFIDENT in table:
-            table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not
-    table.index = mapping.obs_names.copy()
-    return table
 
 
 def cell_positions(
@@ -120,26 +229,7 @@ def cell_positions(
     outside more often than not. A warning counts such cells. What a map with ``k_best`` leaves out changes
     nothing.
     """
-    check_mapping(mapping)
-    where = coordinates(mapping)
-    elsewhere = 0
-
-    def columns(part: Part) -> dict[str, Any]:
-        nonlocal elsewhere
-        spots = where[part.spots]
-        placed, spread = positions(part.matrix, spots, position, k)
-        radii, confident = radius(part.matrix, spots, placed, level, max_radius)
-        gone = held(mapping, part) <= confidence.LEAST_HELD
-        elsewhere += int(gone.sum())
-        radii[gone], confident[gone] = np.nan, False
-        return {
-            **_home_columns(mapping, part),
-            **dict(zip(POSITIONS, placed.T, strict=False)),
-            SPREAD: spread,
-            RADIUS: radii,
-            CONFIDENT: confident,
-        }
-
-    table = _table(mapping, columns, "homespot_section is missing, and they have no place")
-    warn_if_dropped(elsewhere, mapping.n_obs, "they have no radius, and are not confident")
-    return table
+    view = CheckedMap(mapping)
+    cells = CellTable(view, position=position, k=k, level=level, max_radius=max_radius)
+    view.read(cells)
+    return cells.table()

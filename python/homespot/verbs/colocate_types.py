@@ -8,10 +8,9 @@ import anndata as ad
 import pandas as pd
 
 from ..mapping.by_section import sections_of
+from ..mapping.checked import CheckedMap
 from ..mapping.distances import correlations
-from ..mapping.validity import check_mapping
-from ..matrix.rows import masses
-from ..objects.annotated import x_of
+from ..matrix.gather import Masses
 from ..objects.labels import resolve
 from .deconvolve_spots import proportions
 
@@ -36,8 +35,10 @@ def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     of each section is taken away first: types that share a section and not its spots are not correlated by
     it.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     types = resolve(labels, mapping.obs, "cell")
-    shares = proportions(masses(x_of(mapping), types.membership(), squares=True).T)
+    mass = Masses(types.membership(), squares=True)
+    view.read(mass)
+    shares = proportions(mass.total.T)
     found = correlations(shares, sections_of(mapping))
     return pd.DataFrame(found, index=types.names, columns=types.names)

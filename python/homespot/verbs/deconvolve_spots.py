@@ -15,15 +15,14 @@ from scipy import sparse
 from ..common.checks import one_of
 from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from ..errors import DataWarning, InputError, expected, some
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
-from ..mapping.validity import check_mapping
-from ..matrix.rows import masses
-from ..matrix.sums import column_sums
-from ..objects.annotated import x_of
+from ..matrix.gather import ColumnSums, Masses, Reducer
+from ..matrix.rows import RowBlock
 from ..objects.labels import in_order, resolve
-from .cell_positions import cell_positions
+from .cell_positions import CellTable
 
-__all__ = ["TypesReadOut", "deconvolve_spots", "proportions"]
+__all__ = ["SpotTypes", "TypesReadOut", "deconvolve_spots", "proportions"]
 
 F64 = npt.NDArray[np.float64]
 TypesReadOut = Literal["square", "sum"]
@@ -47,11 +46,8 @@ def proportions(mass: F64) -> F64:
     return shares
 
 
-def _confident(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_] | None:
-    if confident is None:
-        if not has_coordinates(mapping):
-            return None
-        confident = cell_positions(mapping)[CONFIDENT]
+def _flags(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_]:
+    """Return whether every cell is confident, as the user says."""
     values = in_order(confident, mapping.obs, "flags of confidence", "cell")
     missing = values.isna().to_numpy()
     if missing.any() or not pd.api.types.is_bool_dtype(values.dtype):
@@ -83,6 +79,121 @@ def _density(mapping: ad.AnnData, density: Any) -> F64:
             )
         )
     return numbers
+
+
+class _ConfidentMass(Masses):
+    """The mass of the cells that the same reading of P places, and finds confident."""
+
+    def __init__(self, cells: CellTable, *, squares: bool) -> None:
+        super().__init__(sparse.csr_matrix((1, 0)), squares=squares)
+        self._cells = cells
+
+    def add(self, block: RowBlock) -> None:
+        """Add the mass of the confident ones among these cells."""
+        self._add(block, _row(self._cells.confident(block.rows)))
+
+
+def _row(flags: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
+    return sparse.csr_matrix(flags[None, :].astype(np.float64))
+
+
+class SpotTypes(Reducer):
+    """The result of `deconvolve_spots`, read from P.
+
+    Parameters
+    ----------
+    view
+        The map.
+    labels, read_out, density
+        As for `deconvolve_spots`.
+    confident
+        As for `deconvolve_spots`, or the reducer that places the cells and comes before this one in the same
+        pass; None says nothing of confidence.
+    """
+
+    def __init__(
+        self,
+        view: CheckedMap,
+        labels: Any,
+        *,
+        read_out: TypesReadOut = "square",
+        density: Any = None,
+        confident: Any = None,
+    ) -> None:
+        one_of("read_out", read_out, get_args(TypesReadOut))
+        self._view, self._read_out = view, read_out
+        self._types = resolve(labels, view.mapping.obs, "cell")
+        self._numbers = None if density is None else _density(view.mapping, density)
+        self._mass = Masses(self._types.membership(), squares=self._squares)
+        self._sums = ColumnSums()
+        self._confident: Masses | None = None
+        self._placed: CellTable | None = None
+        if isinstance(confident, CellTable):
+            if confident.knows_confident:
+                self._confident = _ConfidentMass(confident, squares=self._squares)
+            else:
+                self._placed = confident
+        elif confident is not None:
+            self._confident = Masses(_row(_flags(view.mapping, confident)), squares=self._squares)
+
+    @property
+    def _squares(self) -> bool:
+        return self._read_out == "square"
+
+    @property
+    def _read(self) -> list[Reducer]:
+        read: list[Reducer] = [self._mass] if self._confident is None else [self._mass, self._confident]
+        return read if self._numbers is not None else [*read, self._sums]
+
+    def start(self, matrix: Any) -> None:
+        """Prepare what is gathered."""
+        for reducer in self._read:
+            reducer.start(matrix)
+
+    def add(self, block: RowBlock) -> None:
+        """Take in the next rows."""
+        for reducer in self._read:
+            reducer.add(block)
+
+    def types(self, cells: pd.DataFrame | None = None) -> ad.AnnData:
+        """Return the types, after P has been read.
+
+        `cells` is the table of the reducer that placed the cells. Where that reducer does not know in the
+        same pass which cells are confident, P is read once more for their mass.
+        """
+        mapping, types = self._view.mapping, self._types
+        held = self._confident
+        if self._placed is not None:
+            cells = self._placed.table() if cells is None else cells
+            flags = np.asarray(cells[CONFIDENT], dtype=bool)
+            held = Masses(_row(flags), squares=self._squares)
+            self._view.read(held)
+        mass = self._mass.total.T
+        shares = proportions(mass)
+        numbers = self._sums.total if self._numbers is None else self._numbers
+        cells_of = np.nan_to_num(shares) * numbers[:, None]
+        filled = np.isfinite(shares).all(axis=1)
+        best = np.nan_to_num(shares).argmax(axis=1)
+        obs = mapping.var.copy()
+        obs[SPOT_CELLS] = cells_of.sum(axis=1)
+        obs[TYPE] = np.where(filled, np.asarray(types.names, dtype=object)[best], None)
+        obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
+        if held is not None:
+            total = mass.sum(axis=1)
+            share = np.divide(held.total[0], total, out=np.full_like(total, np.nan), where=total > 0)
+            obs[CONFIDENT_SHARE] = share
+        record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": self._read_out}
+        out = ad.AnnData(
+            X=shares,
+            obs=obs,
+            var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
+            layers={"cells": cells_of},
+            uns={**images(mapping), HOMESPOT: record},
+        )
+        out.var_names = types.names
+        if has_coordinates(mapping):
+            out.obsm[SPATIAL] = coordinates(mapping)
+        return out
 
 
 def deconvolve_spots(
@@ -137,38 +248,14 @@ def deconvolve_spots(
         If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some, or the
         read-out is not one of the two.
     """
-    check_mapping(mapping)
-    one_of("read_out", read_out, get_args(TypesReadOut))
-    types = resolve(labels, mapping.obs, "cell")
-    numbers = None if density is None else _density(mapping, density)
-    relied_on = _confident(mapping, confident)
-    matrix = x_of(mapping)
-    weights = types.membership()
-    if relied_on is not None:  # one more group, so that P is gone through once
-        flags = sparse.csr_matrix(relied_on[None, :].astype(np.float64))
-        weights = sparse.vstack([weights, flags], format="csr")
-    mass, held = np.split(masses(matrix, weights, squares=read_out == "square").T, [len(types.names)], axis=1)
-    shares = proportions(mass)
-    if numbers is None:
-        numbers = column_sums(matrix)
-    cells = np.nan_to_num(shares) * numbers[:, None]
-    filled = np.isfinite(shares).all(axis=1)
-    best = np.nan_to_num(shares).argmax(axis=1)
-    obs = mapping.var.copy()
-    obs[SPOT_CELLS] = cells.sum(axis=1)
-    obs[TYPE] = np.where(filled, np.asarray(types.names, dtype=object)[best], None)
-    obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
-    if relied_on is not None:
-        total = mass.sum(axis=1)
-        obs[CONFIDENT_SHARE] = np.divide(held[:, 0], total, out=np.full_like(total, np.nan), where=total > 0)
-    out = ad.AnnData(
-        X=shares,
-        obs=obs,
-        var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
-        layers={"cells": cells},
-        uns={**images(mapping), HOMESPOT: {**deepcopy(mapping.uns[HOMESPOT]), "read_out": read_out}},
+    view = CheckedMap(mapping)
+    cells = CellTable(view) if confident is None and has_coordinates(mapping) else None
+    types = SpotTypes(
+        view,
+        labels,
+        read_out=read_out,
+        density=density,
+        confident=confident if cells is None else cells,
     )
-    out.var_names = types.names
-    if has_coordinates(mapping):
-        out.obsm[SPATIAL] = coordinates(mapping)
-    return out
+    view.read(*([types] if cells is None else [cells, types]))
+    return types.types()

@@ -20,11 +20,11 @@ from ..errors import InputError, expected, some
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
 from ..mapping.align import mapped_cells
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
 from ..mapping.gene_blocks import Block, gene_blocks, imputed, selected, working_memory
-from ..mapping.read_out import ReadOut, read_out_of
-from ..mapping.validity import check_mapping
-from ..objects.annotated import with_tables, x_of
+from ..mapping.read_out import FactorsOf, ReadOut, read_out_of, warn_if_empty
+from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
 from ..objects.recorded import chosen_source, mapped_expression
 
@@ -163,32 +163,45 @@ def impute_genes(
         one_of("read_out", read_out, get_args(ReadOut))
     one_of("scale", scale, SCALES)
     whole("block_size", block_size, 1)
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
+    factors = read_out_of(mapping, read_out)
     if output is not None:
         check_target(output)
     cells = mapped_cells(mapping, sc)
     sc = with_tables(sc)
     table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
-    return impute_table(mapping, table, cells, genes, read_out, scores, output, block_size)
+    selected(genes, table)  # before P is read
+    view.read(factors)
+    return impute_table(view, table, cells, genes, factors, scores, output, block_size)
 
 
 def impute_table(
-    mapping: ad.AnnData,
+    view: CheckedMap,
     table: Expression,
     cells: npt.NDArray[np.intp],
     genes: Sequence[str] | None,
-    read_out: ReadOut | None = None,
+    factors: FactorsOf,
     scores: pd.DataFrame | None = None,
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
 ) -> ad.AnnData:
-    """Impute genes of a table that is from an object; `cells` are its rows of the mapping's cells.
+    """Impute genes of a table that is from an object.
 
-    The other parameters, what is returned, and errors, are as for `impute_genes`.
+    Parameters
+    ----------
+    view
+        The map, which has been read for `factors`.
+    table, cells
+        Expression, and its rows of the mapping's cells.
+    factors
+        The read-out.
+    genes, scores, output, block_size
+        As for `impute_genes`, which says what is returned, and what is refused.
     """
-    columns = selected(genes, table)
-    chosen, factor = read_out_of(mapping, read_out)
-    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": chosen}
+    mapping, columns = view.mapping, selected(genes, table)
+    factor = factors.factors()
+    warn_if_empty(factor)
+    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": factors.read_out}
     empty = ad.AnnData(
         obs=mapping.var.copy(),
         var=_annotated(_annotation(table, columns), scores, str(record.get("method"))),
@@ -197,14 +210,14 @@ def impute_table(
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)
     if output is None:
-        empty.X = imputed(x_of(mapping), table, cells, columns, factor, block_size)
+        empty.X = imputed(view.matrix, table, cells, columns, factor, block_size)
         return empty
     memory.require(
-        working_memory(x_of(mapping), table, len(columns), block_size),
+        working_memory(view.matrix, table, len(columns), block_size),
         f"blocks of {min(block_size, len(columns)):,} genes at {mapping.n_vars:,} spots",
         "Lower block_size, or ask for fewer genes.",
     )
     write_imputed(
-        gene_blocks(x_of(mapping), table, cells, columns, factor, block_size), empty, output, block_size
+        gene_blocks(view.matrix, table, cells, columns, factor, block_size), empty, output, block_size
     )
     return ad.read_h5ad(output, backed="r")

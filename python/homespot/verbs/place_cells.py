@@ -14,11 +14,11 @@ from ..common.keys import (
     SPATIAL,
 )
 from ..mapping.align import mapped_cells
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import images
 from ..mapping.positions import Position
-from ..mapping.validity import check_mapping
 from ..objects.access import copied
-from .cell_positions import cell_positions
+from .cell_positions import CellTable
 
 __all__ = ["place_cells"]
 
@@ -60,9 +60,11 @@ def place_cells(
     A copy of `sc` with the mapped cells only, in the mapping's order, ``obsm["spatial"]`` (cells x 2 or 3)
     and the columns of `cell_positions` in obs.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
+    cells = CellTable(view, position=position, k=k, level=level, max_radius=max_radius)
     mapped = mapped_cells(mapping, sc)
-    table = cell_positions(mapping, position=position, k=k, level=level, max_radius=max_radius)
+    view.read(cells)
+    table = cells.table()
     placed = copied(sc[mapped])
     # Those of an earlier map go.
     placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")

@@ -10,12 +10,11 @@ import pandas as pd
 from scipy import sparse
 
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
 from ..mapping.distances import expected_distances
-from ..mapping.validity import check_mapping
-from ..matrix.rows import masses
+from ..matrix.gather import Masses, Summed, masses
 from ..matrix.sums import row_sums
-from ..objects.annotated import x_of
 from ..objects.labels import resolve
 
 __all__ = ["type_distances"]
@@ -42,22 +41,26 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     cells are two of one section, each at the spots of its section (see `cell_positions`); types that share no
     section have NaN.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
     types = resolve(labels, mapping.obs, "cell")
     where, members = coordinates(mapping), types.membership()
     sections = sections_of(mapping)
     if sections is None:
-        found = expected_distances(masses(x_of(mapping), members), where)
+        mass = Masses(members)
+        view.read(mass)
+        found = expected_distances(mass.total, where)
     else:
-        of_cells = cell_sections(mapping, sections)
+        of_sections = Summed(sections.membership())
+        view.read(of_sections)
+        of_cells = cell_sections(mapping, sections, of_sections.total)
         warn_nowhere(of_cells, "they are left out of the distances")
         found, weight = np.zeros((2, len(types.names), len(types.names)))
-        for part in parts(mapping, sections, of_cells):
+        for part in parts(mapping, sections, of_cells, matrix=view.matrix):
             if len(part.cells):
-                mass = masses(part.matrix, members[:, part.cells] @ _scaled_to_one(part.matrix))
-                held = mass.sum(axis=1)
+                inside = masses(part.matrix, members[:, part.cells] @ _scaled_to_one(part.matrix))
+                held = inside.sum(axis=1)
                 both = np.outer(held, held)
-                found += both * np.nan_to_num(expected_distances(mass, where[part.spots]))
+                found += both * np.nan_to_num(expected_distances(inside, where[part.spots]))
                 weight += both
         found = np.divide(found, weight, out=np.full_like(found, np.nan), where=weight > 0)
     return pd.DataFrame(found, index=types.names, columns=types.names)
