@@ -24,15 +24,15 @@ _ID = "ENS[A-Z]*G[0-9]{6,}"
 _VERSIONED = f"{_ID}(?:[.][0-9]+)?"
 _BETWEEN = "[-_|:;,. ]+"
 _SEPARATORS = "|;:/(, _"
-_MOST = 3  # changes at once
-_SAMPLE = 2000  # names by which ends are recognised
+_MOST = 3  # number of changes that are combined
+_SAMPLE = 2000  # number of names that are read to recognise endings
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A way in which the names of one side, or of both, may have become others.
+    """A way in which the names of one side, or of both sides, may have been changed.
 
-    ``alike`` says what is taken as the same, and ``line`` is the method of pandas' that does so.
+    ``alike`` says which names the change makes equal; ``line`` is the pandas method that makes the change.
     """
 
     alike: str
@@ -64,15 +64,15 @@ _PLAIN = (
 
 
 def _escaped(text: str) -> str:
-    """Escape without a backslash, so that R reads the pattern as Python does."""
+    """Escape a text without backslashes, so that R and Python read the pattern alike."""
     return re.sub(r"([.|()?*+])", r"[\1]", text)
 
 
 def _ends(names: Sequence[str], side: str) -> list[_Change]:
-    """Return the changes that leave out what was put before or behind names of this side.
+    """Return the changes that remove a text before or behind the names of this side.
 
-    That is the prefix of a genome, a prefix or an ending that many names have, one of two names that were
-    put together, and the number that makes names unique.
+    The text is the prefix of a genome, a prefix or an ending that many names have, one of two joined names,
+    or the number that makes a name unique.
     """
     names = names[:: max(1, len(names) // _SAMPLE)]
     many = max(min(10, len(names)), len(names) / 4)
@@ -100,20 +100,20 @@ def _ends(names: Sequence[str], side: str) -> list[_Change]:
 
 
 def _further(prefix: str, names: Sequence[str]) -> str | None:
-    """Return a longer prefix, as ``GRCh38-2020-A_``, if all of the many names with this one have it."""
+    """Return a longer prefix, as ``GRCh38-2020-A_``, if all the many names with this prefix have it."""
     having = [name for name in names if name.startswith(prefix)]
     if len(having) < 10:
         return None
-    first, last = min(having), max(having)  # what these two share, all do
+    first, last = min(having), max(having)  # a prefix that these two share is shared by all
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     longer = re.sub("[^-_:|]*$", "", first[:length])
     return longer if len(longer) > len(prefix) else None
 
 
 def _of_two(side: str) -> list[_Change]:
-    """Return the changes that leave one of two names that were put together, as in ``TP53_ENSG00000141510``.
+    """Return the changes that keep one of two joined names, as in ``TP53_ENSG00000141510``.
 
-    Without a separator that tells, one of the two has to be an Ensembl id, or to follow ``_``.
+    If the separator is not certain, one of the two names has to be an Ensembl id, or to follow ``_``.
     """
     where = f"in names of {side}"
     front, behind = f"{_BETWEEN}(?![0-9]+$)", f"{_BETWEEN}{_VERSIONED}[)]?$"
@@ -152,7 +152,7 @@ def _without_prefix(prefixes: list[str], side: str) -> _Change:
 
 
 def _unique(names: Iterable[str], changed: Iterable[str]) -> dict[str, str]:
-    """Return the name behind every changed name that only one has."""
+    """Return the original name of every changed name that has only one original."""
     known: dict[str, str | None] = {}
     for name, new in zip(names, changed, strict=True):
         known[new] = None if new in known else name
@@ -160,18 +160,18 @@ def _unique(names: Iterable[str], changed: Iterable[str]) -> dict[str, str]:
 
 
 class Search:
-    """Names of both tables, under any changes of them; only those that can match are kept."""
+    """Names of both tables and their changes; only names that can match are kept."""
 
     def __init__(self, sc: Iterable[str], st: Iterable[str]) -> None:
         self.names = {"sc": list(sc), "st": list(st)}
         ends = [change for side, names in self.names.items() for change in _ends(names, side)]
-        # What is at an end comes first: the others change what it is recognised by.
+        # Changes of endings come first: the other changes alter the marks by which endings are recognised.
         self.changes = [*_ANYWHERE, *ends, *_PLAIN]
         self._changed: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         self._keep_possible()
 
     def _under(self, side: str, chosen: tuple[int, ...]) -> list[str]:
-        """Return the names of a side after these changes, one after another."""
+        """Return the names of a side after these changes, applied in order."""
         chosen = tuple(k for k in chosen if self.changes[k].side in (None, side))
         if not chosen:
             return self.names[side]
@@ -181,7 +181,7 @@ class Search:
         return self._changed[side, chosen]
 
     def _keep_possible(self) -> None:
-        """Keep the names only that can match another: by letters and digits, with or without their ends."""
+        """Keep only names that can match: their letters and digits are equal, with or without the ends."""
         ends = [k for k, change in enumerate(self.changes) if change.side is not None]
         others = [k for k in range(len(self.changes)) if k not in ends]
         bare: dict[str, list[list[str]]] = {}
@@ -201,18 +201,18 @@ class Search:
 
     @property
     def possible(self) -> int:
-        """A number of matches that no choice of changes exceeds."""
+        """An upper bound for the number of matches under any choice of changes."""
         return min(map(len, self.names.values()))
 
     def pairs(self, chosen: tuple[int, ...]) -> list[tuple[str, str]]:
-        """Return the names that match under these changes, each only one other."""
+        """Return the pairs of names that match under these changes; every name is in one pair at most."""
         sc, st = (_unique(self.names[side], self._under(side, chosen)) for side in ("sc", "st"))
         both = ((new, sc[new], st[new]) for new in st if new in sc)
-        # A change may leave nothing but a number of a name, and two numbers can be alike by chance.
+        # A change may reduce a name to a number, and two numbers can be equal by chance.
         return [(a, b) for new, a, b in both if not new.isdecimal() or new in (a, b)]
 
     def _telling(self) -> list[int]:
-        """Return the changes that change any name, as it is or after a change of its end."""
+        """Return the changes that alter at least one name, as it is or after a change of its ending."""
         ends = [k for k, change in enumerate(self.changes) if change.side is not None]
         found = []
         for k, change in enumerate(self.changes):
@@ -228,12 +228,12 @@ class Search:
         return found
 
     def best(self) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
-        """Return the fewest changes under which about as many match as under any others, and the pairs."""
+        """Return the fewest changes that give about the largest number of matches, and the pairs."""
         found: dict[tuple[int, ...], list[tuple[str, str]]] = {(): self.pairs(())}
         telling = self._telling()
         for n in range(1, _MOST + 1):
             for chosen in combinations(telling, n):
-                # Without the numbers of both sides, other genes of one family would be the same.
+                # If numbers were removed on both sides, different genes of one family would be equal.
                 if sum(_NUMBER in self.changes[k].line for k in chosen) < 2:
                     found[chosen] = self.pairs(chosen)
             if max(map(len, found.values())) >= 0.95 * self.possible:
@@ -242,7 +242,7 @@ class Search:
         return next((chosen, pairs) for chosen, pairs in found.items() if len(pairs) >= 0.95 * most)
 
     def lines(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]) -> str:
-        """Return the lines that make the changes, on the sides whose names they change.
+        """Return the lines of code that make the changes on the sides whose names they alter.
 
         `named` is the code for the names of each side: ``sc.var_names``, or a column.
         """
@@ -257,7 +257,7 @@ class Search:
         return "; ".join(lines)
 
     def said(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]) -> str:
-        """Say what would have to be alike, with an example, and the lines that make the changes."""
+        """Say how names would match, with an example, and give the lines that make the changes."""
         alike = " and ".join(self.changes[k].alike for k in chosen)
         one, other = next((a, b) for a, b in pairs if a != b)
         where = (

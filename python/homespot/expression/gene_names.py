@@ -1,4 +1,4 @@
-"""Names of genes in two tables that do not match: what would make more of them match, and how to get it."""
+"""Names of genes that differ between two tables: find other names that match, and say how to use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Names", "better_names", "cause", "clear_gain", "numbered"]
 _ROWS = {"sc": "cell", "st": "spot"}
 _ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{6,}")
 _ID_COLUMN = re.compile(r"(?i)entrez|ncbi|locus|(^|[^a-z])(gene|id)s?$|(gene|[a-z_. ]I)ds?$|geneid")
-"""Columns whose numbers are names; other numbers, such as lengths, are alike by chance."""
+"""Columns whose numbers are names. Numbers of other columns, such as lengths, are equal by chance."""
 _MOST_COLUMNS = 8
 
 
@@ -27,8 +27,8 @@ _MOST_COLUMNS = 8
 class Names:
     """The names of a table: its genes, its rows, and the annotation of its genes, if it has any.
 
-    ``where`` is what the annotation is called, and ``column`` the column of it that the names are from; where
-    there is one, ``index`` are the names that the genes have without it.
+    ``where`` is what messages call the annotation. ``column`` is the column that the names come from; if it
+    is given, ``index`` holds the names in the index.
     """
 
     side: str
@@ -42,10 +42,10 @@ class Names:
 
 @dataclass(frozen=True)
 class _Source:
-    """Names that a side has for its genes, None where it has none, and how they are taken.
+    """Names that a side has for its genes (None for a gene without one), and how a user selects them.
 
-    ``code`` is what they are called in lines of code. ``argument`` takes them, with its value, or without one
-    where it has to be left out; it is empty for those in use.
+    ``code`` is the code that gives the names. ``argument`` is the argument that selects them, with its value,
+    or without a value if the argument has to be left out; it is empty for the names in use.
     """
 
     side: str
@@ -61,7 +61,7 @@ class _Source:
 
     @cached_property
     def words(self) -> dict[str, set[str]]:
-        """The words of every name, in one case, and all of it without what is between them."""
+        """The words of every name in one case, and the whole name without separators."""
         found = {}
         for name in self.distinct:
             words = re.findall("[0-9A-Z]+", name.upper())
@@ -71,13 +71,13 @@ class _Source:
         return found
 
     def example(self, matched: set[str]) -> str:
-        """Name one that matches, and the gene that has it."""
+        """Name one matching name, and the gene that has it."""
         at = next(i for i, value in enumerate(self.names) if value in matched)
         return f"{self.names[at]!r} of {self.behind[at]!r} in {self.side}"
 
 
 def _sources(of: Names) -> list[_Source]:
-    """Return the names of the genes of a side: those in use, the index, and columns that may be names."""
+    """Return all names of a side's genes: the names in use, the index, and columns that may hold names."""
     where = of.where or f"{of.side}.var"
     index = f"{of.side}.var_names" if where == f"{of.side}.var" else f"{where}.index"
     own = index if of.column is None else f"{where}[{of.column!r}]"
@@ -118,16 +118,16 @@ def _arguments(pair: Sequence[_Source], verb: str) -> str:
 
 
 def _pairs(sc: Names, st: Names) -> list[tuple[_Source, _Source]]:
-    """Return every pair of names of both sides: one other source before two, and those in use before any."""
+    """Return every pair of sources: the pair in use, then pairs with one other source, then with two."""
     of_sc, of_st = _sources(sc), _sources(st)
     pairs = [(a, b) for a in of_sc for b in of_st]
     return sorted(pairs, key=lambda pair: sum(bool(source.argument) for source in pair))
 
 
 def numbered(sc: Names, st: Names) -> str | None:
-    """Say what gives names to genes that both tables only number, if the numbers disagree; else None.
+    """Say how to name genes that both tables only number, if the numbers disagree; else None.
 
-    AnnData numbers genes that it was given no names of; then the names may be in columns.
+    AnnData numbers the genes if it is given no names; the names may then be in a column.
     """
     for of in (sc, st):
         if of.var is None or of.column is not None:
@@ -156,18 +156,18 @@ def _few(fewer: int) -> float:
 
 
 def clear_gain(fewer: int) -> float:
-    """Return how many more genes of a table of so many have to match, so that other names are proposed."""
+    """Return how many more genes of a table of `n` have to match before other names are proposed."""
     return max(_few(fewer), fewer / 20)
 
 
 def better_names(sc: Names, st: Names) -> str | None:
-    """Say how clearly more names would match, a fair part of the smaller table's; None if no way is known.
+    """Say how more names would match, if the gain is clear and they are a fair part; else None.
 
-    Looked at are columns of the annotation, and plain changes of names: blanks, punctuation, case, what R and
-    others put in front of a name or behind it, and two names in one; and changes of the names in a column. A
-    change is made to all names of a side, and each matches one other name only. A gain is clear if it is a
-    twentieth of the smaller table, and a part fair if it is a tenth; both are ten genes at least, or three
-    quarters of a table with fewer than 14.
+    The function tries the columns of the annotation, and plain changes of the names in use or in a column:
+    blanks, punctuation, case, prefixes and endings that R and other programs add, and two names in one. A
+    change applies to all names of a side, and a name matches one other name only. A gain is clear if it is a
+    twentieth of the smaller table; a part is fair if it is a tenth of it. Both are at least ten genes, or
+    three quarters of a table with fewer than 14.
     """
     shared = len(set(sc.genes) & set(st.genes))
     fewer = min(len(sc.genes), len(st.genes))
@@ -183,9 +183,9 @@ def better_names(sc: Names, st: Names) -> str | None:
             sentence = f"{_by_names(pair, (matched, matched))}: {_arguments(pair, 'set')}."
     if most < shared + gain:
         most, sentence = shared, ""
-    # Where half of the names match, their kind is right.
+    # If half of the names match, both sides use the same kind of names.
     for pair in pairs if most < fewer / 2 else pairs[:1]:
-        # A change of other names than those in use has to be worth it.
+        # A change of names that are not in use has to gain clearly more.
         found = _changed(
             pair, most + (gain if any(source.argument for source in pair) or not sentence else 1)
         )
@@ -198,18 +198,21 @@ def better_names(sc: Names, st: Names) -> str | None:
 
 
 def _with_a_word_in_common(pair: tuple[_Source, _Source]) -> int:
-    """Return how many names of one side, that do not match, share a word with such of the other side."""
+    """Return how many unmatched names of one side share a word with an unmatched name of the other side."""
     counts = []
     for one, other in (pair, pair[::-1]):
         others = set().union(*(words for name, words in other.words.items() if name not in one.distinct))
         counts.append(
-            sum(name not in other.distinct and not others.isdisjoint(of) for name, of in one.words.items())
+            sum(
+                name not in other.distinct and not others.isdisjoint(words)
+                for name, words in one.words.items()
+            )
         )
     return min(counts)
 
 
 def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] | None:
-    """Return how many names match under plain changes, if at least so many do, and what is to be said."""
+    """Return how many names match under plain changes, if `at_least` do, and the sentence that says so."""
     sc, st = (source.distinct for source in pair)
     shared = sc & st
     if len(shared) + _with_a_word_in_common(pair) < at_least:

@@ -1,4 +1,4 @@
-"""Which features of a table are genes, and what the genes are called: what an object's annotation says."""
+"""Which features of a table are genes, and the names of the genes, by an object's annotation."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ __all__ = ["TABLES", "About", "genes_of", "names_in"]
 Objects = npt.NDArray[np.object_]
 
 TABLES = {"sc": "single-cell data", "st": "spatial data"}
-"""What the table of a side is called."""
+"""Name of each side's table in messages."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What an object says of the genes of its table.
+    """What an object says about the genes of its table.
 
     Parameters
     ----------
     var
         The annotation of the genes, in their order, with their names as its index.
     left_out
-        What each feature is that was left out because it is no gene, by its name.
+        Name and kind of every feature that was left out because it is not a gene.
     keep
-        The lines that make genes of these features.
+        The lines of code that make these features count as genes.
     where
-        What the annotation is called: ``sc.var`` or ``sc.raw.var``.
+        Name of the annotation in messages: ``sc.var`` or ``sc.raw.var``.
     column
-        The column that the names are from, or None.
+        The column that the names come from, or None.
     index
-        The names that the genes have without a column.
+        The names of the genes in the index.
     """
 
     var: pd.DataFrame = field(repr=False)
@@ -51,9 +51,9 @@ class About:
 
 
 def names_in(values: Any) -> Objects:
-    """Return the values of a column as names, None where there is none; whole numbers are written as such.
+    """Return the values of a column as names, None where one is missing; whole numbers get no point.
 
-    A column of numbers in which some are missing has them as floats: 7157.0 for the Entrez id 7157.
+    A column with missing values stores whole numbers as floats: 7157.0 for the Entrez id 7157.
     """
     found: Sequence[str | None] = list(texts(values))
     if getattr(values, "dtype", np.dtype(object)).kind == "f":
@@ -64,12 +64,12 @@ def names_in(values: Any) -> Objects:
 def genes_of(
     var: pd.DataFrame, side: str, *, column: str | None = None, where: str | None = None
 ) -> tuple[npt.NDArray[np.intp], About]:
-    """Say which features are genes, and what they are called; warnings count the others.
+    """Return which features are genes, and their names; warnings count the other features.
 
-    Features are no genes by what a column of the annotation says of them, or by their names; a column that
-    calls a feature a gene overrules its name. Spike-ins, such as ``ERCC-00002``, are no genes: they measure
-    the assay, and would be part of a cell's total. Names that could be those of genes stay: ``Custom1``, and
-    transgenes such as ``GFP``.
+    A feature is not a gene if a column of the annotation, or its name, says so; a column that calls a feature
+    a gene overrules the name. Spike-ins, such as ``ERCC-00002``, are not genes: they measure the assay, and
+    would add to a cell's total. A feature whose name could be a gene's is kept: ``Custom1``, and transgenes
+    such as ``GFP``.
 
     Parameters
     ----------
@@ -78,20 +78,20 @@ def genes_of(
     side
         ``"sc"`` or ``"st"``.
     column
-        Column with the genes' names; None is the index. A gene without a name in it keeps that of the index,
-        and genes that share their name get that of the index behind it, as Bioconductor's
-        ``uniquifyFeatureNames()`` has it.
+        Column with the genes' names; None is the index. A gene without a name in the column keeps its name in
+        the index. Genes that share a name get their name in the index appended, as with Bioconductor's
+        ``uniquifyFeatureNames()``.
     where
-        What `var` is called in messages.
+        Name of `var` in messages.
 
     Returns
     -------
-    The rows of `var` that are genes, and what it says of them.
+    The rows of `var` that are genes, and what `var` says about them.
 
     Raises
     ------
     InputError
-        If no feature is a gene, or there is no such column.
+        If no feature is a gene, or `var` has no column `column`.
     """
     where = where or f"{side}.var"
     own = np.array([str(name) for name in var.index], dtype=object)
@@ -136,7 +136,7 @@ def _counted(others: Mapping[int, NoGene], names: Objects) -> str:
 
 
 def _column(var: pd.DataFrame, column: object, side: str, where: str) -> Objects:
-    """Return the names that a column gives to the features, None where it gives none."""
+    """Return the features' names in a column, None for a feature without one."""
     if not isinstance(column, str) or column not in var:
         raise InputError(
             expected(
@@ -149,7 +149,7 @@ def _column(var: pd.DataFrame, column: object, side: str, where: str) -> Objects
 
 
 def _unique(own: Objects, names: Objects, where: str) -> Objects:
-    """Give a name of its own to every gene; a warning counts those that do not have the column's."""
+    """Make the genes' names unique; a warning counts the genes whose name differs from the column's."""
     nameless = np.array([name is None for name in names], dtype=bool)
     found = np.where(nameless, own, names)
     shared = pd.Index(found).duplicated(keep=False) & ~nameless

@@ -1,4 +1,4 @@
-"""Features that are no genes: controls, antibodies, spike-ins, by their annotation or their names."""
+"""Features that are not genes (controls, antibodies, spike-ins), recognised by their annotation or names."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ Objects = npt.NDArray[np.object_]
 
 _GENE = "Gene Expression"
 _NEW_COLUMNS = ("feature_types", "feature_class", "probe_type", "feature_kind", "target_type")
-"""Columns that may be new, for features that are no genes by their names."""
+"""Names for a new column that says which features are genes, if their names say that they are not."""
 
 _TYPE_COLUMN = re.compile(
     r"(feature|probe|target|analyte|control|codeword|library)s?(types?|class(es)?|kinds?|category|categories)|"
     r"codeclass"
 )
-"""Columns that say of what kind a feature is, in lower case without punctuation."""
+"""Columns that name the kind of every feature, in lower case without punctuation."""
 
 _GENERAL_COLUMN = re.compile(
     r"types?|class(es)?|kinds?|category|categories|modality|modalities|analytes?|assays?|omics?|layers?|"
     r"(feature|gene|probe|target)s?(groups?|annotations?|sets?|assays?|modality|categor(y|ies)|kinds?)|"
     r"groups?|annotations?|labels?"
 )
-"""Columns that may say so, or anything else."""
+"""Columns that may name the kind of every feature, or hold anything else."""
 
 _BIOTYPE_COLUMN = re.compile(r"(gene)?(bio)?types?|geneclass|featurebiotypes?")
-"""Columns that say what a gene codes for: there a protein is a gene."""
+"""Columns that say what a gene codes for; in these, a protein is a gene."""
 
 _YES_NO_COLUMN = re.compile(
     r"""
@@ -50,10 +50,10 @@ _YES_NO_COLUMN = re.compile(
     """,
     re.VERBOSE,
 )
-"""Columns in which yes stands for no gene."""
+"""Columns in which yes means that the feature is not a gene."""
 
 _GENE_COLUMN = re.compile(r"(is|isa)?(genes?|geneexpression|genefeature|endogenous(genes?)?)")
-"""Columns in which no stands for no gene."""
+"""Columns in which no means that the feature is not a gene."""
 
 _COLUMNS = (_TYPE_COLUMN, _GENERAL_COLUMN, _BIOTYPE_COLUMN, _YES_NO_COLUMN, _GENE_COLUMN)
 _YES = ("true", "yes", "1", "10", "t", "y")
@@ -78,23 +78,23 @@ _OTHER = re.compile(
     """,
     re.VERBOSE,
 )
-"""Values that stand for what is no gene, in lower case without punctuation."""
+"""Values for features that are not genes, in lower case without punctuation."""
 
 _OTHER_THERE = re.compile(
     r"neg(ative)?\d*|pos(itive)?\d*|controls?|ctrls?|custom|(guide|sg|g)rnas?|guides?|prot(eins?)?|metabolites?|"
     r"lipids?|multiplexing|antigen|chromatin.*|antibod(y|ies).*|peaks?|tiles?|motifs?|spikes?|blanks?|empty|"
     r"unassigned|deprecated|hash(tag)?s?|tags?"
 )
-"""Values that do so only in a column that is known to be of kinds of features."""
+"""Values for features that are not genes, if the column certainly holds kinds of features."""
 
 _IS_GENE = re.compile(
     r"genes?|genes?expressions?|m?rnas?|transcripts?|transcriptome|endogenous\d*|housekeeping|proteincoding|"
     r"(predesigned|custom|panel|target)genes?"
 )
-"""Values that say of a feature that it is a gene, whatever its name."""
+"""Values for features that are genes, whatever their names."""
 
 _OF_FEATURES = re.compile(r"genes?|genes?expressions?|m?rnas?|transcriptome|endogenous\d*")
-"""Values that say of a column that it is of kinds of features."""
+"""Values that occur only in a column of kinds of features."""
 
 _NAMES = {
     "blank": (
@@ -145,18 +145,18 @@ _ANY_NAME = re.compile("|".join(_NAMES.values()), re.IGNORECASE)
 
 @dataclass(frozen=True)
 class NoGene:
-    """What a feature is that is no gene: a kind, by its name, or a value in a column of the annotation."""
+    """Kind of a feature that is not a gene: known from its name, or a value in a column of the annotation."""
 
     kind: str
     column: str | None = None
 
     def counted(self, n: int) -> str:
-        """Say how many there are: ``2 negative controls``, ``30 'Antibody Capture'``."""
+        """Return a number and the kind: ``2 negative controls``, ``30 'Antibody Capture'``."""
         plural = self.column is None and n > 1
         return f"{n} {_PLURALS.get(self.kind, f'{self.kind}s') if plural else self._word}"
 
     def said(self, where: str) -> str:
-        """Say what one is, and by what: ``'Antibody Capture' in sc.var['feature_types']``."""
+        """Return the kind, and where it is found: ``'Antibody Capture' in sc.var['feature_types']``."""
         if self.column is None:
             return f"{'an' if self.kind.startswith('a') else 'a'} {self.kind} by its name"
         return f"{self._word} in {where}[{self.column!r}]"
@@ -173,7 +173,7 @@ class NoGene:
 
 
 def texts(values: Any) -> Objects:
-    """Return values as text, None where there is none."""
+    """Return values as text, None for a missing value."""
     given = np.asarray(values, dtype=object)
     missing = np.asarray(pd.isna(given))
     return np.array([None if gone else str(v) for v, gone in zip(given, missing, strict=True)], dtype=object)
@@ -184,7 +184,7 @@ def _plain(value: Any) -> str:
 
 
 def _meanings(values: set[str], column: str) -> dict[str, bool]:
-    """Say of each value of a column whether it stands for genes; those that say nothing are left out."""
+    """Return whether each value of a column stands for genes; values that do not tell are left out."""
     plain = {value: _plain(value) for value in values}
     genes = {value for value, word in plain.items() if _IS_GENE.fullmatch(word)}
     other = {value for value, word in plain.items() if _OTHER.fullmatch(word)}
@@ -195,18 +195,18 @@ def _meanings(values: set[str], column: str) -> dict[str, bool]:
 
 
 def _flagged(column: str, words: Mapping[str, str]) -> str | None:
-    """Return the value, as text, that stands for no gene in a column of yes and no; None if it is none."""
+    """Return the value, as text, of features that are not genes in a column of yes and no; else None."""
     if not set(words.values()) <= {*_YES, *_NO}:
         return None
     if _YES_NO_COLUMN.fullmatch(column):
         return "True"
-    # Where nothing is a gene, or numbers count something, such a column says nothing.
+    # If no feature is a gene, or the numbers are counts, the column does not tell.
     is_gene = _GENE_COLUMN.fullmatch(column) and any(word in _YES for word in words.values())
     return "False" if is_gene else None
 
 
 def _by_columns(var: pd.DataFrame) -> tuple[dict[int, NoGene], Flags]:
-    """Return what columns call no gene, and what they call a gene."""
+    """Return the features that columns say are not genes, and the features that they say are genes."""
     others: dict[int, NoGene] = {}
     genes = np.zeros(len(var), dtype=bool)
     for position, name in enumerate(var.columns):
@@ -217,8 +217,8 @@ def _by_columns(var: pd.DataFrame) -> tuple[dict[int, NoGene], Flags]:
         distinct = set(values) - {None}
         words = {value: _plain(value) for value in distinct}
         if flag := _flagged(plain, words):
-            of = _YES if flag == "True" else _NO
-            found = {i: flag for i, value in enumerate(values) if words.get(value) in of}
+            flags = _YES if flag == "True" else _NO
+            found = {i: flag for i, value in enumerate(values) if words.get(value) in flags}
         else:
             meanings = _meanings(distinct, plain)
             genes |= np.array([meanings.get(value, False) for value in values], dtype=bool)
@@ -228,16 +228,16 @@ def _by_columns(var: pd.DataFrame) -> tuple[dict[int, NoGene], Flags]:
 
 
 def _by_name(name: str) -> str | None:
-    """Return what a feature of this name is, if it is no gene."""
+    """Return the kind of a feature by its name, or None if it may be a gene."""
     if not _ANY_NAME.fullmatch(name):
         return None
     return next(kind for kind, pattern in _BY_NAME.items() if pattern.fullmatch(name))
 
 
 def no_genes(var: pd.DataFrame, *names: Objects) -> dict[int, NoGene]:
-    """Return the features that are no genes, by their row in `var`, and what they are.
+    """Return the kind of every feature that is not a gene, by its row in `var`.
 
-    `names` are those by which a feature may be told, None where it has none.
+    `names` are arrays of the features' names, None for a feature without one; each may show the kind.
     """
     others, certain = _by_columns(var)
     for i, all_of in enumerate(zip(*names, strict=True)):
@@ -249,9 +249,9 @@ def no_genes(var: pd.DataFrame, *names: Objects) -> dict[int, NoGene]:
 
 
 def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: str) -> str:
-    """Return the lines that make genes of these features, and change nothing else that is known of any.
+    """Return the lines of code that make these features count as genes, and change nothing else.
 
-    What is no gene by its name gets a new column, so that no other is written over.
+    Features recognised by their names get a new column, so that no existing column is overwritten.
     """
     kinds: dict[str | None, list[str]] = {}
     for other in others.values():

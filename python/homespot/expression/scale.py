@@ -1,4 +1,4 @@
-"""What the numbers of an expression table are: counts, or log values."""
+"""Recognise the scale of an expression table: counts, or log values."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Scale = Literal["counts", "log"]
 SCALES = ("auto", "counts", "log")
 
 _LARGEST_LOGARITHM = 20
-_LARGEST_ROOT = 100  # of a count of 10,000
+_LARGEST_ROOT = 100  # the square root of a count of 10,000
 _EQUAL = 0.02
-"""Variation of sums over the rows that is taken for none."""
+"""Coefficient of variation below which the sums of rows count as equal."""
 _MANY = 20
-"""Rows, or values, whose distribution says something."""
+"""Number of rows, or of values, from which their distribution is looked at."""
 
 _INVERSES: dict[str, tuple[str, Callable[[F64], F64]]] = {
     "exp(x) - 1": ("the logarithm of normalised counts", np.expm1),
@@ -29,7 +29,7 @@ _INVERSES: dict[str, tuple[str, Callable[[F64], F64]]] = {
     "10^x - 1": ("the logarithm to base 10 of normalised counts", lambda x: np.expm1(np.log(10) * x)),
     "x^2": ("the square root of normalised counts, used as they are", np.square),
 }
-"""What brings values back to counts, and what the values then are."""
+"""Functions that turn values back into counts, and what the values are if they do."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sample:
     Parameters
     ----------
     rows
-        The positive values of every row looked at.
+        The positive values of every row in the sample.
     n_columns
         Number of genes of the table.
     highest
@@ -56,7 +56,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Recognised:
-    """The scale of a table, and why; it is not `certain` where no value speaks for this scale alone."""
+    """The scale of a table and the evidence; not `certain` if the values fit another scale as well."""
 
     scale: Scale
     evidence: str
@@ -75,7 +75,7 @@ def _are_multiples(rows: Sequence[F64]) -> bool:
 
 
 def _are_means(rows: Sequence[F64]) -> bool:
-    """Whether nearly all rows are whole numbers over a whole number, as the mean of some cells is."""
+    """Whether nearly all rows are whole numbers divided by a whole number, as a mean of cells is."""
 
     def whole(values: F64, over: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         scaled = values[:, None] * over
@@ -83,13 +83,13 @@ def _are_means(rows: Sequence[F64]) -> bool:
 
     def mean(values: F64) -> bool:
         numbers = np.arange(2, 257)
-        # In half precision, numbers above 4 are multiples of 1/256, and above 8 of 1/128, whatever they are.
+        # In half precision, all numbers above 4 are multiples of 1/256, and all above 8 of 1/128.
         if values.min() >= 2:
             numbers = numbers[~np.isin(numbers, (128, 256))]
         numbers = numbers[whole(values[:: max(1, len(values) // 8)], numbers)]
         return len(numbers) > 0 and bool(whole(values, numbers[:8]).any())
 
-    # Numbers that were rounded to two digits say nothing.
+    # Numbers that were rounded to two digits are multiples of 1/100 anyway.
     rounded = all(whole(row, np.array([100])).all() for row in rows)
     return bool(rows) and not rounded and sum(map(mean, rows)) >= 0.9 * len(rows)
 
@@ -101,7 +101,7 @@ def _variation(sums: npt.ArrayLike) -> float:
 
 
 def _nearness(values: F64, least: float, most: float = np.inf) -> float:
-    """Return the share of the values between these two that is near a whole number; 0 if they are few."""
+    """Return the share of the values in [least, most) that are near a whole number; 0 if there are few."""
     found = values[(values >= least) & (values < most)]
     return float((np.abs(found - np.rint(found)) <= 0.1).mean()) if len(found) >= _MANY else 0.0
 
@@ -113,24 +113,24 @@ def _near_whole(values: F64) -> bool:
 
 
 def _squares_near_whole(values: F64) -> bool:
-    """Whether squares of small values are near whole numbers, and the values are not."""
+    """Whether the squares of small values are near whole numbers, and the values themselves are not."""
     squares = _nearness(np.square(values), 1.25, 8)
     return squares >= 0.5 and squares >= 2 * _nearness(values, 1.25, 8)
 
 
 def _no_roots(values: F64, highest: float) -> bool:
-    """Whether values that are no logarithms are no square roots of counts either."""
+    """Whether values that are not logarithms cannot be square roots of counts either."""
     small = _nearness(values, 1.25, 8)
     nearer = small >= 0.35 and small >= 1.5 * _nearness(np.square(values), 1.25, 8)
-    # Of counts that were smoothed, what has bled is tiny; roots of it are not.
+    # Smoothing counts gives many tiny values; square roots are not tiny.
     below = float((values < 1).mean())
     tiny = float((values < 0.03).mean()) >= 0.35 * max(below, 0.2)
     return highest > _LARGEST_ROOT or nearer or tiny or _near_whole(values)
 
 
 def _by_units(rows: Sequence[F64], inverses: Sequence[str]) -> Recognised | None:
-    """Recognise counts, or what became of them, by the unit that they are multiples of."""
-    # Few distinct values say nothing: one detected gene is always a multiple of itself.
+    """Recognise counts, or transformed counts, by a unit that all values of a row are multiples of."""
+    # Rows with few distinct values do not tell: the value of a single gene is a multiple of itself.
     distinct = [one for one in map(np.unique, rows) if len(one) >= 3]
     if _are_multiples(distinct) or _are_means(distinct):
         return Recognised(
@@ -144,20 +144,20 @@ def _by_units(rows: Sequence[F64], inverses: Sequence[str]) -> Recognised | None
 
 
 def _by_sums(rows: Sequence[F64], spread: float, inverses: Sequence[str]) -> Recognised | None:
-    """Recognise what was normalised by its equal sums; `spread` is the variation of the sums as they are."""
-    equal = _EQUAL if len(rows) >= _MANY else _EQUAL / 1000  # of few rows some are alike by chance
+    """Recognise normalised values by their equal sums; `spread` is the variation of the raw sums."""
+    equal = _EQUAL if len(rows) >= _MANY else _EQUAL / 1000  # few rows may have equal sums by chance
     spreads = {name: _variation([_INVERSES[name][1](row).sum() for row in rows]) for name in inverses}
     name = min(spreads, key=lambda name: spreads[name])
     if spreads[name] < equal and spreads[name] < spread / 3:
         return Recognised("log", f"sums of {name} are the same in all rows: {_INVERSES[name][0]}")
-    # Values that were brought to one distribution have the same sums of anything.
+    # If all rows have the same distribution, the sums of any transform are equal as well.
     if spread < equal and spreads["x^2"] > 5 * _EQUAL:
         return Recognised("counts", "the sums of all rows are the same: normalised counts, or shares")
     return None
 
 
 def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised | None:
-    """Recognise what has neither units nor equal sums by how its values are distributed."""
+    """Recognise values without units and equal sums by their distribution."""
     values = np.concatenate(rows)
     if _squares_near_whole(values):
         reason = "the square root of counts that were corrected, used as they are"
@@ -174,14 +174,14 @@ def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised
     if of_exp >= 5 and of_exp >= 5 * spread:
         reason = "differ too much over the rows for logarithms: counts that were corrected"
         return Recognised("counts", f"sums of exp(x) - 1 {reason}", _no_roots(values, sample.highest))
-    # Counts that were smoothed are full of tiny values.
+    # Smoothed counts have many tiny values.
     if (values < 0.1).mean() >= 0.3:
         return None
-    # Of few counts a row, exp(x) - 1 is not much more than x.
+    # If a row has few counts, exp(x) - 1 is not much larger than x.
     if sample.highest >= 5 and of_exp < 0.65 and exponentials.sum() >= 8 * values.sum():
         return Recognised("log", f"sums of exp(x) - 1 are alike, and no value is above {sample.highest:.3g}")
     n_values = len(rows) * sample.n_columns
-    # Counts of a mean below 0.7 are 0 in half of all places.
+    # Counts with a mean below 0.7 are 0 in half of all entries.
     if len(values) > 0.99 * n_values and values.sum() < 0.7 * n_values and spread < 0.2:
         return Recognised("log", "small values, hardly any of them 0: no counts, used as they are")
     return None
@@ -190,13 +190,18 @@ def _by_values(rows: Sequence[F64], spread: float, sample: Sample) -> Recognised
 def recognised(sample: Sample) -> Recognised:
     """Say whether a table holds counts or log values, and why.
 
-    In this order: whole numbers are counts, and so are whole multiples of one unit in every row. If an
-    inverse of a logarithm, or the square, makes such multiples of the values, or makes the sums of all rows
-    equal, they are used as they are, as log values; so are values where the squares of the small ones are
-    near whole numbers. Values above 20, equal sums of the values themselves, values near whole numbers, and
-    sums of exp(x) - 1 that differ by far are counts; where these sums are alike, they are log values. Values
-    above 20 and sums that differ by far say nothing of square roots: up to 100, without tiny values and
-    without small ones near whole numbers, counts are assumed only. What is left is assumed to be log values.
+    The rules apply in this order:
+
+    1. Whole numbers, and whole multiples of one unit in every row, are counts.
+    2. Values are log values, used as they are, if an inverse of a logarithm, or the square, turns them into
+       whole multiples of one unit or makes the sums of all rows equal, or if the squares of small values are
+       near whole numbers.
+    3. Values are counts if one is above 20, if the sums of all rows are equal, if most are near whole
+       numbers, or if the sums of exp(x) - 1 differ by far. If those sums are alike, they are log values.
+    4. Values above 20, and sums that differ by far, do not exclude square roots. If the values are at most
+       100, few are tiny and small ones are not near whole numbers, counts are only assumed.
+    5. All other values are assumed to be log values.
+
     The limits were set on the counts of nine data sets, thinned, corrected or smoothed in seven ways, and on
     their logarithms.
     """
@@ -205,7 +210,7 @@ def recognised(sample: Sample) -> Recognised:
     rows = [row for row in sample.rows if len(row)]
     if not rows:
         return Recognised("log", "no positive value in the rows looked at", certain=False)
-    # Above that only squares are looked at: no count of 5e8 is needed to know better.
+    # Larger values cannot be logarithms, as a count of 5e8 does not occur; only the square is tried.
     logarithms = sample.highest <= _LARGEST_LOGARITHM
     inverses = list(_INVERSES) if logarithms else ["x^2"]
     spread = _variation([row.sum() for row in rows])

@@ -1,4 +1,4 @@
-"""What the methods do alike before they start: which genes, which cells and spots."""
+"""Select genes, cells and spots, as every method does before it starts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
 
 
 def _seen(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
-    """Return the genes with any expression in both tables; a warning counts the others."""
+    """Return the genes that are expressed in both tables; a warning counts the others."""
     seen = x_sc.any(axis=0) & x_st.any(axis=0)
     if not seen.all():
         dropped = np.asarray(genes)[~seen]
@@ -55,7 +55,7 @@ def _seen(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
 
 
 def _expressed(x: Floats, table: Expression) -> Indices:
-    """Return the rows with any expression of the selected genes; a warning counts the others."""
+    """Return the rows that express any of the selected genes; a warning counts the others."""
     sums = x.sum(axis=1, dtype=np.float64)
     if (sums > 0).all():
         return np.arange(len(sums))
@@ -80,14 +80,15 @@ def _expressed(x: Floats, table: Expression) -> Indices:
 def log_tables(
     sc: Expression, st: Expression, genes: list[str]
 ) -> tuple[list[str], list[tuple[Floats, Indices]]]:
-    """Return both tables on the log scale, without what says nothing.
+    """Return both tables on the log scale, without genes, cells and spots that have no expression.
 
-    Dropped with a warning are genes without expression in one of the tables, then cells and spots without
-    any expression of the genes left.
+    Genes without expression in one of the tables are dropped first, then cells and spots without expression
+    of the genes left. Warnings count them.
 
     Returns
     -------
-    The genes left; for the cells and for the spots, the values (rows x genes, dense) and which rows they are.
+    The genes left; then, for the cells and for the spots, the values (rows x genes, dense) and the row
+    numbers.
     """
     tables = [log_normalised(table, genes) for table in (sc, st)]
     seen = _seen(tables[0], tables[1], genes)

@@ -1,4 +1,4 @@
-"""The genes that two expression tables share, and what to say of those that they do not."""
+"""Find the genes that two expression tables share, and explain why others do not match."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def _names(table: Expression) -> Names:
 def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]:
     """Return the genes that both tables have, in the order of the spatial data.
 
-    A warning says so if they are less than a tenth of the smaller table's, or if many more would match by
-    other names: those of a column of the annotation, or after a plain change such as '.' to '-'. It is given
-    once for two tables, whatever is taken out of them later.
+    A warning says so if these genes are less than a tenth of the smaller table's, or if many more would match
+    by other names: names in a column of the annotation, or names after a plain change such as '.' to '-'. Two
+    tables get the warning once, also if parts of them are used later.
 
     Raises
     ------
     InputError
-        If they share fewer than `at_least`, or have numbers in the place of names; the message shows examples
-        of both sides and, where it can, the cause: rows and columns swapped, names in a column, changed
-        names, Ensembl ids against symbols.
+        If the tables share fewer than `at_least` genes, or have numbers instead of names. The message shows
+        examples of both sides and, if it is known, the cause: rows and columns are swapped, the names are in
+        a column, names were changed, or one side has Ensembl ids and the other symbols.
     """
     known = set(sc.genes.tolist())
     shared = [gene for gene in st.genes.tolist() if gene in known]
@@ -69,7 +69,7 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
 
 
 def unknown_genes(table: Expression, names: Sequence[str]) -> InputError:
-    """Return the refusal of genes that a table does not have; it says so if they were left out of it."""
+    """Return the error for genes that a table does not have; it says which were left out as not genes."""
     others = {} if table.about is None else table.about.left_out
     found = f"{len(names)} that are not there ({some(names)})"
     remedy = "Check the spelling, and whether these are symbols or Ensembl ids."

@@ -1,10 +1,10 @@
 """An expression table, checked: counts or log values of cells or spots x genes.
 
-Nothing here makes sparse data dense before the genes are selected: a table is read in blocks of rows, each
-brought to one canonical form (float32 or float64, C order) before any arithmetic, so that storage order and
-type do not change a result, nor whether it is in memory. Sums over cells and over genes are accumulated in
-float64. A table on disk is read once to check it, to see what it holds and to sum its rows; once for the
-variances, where there are more genes than may be used; and once for the genes that are used.
+Sparse data stay sparse until the genes are selected. A table is read in blocks of rows. Each block is brought
+to one canonical form (float32 or float64, C order) before any arithmetic, so a result depends neither on
+storage order and type nor on whether the table is in memory. Sums over cells and over genes are accumulated
+in float64. A table on disk is read once to check it, to recognise its scale and to sum its rows; once more
+for the variances, if genes have to be selected; and once for the genes that are used.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ _SAMPLE = 200
 
 
 STATED = "as stated"
-"""The evidence for a scale that the user has stated."""
+"""The evidence if the user has stated the scale."""
 
 
 ROWS = {"sc": "cell", "st": "spot"}
 
 
 def _canonical_storage(matrix: Any, what: str) -> Matrix:
-    """Return `matrix` as a 2-d NumPy array or a CSR matrix, sharing memory where that can be.
+    """Return `matrix` as a 2-d NumPy array or a CSR matrix, without a copy if possible.
 
-    One to be read stays one to be read: its blocks have this form.
+    A `Streamed` matrix stays one, and its blocks have this form.
     """
     stored: Matrix
     if isinstance(matrix, Streamed):
@@ -91,7 +91,7 @@ def _duplicates(names: npt.NDArray[np.str_]) -> list[str]:
 
 
 def _checked_labels(labels: Any, names: npt.NDArray[np.str_], side: Side) -> npt.NDArray[np.str_]:
-    """Return labels as text, if they divide the rows into types."""
+    """Return labels as text; refuse labels that do not divide the rows into types."""
     row = ROWS[side]
     given = np.asarray(labels, dtype=object)
     if given.shape != names.shape:
@@ -139,17 +139,18 @@ class Expression:
     side
         ``"sc"`` (single cells) or ``"st"`` (spots); for messages.
     scale
-        ``"counts"``, ``"log"``, or ``"auto"`` to look at the data: at all values, whether they are whole
-        numbers, and at 200 rows, evenly spread; `scale.recognised` says by what. Where nothing speaks for one
-        alone, ``assumed`` is True: state the scale where you know it.
+        ``"counts"``, ``"log"``, or ``"auto"`` to recognise the scale from the data: from whether all values
+        are whole numbers, and from 200 evenly spread rows, by the rules of `scale.recognised`. If the values
+        fit both scales, ``assumed`` is True: state the scale if you know it.
     dtype
-        Type in which blocks are computed with.
+        Type in which blocks are computed.
     labels
-        Type of every row, or None: all there, two types or more, and fewer types than rows.
+        Type of every row, or None. No label may be missing, and there are at least two types, and fewer types
+        than rows.
     about
-        What the object that the table is from says of its genes. It stays that of the whole table.
+        What the object that the table comes from says about its genes. Parts of the table keep it unchanged.
     elsewhere
-        Says where values are that would do, for the message that refuses those of `matrix`.
+        Returns where the object has usable values, for the message that refuses the values of `matrix`.
 
     Raises
     ------
@@ -168,13 +169,13 @@ class Expression:
     elsewhere: InitVar[Callable[[], str] | None] = None
     evidence: str = field(default=STATED, init=False)
     assumed: bool = field(default=False, init=False)
-    """Whether nothing in the values speaks for the scale."""
+    """Whether the scale is only assumed, because the values fit the other one as well."""
     warned_of: set[str] = field(default_factory=set, init=False, repr=False)
-    """What has been warned of already, of this table or of one that was taken out of it."""
+    """Warnings that this table, or a part of it, has already given."""
     totals: npt.NDArray[np.float64] = field(init=False, repr=False)
     """Sum of every row over all genes, in the units of the table."""
     n_measured: int = field(init=False, repr=False)
-    """Number of genes measured, those that were held out since among them."""
+    """Number of genes measured, including genes that were held out later."""
 
     def __post_init__(self, elsewhere: Callable[[], str] | None) -> None:
         row, table = ROWS[self.side], TABLES[self.side]
@@ -225,7 +226,7 @@ class Expression:
             yield slice(start, min(start + step, n_rows))
 
     def _look(self, elsewhere: Callable[[], str] | None) -> None:
-        """Go through all values once: check them, sum the rows, and see what scale they are on."""
+        """Read all values once: check them, sum the rows, and recognise the scale."""
         table, row = TABLES[self.side], ROWS[self.side]
         bad, lowest, highest, whole = 0, 0.0, 0.0, True
         totals = np.empty(self.shape[0])
@@ -277,13 +278,13 @@ class Expression:
     def blocks(
         self, columns: npt.NDArray[np.intp] | None = None
     ) -> Iterator[tuple[slice, Floats | sparse.csr_matrix]]:
-        """Yield blocks of rows in canonical form: float, C order or CSR, the genes `columns` only."""
+        """Yield blocks of rows in canonical form (float; C order or CSR), with only the genes `columns`."""
         for rows in self._slices():
             block = self.matrix[rows]
             yield rows, self._canonical(block if columns is None else block[:, columns])
 
     def _with(self, **fields: Any) -> Expression:
-        """Return the table with other fields; what is taken out of a checked table is not checked again."""
+        """Return the table with other fields; parts of a checked table are not checked again."""
         other = copy.copy(self)
         for name in ("variances", "log_totals"):
             vars(other).pop(name, None)
@@ -302,8 +303,8 @@ class Expression:
     def without_genes(self, genes: Sequence[str]) -> Expression:
         """Return the table without these genes.
 
-        The totals by which counts are normalised, and the number of genes measured, stay those of all genes,
-        so that what is held out changes no other gene.
+        The totals that normalise counts, and the number of genes measured, still include all genes, so that
+        genes that are held out do not change the values of the others.
         """
         kept = np.flatnonzero(~np.isin(self.genes, np.asarray(list(genes), dtype=str)))
         matrix = self.matrix
@@ -316,7 +317,7 @@ class Expression:
         return self._with(labels=_checked_labels(labels, self.names, self.side), **known)
 
     def section(self, rows: npt.NDArray[np.intp]) -> Expression:
-        """Return the table of a section, which is mapped by itself: its labels have to do for it alone."""
+        """Return the table of a section that is mapped by itself; its own labels have to be valid."""
         taken = self.take(rows)
         if taken.labels is not None:
             _checked_labels(taken.labels, taken.names, taken.side)
@@ -346,7 +347,7 @@ class Expression:
         """Yield blocks of rows on the log scale: counts become log(1 + 10,000 x / row total)."""
         for rows, block in self.blocks(columns):
             if self.scale == "counts":
-                # A row without any expression stays 0.
+                # A row without expression stays 0.
                 totals = self.totals[rows]
                 factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
                 factor = factor.astype(self.dtype)
@@ -382,7 +383,7 @@ class Expression:
                 block_squares += (rows - np.bincount(block.indices, minlength=n_genes)) * block_mean**2
             else:
                 block_squares = np.square(block - block_mean).sum(axis=0)
-            # Chan's update keeps the accuracy that a difference of sums would lose.
+            # Chan's update keeps accuracy that a difference of sums would lose.
             delta = block_mean - mean
             squares += block_squares + delta**2 * (done * rows / (done + rows))
             mean += delta * (rows / (done + rows))

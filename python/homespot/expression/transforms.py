@@ -1,4 +1,4 @@
-"""From an expression table to dense numbers that can be compared: log values, z-scores, unit rows."""
+"""Turn an expression table into dense, comparable numbers: log values, z-scores, rows of length 1."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def log_normalised(table: Expression, genes: Sequence[str]) -> Floats:
 
 
 def z_scores(x: Floats) -> Floats:
-    """Bring every column of `x` (rows x genes) to mean 0, variance 1, in place; constant ones become 0."""
+    """Bring every column of `x` (rows x genes) to mean 0, variance 1, in place; constant columns become 0."""
     n = len(x)
     step = _block_rows(x)
     blocks = [x[i : i + step] for i in range(0, n, step)]
