@@ -1,4 +1,4 @@
-"""Which column of coordinates is x, which is y, and which way y points."""
+"""Find the columns of x and y among coordinates, and whether y points up or down."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _WORDS = {
     **dict.fromkeys(("lat", "latitude", "northing", "vertical", "ordinate"), "y"),
 }
 _KINDS = {"known": "", "grid": "#", "word": "@", "edge": "?"}
-"""How a name tells its axis, and the mark in front of its stem: both names of a pair tell it the same way."""
+"""Patterns that find the axis in a name, and a mark for its stem; both names of a pair match the same one."""
 
 
 class Axes(NamedTuple):
-    """The columns of x, y and, where there is one, z; ``rows`` says whether y counts rows from the top."""
+    """The columns of x, y and, if there is one, z; ``rows`` says whether y counts rows from the top."""
 
     columns: list[int]
     rows: bool
@@ -53,7 +53,7 @@ class Axes(NamedTuple):
 class _Reading(NamedTuple):
     """An axis that a column may name, the rest of its name, and whether it counts rows or columns.
 
-    ``spelling`` is the name without the axis, but with its case: ``x`` and ``X`` are two.
+    ``spelling`` is the name with a mark for the case of the axis in its place: ``x`` and ``X`` differ.
     """
 
     axis: str
@@ -63,7 +63,7 @@ class _Reading(NamedTuple):
 
 
 def _readings(name: object) -> Iterator[_Reading]:
-    """Yield what a column may name.
+    """Yield the axes that a column may name.
 
     A letter within a word, as in ``stagex``, is an axis only if another column has the other letter there.
     """
@@ -101,13 +101,13 @@ def is_axis(name: object) -> bool:
 
 
 PIXELS = re.compile("pxl|pixel|px|image|img|fullres")
-"""Names that rows and columns of an image have. These columns are places, not the numbers of a grid."""
+"""Names of rows and columns of an image. These columns are places, not numbers of a grid."""
 
 _NO_PLACE = re.compile("umap|tsne|pca|phate|embedding|diffmap|latent|mde|velocity|chr")
 
 
 def _rank(stem: str) -> int:
-    """Places come before positions within a field of view, and those before the numbers of a grid."""
+    """Places are preferred to positions within a field of view, and these to numbers of a grid."""
     if stem.startswith(_KINDS["grid"]) and not PIXELS.search(stem):
         return 3
     if stem.startswith(_KINDS["edge"]):
@@ -116,17 +116,17 @@ def _rank(stem: str) -> int:
 
 
 _FEW = 5
-"""The numbers of fewer rows than these may be coordinates by chance."""
+"""With fewer rows, coordinates may equal the numbers of the rows by chance."""
 
 
 def counts_rows(values: F64) -> bool:
-    """Whether a column holds 1, 2, ..., n or 0, 1, ..., n - 1: the numbers of the rows, as files have."""
+    """Whether a column holds 1, 2, ..., n or 0, 1, ..., n - 1: the numbers of the rows, as in many files."""
     n = len(values)
     return n >= _FEW and values[0] in (0, 1) and bool(np.array_equal(values, np.arange(n) + values[0]))
 
 
 def _no_places(table: pd.DataFrame) -> set[int]:
-    """Return the columns that are no coordinates if others may be: numbers of the rows, and text."""
+    """Return the columns that are coordinates only if no others are: numbers of the rows, and text."""
     found = set()
     for i in range(table.shape[1]):
         values = _numbers(table.iloc[:, [i]])
@@ -136,9 +136,9 @@ def _no_places(table: pd.DataFrame) -> set[int]:
 
 
 def _pairs(spellings: Mapping[str, dict[str, int]], last: Collection[int]) -> list[list[int]]:
-    """Return the columns of x, y (and z) of one stem, the likeliest first.
+    """Return the columns of x, y (and z) with one stem, the likeliest first.
 
-    Names of the same case belong together: of ``X``, ``x`` and ``y`` those are x and y.
+    Names of the same case belong together: ``x`` and ``y`` among ``X``, ``x`` and ``y``.
     """
     every: dict[str, int] = {}
     for columns in spellings.values():
@@ -172,22 +172,22 @@ def all_axes(names: Iterable[object], last: Collection[int] = ()) -> list[Axes]:
         if not _NO_PLACE.search(stem)
         for columns in _pairs(spellings, last)
     ]
-    return [axes for _, _, axes in sorted(found, key=lambda one: one[:2])]  # the first of equals
+    return [axes for _, _, axes in sorted(found, key=lambda one: one[:2])]  # the first of several equal
 
 
 def named_axes(names: Iterable[object], last: Collection[int] = ()) -> Axes | None:
-    """Say which columns are x and y (and z) by their names; None where the names do not say.
+    """Return which columns are x and y (and z) by their names; None if the names do not tell.
 
-    Two columns belong together where their names differ in the axis alone: ``x`` and ``y``, ``x_centroid``
-    and ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
-    ``CenterY_global_px``, ``stagex`` and ``stagey``, ``lon`` and ``lat``. Columns in `last` are taken only
-    where no others will do.
+    Two columns belong together if their names differ only in the axis: ``x`` and ``y``, ``x_centroid`` and
+    ``y_centroid``, ``pxl_col_in_fullres`` and ``pxl_row_in_fullres``, ``CenterX_global_px`` and
+    ``CenterY_global_px``, ``stagex`` and ``stagey``, ``lon`` and ``lat``. Columns in `last` are taken only if
+    no others fit.
     """
     return next(iter(all_axes(names, last)), None)
 
 
 def _numbered(names: Iterable[object], last: Collection[int]) -> list[int] | None:
-    """Return columns that differ in a number alone, as ``spatial_1`` and ``spatial_2`` do, in its order."""
+    """Return columns that differ only in a number, as ``spatial_1`` and ``spatial_2``, in its order."""
     found: dict[tuple[str, str], dict[int, int]] = {}
     for i, name in enumerate(names):
         if (parts := re.fullmatch(r"(.*?)(\d+)(\D*)", str(name))) is not None:
@@ -204,7 +204,7 @@ def _numbered(names: Iterable[object], last: Collection[int]) -> list[int] | Non
 
 
 def _others(columns: list[int], last: Collection[int]) -> list[int]:
-    """Return the columns without those that are taken last, if two or three are left."""
+    """Return the columns without those in `last`, if two or three are left."""
     left = [i for i in columns if i not in last]
     return left if len(left) in (2, 3) else columns
 
@@ -220,10 +220,10 @@ def rows_count_down(positions: Any) -> bool:
 
 
 def ordered(positions: Any) -> Any:
-    """Return the columns in the order that their names say, x, y, z or 1, 2, 3, and as they are where not.
+    """Return the columns in the order of their names (x, y, z or 1, 2, 3), else in the given order.
 
-    A column of a table that only numbers the rows, as files written with row names have it, is no coordinate
-    where others may be.
+    A column that only numbers the rows, as in files with row names, is left out if other columns may be
+    coordinates.
     """
     if not isinstance(positions, pd.DataFrame):
         return positions
@@ -244,7 +244,7 @@ def ordered(positions: Any) -> Any:
 
 
 def _numbers(table: pd.DataFrame) -> Any:
-    """Return a table as an array of numbers, NaN where missing; text stays as it is."""
+    """Return a table as an array of numbers, NaN for missing values; text is not changed."""
     try:
         return table.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
@@ -252,9 +252,9 @@ def _numbers(table: pd.DataFrame) -> Any:
 
 
 def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
-    """Check coordinates of `n` spots, or of what `row` says (n x 2 or 3, finite); None stays None.
+    """Check coordinates of `n` spots, or other rows named by `row` (n x 2 or 3, finite); None stays None.
 
-    Columns with names are taken by their names, see `named_axes`.
+    If the columns have names, x, y and z are found by name, see `named_axes`.
     """
     if positions is None:
         return None
@@ -293,7 +293,7 @@ def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
 def libraries(uns: Mapping[str, Any]) -> dict[str, Library]:
     """Return the tissue images of ``uns["spatial"]`` by name, as scanpy and squidpy keep them.
 
-    Other entries, such as CELLxGENE's ``is_single``, are none.
+    Other entries, such as CELLxGENE's ``is_single``, are left out.
     """
     found = uns.get("spatial")
     if not isinstance(found, Mapping):

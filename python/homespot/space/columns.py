@@ -11,7 +11,7 @@ __all__ = ["plain_columns"]
 
 
 def plain_columns(obs: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the columns x, y (and z) where they hold finite numbers."""
+    """Return the columns x, y (and z) if they hold finite numbers."""
     names = [name for name in COORDINATES if name in obs]
     if tuple(names[:2]) != COORDINATES[:2]:
         return None

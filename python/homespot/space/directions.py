@@ -1,4 +1,4 @@
-"""Which way y points: a property of the spatial data, which every result carries on."""
+"""Whether y points up or down: a property of the spatial data that every result records."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _DIRECTION, _DOWN = "y_direction", "y_down"
 
 
 def y_down(adata: ad.AnnData, section: str | None = None) -> bool:
-    """Whether y points down in a section, as in images, or in the whole of a result.
+    """Whether y points down, as in images, in a section or in a whole result.
 
-    The record of a run says so. Spatial data say so by a tissue image, or by columns of coordinates that
-    count rows.
+    A result says so in its record; spatial data by a tissue image, or by columns of coordinates that count
+    rows.
     """
     record = adata.uns.get(HOMESPOT)
     if isinstance(record, Mapping) and _DIRECTION in record:
@@ -38,10 +38,10 @@ def y_down(adata: ad.AnnData, section: str | None = None) -> bool:
 def direction_record(
     adata: ad.AnnData, sections: Sections | None = None, spots: pd.DataFrame | None = None
 ) -> dict[str, Any]:
-    """Return the direction of y as entries of a run's record.
+    """Return the direction of y as entries for the record of a run.
 
-    ``y_direction`` is ``"down"`` or ``"up"``; where sections differ it is ``"mixed"``, and ``y_down`` names
-    the sections whose y points down. Parameters are those of `sections_down`; without sections there is one.
+    ``y_direction`` is ``"down"`` or ``"up"``; if sections differ it is ``"mixed"``, and ``y_down`` names the
+    sections whose y points down. Parameters as for `sections_down`; `sections` may be None for one section.
     """
     if sections is None or spots is None:
         return combined_direction({"": y_down(adata)})
@@ -52,7 +52,7 @@ def sections_down(adata: ad.AnnData, sections: Sections, spots: pd.DataFrame) ->
     """Return whether y points down, by section.
 
     A tissue image belongs to the section that has its name, or to the sections whose spots have its name in a
-    column. Where nothing says which section an image belongs to, y points down in all sections.
+    column. If an image cannot be assigned to a section, y points down in all sections.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def sections_down(adata: ad.AnnData, sections: Sections, spots: pd.DataFrame) ->
 
 
 def combined_direction(down: Mapping[str, bool]) -> dict[str, Any]:
-    """Return the same entries of whether y points down, by section."""
+    """Return the entries of `direction_record` from whether y points down in each section."""
     if len(set(down.values())) > 1:
         return {
             _DIRECTION: "mixed",

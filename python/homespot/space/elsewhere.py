@@ -1,4 +1,4 @@
-"""Where else an object may have the coordinates of its spots, when they are not where homespot takes them."""
+"""Find coordinates in other places of an object, if they are not where homespot reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLACES = re.compile(
     "global|aligned|registered|real|layout2d|image|array|seq|visium|stereo|merfish|merscope|cosmx|xenium|"
     "starmap|fish|codex|ccf"
 )
-"""What the name of a matrix of coordinates has in it, in the spelling of `plain_name`."""
+"""Words in the name of a matrix of coordinates, in the spelling of `plain_name`."""
 
 _EMBEDDING = re.compile(
     "umap|tsne|pca|phate|connect|dist|graph|diffmap|velocity|latent|scvi|harmony|embed|trimap|pacmap|"
@@ -33,13 +33,13 @@ _EMBEDDING = re.compile(
 )
 
 _GRID_NAME = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)")
-"""Names of spots that are their places, as in Spatial Transcriptomics before Visium: 12x30."""
+"""Names that give the places of spots, as in Spatial Transcriptomics before Visium: 12x30."""
 
 
 def _as_numbers(column: Any) -> F64 | None:
-    """Return a column as numbers, NaN where missing; None where it holds anything else, or nothing."""
+    """Return a column as numbers, NaN for missing values; None if it is empty or holds anything else."""
     if not isinstance(column, pd.Series):
-        return None  # two columns of one name
+        return None  # two columns have this name
     kind = column.dtype
     if pd.api.types.is_complex_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
         return None
@@ -64,10 +64,10 @@ def number_columns(obs: pd.DataFrame) -> list[str]:
 
 
 def elsewhere(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool = True) -> str:
-    """Say where coordinates may be, with the line that sets them; nothing where there is no trace of any.
+    """Say where coordinates may be, with the line that sets them; empty if there is no sign of any.
 
-    `obs` is the annotation of the spots that are looked at. With `guess` a matrix is named even if only its
-    shape speaks for it.
+    `obs` is the annotation of the spots concerned. With `guess`, a matrix is named even if only its shape
+    suggests coordinates.
     """
     return next(_places(adata, obs, guess=guess), "")
 
@@ -76,7 +76,7 @@ def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[st
     """Yield sentences, the likeliest place first."""
     columns, grid = _columns(obs)
     likely, others = _matrices(adata)
-    # A grid is coarser than places, and need not be to scale: where there are both, both are named.
+    # A grid is coarser than places, and may not be to scale; if there are both, both are named.
     first = [*likely[:1], columns] if grid else [columns, *likely[:1]]
     both = " ".join(filter(None, first))
     if both:
@@ -92,7 +92,7 @@ def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[st
 
 
 def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
-    """Return a sentence on the columns, or none, and whether they are the numbers of a grid."""
+    """Return a sentence about the columns, if there are any, and whether they are numbers of a grid."""
     numbers = {name: values for name in obs.columns if (values := _as_numbers(obs[name])) is not None}
     listed = list(numbers)
     axes = named_axes(listed, {i for i, name in enumerate(listed) if counts_rows(numbers[name])})
@@ -107,7 +107,7 @@ def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
     missing = int((~np.isfinite(np.column_stack([numbers[name] for name in names]))).any(axis=1).sum())
     if not missing:
         return f"The columns {some(shown)} of st.obs look like coordinates: {line}.", grid
-    # Plain columns x and y are taken by themselves, once every spot has them.
+    # Plain columns x and y are used without being asked for, if every spot has values.
     then = "" if shown[:2] == list(COORDINATES[:2]) else f", and set {line}"
     return (
         f"The columns {some(shown)} of st.obs look like coordinates, but {missing} of {len(obs)} spots have "
@@ -116,9 +116,9 @@ def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
 
 
 def _matrices(adata: ad.AnnData) -> tuple[list[str], list[str]]:
-    """Return sentences on matrices that look like coordinates, and on those that may be some.
+    """Return sentences about matrices that look like coordinates, and about matrices that may be some.
 
-    They have two or three finite columns, and names that do not speak against it.
+    These matrices have two or three finite columns, and no name that excludes coordinates.
     """
     likely, others = [], []
     for slot, values in (("obsm", adata.obsm), ("uns", adata.uns)):
@@ -132,7 +132,7 @@ def _matrices(adata: ad.AnnData) -> tuple[list[str], list[str]]:
             where = f"st.{slot}[{name!r}]"
             if named or _PLACES.search(plain_name(name)) is not None:
                 likely.append(f"{where} looks like coordinates: st.obsm['spatial'] = {where}.")
-            elif not str(name).startswith("X_"):  # as scanpy calls embeddings
+            elif not str(name).startswith("X_"):  # scanpy's prefix for embeddings
                 others.append(f"{where} may be coordinates: st.obsm['spatial'] = {where}.")
     return likely, others
 

@@ -1,4 +1,4 @@
-"""What coordinates say of parts of the spots: whether they are sections, or parts of one tissue."""
+"""Decide by the coordinates whether parts of the spots are sections, or parts of one tissue."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 _APART = 3.0
-"""Sections that lie beside one another are at least so many pitches apart."""
+"""Smallest distance between sections that lie side by side, in pitches."""
 _BESIDE = 2.0
-"""What is cut out of one tissue is at most so many pitches from the rest of it."""
+"""Largest distance between a part that is cut out of a tissue and the rest, in pitches."""
 _MIXED = 0.7
-"""Frames that overlap are mixed: a neighbour is of another section at least so often, over chance."""
+"""Share of neighbours in another part, relative to chance, from which the frames of parts overlap."""
 _CLOSE = 0.45
-"""Pairs are close if they are nearer than this share of what neighbours within one section keep."""
+"""Pairs are close if their distance is below this share of the distance of neighbours within one section."""
 _BELOW = 0.8
-"""The same for regular grids that are only shifted against one another, where the distances are all alike."""
+"""The same share for regular grids that are shifted against one another, as all their distances are alike."""
 _FEW = 5
-"""With fewer close pairs within the parts by chance, their absence says nothing."""
+"""If fewer close pairs are expected within the parts by chance, their absence is no evidence."""
 _STRAY = 0.02
-"""At most so many spots of the rest, beside its own, lie in what is cut out of it."""
+"""Largest number of spots of the rest in a part cut out of it, as a share of the part's own spots."""
 _RARE = 0.1
-"""In frames that overlap, at most this share of the close pairs by chance lies within a part."""
+"""If frames overlap, largest number of close pairs within parts, as a share of the number by chance."""
 
 
 def _by_chance(codes: Ints) -> float:
-    """Return the share of pairs of spots that lie within one part where parts are scattered at random."""
+    """Return the share of pairs of spots that lie within one part if parts are scattered at random."""
     sizes, n = np.bincount(codes).astype(np.float64), len(codes)
     return float((sizes * (sizes - 1)).sum() / (n * (n - 1)))
 
 
 class Frame:
-    """The coordinates of the spots (spots x 2 or 3), and what they say of parts of them.
+    """The coordinates of the spots (spots x 2 or 3), and tests of parts of the spots.
 
-    Parts are given as codes, 0 to the number of parts less 1, one a spot.
+    Parts are given as one code per spot, from 0 to the number of parts minus 1.
     """
 
     def __init__(self, positions: F64) -> None:
@@ -50,7 +50,7 @@ class Frame:
         """The nearest other spot of every spot, and its distance."""
         if self._near is None:
             distance, found = map(np.asarray, cKDTree(self.positions).query(self.positions, 2))
-            # Of spots of the same coordinates, the first that is found may be the spot itself, or not.
+            # If spots share coordinates, the nearest one found may or may not be the spot itself.
             own = np.arange(len(found))
             self._near = np.where(found[:, 1] == own, found[:, 0], found[:, 1]), distance[:, 1]
         return self._near
@@ -60,15 +60,15 @@ class Frame:
         return Frame(self.positions[rows])
 
     def _across(self, codes: Ints) -> float:
-        """Return the share of spots whose nearest neighbour is of another part."""
+        """Return the share of spots whose nearest neighbour belongs to another part."""
         return float(np.mean(codes[self.nearest[0]] != codes))
 
     def mixed(self, codes: Ints) -> bool:
-        """Whether parts are scattered among one another, as frames that overlap are, and values by chance."""
+        """Whether parts are scattered among one another, as in overlapping frames, or with random values."""
         return len(codes) > 2 and self._across(codes) >= _MIXED * (1 - _by_chance(codes))
 
     def _closest_within(self, codes: Ints) -> float:
-        """Return the share of the closest neighbours within one part; 0 where there are few spots."""
+        """Return the share of the closest neighbours that lie within one part; 0 if there are few spots."""
         n = len(codes) // 200
         if n < 25:
             return 0.0
@@ -77,7 +77,7 @@ class Frame:
         return float(np.mean(codes[neighbour[closest]] == codes[closest]))
 
     def _close_pairs(self, codes: Ints, share: float) -> tuple[float, float]:
-        """Return how many pairs of spots are closer than those of one part are, and how many within parts."""
+        """Return how many pairs of spots are closer than neighbours, and how many of them lie in one part."""
         trees = [cKDTree(self.positions[codes == code]) for code in np.unique(codes)]
         kept = [np.asarray(tree.query(tree.data, 2)[0])[:, 1] for tree in trees if tree.n > 1]
         close = share * float(np.quantile(np.concatenate(kept), 0.05)) if kept else 0.0
@@ -90,12 +90,12 @@ class Frame:
         return pairs(cKDTree(self.positions)), sum(map(pairs, trees))
 
     def overlap(self, codes: Ints, *, shifted: bool = False) -> float:
-        """Return the close pairs a spot, where parts are sections in frames that overlap; 0 if they are not.
+        """Return the close pairs per spot if parts are sections in overlapping frames; 0 if they are not.
 
-        Spots of one section keep a distance from one another, and spots of two sections do not. So where
-        frames overlap, the closest pairs of spots, down to those of the same coordinates, are of two
-        sections. Values that are scattered over one section at random have such pairs within themselves too,
-        or there are none. With `shifted` the frames may be regular grids that are only shifted.
+        Spots of one section keep a distance from one another; spots of two sections do not. So if frames
+        overlap, the closest pairs of spots, even with equal coordinates, belong to two sections. If parts are
+        scattered at random over one section, there are no close pairs, or some lie within a part. With
+        `shifted`, the frames may also be regular grids that are shifted.
         """
         chance = _by_chance(codes) if len(codes) > 2 else 0.0
         if chance == 0 or self._across(codes) == 0 or self._closest_within(codes) > chance / 3:
@@ -133,11 +133,11 @@ class Frame:
         return int((self.nearest[1] == 0).sum())
 
     def apart(self, codes: Ints) -> bool:
-        """Whether all parts lie wide apart. Parts of one tissue touch along their borders."""
+        """Whether wide gaps separate all parts. Parts of one tissue touch along their borders."""
         return len(codes) > 2 and bool(self._alone(codes).all())
 
     def sections(self, codes: Ints) -> bool:
-        """Whether every part has a frame of its own: it lies wide apart, or overlaps others."""
+        """Whether every part has its own frame: a wide gap around it, or an overlap with others."""
         if len(codes) < 3:
             return False
         parts, alone = np.unique(codes), self._alone(codes)
@@ -149,10 +149,10 @@ class Frame:
         return bool(left.max() > 0) and any(others.overlap(left, shifted=by) > 0 for by in (False, True))
 
     def with_crops(self, codes: Ints) -> Ints:
-        """Return the parts, in which one that is cut out of another is part of it.
+        """Return the parts after joining every part that is cut out of another to that other part.
 
-        That is so where a part lies within the extent of the other, is empty of its spots, and touches them.
-        Sections in frames of their own overlap there, or keep a distance.
+        A part is cut out of another if it lies within its extent, holds none of its spots, and touches them.
+        Sections in their own frames overlap there, or keep a distance.
         """
         merged = codes.copy()
         for code in sorted(np.unique(codes), key=lambda code: int((codes == code).sum())):
@@ -168,7 +168,7 @@ class Frame:
 
 
 def _is_crop(part: F64, rest: F64, pitch: float) -> bool:
-    """Whether a part of one tissue is cut out of the rest, which lies around it."""
+    """Whether a part is cut out of the tissue that lies around it."""
     edge = _BESIDE * pitch
     low, high = rest.min(axis=0) - edge, rest.max(axis=0) + edge
     if (part < low).any() or (part > high).any():
@@ -176,7 +176,7 @@ def _is_crop(part: F64, rest: F64, pitch: float) -> bool:
     beside = np.asarray(cKDTree(rest).query(part, distance_upper_bound=edge)[0])
     if np.isfinite(beside).sum() < np.sqrt(len(part)):
         return False
-    flat = [i for i in range(part.shape[1]) if np.ptp(part[:, i]) > 0]  # stacks may have one z
+    flat = [i for i in range(part.shape[1]) if np.ptp(part[:, i]) > 0]  # a stack may have one z
     try:
         hull = part[ConvexHull(part[:, flat]).vertices][:, flat]
         inside = Delaunay(hull).find_simplex(rest[:, flat]) >= 0

@@ -1,4 +1,4 @@
-"""Which spots lie on the tissue."""
+"""Find the spots that lie on the tissue."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TISSUE = (*_CERTAIN, "overlapstissue", "undertissue", "overtissue", "tissue", "
 
 
 def _flags(column: pd.Series) -> npt.NDArray[np.bool_] | None:
-    """Return False where a column says 0, false or the like; None where it holds something else."""
+    """Return False where a column holds 0, false or the like; None if it holds other values."""
     text = column.astype(object).where(column.notna(), "1").map(plain_name)
     values = set(text.unique())
     if not values <= {*_TRUE, *_FALSE}:

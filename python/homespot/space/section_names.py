@@ -1,4 +1,4 @@
-"""What columns that say where spots are from are called."""
+"""Names of columns that say which section a spot belongs to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..common.keys import SECTION
 
 __all__ = ["CLUSTERS", "NAMED", "PERHAPS", "VIEW", "WORD", "kind_of", "plain_name", "section_columns"]
 
-# What a column of sections is called, without "id" and the like, from the most to the least certain.
+# Names of columns of sections, without "id" and the like, from the most to the least certain.
 NAMED = (
     "sample",
     "library",
@@ -22,7 +22,7 @@ NAMED = (
     "image",
     "dataset",
 )
-# These often name something else (a part of one tissue, a person): the coordinates have to agree.
+# These names often mean something else (a part of one tissue, a person): the coordinates have to agree.
 PERHAPS = (
     *("region", "batch", "fov", "roi", "array", "origident", "orig", "replicate", "rep", "tma", "core"),
     *("block", "donor", "mouse", "animal", "patient", "subject", "individual", "condition", "group"),
@@ -31,10 +31,10 @@ PERHAPS = (
     *("strain", "timepoint", "treatment"),
 )
 WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-"""A word of a name: ``Run_Tissue_name`` and ``RunTissueName`` are run, tissue, name."""
+"""A word of a name: ``Run_Tissue_name`` and ``RunTissueName`` have the words run, tissue, name."""
 VIEW = "fov"
 CLUSTERS = "region"
-"""With numbers in place of names, these are clusters rather than sections."""
+"""Columns of these names are clusters, not sections, if their values are numbers."""
 _BEFORE = ("brain", "tissue", "visium", "spatial")
 _AFTER = (
     *("id", "ids", "name", "names", "label", "labels", "number", "numbers", "num", "no", "nr", "key", "keys"),
@@ -48,13 +48,13 @@ def plain_name(name: object) -> str:
 
 
 def _known(word: str) -> str | None:
-    """Return a word that sections are called by, in the singular."""
+    """Return a word for sections in the singular."""
     forms = (word, word.removesuffix("s"), word.removesuffix("es"))
     return next((form for form in forms if form in NAMED or form in PERHAPS), None)
 
 
 def kind_of(name: str) -> str:
-    """Return what a column is called without the words around: ``section`` for ``brain_section_labels``."""
+    """Return the word for sections in a column's name: ``section`` for ``brain_section_labels``."""
     plain = plain_name(name)
     ends = sorted(_AFTER, key=len, reverse=True)
     short = next((plain.removesuffix(end) for end in ends if plain.endswith(end)), plain)
@@ -71,7 +71,7 @@ def kind_of(name: str) -> str:
 
 
 def section_columns(names: Sequence[object]) -> list[str]:
-    """Return the columns that say where rows are from, from the most to the least certain."""
+    """Return the columns that name the sections of rows, from the most to the least certain."""
     order = [SECTION, *NAMED, *(kind for kind in PERHAPS if kind != CLUSTERS)]
     kinds = {str(name): str(name) if name == SECTION else kind_of(str(name)) for name in names}
     return sorted(

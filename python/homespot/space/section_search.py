@@ -1,4 +1,4 @@
-"""Which sections an object has, by what it says of its spots: images, columns, names and coordinates."""
+"""Find the sections of an object by its images, columns, names of spots and coordinates."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["Search", "found_sections"]
 F64 = npt.NDArray[np.float64]
 
 _PART = 10
-"""Spots a part, on average, of what may be sections by the coordinates alone."""
+"""Smallest average number of spots per part, if only the coordinates suggest sections."""
 _SURE = 0.1
-"""So many close pairs of spots a spot make parts sections, whatever the column is called."""
+"""Number of close pairs per spot from which parts are sections, whatever the name of the column."""
 _LIKELY = 0.02
-"""So many are worth a word."""
+"""Number of close pairs per spot from which a warning is given."""
 _NAMES = "the names of the spots"
 
 
@@ -35,12 +35,12 @@ def found_sections(
     region_key: str | None = None,
     positions: F64 | None = None,
 ) -> Sections | None:
-    """Look for the sections in what an object says of its spots; see `Search.sections`."""
+    """Find the sections by what an object says about its spots; see `Search.sections`."""
     return Search(spots, positions).sections(libraries, region_key)
 
 
 class Search:
-    """What an object says of its spots, and the sections that follow from it.
+    """The search for sections by what an object says about its spots.
 
     Parameters
     ----------
@@ -58,17 +58,17 @@ class Search:
 
     @cached_property
     def usable(self) -> dict[str, str]:
-        """The columns that divide the spots into parts, and what kind of name they have."""
+        """The columns that divide the spots into parts, and the kind of each name."""
         return {name: kind_of(name) for name, column in self.columns.items() if is_divided(column)}
 
     @cached_property
     def parts_of_names(self) -> list[NameParts]:
-        """What the names of the spots divide them into."""
+        """The divisions of the spots by parts of their names."""
         return parts_of_names(self.spots.index)
 
     @cached_property
     def unnamed(self) -> list[Sections]:
-        """What else divides the spots and may be sections by the coordinates, the fewest parts first."""
+        """Other divisions of the spots that may be sections by the coordinates, fewest parts first."""
         most = min(MOST, len(self.spots) // _PART)
         given = []
         for name, column in self.columns.items():
@@ -83,23 +83,23 @@ class Search:
     def sections(
         self, libraries: Sequence[str] = (), region_key: str | None = None, *, strict: bool = False
     ) -> Sections | None:
-        """Return the sections; None where there is one.
+        """Return the sections; None if there is only one.
 
         A column with the names of several tissue images comes first, then the region of a SpatialData, then
-        columns that name samples, slides or sections. Where one image is cut out of another, both are of one
-        section. A column that may as well name parts of one tissue (``region``, ``batch``, ``fov``) counts
-        where the coordinates agree, and so does what stands before or behind the barcodes in the names of the
-        spots. Any other column counts where the frames of its parts certainly overlap. Where a second column
-        divides the sections into parts with frames of their own, these are the sections.
+        columns that name samples, slides or sections. If one image is cut out of another, both belong to one
+        section. A column that may also name parts of one tissue (``region``, ``batch``, ``fov``) counts if
+        the coordinates agree; so do texts before or behind the barcodes in the names of the spots. Any other
+        column counts if the frames of its parts certainly overlap. If a second column divides the sections
+        into parts with their own frames, these parts are the sections.
 
         Parameters
         ----------
         libraries
             Names of the tissue images.
         region_key
-            Column that SpatialData names as the column of the region.
+            Column that SpatialData records as the column of regions.
         strict
-            Whether a column that names the sections of some spots only is refused; if not, it is left aside.
+            If True, a column that names the sections of only some spots is refused; if False, it is ignored.
         """
         if len(self.spots) == 0:
             return None
@@ -108,7 +108,7 @@ class Search:
         while (first := self._first(usable, set(libraries), region_key)) is not None:
             if is_missing(self.columns[first]).any():
                 if strict:
-                    sections_in(self.spots, first)  # refuses it
+                    sections_in(self.spots, first)  # raises the error
                 break
             found = sections_in(self.spots, first)
             if set(found.names) <= set(libraries):
@@ -135,7 +135,7 @@ class Search:
         return found
 
     def crops(self, libraries: Sequence[str]) -> Sections | None:
-        """Return the parts of one tissue by a column of images, where one image is cut out of another."""
+        """Return the division by a column of images, if one image is cut out of another."""
         for name in self.usable:
             if not is_missing(self.columns[name]).any():
                 images = sections_in(self.spots, name)
@@ -144,7 +144,7 @@ class Search:
         return None
 
     def likely(self) -> Sections | None:
-        """Return what may be the sections, where none were found: parts lie wide apart, or may overlap."""
+        """Return possible sections if none were found: parts with wide gaps, or with possible overlaps."""
         return next(self._others(_LIKELY, likely=True), None)
 
     def _first(self, usable: dict[str, str], libraries: set[str], region_key: str | None) -> str | None:
@@ -161,21 +161,21 @@ class Search:
         return named[0][1] if named else None
 
     def _without_crops(self, found: Sections) -> Sections | None:
-        """Return sections, in which what is cut out of another is part of it; None where one is left."""
+        """Join sections that are cut out of others to those; return the rest, or None if one is left."""
         if self.frame is None:
             return found
         codes = self.frame.with_crops(found.codes)
         return Sections(codes, found.names, found.column).take(np.arange(len(codes)))
 
     def _weak(self, name: str) -> bool:
-        """Whether a column may name sections, if the coordinates agree; fields of view are another matter."""
+        """Whether a column may name sections if the coordinates agree; columns of fields of view may not."""
         kind = self.usable[name]
         if kind not in PERHAPS or kind == VIEW:
             return False
         return kind != CLUSTERS or isinstance(self.columns[name].iloc[0], str)
 
     def _by_frame(self, names: list[str]) -> Sections | None:
-        """Return the sections by the first of these columns whose parts have frames of their own."""
+        """Return the sections by the first of these columns whose parts have their own frames."""
         frame = self.frame
         if frame is None:
             return None
@@ -183,7 +183,7 @@ class Search:
         return next((sections for sections in given if frame.sections(sections.codes)), None)
 
     def _by_names(self) -> Sections | None:
-        """Return the sections that stand before or behind the barcodes in the names of the spots."""
+        """Return the sections named before or behind the barcodes in the names of the spots."""
         frame = self.frame
         for parts in self.parts_of_names:
             if parts.barcodes and (
@@ -194,10 +194,10 @@ class Search:
         return None
 
     def _others(self, at_least: float, *, likely: bool = False) -> Iterator[Sections]:
-        """Go through what divides the spots into sections by the coordinates alone.
+        """Yield the divisions of the spots that are sections by the coordinates alone.
 
-        That is so many close pairs a spot; what is only `likely` is a wide gap around every part, or grids of
-        which one is shifted.
+        Their parts have enough close pairs per spot. With `likely`, a wide gap around every part, or regular
+        grids that are shifted, are enough.
         """
         frame = self.frame
         if frame is None:
@@ -214,9 +214,9 @@ def _of_names(parts: NameParts) -> Sections:
 
 
 def _finer(found: Sections, other: Sections, frame: Frame | None, *, weak: bool) -> Sections | None:
-    """Return the parts of sections that another column names, where each has a frame of its own.
+    """Return the parts of sections that another column names, if each has its own frame.
 
-    The parts of a column that is not `weak` may also just be scattered among one another.
+    Parts by a column that is not `weak` may also just be scattered among one another.
     """
     split = []
     for code in range(len(found.names)):

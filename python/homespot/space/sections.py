@@ -1,4 +1,4 @@
-"""Which section of tissue every spot lies in, by a column that names it."""
+"""The section of tissue of every spot, by a column that names it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Ints = npt.NDArray[np.intp]
 class Sections:
     """The section of every spot: ``codes`` (spots) into ``names``; ``column`` says where they were found.
 
-    ``source`` says it where they are no column of what the user has, but of the result only.
+    ``source`` says it if the column is only in the result, not in the user's data.
     """
 
     codes: Ints
@@ -48,7 +48,7 @@ class Sections:
 
     @property
     def where(self) -> str:
-        """Where they were found, for messages."""
+        """Where the sections were found, for messages."""
         return self.source or f"st.obs[{self.column!r}]"
 
     def rows(self, code: int) -> Ints:
@@ -56,7 +56,7 @@ class Sections:
         return np.flatnonzero(self.codes == code)
 
     def take(self, rows: Ints) -> Sections | None:
-        """Return the sections of these spots only, or None where a single one is left."""
+        """Return the sections of these spots only, or None if a single one is left."""
         left = np.unique(self.codes[rows])
         if len(left) < 2:
             return None
@@ -81,14 +81,14 @@ def counted(sections: Sections, n: int = 4) -> str:
 
 
 def sections_in(spots: pd.DataFrame, column: object, place: str | None = None) -> Sections:
-    """Return the sections that a column names, in the order in which they first appear.
+    """Return the sections that a column names, in the order of their first spots.
 
-    `place` is what messages call the column; None is its name.
+    `place` is the name of the column in messages; None is `column` itself.
 
     Raises
     ------
     InputError
-        If there is no such column, or a spot has no section.
+        If `frame` has no column `column`, or a spot has no section.
     """
     if not isinstance(column, str) or column not in spots:
         raise InputError(
@@ -131,7 +131,7 @@ def sections_in(spots: pd.DataFrame, column: object, place: str | None = None) -
 
 
 def text_of(value: Any) -> str:
-    """Return a value as the name of a section, as R writes it."""
+    """Return a value as the name of a section, written as R writes it."""
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() else f"{value:.15g}"
     return str(value)
@@ -144,14 +144,14 @@ def is_missing(column: pd.Series) -> npt.NDArray[np.bool_]:
         return gone
     try:
         codes, values = pd.factorize(column)
-    except TypeError:  # lists and the like have no equals
+    except TypeError:  # lists and the like cannot be compared
         return gone
     blank = [i for i, value in enumerate(values) if isinstance(value, str) and not value.strip()]
     return np.asarray(gone | np.isin(codes, blank))
 
 
 def values_of(column: pd.Series) -> list[Any]:
-    """Return the values that a column has, without missing ones; none where they have no equals."""
+    """Return the distinct values of a column without missing ones; none if they cannot be compared."""
     try:
         return list(column[~is_missing(column)].unique())
     except TypeError:
@@ -159,7 +159,7 @@ def values_of(column: pd.Series) -> list[Any]:
 
 
 def is_divided(column: pd.Series) -> bool:
-    """Whether a column divides the spots into parts, each of several spots as a rule; some may be missing."""
+    """Whether a column divides the spots into parts, mostly of several spots; values may be missing."""
     values = values_of(column)
     if not 2 <= len(values) <= max(2, len(column) // 2):
         return False
@@ -167,9 +167,9 @@ def is_divided(column: pd.Series) -> bool:
 
 
 def within_objects(sections: Sections, objects: npt.NDArray[Any], *, placed: bool = True) -> Sections:
-    """Return sections that each have spots of one object only; a warning says what they are called.
+    """Return sections that have spots of only one object each; a warning gives their names.
 
-    A section has the name of its object, with its own behind it where the object has several.
+    A section gets the name of its object; if the object has several, its own name is appended.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def within_objects(sections: Sections, objects: npt.NDArray[Any], *, placed: boo
 
 
 def refuse_checkpoint(settings: dict[str, Any]) -> None:
-    """Refuse a checkpoint, which holds the state of one training and not of several sections."""
+    """Refuse a checkpoint: it holds the state of one training, and several sections need several."""
     if settings.get("checkpoint") is not None:
         raise InputError(
             expected("no checkpoint, which is of one training", "one", "Leave it out, or sections.")

@@ -1,4 +1,4 @@
-"""Which library a spot is of, by what its name has before or behind its barcode."""
+"""Find the library of a spot by the text before or behind the barcode in its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 __all__ = ["MOST", "NameParts", "parts_of_names", "repeated_barcodes"]
 
 MOST = 100
-"""What divides the spots into more parts is no column of sections, unless its name says so."""
+"""A column with more distinct values is not taken for sections, unless its name says so."""
 _BARCODE = re.compile(r"[ACGTN]{10,}")
 _BREAKS = r"[-_.:|#/ ]+"
 _WORDS = (
@@ -22,18 +22,18 @@ _WORDS = (
 )
 _PLANE = re.compile(r"^z[0-9]*$", re.IGNORECASE)
 _ENOUGH = 0.95
-"""Share of names with a barcode that makes them names of barcodes."""
+"""Share of names with a barcode from which all are taken as barcodes."""
 _SAMPLE, _ENOUGH_OF_SAMPLE = 1000, 0.8
 _REPEATED = 0.05
-"""Of the spots of two libraries at least this share has a barcode that the other library has too."""
+"""Smallest share of the spots of two libraries whose barcode is also in the other library."""
 
 
 @dataclass(frozen=True)
 class NameParts:
     """A part of the spots' names that divides them: ``codes`` (spots) into ``labels``.
 
-    ``barcodes`` says whether the rest of the names are barcodes, and ``repeated`` whether several spots of
-    different parts have the same rest.
+    ``barcodes`` says whether the rest of the names are barcodes; ``repeated`` says whether spots of different
+    parts have the same rest.
     """
 
     codes: npt.NDArray[np.intp]
@@ -43,9 +43,10 @@ class NameParts:
 
 
 def parts_of_names(names: pd.Index) -> list[NameParts]:
-    """Return the parts of names that divide the spots: ends of barcodes, or the last and first words.
+    """Return the parts of names that divide the spots: endings of barcodes, or the last and first words.
 
-    Words divide the spots into `MOST` parts at most. A sample of the names says first whether to read all.
+    Words may divide the spots into at most `MOST` parts. A sample of the names shows whether to read all
+    names.
     """
     text = [str(name) for name in names]
     sample = text[:: max(1, len(text) // _SAMPLE)]
@@ -74,13 +75,13 @@ def parts_of_names(names: pd.Index) -> list[NameParts]:
 
 
 def repeated_barcodes(names: pd.Index) -> int:
-    """Return how many spots have the barcode of another spot in their names."""
+    """Return how many spots have the same barcode in their names as another spot."""
     found = [barcode for barcode in _found(_BARCODE, names.astype(str)) if barcode is not None]
     return int(pd.Series(found, dtype=object).duplicated(keep=False).sum())
 
 
 def _found(pattern: re.Pattern[str], names: Iterable[str], group: int | str = 0) -> list[str | None]:
-    """Return a part of every name, None where the pattern is not in it."""
+    """Return a part of every name, None if the pattern does not match."""
     return [None if (match := pattern.search(name)) is None else match[group] for name in names]
 
 
@@ -93,7 +94,7 @@ def _divided(ends: pd.Series, rest: pd.Series, *, barcodes: bool) -> NameParts |
     if not 2 <= len(values) <= max(2, len(ends) // 10):
         return None
     labels = _without_common([re.split(_BREAKS, str(value).strip("-_.:|#/ ")) for value in values])
-    # Behind names that were made unique there is a number in some, and nothing in the others.
+    # If names were made unique, some end in a number and the others do not.
     if len(set(labels)) < len(labels) or "" in labels:
         return None
     return NameParts(
@@ -105,7 +106,7 @@ def _divided(ends: pd.Series, rest: pd.Series, *, barcodes: bool) -> NameParts |
 
 
 def _without_common(words: list[list[str]]) -> list[str]:
-    """Leave out the words at both ends that all have, and join the others."""
+    """Leave out the words at both ends that all names share, and join the others."""
     while all(words) and len({one[0] for one in words}) == 1:
         words = [one[1:] for one in words]
     while all(words) and len({one[-1] for one in words}) == 1:
