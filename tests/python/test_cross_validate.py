@@ -20,6 +20,7 @@ from scipy import sparse
 
 import homespot as hs
 from homespot import methods
+from homespot.common.ending import trained
 from homespot.errors import ConvergenceWarning, InputError
 from homespot.evaluate.cross_validate import cross_validate, gene_folds, score_fold, score_map
 from homespot.evaluate.kept import described
@@ -245,7 +246,7 @@ def test_empty_rows_are_dropped_once(make_pair) -> None:
     same(table[table["method"] == "ssa"].reset_index(drop=True), good)
 
 
-def fake(monkeypatch: pytest.MonkeyPatch, ending: dict[str, bool]) -> list[list[str] | None]:
+def fake(monkeypatch: pytest.MonkeyPatch, *, finished: bool) -> list[list[str] | None]:
     """Register a method that takes labels, and return those it will be given."""
     given: list[list[str] | None] = []
 
@@ -255,7 +256,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, ending: dict[str, bool]) -> list[list[
         p = np.full((len(sc.names), len(st.names)), 1 / len(st.names))
         every = [np.arange(n) for n in p.shape]
         expression = np.ones(p.shape[0]), np.ones(p.shape[1])
-        return methods.Outcome(p, every[0], every[1], [], expression, ending)
+        return methods.Outcome(p, every[0], every[1], [], expression, trained({"finished": finished}))
 
     monkeypatch.setitem(registry._METHODS, "fake", methods.Method("fake", "for tests", method))
     return given
@@ -263,7 +264,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, ending: dict[str, bool]) -> list[list[
 
 def test_labels_reach_the_method(pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sc, st = pair
-    given = fake(monkeypatch, {"finished": True})
+    given = fake(monkeypatch, finished=True)
     cross_validate(sc, st, {"with": ("fake", {"labels": "type"}), "without": "fake"}, folds=2)
     assert given == [sc.obs["type"].tolist()] * 2 + [None] * 2
     with pytest.raises(InputError, match=r"a column 'kind' in sc\.obs"):
@@ -271,7 +272,7 @@ def test_labels_reach_the_method(pair, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupted_training_is_not_scored(pair, tmp_path: Path, monkeypatch) -> None:
-    fake(monkeypatch, {"finished": False})  # as COME ends when it is interrupted
+    fake(monkeypatch, finished=False)  # as COME ends when it is interrupted
     with pytest.raises(KeyboardInterrupt):
         cross_validate(*pair, "fake", folds=2, output=tmp_path / "x.csv")
     assert not (tmp_path / "x.csv").exists()

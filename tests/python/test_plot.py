@@ -79,7 +79,7 @@ def test_losses_of_a_combined_map_are_those_of_its_parts(pair) -> None:
 
 def test_an_interrupted_pretraining_is_a_point(pair) -> None:
     mapping = hs.map_cells(*pair, "ssa", progress=False)
-    mapping.uns["homespot"]["solver"]["losses"] = {"entropy": np.array([0.9])}
+    mapping.uns["homespot"]["solver"] = {"finished": False, "losses": {"entropy": np.array([0.9])}}
     [line] = plot.losses(mapping).axes[0].lines
     assert line.get_marker() == "o"
 
@@ -94,15 +94,16 @@ def test_marginals_draws_the_error_of_every_check() -> None:
     assert set(tolerance.get_ydata()) == {1e-6}
     assert ax.get_yscale() == "log"
     assert ax.get_title() == (
-        f"converged after {ending['iterations']} passes\nplan to marginals: "
-        f"cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e} (relaxed)"
+        f"Converged after {ending['iterations']} iterations:\nmarginal errors "
+        f"{ending['error_cells']:.1e} (cells) and {ending['error_spots']:.1e} (spots).\n"
+        "The spots' marginal is relaxed."
     )
 
 
 def test_marginals_of_a_map_without_a_solver() -> None:
     sc, st = hs.make_demo()
     mapping = hs.map_cells(sc, st, "correlation", progress=False)
-    assert plot.marginals(mapping).get_title().endswith("(relaxed)")
+    assert plot.marginals(mapping).get_title().endswith("is relaxed.")
     del mapping.uns["homespot"]["solver"]
     with pytest.raises(InputError) as caught:
         plot.marginals(mapping)

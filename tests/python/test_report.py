@@ -28,7 +28,7 @@ from homespot.plot.panels import panels_of_spots
 from homespot.report import report
 from homespot.report._genes import neighbours, spatial_covariance
 from homespot.report._pictures import Picture
-from homespot.report._summary import ending, score_rows
+from homespot.report._summary import runs, score_rows
 from homespot.report._tissue import likeliest_cells, tissue
 from homespot.space.sections import Sections
 from homespot.verbs.deconvolve_spots import deconvolve_spots
@@ -332,7 +332,7 @@ def test_colours_keep_254_steps(demo) -> None:
         ),
         (
             {"finished": True, "epochs": 5, "losses": {"pretraining": [3.0], "mapping": [2.0, 1.0]}},
-            "Trained for 5 epochs; at the end mapping 1.",
+            "Trained for 5 epochs.",
             True,
         ),
         ({"finished": False, "epochs": 2}, "Interrupted: trained for 2 epochs.", False),
@@ -340,7 +340,8 @@ def test_colours_keep_254_steps(demo) -> None:
     ],
 )
 def test_endings(solver: dict[str, Any], sentence: str, well: bool) -> None:
-    assert ending({"solver": solver}) == (sentence, well)
+    [run] = runs(ad.AnnData(np.eye(2), uns={"homespot": {"solver": solver}}))
+    assert (run.ended, run.well) == (sentence, well)
 
 
 def test_scores_are_summed_up_by_method() -> None:

@@ -14,7 +14,7 @@ import homespot as hs
 from homespot import methods
 from homespot.errors import InputError
 from homespot.evaluate.cross_validate import cross_validate, gene_folds
-from homespot.evaluate.tune import GRIDS, tune
+from homespot.evaluate.tune import tune
 
 GRID = {"regularisation": [0.05, 0.2], "read_out": ["mean", "sum"]}
 FOLDS = {"folds": 2, "outer_folds": 2}
@@ -132,12 +132,12 @@ def test_processes_find_the_same(data, tuned, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("method", methods.names())
 def test_every_method_has_a_grid_with_its_defaults(method: str) -> None:
-    defaults = {**methods.get(method).settings(None, {}), "read_out": "scaled"}
-    for name, values in GRIDS[method].items():
-        assert defaults[name] in values
-        if name != "read_out":
-            for value in values:
-                methods.get(method).settings(None, {name: value})
+    chosen = methods.get(method)
+    assert chosen.grid
+    for name, values in chosen.grid.items():
+        assert chosen.parameters[name] in values
+        for value in values:
+            assert chosen.settings(None, {name: value})[name] == value
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ import typer
 
 from .. import map_cells, methods, save, simulate_spots
 from ..common.checks import one_of
+from ..common.ending import ending_of
 from ..common.keys import HOMESPOT
+from ..methods import Parameter
 from ..objects.h5ad import check_target, write_whole
 from ..objects.reading import read
 from ._shared import (
@@ -34,22 +37,6 @@ from ._shared import (
     say,
     spatial,
 )
-
-
-def _ended(summary: dict[str, Any]) -> str:
-    """Say in a sentence how the solver or the training ended."""
-    if "converged" in summary:
-        how = "Converged" if summary["converged"] else "Did not converge"
-        return (
-            f"{how} after {summary['iterations']} iterations; marginal errors "
-            f"{summary['error_cells']:.1e} (cells), {summary['error_spots']:.1e} (spots)."
-        )
-    how = "Trained" if summary["finished"] else "Interrupted: trained"
-    return (
-        f"{how} for {summary['epochs']} epochs as {summary['technology']} data "
-        f"({summary['technology_evidence']}); row entropy of the map {summary['entropy']:.2f} of log N; "
-        f"the term of types is {'on' if summary['type_contrast'] else 'off'}."
-    )
 
 
 def map_(
@@ -110,43 +97,41 @@ def map_(
     record = mapping.uns[HOMESPOT]
     size = {"output": str(output), "cells": mapping.n_obs, "spots": mapping.n_vars}
     mapped = f"Mapped {mapping.n_obs} cells to {mapping.n_vars} spots"
-    if "parts" not in record:
+    parts = list(record.get("parts", {}).values())
+    if not parts:
         summary = _summary(record)
-        endings = [summary]
-        text = f"{mapped} {_told(record, summary)}"
+        text = f"{mapped} {_described(record)}"
     else:
-        parts = {part["section"]: part for part in record["parts"].values()}
-        summary = {"sections": {name: _summary(part) for name, part in parts.items()}}
-        endings = list(summary["sections"].values())
-        told = [f"Section {name!r} {_told(parts[name], of)}" for name, of in summary["sections"].items()]
+        summary = {"sections": {part["section"]: _summary(part) for part in parts}}
+        by_section = [f"Section {part['section']!r} {_described(part)}" for part in parts]
         text = "\n".join(
-            [f"{mapped} in {len(parts)} sections ({record['sections']}), each by itself.", *told]
+            [f"{mapped} in {len(parts)} sections ({record['sections']}), each by itself.", *by_section]
         )
     say(as_json, {**size, **summary}, f"{text}\nWrote {output}")
-    if not all(ending.get("finished", True) for ending in endings):
+    if any(ending_of(one).interrupted for one in parts or [record]):
         raise typer.Exit(130)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:
     """Return what there is to say of a map in plain values; the curves are in the file."""
-    ending = {
+    numbers = {
         k: v for k, v in record["solver"].items() if isinstance(v, bool | int | float | str | np.generic)
     }
     summary = {
         "genes": len(record["genes"]),
         **{name: record[name] for name in ("method", "device", "sc_scale", "st_scale")},
-        **ending,
+        **numbers,
     }
     return {k: v.item() if isinstance(v, np.generic) else v for k, v in summary.items()}
 
 
-def _told(record: dict[str, Any], summary: dict[str, Any]) -> str:
+def _described(record: dict[str, Any]) -> str:
     """Say the same for people."""
     return (
-        f"over {summary['genes']} genes by {summary['method']} on {summary['device']}.\n"
+        f"over {len(record['genes'])} genes by {record['method']} on {record['device']}.\n"
         f"Single-cell data: {record['sc_scale']} ({record['sc_scale_evidence']}); "
         f"spatial data: {record['st_scale']} ({record['st_scale_evidence']}).\n"
-        f"{_ended(summary)}"
+        f"{ending_of(record).sentence}"
     )
 
 
@@ -191,7 +176,7 @@ def simulate(
 
 
 def methods_(as_json: Json = False) -> None:
-    """List the mapping methods, their parameters with defaults, and their presets."""
+    """List the mapping methods, their parameters with defaults and meaning, and their presets."""
     listed = [methods.get(name) for name in methods.names()]
     say(
         as_json,
@@ -199,14 +184,26 @@ def methods_(as_json: Json = False) -> None:
             m.name: {
                 "summary": m.summary,
                 "parameters": m.parameters,
+                "documentation": {name: _meaning(parameter) for name, parameter in m.declared.items()},
                 "presets": {k: dict(v) for k, v in m.presets.items()},
             }
             for m in listed
         },
         "\n\n".join(
             f"{m.name}: {m.summary}\n"
-            + "\n".join(f"  {name} = {value!r}" for name, value in m.parameters.items())
+            + "\n".join(_entry(parameter) for parameter in m.declared.values())
             + "".join(f"\n  preset {name}: {dict(values)}" for name, values in m.presets.items())
             for m in listed
         ),
     )
+
+
+def _meaning(parameter: Parameter) -> str:
+    accepts = f"{parameter.accepts[:1].upper()}{parameter.accepts[1:]}."
+    return f"{parameter.doc.replace('``', '')} {accepts if parameter.accepts else ''}".strip()
+
+
+def _entry(parameter: Parameter) -> str:
+    """Return a parameter as `homespot methods` lists it: name, default, and below what it means."""
+    meaning = textwrap.fill(_meaning(parameter), 100, break_long_words=False, break_on_hyphens=False)
+    return f"  {parameter.name} = {parameter.default!r}\n{textwrap.indent(meaning, '      ')}".rstrip()

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 
 from ..errors import InputError, expected, some
 
-__all__ = ["name", "one_of", "whole", "within"]
+__all__ = ["flag", "name", "one_of", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -31,18 +31,26 @@ def within(name: str, value: object, low: float, high: float = math.inf, *, open
     if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
         return
     kind = "a finite number" if math.isinf(high) else "a number"
-    bounds = f"above {low:g}" if open_low else f"of at least {low:g}"
+    bounds = f" above {low:g}" if open_low else f" of at least {low:g}"
     if high < math.inf:
-        bounds = f"{bounds} and at most {high:g}" if open_low else f"from {low:g} to {high:g}"
-    raise InputError(expected(f"{name} to be {kind} {bounds}", _shown(value), "Choose such a number."))
+        bounds = f"{bounds} and at most {high:g}" if open_low else f" from {low:g} to {high:g}"
+    if math.isinf(low):
+        bounds = f" of at most {high:g}" if high < math.inf else ""
+    raise InputError(expected(f"{name} to be {kind}{bounds}", _shown(value), "Choose such a number."))
 
 
-def whole(name: str, value: object, low: int) -> None:
-    """Refuse a value that is not a whole number of at least `low`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
-        raise InputError(
-            expected(f"{name} to be a whole number of at least {low}", _shown(value), "Choose such a number.")
-        )
+def whole(name: str, value: object, low: float, high: float = math.inf) -> None:
+    """Refuse a value that is not a whole number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        bounds = f" of at least {low}" if math.isinf(high) else f" from {low} to {high}"
+        wanted = f"{name} to be a whole number{'' if math.isinf(low) else bounds}"
+        raise InputError(expected(wanted, _shown(value), "Choose such a number."))
+
+
+def flag(name: str, value: object) -> None:
+    """Refuse a value that is not True or False."""
+    if not isinstance(value, bool):
+        raise InputError(expected(f"{name} to be True or False", _shown(value), "Choose one."))
 
 
 def _shown(value: object) -> str:

@@ -22,12 +22,12 @@ def has(package: str) -> bool:
 
 
 def require(package: str, purpose: str) -> None:
-    """Raise a `DependencyError` that names the extra if a package is not installed.
+    """Raise a `DependencyError` that says how to install a package if it is not there.
 
     Parameters
     ----------
     package
-        One of the packages of `EXTRAS`.
+        One of the packages of `EXTRAS`, or one that a method of another package needs.
     purpose
         What needs it, e.g. ``"method 'come'"``.
     """
@@ -37,7 +37,6 @@ def require(package: str, purpose: str) -> None:
 
 def missing(package: str, purpose: str) -> DependencyError:
     """Return the error that says what a package is needed for, and the line that installs its extra."""
-    (extra,) = (extra for extra, packages in EXTRAS.items() if package in packages)
-    return DependencyError(
-        expected(f"{package} for {purpose}", "that it is not installed", f"pip install 'homespot[{extra}]'")
-    )
+    extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+    remedy = f"pip install {package}" if extra is None else f"pip install 'homespot[{extra}]'"
+    return DependencyError(expected(f"{package} for {purpose}", "that it is not installed", remedy))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .ending import Ending
 from .progress import Progress
 
 __all__ = ["Outcome", "Run"]
@@ -37,8 +38,7 @@ class Outcome:
     expression
         Mean of every mapped cell, and of every mapped spot, over these genes, on the log scale.
     ending
-        How the solver ended: plain values and arrays (converged, iterations, errors, both marginal errors,
-        ...).
+        How the run ended.
     """
 
     matrix: npt.NDArray[np.floating[Any]]
@@ -46,4 +46,4 @@ class Outcome:
     spots: npt.NDArray[np.intp]
     genes: list[str]
     expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    ending: dict[str, Any]
+    ending: Ending

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from .. import methods
 from ..common.checks import one_of
 from ..common.cores import limited_threads, threads
+from ..common.ending import ending_of
 from ..common.keys import LEFT_OVER, SPATIAL
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected, some
 from ..expression.shared import shared_genes
@@ -264,7 +265,7 @@ def _scores(
                 progress=False,
                 parameters=plan.parameters,
             )
-            if solution.record["solver"].get("finished") is False:
+            if ending_of(solution.record).interrupted:
                 raise KeyboardInterrupt  # which the training took for the wish to end early
             return solution
         assert data is not None

@@ -22,18 +22,7 @@ from ..objects.spots import SectionsGiven, both_sides
 from .cross_validate import Folds, Spatial, checked_data, gene_folds, tidy
 from .folds import Data, Plan, Scores, Task, run
 
-__all__ = ["GRIDS", "Tuning", "tune"]
-
-GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
-    "correlation": {"regularisation": (0.03, 0.05, 0.1), "read_out": ("scaled", "mean", "sum")},
-    "ssa": {
-        "regularisation": (0.03, 0.05, 0.1),
-        "relax_spots": (0.0, 0.75),
-        "read_out": ("scaled", "mean", "sum"),
-    },
-    "come": {"epochs": (10, 20), "start_temperature": (0.1, 0.15), "read_out": ("scaled", "mean", "sum")},
-}
-"""What is tried where no grid is given. All read-outs are read from one map: they cost nothing more."""
+__all__ = ["Tuning", "tune"]
 
 _ALL = "all"
 
@@ -79,11 +68,9 @@ def _candidates(
     """Return all combinations and read-outs, the defaults first: of equals the first is chosen."""
     chosen = methods.get(method)
     if grid is None:
-        if method not in GRIDS:
-            raise InputError(
-                expected(f"a grid for method {method!r}", "none", "Name parameters and the values to try.")
-            )
-        grid = {name: values for name, values in GRIDS[method].items() if name not in fixed}
+        # All read-outs are read from one map: they cost nothing more.
+        own = {name: values for name, values in chosen.grid.items() if name not in fixed}
+        grid = {**own, "read_out": get_args(ReadOut)}
     for name, values in grid.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or len(values) == 0:
             raise InputError(
@@ -153,7 +140,8 @@ def tune(
     method
         The name of a registered method.
     grid
-        Values to try by parameter, and by ``"read_out"``. None: `GRIDS`. The defaults (with `preset` and
+        Values to try by parameter, and by ``"read_out"``. None: those that the method declares (its
+        `grid`), and all read-outs. The defaults (with `preset` and
         `parameters`) are always tried as well, and kept where nothing is better.
     folds
         Inner folds.

@@ -15,6 +15,7 @@ import torch
 
 from ..common import memory
 from ..common.cuda import torch_threads
+from ..common.ending import trained
 from ..common.progress import reporting
 from ..common.run import Outcome, Run
 from ..common.version import __version__
@@ -280,7 +281,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa:
             ConvergenceWarning,
             stacklevel=2,
         )
-    ending: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "finished": finished,
         "epochs": training.epochs,
         "best_epoch": training.best_epoch,
@@ -290,4 +291,4 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa:
         **data.described,
     }
     means = row_means(data.logs[0]), row_means(data.logs[1])
-    return Outcome(matrix, data.cells, data.spots, data.genes, means, ending)
+    return Outcome(matrix, data.cells, data.spots, data.genes, means, trained(numbers))

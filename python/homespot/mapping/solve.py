@@ -110,13 +110,13 @@ def solve(
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
         "threads": n_threads,
-        "versions": versions(chosen.packages if where == "cpu" else ("torch",)),
+        "versions": versions((*(chosen.packages if where == "cpu" else ("torch",)), *chosen.distributions)),
         "genes": np.asarray(outcome.genes, dtype=object),
         "sc_scale": sc.scale,
         "sc_scale_evidence": sc.evidence,
         "st_scale": st.scale,
         "st_scale_evidence": st.evidence,
-        "solver": outcome.ending,
+        "solver": outcome.ending.record(),
     }
     asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
     record |= {name: value for name, value in asked.items() if value is not None}

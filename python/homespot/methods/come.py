@@ -4,63 +4,26 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from ..common.checks import name, one_of, whole, within
 from ..common.run import Outcome, Run
 from ..common.threads import worker
 from ..errors import InputError, expected
 from ..expression.table import Expression
+from .parameter import Parameter
 from .registry import register
-from .ssa import ssa
+from .ssa import Genes, ssa
 
 __all__ = ["come"]
 
-Technology = Literal["auto", "imaging", "sequencing"]
-Start = Literal["correlation", "ssa", "uniform"]
-Summed = Literal["mean", "sum", "coefficients"]
-Optimiser = Literal["mirror", "adam"]
-
-_WHOLE = {
-    "n_genes": 2,
-    "hidden": 1,
-    "latent": 1,
-    "pretrain_epochs": 1,
-    "pretrain_patience": 1,
-    "pretrain_batch": 1,
-    "epochs": 1,
-}
-_RATES = ("pretrain_rate", "rate", "map_rate")
-_OPTIONS = {
-    "technology": ("auto", "imaging", "sequencing"),
-    "start": ("correlation", "ssa", "uniform"),
-    "summed": ("mean", "sum", "coefficients"),
-    "map_optimiser": ("mirror", "adam"),
-}
-_TERMS = ("reconstruction", "mapping", "shrinkage", "similarity", "contrast", "entropy")
-
 
 def check(**settings: Any) -> None:
-    """Refuse parameters out of range."""
-    for parameter in ("labels", "st_labels", "checkpoint"):
-        value = settings[parameter]
-        if value is not None and not (parameter == "checkpoint" and isinstance(value, os.PathLike)):
-            name(parameter, value)
-    for parameter, low in _WHOLE.items():
-        whole(parameter, settings[parameter], low)
-    for parameter in _RATES:
-        within(parameter, settings[parameter], 0, open_low=True)
-    for parameter, options in _OPTIONS.items():
-        one_of(parameter, settings[parameter], options)
-    within("start_temperature", settings["start_temperature"], 0.01)
-    within("tau", settings["tau"], 0.02)  # below, exp(1 / tau) leaves what float32 can hold
-    for term in _TERMS:
-        within(f"weight_{term}", settings[f"weight_{term}"], 0)
-    if not any(settings[f"weight_{term}"] for term in _TERMS if term not in ("shrinkage", "entropy")):
+    """Refuse parameters that do not go together."""
+    terms = [name for name in settings if name.startswith("weight_")]
+    if not any(settings[name] for name in terms if name not in ("weight_shrinkage", "weight_entropy")):
         raise InputError(
             expected("a term of the data to count", "all of their weights 0", "Raise one of weight_*.")
         )
-    within("validation_genes", settings["validation_genes"], 0, 0.5)
     wants_adam = settings["summed"] == "coefficients" or settings["weight_shrinkage"] > 0
     if wants_adam and settings["map_optimiser"] != "adam":
         raise InputError(
@@ -119,32 +82,139 @@ def come(
     st: Expression,
     run: Run,
     *,
-    labels: str | None = None,
-    st_labels: str | None = None,
-    n_genes: int = 3000,
-    technology: Technology = "auto",
-    hidden: int = 256,
-    latent: int = 128,
-    pretrain_epochs: int = 100,
-    pretrain_patience: int = 10,
-    pretrain_batch: int = 256,
-    pretrain_rate: float = 1e-3,
-    epochs: int = 20,
-    rate: float = 1e-3,
-    map_rate: float = 0.05,
-    map_optimiser: Optimiser = "mirror",
-    start: Start = "correlation",
-    start_temperature: float = 0.15,
-    summed: Summed = "mean",
-    tau: float = 0.8,
-    weight_reconstruction: float = 1.0,
-    weight_mapping: float = 0.01,
-    weight_shrinkage: float = 0.0,
-    weight_similarity: float = 0.03,
-    weight_contrast: float = 0.03,
-    weight_entropy: float = 0.0,
-    validation_genes: float = 0.0,
-    checkpoint: str | os.PathLike[str] | None = None,
+    labels: Annotated[
+        str | None,
+        Parameter(
+            'Column of the annotation of the cells with their types, for equation 8 ("COME+"). None leaves '
+            "that term out, and the record says so."
+        ),
+    ] = None,
+    st_labels: Annotated[
+        str | None,
+        Parameter(
+            "Column of the annotation of the spots with their types, which equation 8 uses as it uses those "
+            "of the cells. None: the spots have no types."
+        ),
+    ] = None,
+    n_genes: Genes = 3000,
+    technology: Annotated[
+        Literal["auto", "imaging", "sequencing"],
+        Parameter(
+            '``"imaging"``: every gene is brought to [0, 1] in each table. ``"sequencing"``: both tables are '
+            'divided by their largest value. ``"auto"``: imaging if the spatial data has fewer than 2,000 '
+            "genes."
+        ),
+    ] = "auto",
+    hidden: Annotated[int, Parameter("Width of the hidden layer of the autoencoder.", low=1)] = 256,
+    latent: Annotated[
+        int, Parameter("Width of the latent rows, the last layer of the encoder.", low=1)
+    ] = 128,
+    pretrain_epochs: Annotated[int, Parameter("Most epochs of the autoencoder alone.", low=1)] = 100,
+    pretrain_patience: Annotated[
+        int,
+        Parameter(
+            "The pretraining stops after this many epochs without a smaller error on the rows that were held "
+            "out.",
+            low=1,
+        ),
+    ] = 10,
+    pretrain_batch: Annotated[int, Parameter("Rows in a batch of the pretraining.", low=1)] = 256,
+    pretrain_rate: Annotated[
+        float, Parameter("Learning rate of the pretraining, by Adam.", low=0, open_low=True)
+    ] = 1e-3,
+    epochs: Annotated[
+        int,
+        Parameter(
+            "Steps of the whole model. More is not better: the map over-fits while the loss still falls.",
+            low=1,
+            tuned=(10, 20),
+        ),
+    ] = 20,
+    rate: Annotated[
+        float, Parameter("Learning rate of the autoencoder in the training, by Adam.", low=0, open_low=True)
+    ] = 1e-3,
+    map_rate: Annotated[
+        float, Parameter("Learning rate of C, by map_optimiser.", low=0, open_low=True)
+    ] = 0.05,
+    map_optimiser: Annotated[
+        Literal["mirror", "adam"],
+        Parameter('``"mirror"``: mirror descent on P. ``"adam"``: Adam on C, as published.'),
+    ] = "mirror",
+    start: Annotated[
+        Literal["correlation", "ssa", "uniform"],
+        Parameter(
+            'C at the start. ``"correlation"``: rho / start_temperature with rho the correlation of SSA. '
+            '``"ssa"``: log P of SSA with its defaults on the same genes. ``"uniform"``: 1 / (M N) (the '
+            "paper)."
+        ),
+    ] = "correlation",
+    start_temperature: Annotated[
+        float, Parameter("Softness of the start from the correlation.", low=0.01, tuned=(0.1, 0.15))
+    ] = 0.15,
+    summed: Annotated[
+        Literal["mean", "sum", "coefficients"],
+        Parameter(
+            'How the cells are summed at every spot. ``"mean"``: by P over its column sums. ``"sum"``: by P. '
+            '``"coefficients"``: H by C and X by P, as printed in equations 1, 4 and 6.'
+        ),
+    ] = "mean",
+    tau: Annotated[
+        # Below, exp(1 / tau) leaves what float32 can hold.
+        float, Parameter("Temperature of the contrastive terms.", low=0.02)
+    ] = 0.8,
+    weight_reconstruction: Annotated[
+        float,
+        Parameter("Weight of the error of the decoded tables, equations 1 to 3; 0 leaves it out.", low=0),
+    ] = 1.0,
+    weight_mapping: Annotated[
+        float,
+        Parameter("Weight of the error of the mapped latent rows, equation 4; 0 leaves it out.", low=0),
+    ] = 0.01,
+    weight_shrinkage: Annotated[
+        float,
+        Parameter(
+            "Weight of the squares of C in equation 4; 0 leaves them out. Above 0 it needs "
+            '``map_optimiser="adam"``.',
+            low=0,
+        ),
+    ] = 0.0,
+    weight_similarity: Annotated[
+        float,
+        Parameter(
+            "Weight of the structural similarity of the mapped and the measured expression, equations 6 and "
+            "7; 0 leaves it out.",
+            low=0,
+        ),
+    ] = 0.03,
+    weight_contrast: Annotated[
+        float, Parameter("Weight of both contrastive terms, equations 8 to 10; 0 leaves them out.", low=0)
+    ] = 0.03,
+    weight_entropy: Annotated[
+        float,
+        Parameter(
+            "Weight of the mean entropy of the rows of P over log N, which the paper does not have; 0 leaves "
+            "it out.",
+            low=0,
+        ),
+    ] = 0.0,
+    validation_genes: Annotated[
+        float,
+        Parameter(
+            "Share of the genes kept from the training; the state kept is the one that predicts them best. 0 "
+            "trains on all genes and keeps the last state.",
+            low=0,
+            high=0.5,
+        ),
+    ] = 0.0,
+    checkpoint: Annotated[
+        str | os.PathLike[str] | None,
+        Parameter(
+            "A file to write the state to, every minute and at the end, also after an interruption of the "
+            "training. If the file is there, the training goes on from it, to the result of an uninterrupted "
+            "one (on the same device, with as many threads), whichever language wrote it. None writes "
+            "nothing."
+        ),
+    ] = None,
 ) -> Outcome:
     """Learn the map together with an autoencoder that cells and spots share.
 
@@ -167,48 +237,6 @@ def come(
         Spots x genes, with types where `st_labels` names them.
     run
         Device, seed (of the autoencoder's start, its batches, and the genes held out) and progress.
-    labels
-        Column of the single-cell annotation with the cell types, for equation 8 ("COME+"). None leaves that
-        term out, and the record says so.
-    st_labels
-        Column of the spatial annotation with types of the spots, used in the same way.
-    n_genes
-        How many of the most variable genes of the single-cell data may be used.
-    technology
-        ``"imaging"``: every gene is brought to [0, 1] in each table; ``"sequencing"``: both tables are
-        divided by their largest value; ``"auto"``: imaging if the spatial data has fewer than 2,000 genes.
-    hidden, latent
-        Width of the autoencoder's hidden layer and of the latent rows.
-    pretrain_epochs, pretrain_patience, pretrain_batch, pretrain_rate
-        Most epochs of the autoencoder alone, epochs without a smaller error on held-out rows after which it
-        stops, rows in a batch, learning rate.
-    epochs
-        Steps of the whole model. More is not better: the map over-fits while the loss still falls.
-    rate, map_rate
-        Learning rates of the autoencoder, by Adam, and of C, by `map_optimiser`.
-    map_optimiser
-        ``"mirror"``: mirror descent on P; ``"adam"``: Adam on C, as published.
-    start
-        C at the start: ``"correlation"``, rho / start_temperature with rho the correlation of SSA;
-        ``"ssa"``, log P of SSA with its defaults on the same genes; ``"uniform"``, 1 / (M N) (the paper).
-    start_temperature
-        Softness of the start from the correlation.
-    summed
-        ``"mean"``: by P over its column sums; ``"sum"``: by P; ``"coefficients"``: H by C and X by P, as
-        printed in equations 1, 4 and 6.
-    tau
-        Temperature of the contrastive terms.
-    weight_reconstruction, weight_mapping, weight_shrinkage, weight_similarity
-        What the terms above count; 0 leaves one out.
-    weight_contrast, weight_entropy
-        The same.
-    validation_genes
-        Share of the genes kept from the training; the state kept is the one that predicts them best. 0 trains
-        on all genes and keeps the last state.
-    checkpoint
-        A file to write the state to, every minute and at the end, also after an interruption of the training.
-        If it is there, the training goes on from it, to the result of an uninterrupted one (on the same
-        device, with as many threads). None writes nothing.
 
     Returns
     -------

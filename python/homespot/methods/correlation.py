@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ..common.run import Outcome, Run
 from ..expression.table import Expression
 from .registry import register
-from .ssa import check, ssa
+from .ssa import Correlation, Genes, Regularisation, ssa
 
 __all__ = ["correlation_map"]
 
 
-@register("correlation", "row softmax of the expression correlation: the yardstick", check=check)
+@register("correlation", "row softmax of the expression correlation: the yardstick")
 def correlation_map(
     sc: Expression,
     st: Expression,
     run: Run,
     *,
-    n_genes: int = 5000,
-    correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.05,
+    n_genes: Genes = 5000,
+    correlation: Correlation = "signed",
+    regularisation: Regularisation = 0.05,
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
 
@@ -35,8 +33,6 @@ def correlation_map(
         Spots x genes.
     run
         Device, seed (not used) and progress.
-    n_genes, correlation, regularisation
-        As for `ssa`.
 
     Returns
     -------

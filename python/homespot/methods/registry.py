@@ -1,39 +1,39 @@
 """The registry of mapping methods: one decorator, one look-up, one list.
 
 A method is a function of two expression tables and a `Run`; its own parameters are its remaining keyword
-arguments, and their defaults are the defaults of `map_cells` in both languages. A new method is one new file.
+arguments, each declared by a `Parameter` in the signature, with the default that `map_cells` has in both
+languages. A new method is one new file: here, or in any other package, which names it in the entry point
+group ``homespot.methods``.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib import metadata
 from typing import Any
-
-import numpy as np
 
 from ..common.checks import one_of
 from ..common.extras import require
 from ..common.run import Outcome, Run
-from ..errors import InputError, expected, some
+from ..errors import DataWarning, InputError, expected, some
 from ..expression.table import Expression
+from .parameter import Parameter, declared, documented
 
-__all__ = ["Method", "Outcome", "Run", "get", "names", "register"]
+__all__ = ["GROUP", "Method", "Outcome", "Run", "get", "names", "register"]
 
-
-def _plain(value: Any, default: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+GROUP = "homespot.methods"
+"""The group of entry points by which other packages register methods: a name, and the module that has it."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A registered method: its function, parameters, presets, check, and the packages it needs."""
+    """A registered method: its function, parameters, presets, check, and the packages it needs.
+
+    ``distribution`` is the package that brought it along; None: homespot.
+    """
 
     name: str
     summary: str
@@ -41,12 +41,27 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: Callable[..., None] | None = None
     packages: tuple[str, ...] = ()
+    distribution: str | None = None
+
+    @cached_property
+    def declared(self) -> dict[str, Parameter]:
+        """The method's own parameters as its signature declares them."""
+        return dict(getattr(self.function, _DECLARED, None) or declared(self.function))
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The method's own parameters and their defaults."""
-        signature = inspect.signature(self.function)
-        return {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
+        return {name: parameter.default for name, parameter in self.declared.items()}
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """The package that brought the method along, where that is not homespot."""
+        return () if self.distribution is None else (self.distribution,)
+
+    @property
+    def grid(self) -> dict[str, tuple[Any, ...]]:
+        """The values that `tune` tries, by parameter."""
+        return {name: parameter.tuned for name, parameter in self.declared.items() if parameter.tuned}
 
     def settings(self, preset: str | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, checked: the defaults, over them the preset's, over them the chosen ones.
@@ -72,9 +87,11 @@ class Method:
                 )
             )
         settings = {**self.parameters, **(self.presets[preset] if preset else {}), **chosen}
+        for name, value in settings.items():
+            self.declared[name].check(value)
         if self.check is not None:
             self.check(**settings)
-        return {name: _plain(value, self.parameters[name]) for name, value in settings.items()}
+        return {name: self.declared[name].plain(value) for name, value in settings.items()}
 
     def __call__(self, sc: Expression, st: Expression, run: Run, **settings: Any) -> Outcome:
         """Map the cells of `sc` to the spots of `st`."""
@@ -82,6 +99,7 @@ class Method:
 
 
 _METHODS: dict[str, Method] = {}
+_DECLARED = "__homespot_parameters__"  # where a function keeps what its signature declared
 
 
 def register(
@@ -93,15 +111,59 @@ def register(
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Register the decorated function as method `name`.
 
-    `check` takes its parameters by name and refuses bad ones; it runs before any work on the data. `packages`
-    are those of an extra of homespot without which the method cannot run.
+    Every value is checked by the `Parameter` of its argument, before any work on the data. `check` takes all
+    parameters by name and refuses values that do not go together. `packages` are those without which the
+    method cannot run.
     """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        if name in _METHODS:
+            raise InputError(
+                expected("a new name for a method", f"{name!r}, which is registered", "Choose another.")
+            )
+        parameters = declared(function)
+        documented(function, parameters)
+        setattr(function, _DECLARED, parameters)
         _METHODS[name] = Method(name, summary, function, presets or {}, check, packages)
         return function
 
     return decorate
+
+
+@cache
+def _points() -> list[metadata.EntryPoint]:
+    """Return the entry points that are not loaded yet; the list is emptied by whoever loads them."""
+    return list(metadata.entry_points(group=GROUP))
+
+
+def _waiting() -> Iterator[metadata.EntryPoint]:
+    while _points():
+        yield _points().pop(0)  # first, as its module may ask for names itself
+
+
+def _load() -> None:
+    """Import the methods of other packages, once; one that cannot be imported is left out with a warning."""
+    for point in _waiting():
+        before = set(_METHODS)
+        try:
+            point.load()
+        except Exception as error:  # whatever another package's module raises must not stop the others
+            _left_out(point, f"{type(error).__name__}: {error}")
+            continue
+        distribution = None if point.dist is None else point.dist.name
+        for name in set(_METHODS) - before:
+            _METHODS[name] = replace(_METHODS[name], distribution=distribution)
+        if point.name not in _METHODS:
+            _left_out(point, f"no method {point.name!r} after the import of {point.value}")
+
+
+def _left_out(point: metadata.EntryPoint, found: str) -> None:
+    source = "" if point.dist is None else f" of package {point.dist.name!r}"
+    warnings.warn(
+        f"Left out method {point.name!r}{source}: {found}. Repair or remove that package.",
+        DataWarning,
+        stacklevel=4,
+    )
 
 
 def get(name: str) -> Method:
@@ -111,5 +173,6 @@ def get(name: str) -> Method:
 
 
 def names() -> list[str]:
-    """Return the names of all methods."""
+    """Return the names of all methods, those of other packages included."""
+    _load()
     return sorted(_METHODS)

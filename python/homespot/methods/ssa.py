@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common import memory
-from ..common.checks import one_of, whole, within
+from ..common.ending import transported
 from ..common.run import Outcome, Run
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
 from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
+from .parameter import Parameter
 from .registry import register
 
-__all__ = ["check", "ssa"]
+__all__ = ["Correlation", "Genes", "Regularisation", "ssa"]
 
-Marginals = Literal["uniform", "expression", "expression_all", "counts"]
 _BLOCK = 1024
 
 
-def check(
-    *,
-    n_genes: int,
-    correlation: str,
-    regularisation: float,
-    marginals: str = "uniform",
-    relax_cells: float = 0.0,
-    relax_spots: float = 0.0,
-    tolerance: float = 1e-4,
-    max_iter: int = 1,
-) -> None:
-    """Refuse parameters out of range."""
-    whole("n_genes", n_genes, 2)
-    one_of("correlation", correlation, ("signed", "absolute"))
-    within("regularisation", regularisation, *REGULARISATION)
-    one_of("marginals", marginals, ("uniform", "expression", "expression_all", "counts"))
-    within("relax_cells", relax_cells, 0, 1)
-    within("relax_spots", relax_spots, 0, 1)
-    within("tolerance", tolerance, 0, open_low=True)
-    whole("max_iter", max_iter, 1)
+# Parameters that other methods share.
+Genes = Annotated[
+    int, Parameter("How many of the most variable genes of the single-cell data may be used.", low=2)
+]
+Correlation = Annotated[
+    Literal["signed", "absolute"],
+    Parameter(
+        '``"signed"``: D = 1 - rho. ``"absolute"``: D = 1 - abs(rho), as in the paper, for which an '
+        "anti-correlated spot is as near as a correlated one."
+    ),
+]
+Regularisation = Annotated[
+    float,
+    Parameter(
+        "Entropic regularisation, relative to the largest cost; smaller is sharper.",
+        low=REGULARISATION[0],
+        high=REGULARISATION[1],
+        tuned=(0.03, 0.05, 0.1),
+    ),
+]
 
 
 def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> npt.NDArray[np.float64]:
@@ -79,21 +79,53 @@ def _rows_to_one(plan: Floats) -> Floats:
         # For genes in space rather than places: softer, and every spot filled as its expression says.
         "genes": {"regularisation": 0.1, "marginals": "expression", "relax_spots": 0.0},
     },
-    check=check,
 )
 def ssa(
     sc: Expression,
     st: Expression,
     run: Run,
     *,
-    n_genes: int = 5000,
-    correlation: Literal["signed", "absolute"] = "signed",
-    regularisation: float = 0.05,
-    marginals: Marginals = "expression",
-    relax_cells: float = 0.0,
-    relax_spots: float = 0.75,
-    tolerance: float = 1e-4,
-    max_iter: int = 2000,
+    n_genes: Genes = 5000,
+    correlation: Correlation = "signed",
+    regularisation: Regularisation = 0.05,
+    marginals: Annotated[
+        Literal["uniform", "expression", "expression_all", "counts"],
+        Parameter(
+            'p and q. ``"uniform"``: the same for all. ``"expression"``: the row sums on the log scale over '
+            'the genes used (the paper). ``"expression_all"``: the row sums on the log scale over all genes. '
+            '``"counts"``: the row sums of the tables as given.'
+        ),
+    ] = "expression",
+    relax_cells: Annotated[
+        float,
+        Parameter(
+            "How far the masses of the cells may leave p, from 0 (p is kept) to 1 (p is ignored). The "
+            "exponent of the scaling update is 1 - relax_cells, that is, a Kullback-Leibler penalty of "
+            "weight regularisation (1 - relax_cells) / relax_cells holds the marginal.",
+            low=0,
+            high=1,
+        ),
+    ] = 0.0,
+    relax_spots: Annotated[
+        float,
+        Parameter(
+            "How far the masses of the spots may leave q, from 0 (q is kept) to 1 (q is ignored, which gives "
+            "the row softmax of the correlation). The exponent of the scaling update is 1 - relax_spots, as "
+            "for relax_cells.",
+            low=0,
+            high=1,
+            tuned=(0.0, 0.75),
+        ),
+    ] = 0.75,
+    tolerance: Annotated[
+        float,
+        Parameter(
+            "The solver stops when the L1 error of the marginals is at most this.", low=0, open_low=True
+        ),
+    ] = 1e-4,
+    max_iter: Annotated[
+        int, Parameter("Most iterations; a warning says if they were not enough.", low=1)
+    ] = 2000,
 ) -> Outcome:
     """Map cells to spots by entropic optimal transport on the correlation of their expression.
 
@@ -110,25 +142,6 @@ def ssa(
         Spots x genes.
     run
         Device, seed (not used: the method has no randomness) and progress.
-    n_genes
-        How many of the most variable genes of the single-cell data may be used.
-    correlation
-        ``"signed"``: D = 1 - rho. ``"absolute"``: D = 1 - abs(rho), as in the paper, for which an
-        anti-correlated spot is as near as a correlated one.
-    regularisation
-        Entropic regularisation, relative to the largest cost; smaller is sharper.
-    marginals
-        p and q: ``"uniform"``; ``"expression"``, the row sums on the log scale over the genes used (the
-        paper); ``"expression_all"``, the same over all genes; ``"counts"``, the row sums of the tables as
-        given.
-    relax_cells, relax_spots
-        From 0 (that marginal is kept) to 1 (it is ignored). With both the exponents of the scaling updates
-        are 1 - relax, that is, the marginal is held by a Kullback-Leibler penalty of weight regularisation (1
-        - relax) / relax. ``relax_spots=1`` is the row softmax of the correlation.
-    tolerance
-        The solver stops when the L1 error of the marginals is at most this.
-    max_iter
-        Most iterations; a warning says if they were not enough.
 
     Returns
     -------
@@ -160,7 +173,7 @@ def ssa(
         device=run.device,
         progress=run.progress,
     )
-    ending: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "converged": result.converged,
         "iterations": result.iterations,
         "errors": result.errors,
@@ -169,4 +182,4 @@ def ssa(
         "domain": result.domain,
         "largest_cost": result.scale,
     }
-    return Outcome(_rows_to_one(result.matrix), cells, spots, genes, means, ending)
+    return Outcome(_rows_to_one(result.matrix), cells, spots, genes, means, transported(numbers))

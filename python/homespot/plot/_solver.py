@@ -1,8 +1,6 @@
-"""How the solver ended: losses of a training, errors of the marginals."""
+"""How a run went to its end: losses of a training, errors of the marginals."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import anndata as ad
 import matplotlib.pyplot as plt
@@ -11,14 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected
 from ._base import figure_axes
 from ._palette import PALETTE
 
 __all__ = ["losses", "marginals"]
-
-_STATES = ("entropy", "validation")  # curves of states: the first is that before the first epoch
 
 
 def losses(mapping: ad.AnnData) -> Figure:
@@ -33,8 +30,8 @@ def losses(mapping: ad.AnnData) -> Figure:
         A map by a method that trains, such as ``"come"``.
     """
     record = mapping.uns.get(HOMESPOT, {})
-    ending = record.get("solver", {})
-    curves = ending.get("losses", {})
+    ending = ending_of(record)
+    curves = {name: curve for name, curve in ending.curves.items() if name != MARGINAL_ERROR}
     if not curves:
         found = f"one by method {record.get('method')!r} without", 'Use a map by map_cells(method="come").'
         if "parts" in record:
@@ -46,16 +43,14 @@ def losses(mapping: ad.AnnData) -> Figure:
         height, width, figsize=(3.2 * width, 2.4 * height), squeeze=False, layout="constrained"
     )
     axes = grid.ravel()
-    order = sorted(curves, key=lambda name: (name != "pretraining", name in _STATES, name))
-    for ax, name in zip(axes, order, strict=False):
-        first = 0 if name in _STATES else 1
-        alone = "o" if len(curves[name]) == 1 else None
-        ax.plot(np.arange(first, first + len(curves[name])), curves[name], color=PALETTE[0], marker=alone)
+    for ax, (name, curve) in zip(axes, curves.items(), strict=False):
+        alone = "o" if len(curve.values) == 1 else None
+        ax.plot(curve.steps, curve.values, color=PALETTE[0], marker=alone)
         ax.set_title(name.replace("_", " "), fontsize="medium")
-        ax.set_xlabel("epoch of pretraining" if name == "pretraining" else "epoch")
+        ax.set_xlabel(curve.axis)
         ax.xaxis.get_major_locator().set_params(integer=True)
-        if "validation" in curves and name != "pretraining":
-            ax.axvline(ending["best_epoch"], color="grey", linestyle="--", linewidth=1)
+        if ending.kept is not None and name != "pretraining":
+            ax.axvline(ending.kept, color="grey", linestyle="--", linewidth=1)
     for ax in axes[len(curves) :]:
         ax.set_visible(False)
     drawn: Figure = figure
@@ -66,7 +61,7 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     """Draw how the error of the marginals fell, check by check, on a logarithmic scale.
 
     The error is the L1 distance between the mass at the spots and what the solver would have there, given the
-    relaxation; a dashed line marks the tolerance. The title says how the solver ended, with the L1 distance
+    relaxation; a dashed line marks the tolerance. The title says how the run ended, with the L1 distance
     of the plan from both marginals: on a relaxed side that is how far it moved away, and no error.
 
     Parameters
@@ -77,9 +72,8 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
         Where to draw; None makes a figure.
     """
     record = mapping.uns.get(HOMESPOT, {})
-    ending: dict[str, Any] = record.get("solver", {})
-    errors = np.asarray(ending.get("errors", ()), dtype=np.float64)
-    if errors.ndim != 2 or errors.shape[1] != 2 or len(errors) == 0:
+    ending = ending_of(record)
+    if MARGINAL_ERROR not in ending.curves:
         raise InputError(
             expected(
                 "a map with the errors of a solver",
@@ -88,12 +82,12 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
             )
         )
     [ax] = figure_axes(ax, 1, 5.0, 3.6)
-    iteration, error = errors.T
+    curve = ending.curves[MARGINAL_ERROR]
     ax.plot(
-        iteration,
-        np.where(error > 0, error, np.nan),
+        curve.steps,
+        np.where(curve.values > 0, curve.values, np.nan),
         color=PALETTE[0],
-        marker="o" if len(error) <= 50 else None,
+        marker="o" if len(curve.values) <= 50 else None,
         markersize=3,
     )
     ax.set_yscale("log")
@@ -102,14 +96,11 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
         ax.axhline(float(tolerance), color="grey", linestyle="--", linewidth=1, label="tolerance")
         ax.legend(frameon=False)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("pass over the kernel")
+    ax.set_xlabel(curve.axis)
     ax.set_ylabel("L1 error of the spots' mass")
     relaxed = float(record.get("parameters", {}).get("relax_spots", 1)) > 0  # correlation: wholly
-    ended = "converged" if ending.get("converged") else "stopped without converging"
     ax.set_title(
-        f"{ended} after {int(iteration[-1])} passes\n"
-        f"plan to marginals: cells {ending['error_cells']:.1e}, spots {ending['error_spots']:.1e}"
-        + (" (relaxed)" if relaxed else ""),
+        ending.sentence.replace(": ", ":\n", 1) + ("\nThe spots' marginal is relaxed." if relaxed else ""),
         fontsize="medium",
     )
     return ax

@@ -12,6 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
 from ..expression.table import Expression
 from ..mapping.by_section import sections_of
@@ -91,18 +92,18 @@ def _picture(draw: Callable[[], Any], caption: str, alt: str, *, formulas: bool 
 def _of_the_run(mapping: ad.AnnData) -> Iterator[Picture]:
     from .. import plot
 
-    solver = mapping.uns[HOMESPOT].get("solver", {})
-    if len(solver.get("losses", {})):
+    curves = ending_of(mapping.uns[HOMESPOT]).curves
+    if curves.keys() - {MARGINAL_ERROR}:
         yield _picture(
             lambda: plot.losses(mapping),
             "The terms of the training, before their weights.",
             "Curves of the losses over the epochs, one panel a term",
             formulas=True,
         )
-    if np.size(solver.get("errors", ())):
+    if MARGINAL_ERROR in curves:
         yield _picture(
             lambda: plot.marginals(mapping),
-            "How the solver came to its end.",
+            "The error of the marginals at every check of the solver.",
             "Curve of the marginal error over the iterations",
             formulas=True,
         )

@@ -9,10 +9,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
 
-__all__ = ["Run", "ending", "runs", "score_rows"]
+__all__ = ["Run", "runs", "score_rows"]
 
 Rows = list[tuple[str, str]]
 
@@ -52,48 +53,20 @@ def _rows(values: dict[str, Any]) -> Rows:
     ]
 
 
-def ending(record: dict[str, Any]) -> tuple[str, bool]:
-    """Say in a sentence how the solver or the training ended, and whether well."""
-    solver = record.get("solver", {})
-    if "converged" in solver:
-        well = bool(solver["converged"])
-        how = "Converged" if well else "Did not converge"
-        errors = (
-            f": marginal errors {solver['error_cells']:.1e} (cells) and {solver['error_spots']:.1e} (spots)"
-            if "error_cells" in solver
-            else ""
-        )
-        remedy = "" if well else " Raise max_iter or regularisation, and map again."
-        return f"{how} after {solver.get('iterations', '?')} iterations{errors}.{remedy}", well
-    if "finished" in solver:
-        well = bool(solver["finished"])
-        how = "Trained" if well else "Interrupted: trained"
-        losses = ", ".join(
-            f"{name.replace('_', ' ')} {np.ravel(curve)[-1]:.4g}"
-            for name, curve in solver.get("losses", {}).items()
-            if name != "pretraining" and np.size(curve)
-        )
-        return f"{how} for {solver.get('epochs', '?')} epochs" + (
-            f"; at the end {losses}." if losses else "."
-        ), well
-    return "The record does not say how the run ended.", True
-
-
 def _run(name: str, record: dict[str, Any]) -> Run:
-    sentence, well = ending(record)
-    solver = dict(record.get("solver", {}))
+    ending = ending_of(record)
     last = {
-        f"{loss} at the end": float(np.ravel(curve)[-1])
-        for loss, curve in solver.get("losses", {}).items()
-        if np.size(curve)
+        f"{curve} at the end": float(found.values[-1])
+        for curve, found in ending.curves.items()
+        if curve != MARGINAL_ERROR and len(found.values)
     }
     return Run(
         name,
-        sentence,
-        well,
+        f"{ending.sentence} {ending.remedy}".strip(),
+        ending.well,
         _rows(record),
         _rows(record.get("parameters", {})),
-        _rows({**solver, **last}),
+        _rows({**ending.numbers, **last}),
         _rows(record.get("versions", {})),
         [str(gene) for gene in record.get("genes", [])],
     )
