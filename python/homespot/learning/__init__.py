@@ -1,4 +1,4 @@
-"""What COME learns with: an autoencoder, a trainable coupling, losses, the training loop, checkpoints."""
+"""The parts of COME's training: autoencoder, trainable coupling, losses, training loop, checkpoints."""
 
 from .autoencoder import Autoencoder, pretrain
 from .checkpoint import Checkpoint, fingerprint

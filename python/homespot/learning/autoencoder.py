@@ -11,11 +11,11 @@ from torch.nn.functional import mse_loss
 
 __all__ = ["Autoencoder", "pretrain"]
 
-_HELD_OUT = 0.1  # share of the rows that decide when pretraining stops
+_HELD_OUT = 0.1  # share of the rows that are held out to stop pretraining
 
 
 class Autoencoder(nn.Module):
-    """Encoder E: genes -> hidden -> latent with ReLU; decoder D mirrored, with a sigmoid at its end."""
+    """Encoder E: genes -> hidden -> latent with ReLU. Decoder D mirrors it and ends in a sigmoid."""
 
     def __init__(self, n_genes: int, hidden: int, latent: int) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ def pretrain(
 ) -> list[float]:
     """Train the autoencoder alone on `rows` (rows x genes, values in [0, 1]) by mini-batches.
 
-    It stops when the error on a tenth of the rows, held out at random, has not fallen for `patience` epochs,
-    and keeps the weights of the best one.
+    Training stops if the error on the held-out rows (a random tenth) has not fallen for `patience` epochs,
+    and keeps the weights of the best epoch.
 
     Returns
     -------

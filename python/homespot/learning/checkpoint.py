@@ -1,4 +1,4 @@
-"""A training that can be left and gone on with: one file, of one run."""
+"""Interrupt a training and continue it later: one file for one run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..errors import DataWarning, InputError, expected
 
 __all__ = ["Checkpoint", "fingerprint"]
 
-_SECONDS = 60.0  # between two writings
+_SECONDS = 60.0  # seconds between two writings
 
 
 def fingerprint(tensors: Mapping[str, torch.Tensor | None], settings: Mapping[str, Any]) -> str:
-    """Return a digest of all that a run depends on."""
+    """Return a digest of all inputs of a run."""
     digest = hashlib.sha256(repr(sorted(settings.items())).encode())
     for name, tensor in tensors.items():
         digest.update(name.encode())
@@ -33,19 +33,19 @@ def fingerprint(tensors: Mapping[str, torch.Tensor | None], settings: Mapping[st
 
 
 class Checkpoint:
-    """The file of a run; it appears whole or not at all.
+    """The file of a run; it is written completely or not at all.
 
     Parameters
     ----------
     path
-        The file; read if it is there.
+        The file; it is read if it exists.
     run
         `fingerprint` of the run.
 
     Raises
     ------
     InputError
-        If the file is of another run, or no checkpoint, or cannot be written.
+        If the file belongs to another run, is not a checkpoint, or cannot be written.
     """
 
     def __init__(self, path: str, run: str) -> None:
@@ -69,7 +69,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with warnings.catch_warnings(action="ignore"):  # of pickles by others, refused below
+            with warnings.catch_warnings(action="ignore"):  # about pickles, refused below
                 stored = torch.load(self.path, map_location=device, weights_only=True)
             run, state = stored["run"], stored["state"]
         except (
@@ -96,17 +96,17 @@ class Checkpoint:
         return loaded
 
     def maybe(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Write the state if the last writing is a minute ago."""
+        """Write the state if it was last written at least a minute ago."""
         if time.monotonic() - self._written >= _SECONDS:
             self.write(state())
 
     def write(self, state: dict[str, Any]) -> None:
-        """Write the state; if that fails a warning says so, as the training is worth more than the file."""
+        """Write the state; a failure gives a warning only, as the training is worth more than the file."""
         self._written = time.monotonic()
         try:
             with whole(self.path) as file:
                 torch.save({"run": self._run, "state": state}, file)
-        except (OSError, RuntimeError) as error:  # torch raises the latter where a disk is full
+        except (OSError, RuntimeError) as error:  # torch raises a RuntimeError if the disk is full
             warnings.warn(
                 f"The checkpoint {str(self.path)!r} could not be written ({error}); the training goes on.",
                 DataWarning,

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 __all__ = ["inter_contrast", "type_contrast"]
 
 _BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
-_KEPT = 2**24  # elements that are kept instead of computed twice
+_KEPT = 2**24  # elements that are kept, so that they are not computed twice
 
 
 def _step(n: int, device: torch.device) -> int:
@@ -23,7 +23,7 @@ def _step(n: int, device: torch.device) -> int:
 def _tensor_cores() -> Iterator[None]:
     """Let CUDA round the factors of its float32 products to TF32's ten bits; P moves by less than 1e-4."""
     products = torch.backends.cuda.matmul
-    # torch before 2.9 knows the other name only, and later ones do not want both used.
+    # torch before 2.9 has only the other name; later versions refuse the use of both.
     name, value = ("fp32_precision", "tf32") if hasattr(products, "fp32_precision") else ("allow_tf32", True)
     before = getattr(products, name)
     setattr(products, name, value)
@@ -51,7 +51,7 @@ class _InterContrast(torch.autograd.Function):
             weights.exp_().scatter_(1, own, 0)
             others = weights.sum(1, keepdim=True)
             loss += (others.log() - positive).sum(dtype=torch.float64)
-            # Divided by the sums after the products, which are narrower than the weights.
+            # The division by the sums follows the products, which are smaller than the weights.
             weights.scatter_(1, own, -others)
             torch.mm(weights, spots, out=d_cells[rows]).div_(others)
             d_spots.addmm_(weights.T, cells[rows] / others)
@@ -67,10 +67,10 @@ class _InterContrast(torch.autograd.Function):
 def _pairs(
     latent: torch.Tensor, warmed: torch.Tensor, ends: list[int], kept: list[torch.Tensor]
 ) -> Iterator[tuple[int, int, int, torch.Tensor]]:
-    """Yield f of every pair once: rows from `start` to `stop`, of one type, and all from `start` on.
+    """Yield f of every pair of rows once: rows `start` to `stop`, of one type, with all rows from `start` on.
 
-    The third number is where that type ends; the pairs of two rows of the block come twice. The first blocks,
-    as many as there is room for, go into `kept`, and are taken from there the next time.
+    The third number is the end of that type. Pairs of two rows of the same block occur twice. As many of the
+    first blocks as fit are put into `kept`, and taken from there the next time.
     """
     m, start, room = len(latent), 0, _KEPT
     known = iter(kept)
@@ -101,7 +101,7 @@ class _TypeContrast(torch.autograd.Function):
             other[start:stop] += rest.sum(1)
             other[end:] += rest.sum(0)
         loss = (other.log() - same.log()).sum(dtype=torch.float64)
-        # A pair counts in the sums of both its rows.
+        # A pair is added to the sums of both of its rows.
         same, other = -same.reciprocal_(), other.reciprocal_()
         gradient = torch.zeros_like(latent)
         for start, stop, end, f in _pairs(latent, warmed, ends, kept):
@@ -136,7 +136,7 @@ def inter_contrast(cells: torch.Tensor, spots: torch.Tensor, home: torch.Tensor,
 def type_contrast(latent: torch.Tensor, types: torch.Tensor, tau: float) -> torch.Tensor:
     """Equation 8: -1/M sum_i log(sum_{same type} f(h_i, h_j) / sum_{other type} f(h_i, h_j)).
 
-    The sum over the same type has j = i in it, as printed.
+    The sum over the same type includes j = i, as printed in the paper.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The mapping matrix as something to train: P = softmax of the rows of C, made anew block by block."""
+"""The trainable mapping matrix: P = softmax of the rows of C, computed anew in blocks."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["Coupling", "Optimiser", "Product"]
 Latent = Literal["P", "C"]
 Optimiser = Literal["mirror", "adam"]
 _BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
-_BETA1, _BETA2 = 0.9, 0.999  # Adam's
+_BETA1, _BETA2 = 0.9, 0.999  # constants of Adam
 _EPSILON = {"adam": 1e-8, "mirror": 1e-30}
-_FURTHEST = 100.0  # learning rates that an entry of C moves in one step of mirror descent
+_FURTHEST = 100.0  # largest move of an entry of C in one step of mirror descent, in learning rates
 
 
 @dataclass(frozen=True)
 class Product:
-    """What the coupling makes of the cells' values at every spot, and what it says of the cells.
+    """The cells' values summed at every spot by the coupling, and summaries of the cells' rows.
 
     ``values`` is N x (d + G): the d latent columns and the G others, summed over the cells; ``mass`` the
     column sums of P (N,); ``home`` the most probable spot of every cell (M,); ``entropy`` the mean entropy of
-    the rows of P over log N; ``squares`` the sum of the squares of C, where it counts.
+    the rows of P over log N; ``squares`` the sum of the squares of C, if its weight is not 0.
     """
 
     values: torch.Tensor
@@ -36,27 +36,29 @@ class Product:
 
 
 def _largest(p: torch.Tensor) -> torch.Tensor:
-    """Return the column of the largest entry of every row; NumPy finds it in a fifth of torch's time."""
+    """Return the column of the largest entry of every row; NumPy takes a fifth of torch's time."""
     return torch.from_numpy(p.numpy().argmax(1)) if p.device.type == "cpu" else p.argmax(1)
 
 
 class Coupling:
     """Coefficients C (M x N), P = softmax of each row of C (equation 5), and the state of their optimiser.
 
-    C and the moments of the optimiser are the only M x N tensors: both passes over them work in blocks of
-    rows, make P anew in each, and the second changes C as soon as the gradient of a block is known.
+    C and the moments of the optimiser are the only M x N tensors. Both passes over them work in blocks of
+    rows and compute P anew in each block; the second pass changes C as soon as the gradient of a block is
+    known.
 
     Parameters
     ----------
     coefficients
         C, shape (M, N); changed in place.
     latent
-        What sums the latent columns over the cells: ``"P"``, or ``"C"`` as in equations 1 and 4 (Adam only).
+        Matrix that sums the latent columns over the cells: ``"P"``, or ``"C"`` as in equations 1 and 4 (Adam
+        only).
     optimiser
-        ``"adam"``: Adam on C. ``"mirror"``: mirror descent on the rows' simplices, that is, C moves along the
-        gradient with respect to P less its mean under P, dL/dP_ij - sum_k P_ik dL/dP_ik, with Adam's first
-        moment, and a second moment for each row, the mean under P of the squares. One M x N tensor less, and
-        no entry moves further than its evidence carries it.
+        ``"adam"``: Adam on C. ``"mirror"``: mirror descent on the rows' simplices: C moves along the gradient
+        with respect to P minus its mean under P, dL/dP_ij - sum_k P_ik dL/dP_ik. The first moment is Adam's;
+        the second moment is one number per row, the mean of the squares under P. It needs one M x N tensor
+        less, and does not enlarge the steps of entries with small gradients.
     learning_rate
         Size of a step.
     shrinkage
@@ -107,13 +109,14 @@ class Coupling:
                 out.addmm_(p.T, values[rows])
             mass += p.sum(0)
             home[rows] = _largest(p)
-            # -sum P log P, log P = C - log sum exp C, and that sum from the largest entry: no logarithm of P.
+            # -sum P log P without a logarithm of P: log P = C - log sum exp C, and the sum follows from the
+            # largest entry.
             c = self.coefficients[rows]
             entropy += (c.amax(1) - p.amax(1).log()).sum(dtype=torch.float64)
             entropy -= torch.dot(p.flatten(), c.flatten())
             if self._shrinkage:
                 squares += c.square().sum(dtype=torch.float64)
-        # Rounding can leave a sharp map a little below 0.
+        # For a sharp map, rounding can give a value slightly below 0.
         return Product(out, mass, home, max(float(entropy), 0.0) / (m * math.log(n)), float(squares))
 
     def step(
@@ -121,7 +124,8 @@ class Coupling:
     ) -> torch.Tensor:
         """Change C by one step; return the gradient of the latent `values` (M x d).
 
-        `gradient` (N x (d + G)) and `mass_gradient` (N,) are the loss's, for what `product` returned.
+        `gradient` (N x (d + G)) and `mass_gradient` (N,) are the gradients of the loss with respect to the
+        values and the mass that `product` returned.
         """
         self.steps += 1
         m, n = self.coefficients.shape
@@ -148,19 +152,19 @@ class Coupling:
         return back
 
     def _move(self, c: torch.Tensor, rows: slice, g: torch.Tensor, squares: torch.Tensor) -> None:
-        """Adam's update of some rows of C."""
+        """Update some rows of C by Adam."""
         correction1, correction2 = 1 - _BETA1**self.steps, 1 - _BETA2**self.steps
         first, second = self.first[rows].lerp_(g, 1 - _BETA1), self.second[rows].lerp_(squares, 1 - _BETA2)
         scale = torch.div(second, correction2, out=squares).sqrt_().add_(_EPSILON[self._optimiser])
         if self._optimiser == "adam":
             c.addcdiv_(first, scale, value=-self._learning_rate / correction1)
             return
-        # In a row with all of P at one spot the mean under P of the squares says nothing of the other spots.
+        # If all of P in a row is at one spot, the mean of the squares under P ignores the other spots.
         move = torch.div(first, scale.mul_(correction1), out=g).clamp_(-_FURTHEST, _FURTHEST)
         c.sub_(move, alpha=self._learning_rate)
 
     def state(self) -> dict[str, Any]:
-        """Return all that changes in training."""
+        """Return everything that training changes."""
         return {
             "coefficients": self.coefficients,
             "first": self.first,
@@ -169,12 +173,12 @@ class Coupling:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state that `state` returned."""
+        """Restore a state that `state` returned."""
         self.coefficients.copy_(state["coefficients"])
         self.first, self.second, self.steps = state["first"], state["second"], state["steps"]
 
     def probabilities(self) -> torch.Tensor:
-        """Turn C into P, in place; the coupling cannot be trained any more."""
+        """Turn C into P, in place; the coupling cannot be trained afterwards."""
         for rows in self._blocks():
             self.coefficients[rows] = self._row_softmax(rows)
         return self.coefficients

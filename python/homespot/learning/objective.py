@@ -1,4 +1,4 @@
-"""The terms of COME's objective (equations 3, 4 and 6 to 11) from what one epoch has computed."""
+"""The terms of COME's objective (equations 3, 4 and 6 to 11), from the results of one epoch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["State", "Tables", "Weights", "terms"]
 
 @dataclass(frozen=True)
 class Weights:
-    """What every term counts; 0 leaves it out.
+    """The weight of every term; 0 leaves the term out.
 
     ``reconstruction``: equation 3; ``mapping`` and ``shrinkage``: the two parts of equation 4;
     ``similarity``: equation 7; ``contrast``: equation 10; ``entropy``: the mean row entropy of P over log N.
@@ -43,7 +43,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class State:
-    """What one epoch has computed: latent rows of both tables, and the cells summed at every spot.
+    """The results of one epoch: latent rows of both tables, and the cells summed at every spot.
 
     ``mapped_latent`` (N x d) and ``mapped`` (N x genes) are those sums; ``home`` the most probable spots.
     """
@@ -58,7 +58,7 @@ class State:
 def terms(
     model: Autoencoder, tables: Tables, state: State, weights: Weights, *, tau: float
 ) -> Mapping[str, tuple[float, torch.Tensor]]:
-    """Return every term that counts: its name, its weight and its value."""
+    """Return the name, weight and value of every term whose weight is not 0."""
     found: dict[str, tuple[float, torch.Tensor]] = {}
     if weights.reconstruction:
         spots = mse_loss(model.decode(state.mapped_latent), tables.spots)

@@ -6,14 +6,14 @@ import torch
 
 __all__ = ["structural_similarity"]
 
-_MEAN, _SPREAD = 0.01, 0.03  # a1 and a2 of the paper
+_MEAN, _SPREAD = 0.01, 0.03  # a1 and a2 in the paper
 
 
 def structural_similarity(true: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """Return Sim(true, found) of two tables (spots x genes), at most 1; means and such over all entries.
+    """Return Sim(true, found) of two tables (spots x genes), at most 1; all moments are over all entries.
 
-    (2 m_t m_f + Z1) (2 cov + Z2) / ((m_t^2 + m_f^2 + Z1) (var_t + var_f + Z2)), Z1 = 0.01 and Z2 = 0.03 times
-    the largest value of both, which counts as a constant in the gradient.
+    (2 m_t m_f + Z1) (2 cov + Z2) / ((m_t^2 + m_f^2 + Z1) (var_t + var_f + Z2)), where Z1 and Z2 are 0.01 and
+    0.03 times the largest value of both; it is a constant in the gradient.
     """
     largest = torch.maximum(true.max(), found.detach().max()).clamp_min(torch.finfo(true.dtype).tiny)
     z1, z2 = _MEAN * largest, _SPREAD * largest

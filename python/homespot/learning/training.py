@@ -22,7 +22,7 @@ Summed = Literal["mean", "sum", "coefficients"]
 
 @dataclass(frozen=True)
 class Held:
-    """Genes kept from the training, to decide when it was best: cells x genes and spots x genes."""
+    """Genes held out from training to choose the best state: cells x genes and spots x genes."""
 
     cells: torch.Tensor
     spots: torch.Tensor
@@ -34,24 +34,26 @@ class Training:
     Parameters
     ----------
     tables
-        What is learned from.
+        The tables that the model learns from.
     model
         The pretrained autoencoder.
     coefficients
         C at the start, shape (M, N); becomes P in `finish`.
     weights
-        Of the terms.
+        Weights of the terms.
     summed
         How the cells are summed at a spot: ``"mean"``, weighted by P over its column sum; ``"sum"``, by P;
         ``"coefficients"``, the latent rows by C and the expression by P, as in equations 1, 4 and 6.
     optimiser
-        Of C; see `Coupling`.
-    rate, map_rate
-        Learning rates of the autoencoder and of C.
+        Optimiser of C; see `Coupling`.
+    rate
+        Learning rate of the autoencoder.
+    map_rate
+        Learning rate of C.
     tau
         Temperature of the contrastive terms.
     held
-        Genes kept from the training; the state kept is the one that predicts them best.
+        Genes held out from training, or None; the state that predicts them best is kept.
     """
 
     def __init__(
@@ -89,12 +91,12 @@ class Training:
     def _at_spots(self, product: Product) -> torch.Tensor:
         if self._summed != "mean":
             return product.values
-        # A spot that no cell goes to has sums of 0, whatever they are divided by; the gradient is divided
-        # too, and its squares have to stay finite.
+        # A spot without cells has sums of 0, whatever the divisor. The gradient is divided too, and its
+        # squares have to stay finite.
         return product.values / product.mass.clamp_min(torch.finfo(product.mass.dtype).eps)[:, None]
 
     def look(self) -> None:
-        """Compute what the next epoch starts from, and score the state on the genes held out."""
+        """Compute the sums for the next epoch, and score the state on the genes held out."""
         with torch.enable_grad():
             cells, spots = self._model.encode(self._tables.cells), self._model.encode(self._tables.spots)
         known = [cells.detach(), self._tables.cells]
@@ -104,7 +106,7 @@ class Training:
         product = self._coupling.product(values, cells.shape[1])
         self._ahead = cells, spots, values, product
         if len(self.curves.get("entropy", [])) > self.epochs:
-            return  # a restored state: it was noted before it was left
+            return  # a restored state, which was recorded before the interruption
         self._note("entropy", product.entropy)
         if self._held is not None:
             self._validate(self._at_spots(product)[:, -self._held.cells.shape[1] :])
@@ -163,7 +165,7 @@ class Training:
         self.look()
 
     def run(self, epochs: int, checkpoint: Checkpoint | None, report: Report) -> bool:
-        """Train up to this many epochs; return whether it got there, or was interrupted (Ctrl-C)."""
+        """Train up to this many epochs; return False if Ctrl-C interrupted the training before."""
         if self._ahead is None:
             self.look()
         with worker() as undisturbed:
@@ -184,7 +186,7 @@ class Training:
         )
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next epoch depends on."""
+        """Return everything that the next epoch depends on."""
         return {
             "model": self._model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -203,7 +205,7 @@ class Training:
         self._best_score, self.best_epoch, self._best = state["best"]
 
     def finish(self) -> torch.Tensor:
-        """Return P: of the best state on the genes held out, or else of the last."""
+        """Return P of the state that predicts the held-out genes best or, without them, of the last state."""
         if not self.curves.get("entropy"):
             self.look()  # interrupted before the first epoch
         if self._best is None:

@@ -10,25 +10,25 @@ __all__ = ["Extrapolation"]
 F64 = npt.NDArray[np.float64]
 
 _MEMORY = 5
-_WORSE = 5.0  # the error may grow to this multiple of the best one before the memory is dropped
-_FARTHEST = 5.0  # an entry is moved by at most this much beyond its plain step
+_WORSE = 5.0  # past steps are forgotten if the error exceeds the best one by this factor
+_FARTHEST = 5.0  # largest change of an entry beyond its plain step
 
 
 class Extrapolation:
-    """Combines the last steps so that what they leave is smallest.
+    """Combine the last steps so that the residual is smallest.
 
     For iterates x_k with steps s_k (the plain iteration is x + s), the next one is
 
         x + s - c (dX + dS),    c = argmin |s - c dS|,
 
-    dX and dS being the differences of the last iterates and steps (Walker & Ni 2011). Where that led astray,
-    plain steps take over for a while, and for twice as long the next time, so that in the end the plain
-    iteration's convergence holds.
+    where dX and dS are the differences of the last iterates and steps (Walker & Ni 2011). If the error grows,
+    plain steps follow for a while, and for twice as long the next time, so that the convergence of the plain
+    iteration is kept.
 
     Parameters
     ----------
     weights
-        Of the entries of a step in its norm, shape (N,).
+        Weights of the entries of a step in its norm, shape (N,).
     """
 
     def __init__(self, weights: F64) -> None:
@@ -52,7 +52,7 @@ class Extrapolation:
         if len(self._steps) == 1:
             return x + step
         dx, ds = np.diff(self._points, axis=0), np.diff(self._steps, axis=0)
-        # einsum, not a product of matrices: its order of summation does not depend on threads.
+        # einsum instead of a matrix product, because its order of summation does not depend on threads.
         normal = np.einsum("ij,kj->ik", ds * self._weights, ds)
         normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) + 1e-300
         c = np.linalg.solve(normal, np.einsum("ij,j->i", ds * self._weights, step))

@@ -1,8 +1,8 @@
 """The two compiled loops: one pass over a group of rows, in the kernel or in the log domain.
 
-Both take scalings (or potentials) of the spots, find those of the cells, and add what the rows give to the
-column sums while the row is still in the cache. They are serial, and sum in an order of their own choice
-that does not depend on threads.
+Both take the scalings (or potentials) of the spots, compute those of the cells, and add each row to the
+column sums while it is still in the cache. They are serial, so their order of summation does not depend on
+threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 # (exp(r) - 1 - r) / r^2 on [-log(2)/2, log(2)/2], interpolated at Chebyshev points: error 1e-8 of exp(r).
 _C0, _C1, _C2, _C3, _C4 = (np.float32(c) for c in (0.5, 0.16666577, 0.041666555, 0.008363179, 0.0013926184))
 _LOG2E = np.float32(1 / math.log(2))
-# log(2) in two parts, the first with few digits, so that r = x - k log(2) keeps its own.
+# log(2) in two parts, the first with few digits, so that r = x - k log(2) keeps all its digits.
 _LOG2_HIGH = np.float32(0.693359375)
 _LOG2_LOW = np.float32(math.log(2) - 0.693359375)
 _SMALLEST = np.float32(-87)
@@ -31,7 +31,7 @@ _ROWS_BEFORE_FLUSH = 64
 
 
 def _exp(x: float) -> float:
-    """Return exp(x) for x <= 1; in float32 by a form that the compiler vectorises, to 2e-7 of exp(x)."""
+    """Return exp(x) for x <= 1; in float32 by a vectorised formula of relative error 2e-7."""
     return math.exp(x)
 
 
@@ -77,7 +77,7 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
     zero = dtype(0)
     columns[:] = 0
     sums = np.zeros(n, K.dtype)
-    # Eight rows at a time: b and the sums are loaded an eighth as often, and the rows are still in the cache.
+    # Eight rows at a time: b and the sums are loaded eight times less often, and the rows stay in the cache.
     for i in range(0, m - 7, 8):
         k0, k1, k2, k3 = K[i], K[i + 1], K[i + 2], K[i + 3]
         k4, k5, k6, k7 = K[i + 4], K[i + 5], K[i + 6], K[i + 7]
@@ -121,8 +121,8 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
 def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: Array) -> None:
     """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and columns_j = sum_i exp(f_i + g_j - D_ij).
 
-    Exponents are float64: they are as large as the inverse
-    regularisation, and their differences count.
+    Exponents are float64: they are as large as the inverse regularisation, and their small differences
+    matter.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     rounded = g.astype(D.dtype)
     for i in range(m):
         d = D[i]
-        # The largest exponent to the integer is enough, and a maximum of integers is vectorised.
+        # The largest exponent is needed only to an integer, and a maximum of integers is vectorised.
         largest = np.int32(-(2**31) + 1)
         for j in range(n):
             largest = max(largest, np.int32(rounded[j] - d[j]))
@@ -156,7 +156,7 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
             entries[j] = entry
             total += entry
         f[i] = keep * (log_p[i] - largest - math.log(total))
-        # On a relaxed side a row's mass is unbounded on the way; 80 keeps it within float32.
+        # With a relaxed marginal, a row's mass has no bound before convergence; 80 keeps it within float32.
         scale = dtype(math.exp(min(f[i] + largest, 80.0)))
         for j in range(n):
             sums[j] += scale * entries[j]

@@ -1,4 +1,4 @@
-"""How far scalings may go before the kernel domain loses something."""
+"""The range of scalings within which the kernel domain is accurate."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ _LOWEST = {"float32": -87.0, "float64": -700.0}
 
 
 def lowest_exponent(dtype: npt.DTypeLike) -> float:
-    """Return the exponent at which the kernel is cut off: its exp is the smallest normal number, about."""
+    """Return the exponent at which the kernel is cut off: its exp is about the smallest normal number."""
     return _LOWEST[np.dtype(dtype).name]
 
 
 def try_kernel(regularisation: float, dtype: npt.DTypeLike) -> bool:
-    """Whether the kernel domain is worth a try: beyond it, whole columns of the kernel are cut off."""
+    """Whether to try the kernel domain: with larger exponents, whole columns of the kernel are cut off."""
     return 1 / regularisation <= -2.3 * lowest_exponent(dtype)
 
 
 def within_range(smallest: float, largest: float, g: npt.NDArray[np.float64], dtype: npt.DTypeLike) -> bool:
-    """Whether the scalings are such that what was cut off does not count.
+    """Whether the entries of the kernel that were cut off are negligible under these scalings.
 
-    An entry that was cut off would have been below exp(lowest); with both scalings it is part of the plan
-    with at most exp(log a + log b + lowest), here below exp(-35) in float32.
+    An entry that was cut off is below exp(lowest). Its entry of the plan is at most exp(log a + log b +
+    lowest), which is below exp(-35) in float32 here.
 
     Parameters
     ----------
-    smallest, largest
-        Of the scalings a of the cells.
+    smallest
+        Smallest scaling a of the cells.
+    largest
+        Largest scaling a of the cells.
     g
         Logarithms of the scalings b of the spots, shape (N,).
     """

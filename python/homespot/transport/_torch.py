@@ -19,14 +19,15 @@ __all__ = ["TorchPasses"]
 
 F64 = npt.NDArray[np.float64]
 
-_ROWS = 1024  # a matrix product
+_ROWS = 1024  # block of a matrix product
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
 
 
 def _writer(cost: Cost, dtype: torch.dtype, device: str) -> Callable[[int, int, torch.Tensor], None]:
-    """Return ``write(start, stop, out)``, which puts rows of the cost into a tensor of `dtype` on `device`.
+    """Return ``write(start, stop, out)``, which writes rows of the cost into a tensor of `dtype` on `device`.
 
-    Correlations are made on the device, where the spots are sent once; other costs come by way of NumPy.
+    Correlations are computed on the device, to which the spots are sent once; other costs are written by
+    NumPy.
     """
     if isinstance(cost, CorrelationCost):
         st = torch.tensor(cost.st, dtype=dtype, device=device)
@@ -50,7 +51,7 @@ def _writer(cost: Cost, dtype: torch.dtype, device: str) -> Callable[[int, int, 
 
 
 class TorchPasses:
-    """Passes over one M x N tensor; see `homespot.transport._cpu.CpuPasses`, which does the same.
+    """Passes over one M x N tensor, like `homespot.transport._cpu.CpuPasses`.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class TorchPasses:
     keep
         1 - relaxation of the cells' marginal.
     dtype
-        Of the buffer.
+        Type of the buffer.
     device
         ``"cpu"`` or ``"cuda:<index>"``.
     """
@@ -70,7 +71,7 @@ class TorchPasses:
         m, n = cost.shape
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._name, self._device = dtype, device
-        if device != "cpu":  # main memory has been looked at
+        if device != "cpu":  # the solver has checked main memory
             memory.require(
                 m * n * self._dtype.itemsize,
                 f"a plan of {m:,} cells x {n:,} spots",
@@ -111,7 +112,7 @@ class TorchPasses:
         return float(largest)
 
     def start(self, domain: Domain, epsilon: float) -> None:
-        """Turn the cost in the buffer into what `domain` needs."""
+        """Turn the cost in the buffer into the kernel or, in the log domain, into D / epsilon."""
         self._domain, self._epsilon = domain, epsilon
         if domain == "log":
             self._buffer.mul_(1 / epsilon)
@@ -138,7 +139,7 @@ class TorchPasses:
         return mass.cpu().numpy()
 
     def safe(self, g: F64) -> bool:
-        """Whether the last sweep, in the kernel domain, lost nothing that counts."""
+        """Whether the last sweep in the kernel domain was accurate."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._name)
 
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:

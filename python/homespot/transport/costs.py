@@ -1,4 +1,4 @@
-"""Costs between cells and spots, produced a block of rows at a time."""
+"""Costs between cells and spots, computed in blocks of rows."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Writer = Callable[[int, int, Array], None]
 
 
 class Cost(ABC):
-    """A non-negative cost D, shape (M, N), that writes its rows where it is told to.
+    """A non-negative cost D, shape (M, N), that writes its rows into a given array.
 
-    A solver prepares a writer once and calls it for row after row; nothing of size M x N has to exist. A
-    subclass needs `shape` and `writer`. With torch, rows of correlations are made on the device itself.
+    A solver prepares a writer once and calls it for block after block; no M x N array has to exist. A
+    subclass needs `shape` and `writer`. With torch, correlations are computed on the device itself.
     """
 
     shape: tuple[int, int]
@@ -30,11 +30,11 @@ class Cost(ABC):
 
     @abstractmethod
     def writer(self, dtype: npt.DTypeLike) -> Writer:
-        """Return ``write(start, stop, out)``, which puts D[start:stop] into `out` of that shape."""
+        """Return ``write(start, stop, out)``, which writes D[start:stop] into `out` of the same shape."""
 
 
 class MatrixCost(Cost):
-    """A cost that is there already.
+    """A cost that is given as an array.
 
     Parameters
     ----------
@@ -72,11 +72,11 @@ class CorrelationCost(Cost):
     Parameters
     ----------
     sc
-        Cells, shape (M, K): every row centred and of norm 1.
+        Expression of the cells, shape (M, K); every row is centred and has norm 1.
     st
-        Spots, shape (N, K): the same, in the same genes.
+        Expression of the spots, shape (N, K), with the same genes; every row is centred and has norm 1.
     absolute
-        Whether the cost is 1 - abs(rho), so that an anti-correlated spot is as near as a correlated one.
+        Whether the cost is 1 - abs(rho), so that an anti-correlated spot costs as little as a correlated one.
     """
 
     concurrent = True
@@ -96,7 +96,7 @@ class CorrelationCost(Cost):
         self.shape = (self.sc.shape[0], self.st.shape[0])
 
     def writer(self, dtype: npt.DTypeLike) -> Writer:
-        """Return the function that multiplies rows straight into the solver's buffer."""
+        """Return the function that writes products of rows directly into the solver's buffer."""
         sc, st = self.sc, self.st.astype(dtype, copy=False)
 
         def write(start: int, stop: int, out: Array) -> None:
