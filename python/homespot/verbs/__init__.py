@@ -1,1 +1,1 @@
-"""What a user asks for, one verb a file."""
+"""The verbs that users call, one per file."""

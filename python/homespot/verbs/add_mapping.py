@@ -1,4 +1,4 @@
-"""add_mapping: the map and its summaries, put into the user's own object."""
+"""add_mapping: copy an object of the user, and add the map and its summaries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["add_mapping"]
 
 
 def _at(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
-    """Bring a table to the rows of `index`; flags stay flags that may be missing, which files can hold."""
+    """Bring a table to the rows of `index`; flags become flags that may be missing, which files can hold."""
     if CONFIDENT in table and not index.isin(table.index).all():
         table = table.astype({CONFIDENT: "boolean"})
     return table.reindex(index)
@@ -44,12 +44,12 @@ def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
 
 
 def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
-    """Return a copy of `adata` with the map in it.
+    """Return a copy of `adata` with the map and its summaries.
 
-    Where the observations of `adata` are the mapped cells: ``obs`` gets the columns of `cell_positions`
-    (without coordinates only ``homespot_spot``, ``homespot_prob`` and ``homespot_entropy``) and
-    ``homespot_left_over``, and ``obsm["homespot"]`` is P (cells x spots, each row summing to 1 less the
-    left-over). Where they are the spots: ``obs`` gets ``homespot_cells``, the expected number of cells, and
+    If the observations of `adata` are the mapped cells, ``obs`` gets the columns of `cell_positions` (without
+    coordinates only ``homespot_spot``, ``homespot_prob`` and ``homespot_entropy``) and
+    ``homespot_left_over``, and ``obsm["homespot"]`` is P (cells x spots; each row sums to 1 minus the
+    left-over). If they are the spots, ``obs`` gets ``homespot_cells``, the expected number of cells, and
     ``obsm["homespot"]`` is P' (spots x cells). ``uns["homespot"]`` is the run's record. Cells or spots that
     were dropped before mapping get missing values and zeros.
 
@@ -58,13 +58,12 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     adata
         The single-cell or the spatial data that was mapped; it is not changed.
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
 
     Raises
     ------
     InputError
-        If `adata` holds neither all mapped cells nor all spots, or cannot be told apart because it holds
-        both.
+        If `adata` holds neither all mapped cells nor all spots, or holds both, so that its side is not clear.
     """
     view = CheckedMap(mapping)
     check_adata(adata, "adata")
@@ -101,7 +100,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
         matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     out = copied(adata)
     if as_cells.all():
-        out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # those of an earlier map
+        out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # columns of an earlier map
     out.obs[list(table.columns)] = _at(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
     out.uns[HOMESPOT] = deepcopy(mapping.uns[HOMESPOT])

@@ -1,4 +1,4 @@
-"""annotate_cells: the spots' labels, such as layers or domains, for the cells."""
+"""annotate_cells: transfer labels of the spots, such as layers or domains, to the cells."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __all__ = ["annotate_cells"]
 def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
     """Return the probability of every spatial label for every cell.
 
-    The probability of label l for cell i is the sum of P[i, j] over the spots j with this label, over the sum
-    of the row (less than 1 where the map was truncated).
+    The probability of label l for cell i is the sum of P[i, j] over the spots j with this label, divided by
+    the sum of row i (which is less than 1 if the map was truncated).
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     labels
         Label of every spot (layer, domain, region): name of a column of the mapping's var, a Series with the
-        names of the spots as index (in any order), or one label a spot in the mapping's order.
+        names of the spots as index (in any order), or one label per spot in the mapping's order.
 
     Returns
     -------
     Cells x labels. ``X``: probabilities; every row sums to 1. obs: the cells, with ``homespot_label`` and
-    ``homespot_label_prob``, the most probable label (the first of equals) and its probability. var: the
-    labels, with ``n_spots``.
+    ``homespot_label_prob``, the most probable label (the first one if several are equal) and its probability.
+    var: the labels, with ``n_spots``.
 
     Raises
     ------
     InputError
-        If labels do not fit the mapping's spots, are missing for some, or a cell has no probability on any
+        If the labels do not fit the mapping's spots, a spot has no label, or a cell has no probability on any
         spot of the mapping.
     """
     view = CheckedMap(mapping)

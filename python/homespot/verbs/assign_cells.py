@@ -1,4 +1,4 @@
-"""assign_cells: every cell to one spot, no spot with more cells than it has room for."""
+"""assign_cells: assign every cell to one spot, and no spot more cells than it has room for."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ __all__ = ["assign", "assign_cells", "expected_capacity"]
 Ints = npt.NDArray[np.int64]
 
 _PAIRS = 25_000_000
-"""So many pairs of a cell and a place are all considered: seconds with both solvers."""
+"""Largest number of pairs of a cell and a place that are all considered; both solvers take seconds."""
 _CHOSEN = 50
-_DENSE_BYTES, _SPARSE_BYTES = 10, 60  # a pair; measured by benchmarks/assign.py
+_DENSE_BYTES, _SPARSE_BYTES = 10, 60  # bytes per pair; measured by benchmarks/assign.py
 
 _MORE_ROOM = "Raise the capacity"
 
@@ -43,8 +43,8 @@ _MORE_ROOM = "Raise the capacity"
 def expected_capacity(matrix: Any) -> Ints:
     """Return the expected number of cells of every spot, as whole numbers that sum to the number of cells.
 
-    The column sums of P, scaled to sum to the number of cells, rounded by the method of the largest
-    remainders (the first of equals).
+    These are the column sums of P, scaled to sum to the number of cells and rounded by the method of the
+    largest remainders (of equal remainders the first).
     """
     return _rounded(column_sums(matrix), matrix.shape[0])
 
@@ -57,7 +57,7 @@ def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
 
 
 def _section_capacity(matrix: Any) -> Ints:
-    """Return the same of a section's part of P, in which every cell counts as one."""
+    """Return the expected number of cells of every spot of a section, in which every cell counts as one."""
     scale = sparse.csr_matrix(1 / row_sums(matrix)[None, :])
     return _rounded(masses(matrix, scale)[0], matrix.shape[0])
 
@@ -107,7 +107,7 @@ def _too_many(what: str) -> InputError:
 
 
 def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
-    """Solve the dense problem: one column a place."""
+    """Solve the dense problem, with one column per place."""
     n_cells, n_places = matrix.shape[0], int(room.sum())
     memory.require(
         _DENSE_BYTES * n_cells * n_places,
@@ -128,7 +128,7 @@ def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
 
 
 def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | None:
-    """Solve with the `k` most probable spots of every cell; None if they have no room for all cells."""
+    """Solve with the `k` most probable spots of every cell; None if these lack room for all cells."""
     n_cells = matrix.shape[0]
     cells, spots, costs = [], [], []
     for part in rows.row_blocks(matrix):
@@ -136,7 +136,7 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
         row, column = np.nonzero((share > 0) & (room[best] > 0))
         cells.append(row + part.rows.start)
         spots.append(best[row, column])
-        costs.append(1 - np.log(share[row, column]))  # the solver takes a cost of 0 for no edge
+        costs.append(1 - np.log(share[row, column]))  # the solver takes a cost of 0 as no edge
     cell, spot, cost = (np.concatenate(parts) for parts in (cells, spots, costs))
     room = np.minimum(room, np.bincount(spot, minlength=len(room)))
     copies = room[spot]
@@ -156,7 +156,7 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
     )
     try:
         place = min_weight_full_bipartite_matching(pairs)[1]
-    except ValueError:  # there is no full matching
+    except ValueError:  # the solver found no full matching
         return None
     return np.asarray(np.repeat(np.arange(len(room)), room)[place])
 
@@ -169,9 +169,9 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
     matrix
         P, cells x spots, dense or CSR.
     room
-        How many cells every spot can take, at least as many in all as there are cells.
+        Number of cells that every spot can take; the sum is at least the number of cells.
     candidates
-        How many of its most probable spots are considered for every cell, or None.
+        Number of most probable spots that are considered for every cell, or None.
     """
     n_cells, n_spots = matrix.shape
     if candidates is not None:
@@ -210,7 +210,7 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
 
 
 def _probability(matrix: Any, spots: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Return P of every cell at its spot."""
+    """Return the entry of P of every cell at its spot."""
     found = np.empty(matrix.shape[0])
     for block in rows.blocks(matrix):
         part = matrix[block]
@@ -221,41 +221,42 @@ def _probability(matrix: Any, spots: npt.NDArray[np.intp]) -> npt.NDArray[np.flo
 def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int | None = None) -> pd.DataFrame:
     """Assign every cell to one spot, and to no spot more cells than it has room for.
 
-    Of all assignments a with at most c_j cells at spot j, the one of the largest sum_i log P[i, a(i)]: the
-    most probable, were the cells placed independently of one another by P. It is exact, by the solvers of
-    SciPy (Jonker and Volgenant 1987; Crouse 2016), for the spots that are considered; a cell is never
-    assigned to a spot on which its row has nothing.
+    Among all assignments a with at most c_j cells at spot j, the result has the largest sum_i log P[i, a(i)].
+    It is the most probable one if P places the cells independently of one another. SciPy's solvers (Jonker
+    and Volgenant 1987; Crouse 2016) find it exactly for the spots that are considered. A cell is never
+    assigned to a spot where its row of P is 0.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     capacity
-        How many cells a spot can take: None, the expected number of cells (the column sums of P, rounded by
-        the largest remainders so that they sum to the number of cells); a whole number for every spot (1: one
-        cell a spot); or one whole number a spot, in the map's order, as a Series with the spots' names in any
-        order, or as the name of a column of ``mapping.var``.
+        Number of cells that a spot can take. None: the expected number of cells, which is the column sums of
+        P, rounded by the largest remainders so that they sum to the number of cells. A whole number: the same
+        number for every spot (1: one cell per spot). Otherwise one whole number per spot: in the map's order,
+        as a Series with the spots' names in any order, or as the name of a column of ``mapping.var``.
     candidates
-        How many of its most probable spots are considered for every cell. None: all, up to 25 million pairs
-        of a cell and a place (seconds); beyond that 50, more where they have no room for all cells, and a
-        warning says so. Of a truncated map a cell's own entries are all there is.
+        Number of most probable spots that are considered for every cell. None: all, for up to 25 million
+        pairs of a cell and a place (this takes seconds); for larger maps 50, or more if these have no room
+        for all cells, and a warning says so. In a truncated map only the entries that a cell has can be
+        considered.
 
     Returns
     -------
-    One row a cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
-    where the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
-    Where the spots lie in several sections, ``homespot_section`` comes first: every cell is assigned to a
-    spot of its section (see `cell_positions`), and None as capacity fits the cells of each section. Where
-    spots were taken out of the map by `subset`, a warning counts the cells that had at least half of their
-    mass on these.
+    One row per cell: ``homespot_assigned``, the name of its spot; ``homespot_prob``, its probability there;
+    and, if the map has coordinates, those of the spot, ``homespot_x``, ``homespot_y`` (and ``homespot_z``).
+    If the spots lie in several sections, ``homespot_section`` comes first: every cell is assigned to a spot
+    of its section (see `cell_positions`), and the capacity None fits the cells of each section. If spots were
+    taken out of the map by `subset`, a warning counts the cells that had at least half of their mass on these
+    spots.
 
-    What the solver is going to take, 10 bytes a pair of a cell and a place if all pairs are considered, else
-    60, stands in the log ``logging.getLogger("homespot")`` before it starts.
+    Before the solver starts, the log ``logging.getLogger("homespot")`` states the memory that it will take:
+    10 bytes per pair of a cell and a place if all pairs are considered, else 60.
 
     Raises
     ------
     InputError
-        If there is not room for all cells, in all or at spots on which they have some probability.
+        If there is not room for all cells, in total or at the spots where they have some probability.
     TooLargeError
         If the costs do not fit in memory.
     """

@@ -23,20 +23,21 @@ __all__ = ["cell_distances"]
 def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the expected distances between cells under the map.
 
-    E[i, l] = sum over j, k of P[i, j] d(j, k) P[l, k], the rows of P divided by their sums.
+    E[i, l] = sum over j, k of P[i, j] d(j, k) P[l, k], where the rows of P are divided by their sums.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
+        A result of `map_cells`, made with coordinates.
     cells
-        Names of the cells; None is all. Of a map on disk their rows are read.
+        Names of the cells; None is all. If the map is on disk, only their rows are read.
 
     Returns
     -------
-    Cells x cells, symmetric, in the unit of the coordinates. The diagonal is the distance of two draws from a
-    cell's own row: 0 for a cell whose spot is certain. Where the spots lie in several sections, a cell is at
-    the spots of its section (see `cell_positions`), and cells of different sections have NaN.
+    Cells x cells, symmetric, in the unit of the coordinates. The diagonal is the expected distance of two
+    draws from a cell's own row: 0 for a cell whose spot is certain. If the spots lie in several sections, a
+    cell is placed at the spots of its section (see `cell_positions`), and the distance of cells of different
+    sections is NaN.
 
     Raises
     ------

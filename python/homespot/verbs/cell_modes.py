@@ -1,4 +1,4 @@
-"""cell_modes: the several places of a cell whose row of P has more than one."""
+"""cell_modes: several places for a cell whose row of P has several modes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _AT_ONCE = 2**22  # distances between best spots, over all cells of a block
 
 
 def _block_modes(weights: F64, points: F64, reach: float, n_modes: int, min_share: float) -> tuple[F64, F64]:
-    """Return share (cells x modes, 0 where there is none) and place (cells x modes x 2 or 3) of the modes."""
+    """Return the share (cells x modes, 0 without a mode) and place (cells x modes x 2 or 3) of the modes."""
     n_cells, _, dims = points.shape
     apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=3)
     near = (apart <= reach).astype(np.float64)
@@ -61,7 +61,7 @@ class Modes(Reducer):
         self._n_modes, self._min_share, self._k = min(n_modes, len(spots)), min_share, k
 
     def start(self, matrix: Any) -> None:
-        """Make room for every cell."""
+        """Allocate the results of every cell."""
         self._share = np.empty((matrix.shape[0], self._n_modes))
         self._place = np.empty((matrix.shape[0], self._n_modes, self._local.shape[1]))
 
@@ -81,7 +81,7 @@ class Modes(Reducer):
             )
 
     def found(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], F64, F64]:
-        """Return, of every mode, ordered by cell: the row of its cell, its number, its share, its place."""
+        """Return the row of the cell, the number, the share and the place of every mode, ordered by cell."""
         cell, mode = np.nonzero(self._share > 0)
         return cell, mode, self._share[cell, mode], self._place[cell, mode] + self._centre
 
@@ -98,7 +98,7 @@ def modes(
 
     Returns
     -------
-    Of every mode, ordered by cell: the row of its cell, its number from 0, its share, and its place.
+    For every mode, ordered by cell: the row of its cell, its number from 0, its share, and its place.
     """
     where = np.asarray(spot_coordinates(spots, matrix.shape[1]))
     found = Modes(where, n_modes, min_share, reach, k)
@@ -109,34 +109,35 @@ def modes(
 def cell_modes(
     mapping: ad.AnnData, *, n_modes: int = 3, min_share: float = 0.1, reach: float = 3.0, k: int = 20
 ) -> pd.DataFrame:
-    """Return the places of every cell, several where its row of P has several modes.
+    """Return the places of every cell: several, if its row of P has several modes.
 
-    Read as the default position of `place_cells` is, from the k most probable spots with the squares of their
-    probability, scaled to sum to 1. The spot whose neighbourhood, all spots within `reach` pitches of it, is
-    heaviest (the first of equals) gives the first mode: its share is that weight, its place the weighted mean
-    of the neighbourhood. That is taken away, and what is left gives the next.
+    Modes are read from the k most probable spots, weighted by the squares of their probability, scaled to sum
+    to 1, as the default position of `place_cells` is. The neighbourhood of a spot is all spots within `reach`
+    pitches of it. The heaviest neighbourhood (the first one if several are equal) gives the first mode: its
+    share is the weight of the neighbourhood, its place the weighted mean. This weight is removed, and the
+    rest gives the next mode.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
+        A result of `map_cells`, made with coordinates.
     n_modes
-        How many modes a cell has at most.
+        Largest number of modes of a cell.
     min_share
-        Least share of a second or later mode.
+        Smallest share of a second or later mode.
     reach
         Radius of a neighbourhood, in pitches: median distances of a spot from its nearest neighbour.
     k
-        How many spots are taken.
+        Number of most probable spots that are used.
 
     Returns
     -------
-    One row a mode, ordered by cell: ``cell``, its name; ``mode``, 1 for the heaviest; ``share``; and its
-    place, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The shares of a cell sum to at
-    most 1. Where the spots lie in several sections, the column ``section`` follows ``cell``: the modes are
-    those in the cell's section (see `cell_positions`), and of a cell whose section is not known those in
-    every section, whose shares sum to at most 1 in each. Where spots were taken out of the map by `subset`,
-    the shares sum to at most the part of the cell's mass that the spots which stay hold.
+    One row per mode, ordered by cell: ``cell``, the name of the cell; ``mode``, 1 for the heaviest;
+    ``share``; and the place of the mode, ``x``, ``y`` (and ``z``), in the unit of the spots' coordinates. The
+    shares of a cell sum to at most 1. If the spots lie in several sections, the column ``section`` follows
+    ``cell``, and the modes lie in the cell's section (see `cell_positions`). A cell whose section is not
+    known has modes in every section, and their shares sum to at most 1 in each. If spots were taken out of
+    the map by `subset`, the shares sum to at most the part of the cell's mass on the remaining spots.
     """
     view = CheckedMap(mapping)
     where, names = coordinates(mapping), mapping.obs_names.to_numpy(dtype=str)

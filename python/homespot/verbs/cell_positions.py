@@ -1,4 +1,4 @@
-"""cell_positions: where every cell sits, and how far that can be trusted, as a table."""
+"""cell_positions: a table of every cell's position, and of how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ F64 = npt.NDArray[np.float64]
 
 
 class _Places(Reducer):
-    """What is read from the rows of a part of P: home spots, and with coordinates places and radii."""
+    """The readings of a part of P: home spots and, with coordinates, places and radii."""
 
     def __init__(self, mapping: ad.AnnData, where: F64 | None, how: dict[str, Any], *, dropped: bool) -> None:
         self._names = mapping.var_names.to_numpy(dtype=str)
@@ -84,8 +84,8 @@ class _Places(Reducer):
 class CellTable(Reducer):
     """The table of `cell_positions`, read from P.
 
-    The cells of a map of one section are placed while P is read with other reducers. Of several sections,
-    that reading says which one a cell is of, and `table` reads the rows of every section once more.
+    If the map has one section, the cells are placed while P is read with other reducers. If it has several,
+    this reading finds the section of every cell, and `table` reads the rows of every section once more.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class CellTable(Reducer):
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
         self._entropies = Entropies()
-        self._whole = self._places(slice(None))  # of several sections, this checks the parameters
+        self._whole = self._places(slice(None))  # with several sections, this only checks the parameters
         self._mass: Summed | None = None
         self._read: list[Reducer] = [self._entropies]
         if self.sections is None:
@@ -127,19 +127,19 @@ class CellTable(Reducer):
         return _Places(self._view.mapping, where, self._how, dropped=self._dropped)
 
     def start(self, matrix: Any) -> None:
-        """Prepare what is gathered."""
+        """Start all readings."""
         for reducer in self._read:
             reducer.start(matrix)
 
     def add(self, block: RowBlock) -> None:
-        """Take in the next rows."""
+        """Add the next rows to all readings."""
         for reducer in self._read:
             reducer.add(block)
 
     def confident(self, rows: slice) -> npt.NDArray[np.bool_]:
-        """Whether the places of these cells, of a map of one section, are to be relied on.
+        """Whether the places of these cells can be relied on, if the map has one section.
 
-        Known as soon as the rows have been added, if no spots were taken out of the map.
+        If no spots were taken out of the map, this is known as soon as the rows have been added.
         """
         return self._whole.radii.confident[rows]
 
@@ -178,7 +178,7 @@ class CellTable(Reducer):
             for i, (name, values) in enumerate(_section_columns(self.sections, found).items()):
                 table.insert(i, name, values)
             if CONFIDENT in table:
-                table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not
+                table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not confident
         table.index = mapping.obs_names.copy()
         return table
 
@@ -196,38 +196,47 @@ def cell_positions(
     level: float = 0.9,
     max_radius: float | None = None,
 ) -> pd.DataFrame:
-    """Return where every cell of a mapping sits, and how far that can be trusted, as a table.
+    """Return a table of every cell's position, and of how far it can be trusted.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
-    position, k
-        How a position is read from P; see `positions`.
-    level, max_radius
-        For ``homespot_radius`` and ``homespot_confident``; see `place_cells`.
+        A result of `map_cells`, made with coordinates.
+    position
+        How a position is read from P; see `place_cells`.
+    k
+        Number of most probable spots that ``"median"`` and ``"k_best"`` use.
+    level
+        Probability with which the true place lies within ``homespot_radius``; see `place_cells`.
+    max_radius
+        Largest radius at which a cell is ``homespot_confident``; see `place_cells`.
 
     Returns
     -------
-    One row a cell: ``homespot_spot``, the name of the most probable spot; ``homespot_prob``, its probability;
-    ``homespot_entropy``, the entropy of the row over the logarithm of the number of spots: 0 where one spot
-    has all, 1 where all have the same (what the row leaves out counts as spread evenly over the spots on
-    which it has nothing); ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and
-    ``homespot_spread``, in the unit of the spots' coordinates; ``homespot_radius``, within which of the
-    position the true place lies with probability `level`, and ``homespot_confident``. The spread is that of
-    the whole of P about the position: P is soft, so it is usually larger than the error of the median
-    position. It ranks cells; it is no standard error.
+    One row per cell:
 
-    Where the spots lie in several sections, ``homespot_section`` is the section of the cell and
-    ``homespot_section_prob`` its probability: under a joint map the section with most of the cell's mass,
-    where sections were mapped one by one the one that fits best. All the rest, but the entropy, is read from
-    the spots of that section alone. A cell whose section is not known has no place, and a warning counts such
-    cells.
+    * ``homespot_spot``, the name of the most probable spot, and ``homespot_prob``, its probability;
+    * ``homespot_entropy``, the entropy of the row of P divided by the logarithm of the number of spots: 0 if
+      one spot has all of the mass, 1 if all spots have the same (mass that the row leaves out counts as
+      spread evenly over the spots where the row is 0);
+    * ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and ``homespot_spread``, both in the
+      unit of the spots' coordinates;
+    * ``homespot_radius``, the distance from the position within which the true place lies with probability
+      `level`, and ``homespot_confident``.
 
-    Where spots were taken out of the map by `subset`, a cell that had at least half of its mass on them has a
-    place among those that stay, but its radius is missing, and it is not confident: its true place lies
-    outside more often than not. A warning counts such cells. What a map with ``k_best`` leaves out changes
-    nothing.
+    The spread is that of the whole row of P about the position. P is soft, so the spread is usually larger
+    than the error of the median position. It ranks cells; it is not a standard error.
+
+    If the spots lie in several sections, ``homespot_section`` is the section of the cell and
+    ``homespot_section_prob`` its probability. Under a joint map it is the section with most of the cell's
+    mass; if sections were mapped one by one, it is the section that fits the cell best. All other columns but
+    the entropy are read from the spots of that section alone. A cell whose section is not known has no place,
+    and a warning counts these cells.
+
+    If spots were taken out of the map by `subset`, a cell that had at least half of its mass on them has a
+    place among the remaining spots, but its radius is missing and it is not confident, because its true place
+    more often lies outside. A warning counts these cells. Entries that a map with ``k_best`` leaves out have
+    no effect of this kind.
     """
     view = CheckedMap(mapping)
     cells = CellTable(view, position=position, k=k, level=level, max_radius=max_radius)

@@ -23,17 +23,17 @@ def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     labels
         Type of every cell, as for `deconvolve_spots`.
 
     Returns
     -------
     Types x types, symmetric, in [-1, 1]: Pearson correlation over all spots with any mass. A type with the
-    same proportion everywhere has 0 with every other. Proportions sum to 1, so with few types even those that
-    ignore one another are correlated negatively. Where the spots lie in several sections, the mean proportion
-    of each section is taken away first: types that share a section and not its spots are not correlated by
-    it.
+    same proportion at all spots has correlation 0 with every other. Proportions sum to 1, so if there are few
+    types, even unrelated ones are correlated negatively. If the spots lie in several sections, the mean
+    proportion of each section is subtracted first, so that types are not correlated merely because they share
+    a section.
     """
     view = CheckedMap(mapping)
     types = resolve(labels, mapping.obs, "cell")

@@ -1,4 +1,4 @@
-"""combine_cells: maps of other cells onto the same spots, as one."""
+"""combine_cells: combine maps of different cells onto the same spots into one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["combine_cells"]
 
 
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
-    """Put mappings of different cells onto the same spots below one another, in memory."""
+    """Stack mappings of different cells onto the same spots into one, in memory."""
     refuse_none(mappings)
     for mapping in mappings:
         check_mapping(mapping)

@@ -1,4 +1,4 @@
-"""combine_sections: maps of the same cells onto other spots, as one."""
+"""combine_sections: combine maps of the same cells onto different spots into one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def combine_sections(
 ) -> ad.AnnData:
     """Put mappings of the same cells onto several sections side by side, in memory.
 
-    ``var["homespot_section"]`` names the section of every spot: as the dict of mappings has it, or as its
-    mapping has it, or by the tissue image or the one sample of its mapping, else ``section1``, ``section2``,
-    ... The masses that a cell has in the sections are the weights, so they do not tell its section:
-    `place_cells` gives it no place, but `cell_modes` gives one in every section. `map_cells` with
-    ``sections=`` compares how the sections fit a cell.
+    ``var["homespot_section"]`` names the section of every spot. The name comes from the dict of mappings,
+    from the mapping itself, or from the mapping's tissue image or only sample; otherwise it is ``section1``,
+    ``section2``, ... The masses of a cell in the sections equal the weights, so they do not show its section:
+    `place_cells` gives the cell no place, but `cell_modes` gives it one in every section. `map_cells` with
+    ``sections=`` compares how well the sections fit a cell.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def combine_sections(
     weights
         Share of each section; they are scaled to sum to 1. None: equal shares.
     shared_frame
-        Whether all sections share one frame of coordinates, as for `map_cells`.
+        Whether all sections share one frame of coordinates; see `map_cells`.
     """
     names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
     mappings = list(mappings.values()) if isinstance(mappings, Mapping) else mappings

@@ -1,4 +1,4 @@
-"""deconvolve_spots: the cell types in every spot."""
+"""deconvolve_spots: the proportions of cell types in every spot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TypesReadOut = Literal["square", "sum"]
 def proportions(mass: F64) -> F64:
     """Return the shares of the types in every spot, for masses of spots x types.
 
-    Rows sum to 1; those of spots without any mass are NaN, and a warning counts them.
+    Rows sum to 1; rows of spots without mass are NaN, and a warning counts them.
     """
     total = mass.sum(axis=1, keepdims=True)
     empty = total[:, 0] <= 0
@@ -47,7 +47,7 @@ def proportions(mass: F64) -> F64:
 
 
 def _flags(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_]:
-    """Return whether every cell is confident, as the user says."""
+    """Return the user's flags of confidence, one per cell."""
     values = in_order(confident, mapping.obs, "flags of confidence", "cell")
     missing = values.isna().to_numpy()
     if missing.any() or not pd.api.types.is_bool_dtype(values.dtype):
@@ -82,14 +82,14 @@ def _density(mapping: ad.AnnData, density: Any) -> F64:
 
 
 class _ConfidentMass(Masses):
-    """The mass of the cells that the same reading of P places, and finds confident."""
+    """The mass of the confident cells, which are placed in the same reading of P."""
 
     def __init__(self, cells: CellTable, *, squares: bool) -> None:
         super().__init__(sparse.csr_matrix((1, 0)), squares=squares)
         self._cells = cells
 
     def add(self, block: RowBlock) -> None:
-        """Add the mass of the confident ones among these cells."""
+        """Add the mass of the confident cells in these rows."""
         self._add(block, _row(self._cells.confident(block.rows)))
 
 
@@ -107,8 +107,8 @@ class SpotTypes(Reducer):
     labels, read_out, density
         As for `deconvolve_spots`.
     confident
-        As for `deconvolve_spots`, or the reducer that places the cells and comes before this one in the same
-        pass; None says nothing of confidence.
+        As for `deconvolve_spots`, or the reducer that places the cells before this one in the same pass; None
+        leaves the confidence out.
     """
 
     def __init__(
@@ -146,20 +146,20 @@ class SpotTypes(Reducer):
         return read if self._numbers is not None else [*read, self._sums]
 
     def start(self, matrix: Any) -> None:
-        """Prepare what is gathered."""
+        """Start all readings."""
         for reducer in self._read:
             reducer.start(matrix)
 
     def add(self, block: RowBlock) -> None:
-        """Take in the next rows."""
+        """Add the next rows to all readings."""
         for reducer in self._read:
             reducer.add(block)
 
     def types(self, cells: pd.DataFrame | None = None) -> ad.AnnData:
         """Return the types, after P has been read.
 
-        `cells` is the table of the reducer that placed the cells. Where that reducer does not know in the
-        same pass which cells are confident, P is read once more for their mass.
+        `cells` is the table of the reducer that placed the cells. If this reducer does not know which cells
+        are confident within the same pass, P is read once more for their mass.
         """
         mapping, types = self._view.mapping, self._types
         held = self._confident
@@ -206,36 +206,37 @@ def deconvolve_spots(
 ) -> ad.AnnData:
     """Return the cell types in every spot.
 
-    The proportion of type t in spot j is A[j, t] over the sum of row j, with A[j, t] the sum of P[i, j]^2, or
-    of P[i, j], over the cells i of this type.
+    The proportion of type t in spot j is A[j, t] divided by the sum of row j of A, where A[j, t] is the sum
+    of P[i, j]^2, or of P[i, j], over the cells i of this type.
 
-    Of sections that were mapped one by one (`sections` of `map_cells`, or `combine_sections`) every cell has
-    the same mass in each, and so counts in all of them alike: the types of a section are those of all cells
-    mapped, whatever section a cell is of. Where the sections hold other cells, map with ``joint=True``.
+    If sections were mapped one by one (`sections` of `map_cells`, or `combine_sections`), every cell has the
+    same mass in each section and counts alike in all of them. So the types of a section are those of all
+    mapped cells, whatever section a cell belongs to. If the sections hold different cells, map with
+    ``joint=True``.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     labels
         Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
-        index (in any order), or one label a cell in the mapping's order.
+        index (in any order), or one label per cell in the mapping's order.
     read_out
         ``"square"``: cells count by the square of their probability, as for their places. P spreads a cell
-        over the spots that look alike, which makes all spots more alike than they are; the squares undo most
-        of it. ``"sum"``: by their probability, so that the expected numbers of a type's cells, over all
-        spots, add up to its cells.
+        over similar spots, which makes all spots more similar than they are; the squares undo most of this.
+        ``"sum"``: cells count by their probability, so that the expected numbers of a type's cells at all
+        spots add up to the number of its cells.
     density
-        How many cells every spot holds, where that is known from elsewhere, e.g. from counted nuclei: name of
-        a column of the mapping's var, a Series by name of the spot, or one number a spot. None: the column
-        sums of P.
+        Number of cells in every spot, if it is known from another source, e.g. from counted nuclei: name of a
+        column of the mapping's var, a Series with the names of the spots as index, or one number per spot.
+        None: the column sums of P.
     confident
-        Whether a cell's place is to be relied on, True or False a cell, in the same forms. None: as
-        `place_cells` finds it; without coordinates nothing is said of it.
+        Whether a cell's place can be relied on, True or False for every cell, in the same forms as `labels`.
+        None: as `place_cells` finds it; without coordinates, ``homespot_confident_share`` is left out.
 
     Returns
     -------
-    Spots x types. ``X``: proportions; every row sums to 1, but that of a spot without any mass, which is NaN.
+    Spots x types. ``X``: proportions; every row sums to 1, except that rows of spots without mass are NaN.
     ``layers["cells"]``: expected number of cells of each type, the proportions times `density`. obs: the
     spots, with ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
     ``homespot_type_prob`` (the most abundant type and its proportion) and ``homespot_confident_share`` (share
@@ -245,7 +246,7 @@ def deconvolve_spots(
     Raises
     ------
     InputError
-        If labels, densities or flags do not fit the mapping's cells or spots, or are missing for some, or the
+        If labels, densities or flags do not fit the mapping's cells or spots, or some are missing, or the
         read-out is not one of the two.
     """
     view = CheckedMap(mapping)

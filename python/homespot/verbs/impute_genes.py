@@ -107,7 +107,7 @@ def impute_genes(
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     sc
         The single-cell data that was mapped, with any genes.
     genes
@@ -133,7 +133,7 @@ def impute_genes(
         ``sc_layer`` and ``sc_scale`` of `map_cells`. None, and ``"auto"``: as the map was made. Counts become
         log(1 + 10,000 x / total).
     scores
-        What `cross_validate` returned for these data. A gene that the atlas has measured gets its held-out
+        The result of `cross_validate` for these data. A gene that the atlas has measured gets its held-out
         scores as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var,
         which say how far its pattern can be trusted; others get NaN.
     output

@@ -37,7 +37,7 @@ def place_cells(
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
+        A result of `map_cells`, made with coordinates.
     sc
         The single-cell data that was mapped.
     position, k

@@ -18,7 +18,7 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     mapping
-        What `map_cells` returned.
+        A result of `map_cells`.
     path
         File to write; an existing one is replaced.
     """

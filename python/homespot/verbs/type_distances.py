@@ -29,7 +29,7 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
+        A result of `map_cells`, made with coordinates.
     labels
         Type of every cell, as for `deconvolve_spots`.
 
