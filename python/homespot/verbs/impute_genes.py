@@ -1,4 +1,4 @@
-"""impute_genes: the single cells' genes in space."""
+"""impute_genes: predict the expression of the single cells' genes at the spots."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["impute_genes", "impute_table", "write_imputed"]
 def write_imputed(
     blocks: Iterator[Block], empty: ad.AnnData, output: str | os.PathLike[str], block_size: int
 ) -> None:
-    """Write the blocks as X of the .h5ad file `output`, whose other parts are those of `empty`."""
+    """Write the blocks as X of the .h5ad file `output`; all other parts come from `empty`."""
     size = 4 * empty.n_obs * empty.n_vars
     with written(empty, output, beside=size) as name, h5py.File(name, "r+") as file:
         x = file.create_dataset(
@@ -49,13 +49,13 @@ def write_imputed(
 
 
 def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """Return the annotation of these genes of a table that is from an object."""
+    """Return the annotation of these genes of a table that was made from an object."""
     assert table.about is not None
     return table.about.var.iloc[columns].copy()
 
 
 def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> pd.DataFrame:
-    """Give genes the scores that cross-validation found for them, NaN where it could not."""
+    """Add the scores of cross-validation to the genes, NaN for genes without scores."""
     if scores is None:
         return var
     columns = [name.removeprefix("homespot_") for name in SCORES]
@@ -98,11 +98,12 @@ def impute_genes(
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
 ) -> ad.AnnData:
-    """Return genes of the single cells in space, whether or not the atlas has measured them.
+    """Return the expression of the single cells' genes at the spots, whether or not the atlas measured them.
 
-    Of sections that were mapped one by one (`sections` of `map_cells`, or `combine_sections`) every cell has
-    the same mass in each, and so counts in all of them alike: the genes of a section are those of all cells
-    mapped, whatever section a cell is of. Where the sections hold other cells, map with ``joint=True``.
+    If sections were mapped one by one (`sections` of `map_cells`, or `combine_sections`), every cell has the
+    same mass in each section and counts alike in all of them. So the genes of a section are those of all
+    mapped cells, whatever section a cell belongs to. If the sections hold different cells, map with
+    ``joint=True``.
 
     Parameters
     ----------
@@ -111,51 +112,53 @@ def impute_genes(
     sc
         The single-cell data that was mapped, with any genes.
     genes
-        Which genes; None is all. Features that are no genes, as antibodies and control probes, are left out
-        as in `map_cells`, and genes have the names that they had there (``sc_gene_column``).
+        Names of the genes; None is all. Features that are not genes, such as antibodies and control probes,
+        are left out as in `map_cells`, and genes have the names that they had there (``sc_gene_column``).
     read_out
-        How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: over the column sums
-        of P, which is the mean of the cells that sit there, in the unit of a cell. ``"scaled"``: this mean, a
-        fifth of it replaced by the mean over all cells, times what the atlas measured at the spot over what
-        is predicted there, so that
+        How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: divided by the column
+        sums of P, which gives the mean of the cells at the spot, in the unit of a cell. ``"scaled"``: this
+        mean, with a fifth of it replaced by the mean over all cells, is multiplied by the expression that the
+        atlas measured at the spot and divided by the expression that is predicted there, so that
 
             X[j, g] = e[j] Y[j, g] / Y[j, e],    Y[j, v] = 0.8 sum over i of P[i, j] v[i] / A[j] + 0.2 mean(v)
 
-        with A the column sums of P, and e the mean log expression of a spot, and of a cell, over the genes
-        that the map was made from (``homespot_expression``): over these genes the mean of X is e[j]. A spot
-        that holds more has more of every gene, as atlases have it, and noise that few cells bring counts
-        less; for the pattern of a gene. ``"sum"``: P' X as it is; it grows with the number of cells, and is
-        to be compared with such an atlas where the marginals of P follow its expression, as in SSA's
-        ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping from elsewhere, which does not
-        know e.
-    layer, scale
-        Where the expression is (``"raw"``: ``sc.raw``, ``"X"``: X), and what the numbers are: as
-        ``sc_layer`` and ``sc_scale`` of `map_cells`. None, and ``"auto"``: as the map was made. Counts become
-        log(1 + 10,000 x / total).
+        where A are the column sums of P, and e is the mean log expression of a spot, or of a cell, over the
+        genes that the map was made from (``homespot_expression``). Over these genes the mean of X is e[j]. As
+        in atlases, a spot with more expression has more of every gene, and noise at spots with few cells
+        counts less. Use it for the spatial pattern of a gene. ``"sum"``: P' X itself, which grows with the
+        number of cells. It can be compared with an atlas if the marginals of P follow the atlas's expression,
+        as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping of another program,
+        which does not hold e.
+    layer
+        Layer of `sc` with the expression (``"raw"``: ``sc.raw``, ``"X"``: X), as ``sc_layer`` of `map_cells`.
+        None: the layer that the map was made from.
+    scale
+        What the numbers are, as ``sc_scale`` of `map_cells`. ``"auto"``: the scale stated for the map if its
+        own layer is used, else the scale that is recognised. Counts become log(1 + 10,000 x / total).
     scores
-        The result of `cross_validate` for these data. A gene that the atlas has measured gets its held-out
-        scores as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var,
-        which say how far its pattern can be trusted; others get NaN.
+        The result of `cross_validate` for these data. A gene that the atlas measured gets its held-out scores
+        as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var, which
+        show how far its pattern can be trusted; other genes get NaN.
     output
-        An .h5ad file to write a block at a time, for what does not fit into memory; it appears whole or not
-        at all. None keeps the result in memory.
+        An .h5ad file that is written in blocks, for results that do not fit into memory; the file is written
+        completely or not at all. None keeps the result in memory.
     block_size
-        How many genes a thread computes at once, and the width of a chunk of the file. The cells are gone
-        through in blocks of rows, once for every 2**25 / spots genes (256 MiB of sums), in the order of the
-        mapping: data on disk (``backed="r"``) is read so often, and once more to check it. So is a mapping
-        on disk.
+        Number of genes that a thread computes at once, and the width of a chunk of the file. The cells are
+        read in blocks of rows in the order of the mapping, once for every 2**25 / spots genes (256 MiB of
+        sums). Data on disk (``backed="r"``) and a mapping on disk are therefore read as many times, and once
+        more to check them.
 
     Returns
     -------
     Spots x genes: X is float32, on the log scale; obs are the spots, ``obsm["spatial"]`` their coordinates.
-    With `output` it is backed by the file. Spots without any mass have NaN, but for the sum.
+    With `output` it is backed by the file. Spots without mass have NaN, except for ``read_out="sum"``.
     ``uns["homespot"]``: the mapping's record, and the `read_out`.
 
     Raises
     ------
     InputError
-        If cells of the mapping are not in `sc`, a gene is not, a parameter is not as described, or the
-        mapping does not know the expression by which it is to be scaled.
+        If `sc` lacks cells of the mapping or one of the genes, a parameter is not as described, or the
+        mapping does not hold the expression that ``"scaled"`` needs.
     TooLargeError
         If the result would not fit into memory.
     """
@@ -185,18 +188,20 @@ def impute_table(
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
 ) -> ad.AnnData:
-    """Impute genes of a table that is from an object.
+    """Impute genes of a table that was made from an object.
 
     Parameters
     ----------
     view
         The map, which has been read for `factors`.
-    table, cells
-        Expression, and its rows of the mapping's cells.
+    table
+        Expression of the single cells.
+    cells
+        The row of `table` for every cell of the mapping.
     factors
         The read-out.
     genes, scores, output, block_size
-        As for `impute_genes`, which says what is returned, and what is refused.
+        As for `impute_genes`, and so are the result and the errors.
     """
     mapping, columns = view.mapping, selected(genes, table)
     factor = factors.factors()

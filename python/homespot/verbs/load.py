@@ -1,4 +1,4 @@
-"""load: the map that an .h5ad file holds."""
+"""load: read a map from an .h5ad file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
     path
         An .h5ad file.
     backed
-        Leave P in the file, for a map that does not fit into memory, as ``anndata.read_h5ad(path,
-        backed="r")`` does. What follows from a map reads it in blocks of rows, to the same numbers; only
-        `add_mapping`, which puts P into the user's object, `subset` (the part asked for), `renormalise` and
-        the combinations bring it into memory.
+        Whether to leave P in the file, for a map that does not fit into memory, as ``anndata.read_h5ad(path,
+        backed="r")`` does. Functions that take a map then read P in blocks of rows, with the same results.
+        Only `add_mapping`, which copies P into the user's object, `subset` (for the part asked for),
+        `renormalise`, `combine_cells` and `combine_sections` read P into memory.
 
     Raises
     ------
     InputError
-        If the file is not there, is not a mapping, or has a newer format than this version knows.
+        If the file does not exist, is not a mapping, or has a newer format than this version knows.
     """
     mapping = read_whole(path, backed=backed)
     record = mapping.uns.get(HOMESPOT)

@@ -1,4 +1,4 @@
-"""The demo: an arched tissue in layers, seen by two technologies, with the truth known."""
+"""make_demo: simulate an arched tissue in layers, measured by two technologies, with known truth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _tissue(rng: np.random.Generator, n: int) -> tuple[npt.NDArray[np.float64], 
 
 
 def _types(rng: np.random.Generator, inner: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """Five layers with soft borders; immune cells scattered to one side, vascular ones everywhere."""
+    """Draw cell types: five layers with soft borders, immune cells on one side, vascular ones everywhere."""
     blurred = inner[:, 0] + rng.normal(0, 0.04, len(inner))
     kind = 4 - np.clip((blurred * 5).astype(int), 0, 4)
     draw = rng.uniform(size=len(inner))
@@ -42,7 +42,7 @@ def _types(rng: np.random.Generator, inner: npt.NDArray[np.float64]) -> npt.NDAr
 
 
 def _profiles(rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Mean expression, types x genes: a common background, and markers of each type."""
+    """Draw mean expression, types x genes: a common background, and markers of each type."""
     base = rng.lognormal(-0.6, 1.0, _N_GENES)
     profiles = np.tile(base, (len(_TYPES), 1))
     for kind in range(len(_TYPES)):
@@ -53,7 +53,7 @@ def _profiles(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def _gradients(inner: npt.NDArray[np.float64], centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Factor of every gene at every place: bumps along the arch for the gradient genes, 1 for the others."""
+    """Return a factor for every gene and place: bumps along the arch for gradient genes, 1 for the others."""
     factor = np.ones((len(inner), _N_GENES))
     first = len(_TYPES) * _MARKERS
     distance = (inner[:, None, 1] - centres[None, :, 0]) / 0.13
@@ -62,17 +62,17 @@ def _gradients(inner: npt.NDArray[np.float64], centres: npt.NDArray[np.float64])
 
 
 def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
-    """Make the demo data: about 1,500 cells and 400 spots over 300 genes, with the truth known.
+    """Make the demo data: about 1,500 cells and 400 spots over 300 genes, with known truth.
 
-    An arch of five layers, with immune cells towards one end and vascular cells everywhere; 14 marker genes a
-    type and 80 genes that rise and fall along the arch. The single-cell technology sees 270 of the genes at
-    low and uneven depth with dropout, the spatial one 240 of them as sums over the cells near each spot; 210
-    are shared. No cell is in both.
+    The tissue is an arch of five layers, with immune cells towards one end and vascular cells everywhere.
+    Every type has 14 marker genes, and 80 genes rise and fall along the arch. The single-cell technology
+    measures 270 of the genes at low and uneven depth with dropout, the spatial one 240 of the genes as sums
+    over the cells near each spot; 210 genes are shared. No cell is in both data sets.
 
     Parameters
     ----------
     seed
-        Seed of all that is drawn.
+        Seed of all random numbers.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     profiles = _profiles(rng)
     centres = np.column_stack([rng.uniform(0, 1, _GRADIENTS)])
     panel = rng.permutation(_N_GENES)
-    # Markers and gradients are on both panels more often than not; what each lacks is drawn at random.
+    # Most markers and gradient genes are on both panels; the genes that a panel lacks are drawn at random.
     sc_genes = np.sort(panel[_ONLY_ST:])
     st_genes = np.sort(np.concatenate([panel[:_ONLY_ST], panel[_ONLY_ST + _ONLY_SC :]]))
 
@@ -141,9 +141,9 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
 
 
 def write_demo(target: Path, seed: int = 0) -> list[Path]:
-    """Write the demo data as Matrix Market (genes x cells) and CSV files, which R and Python both read.
+    """Write the demo data as Matrix Market (genes x cells) and CSV files, which R and Python can read.
 
-    The same seed gives the same bytes: no time stamp goes into the compressed files.
+    The same seed gives the same bytes, because the compressed files have no time stamp.
     """
     sc, st = make_demo(seed)
     written = []

@@ -1,4 +1,4 @@
-"""map_cells: from single cells and spots to the map between them."""
+"""map_cells: learn the map from single cells to spots."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
 
 
 def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
-    """Map one checked table to the other, jointly or section by section; `run` is what `solve` takes."""
+    """Map one checked table to the other, jointly or section by section; `run` is passed to `solve`."""
     if spots.alone is None:
         return solve(sc, st, method, **run)
     return solve_by_section(sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run))
@@ -61,76 +61,83 @@ def map_cells(
     Parameters
     ----------
     sc
-        Single-cell data, cells x genes: counts or log values. Where it is backed by a file
+        Single-cell data, cells x genes: counts or log values. If it is backed by a file
         (``anndata.read_h5ad(path, backed="r")``), X is read in blocks of rows, never whole: once to check it,
-        once for the genes that are used, and once more for the variances where it has more genes than
-        `n_genes`. (A part of a backed object, and a matrix stored by columns, CSC, are read whole.)
+        once for the genes that are used, and once more for the variances if it has more genes than `n_genes`.
+        (A part of a backed object, and a matrix stored by columns, CSC, are read whole.)
     st
-        Spatial data, spots x genes; coordinates (spots x 2 or 3) in ``obsm["spatial"]``, or else in columns
-        ``x``, ``y`` (and ``z``) of obs. Columns with names are taken by their names: ``pxl_row_in_fullres``
-        is y wherever it stands. They become the columns ``x``, ``y`` and ``z`` of the mapping's spots.
-        Without them the map is made, but cells have no place. Several sections may be given as a list, or as
-        a dict by their names; see `join_sections`. Spots that a column such as ``in_tissue`` marks as off the
-        tissue are left out.
+        Spatial data, spots x genes, with coordinates (spots x 2 or 3) in ``obsm["spatial"]``, or else in
+        columns ``x``, ``y`` (and ``z``) of obs. Named columns of coordinates are recognised by name:
+        ``pxl_row_in_fullres`` is y, whatever its position. The coordinates become the columns ``x``, ``y``
+        (and ``z``) of the mapping's spots. Without coordinates the map is made, but cells have no place.
+        Several sections may be given as a list, or as a dict by their names; see `join_sections`. Spots that
+        a column such as ``in_tissue`` marks as off the tissue are left out.
     method
         ``"ssa"``, ``"come"`` or ``"correlation"``; see `homespot.methods`.
     preset
-        A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name go over it.
-    sc_layer, st_layer
-        Layer with the expression; ``"raw"`` takes ``adata.raw`` with its own genes; None is X. Verbs that
-        read the data again, such as `impute_genes` and `report`, take it from the record.
-    sc_scale, st_scale
-        What the numbers are: ``"counts"`` (are then normalised: log(1 + 10,000 x / total)), ``"log"`` (used
-        as they are), or ``"auto"`` to look at them; the record says what was found.
-    sc_gene_column, st_gene_column
-        Column of var with the names of the genes, by which both tables are matched; None is the index.
+        A named set of the method's parameters, e.g. ``"paper"``. Parameters given by name override it.
+    sc_layer
+        Layer of `sc` with the expression; ``"raw"`` is ``sc.raw`` with its own genes; None is X. Verbs that
+        read the data again, such as `impute_genes` and `report`, take the same layer, which the record names.
+    st_layer
+        Layer of `st` with the expression, likewise.
+    sc_scale
+        What the numbers of `sc` are: ``"counts"`` (homespot normalises them: log(1 + 10,000 x / total)),
+        ``"log"`` (used as they are), or ``"auto"`` to recognise the scale; the record says what was found.
+    st_scale
+        What the numbers of `st` are, likewise.
+    sc_gene_column
+        Column of ``sc.var`` with the names of the genes, by which both tables are matched; None is the index.
+    st_gene_column
+        Column of ``st.var`` with the names of the genes, likewise.
     sections
-        Column of ``st.obs`` with the section of every spot, or the sections themselves, as labels are given:
-        one value a spot, a Series or a dict by name. Each section is then mapped by itself, with all
-        cells, and the maps are put side by side with equal weights, as `combine_sections` does; the spots
-        come section by section, and ``parts`` of the record has the record of every section. None: sections
-        are looked for (a column such as ``sample_id`` with several values, several images in
-        ``uns["spatial"]``), and a warning says what was found; the cells are mapped onto all of them jointly.
+        Column of ``st.obs`` with the section of every spot, or the sections themselves: one value per spot, a
+        Series or a dict by name. Each section is then mapped by itself, with all cells, and the maps are put
+        side by side with equal weights, as `combine_sections` does. The spots are ordered by section, and
+        ``parts`` of the record holds the record of every section. None: homespot looks for sections (a column
+        such as ``sample_id`` with several values, several images in ``uns["spatial"]``), a warning says what
+        it found, and the cells are mapped onto all sections jointly.
     joint
-        Whether the cells are mapped onto all sections jointly, or (False) onto each by itself. None: by
-        itself where `sections` names a column, else jointly. By itself every cell has the same mass in each
-        section: for cell types (`deconvolve_spots`) and genes (`impute_genes`) of sections that hold other
-        cells, map jointly.
+        Whether the cells are mapped onto all sections jointly (True) or onto each section by itself (False).
+        None: onto each by itself if `sections` is given, else jointly. If sections are mapped one by one,
+        every cell has the same mass in each: map jointly to get the cell types (`deconvolve_spots`) and genes
+        (`impute_genes`) of sections that hold different cells.
     shared_frame
         Whether all sections share one frame of coordinates, as aligned or stacked sections do. If not, every
-        cell has its place in one section (``homespot_section``), and nothing is measured between sections.
+        cell has its place in one section (``homespot_section``), and no distances between sections are
+        computed.
     k_best
-        Keep only the k largest entries of each row (of every section), as CSR; what that leaves out is in
-        ``obs["homespot_left_over"]``. None keeps the dense matrix.
+        Number of largest entries to keep in each row (of every section), as CSR; the mass that is left out is
+        in ``obs["homespot_left_over"]``. None keeps the dense matrix.
     dtype
         Type of the computation and of P.
     seed
-        Seed of methods that draw random numbers.
+        Seed for methods that draw random numbers.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
     progress
         True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
         step to stderr, or a function of (done, total, note).
     **parameters
-        The method's own parameters, e.g. ``regularisation=0.02``. Labels are a column's name or the values
-        themselves: one a cell, a Series or a dict by name.
+        The method's own parameters, e.g. ``regularisation=0.02``. Labels are the name of a column, or the
+        values themselves: one per cell, a Series or a dict by name.
 
     Returns
     -------
-    The mapping: AnnData, cells x spots, with P in ``X``, each row summing to 1; obs and var are the
-    annotation of the cells and spots that were mapped, with ``homespot_expression``, their mean log
-    expression over the genes used; ``uns["homespot"]`` is the run's record. ``var["homespot_section"]`` is
-    the section of every spot, where there are several. If each was mapped by itself,
-    ``obs["homespot_section"]`` is the section that fits a cell best, and ``obs["homespot_section_prob"]`` its
-    probability. Images of the tissue (``uns["spatial"]``) are those of `st`, and ``y_direction`` of the
-    record says whether y points down.
+    The mapping: AnnData, cells x spots, with P in ``X``; each row sums to 1. obs and var hold the annotation
+    of the mapped cells and spots, with ``homespot_expression``, their mean log expression over the genes
+    used. ``uns["homespot"]`` is the record of the run; its ``y_direction`` says whether y points down. If
+    there are several sections, ``var["homespot_section"]`` is the section of every spot. If each section was
+    mapped by itself, ``obs["homespot_section"]`` is the section that fits a cell best, and
+    ``obs["homespot_section_prob"]`` its probability. Images of the tissue (``uns["spatial"]``) are those of
+    `st`.
 
     Raises
     ------
     InputError
-        If the data or a parameter is not as described; before any work starts.
+        If the data or a parameter is not as described. The error comes before any work starts.
     DeviceError
-        If the device is not there.
+        If the device does not exist.
     TooLargeError
         If the map would not fit into memory.
     """
@@ -166,7 +173,7 @@ def map_cells(
 
 
 def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:
-    """Return the section of every cell, and its probability, as columns; nothing under a joint map."""
+    """Return the section of every cell and its probability as columns; no columns for a joint map."""
     if solution.section is None or spots.apart is None:
         return {}
     codes, probability = solution.section
@@ -175,7 +182,7 @@ def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:
 
 
 def section_record(spots: Spots) -> dict[str, Any]:
-    """Return what the record says of sections and of the direction of y."""
+    """Return the entries of the record on sections and the direction of y."""
     record = dict(spots.direction)
     if spots.sections is not None:
         record["sections"] = spots.sections.column

@@ -1,4 +1,4 @@
-"""place_cells: the single cells with their positions."""
+"""place_cells: give the single cells positions in the tissue."""
 
 from __future__ import annotations
 
@@ -40,19 +40,23 @@ def place_cells(
         A result of `map_cells`, made with coordinates.
     sc
         The single-cell data that was mapped.
-    position, k
+    position
         How a position is read from P: ``"median"`` (the spatial median of the k most probable spots, weighted
-        by the square of their probability), ``"mean"`` (under P), ``"k_best"`` (the mean of the k most
-        probable spots, weighted by their probability) or ``"argmax"`` (the most probable spot).
+        by the square of their probability), ``"mean"`` (the mean of all spots under P), ``"k_best"`` (the
+        mean of the k most probable spots, weighted by their probability) or ``"argmax"`` (the most probable
+        spot).
+    k
+        Number of most probable spots that ``"median"`` and ``"k_best"`` use.
     level
         Probability with which a cell's true place lies within ``homespot_radius`` of its position, 0.05 to
-        0.99. It was calibrated on simulated spots of known truth, on maps by SSA read by the default
-        position. On tissues that it was not fitted on, 83 to 98 % of all cells lie within the radius of a
-        level of 0.9, and 89 to 96 % of the confident ones where more than 1 cell in 200 is; where hardly any
-        is, not even those can be relied on. Levels below 0.8 are further off (``benchmarks/confidence.py``).
+        0.99. The radius was calibrated on simulated spots with known truth, with maps by SSA and the default
+        position. On tissues that it was not fitted on, 83 to 98 % of all cells lie within the radius of level
+        0.9. Of the confident cells 89 to 96 % do, if more than 1 cell in 200 is confident; if hardly any cell
+        is, not even these can be relied on. Levels below 0.8 are less accurate
+        (``benchmarks/confidence.py``).
     max_radius
         Largest radius at which a cell is ``homespot_confident``, in the unit of the coordinates. None: half
-        the extent of the tissue (of the section), the root mean squared distance of the spots from their
+        the extent of the tissue (or section), which is the root mean squared distance of the spots from their
         centroid.
 
     Returns
@@ -66,12 +70,12 @@ def place_cells(
     view.read(cells)
     table = cells.table()
     placed = copied(sc[mapped])
-    # Those of an earlier map go.
+    # Columns of an earlier map are removed.
     placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy(copy=True)
     read = {"position": position, "k": k, "level": level, "max_radius": max_radius}
-    placed.uns.pop(SPATIAL, None)  # that of another tissue
+    placed.uns.pop(SPATIAL, None)  # a section of another tissue
     placed.uns.update(images(mapping))
     placed.uns[HOMESPOT] = {
         **deepcopy(mapping.uns[HOMESPOT]),

@@ -1,4 +1,4 @@
-"""renormalise: every row of a map divided by its sum."""
+"""renormalise: divide every row of a map by its sum."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["renormalise"]
 
 
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
-    """Return the mapping, in memory, with every row divided by its sum and nothing left over, or dropped.
+    """Return the mapping, in memory, with every row divided by its sum; no mass is left over or dropped.
 
     Raises
     ------
     InputError
-        If the kept spots hold nothing of a cell.
+        If a cell has no mass on the kept spots.
     """
     check_mapping(mapping)
     sums = row_sums(x_of(mapping))

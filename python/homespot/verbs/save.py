@@ -1,4 +1,4 @@
-"""save: a map as an .h5ad file."""
+"""save: write a map as an .h5ad file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["save"]
 
 
 def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
-    """Write a mapping as .h5ad; the file appears whole or not at all.
+    """Write a mapping as .h5ad; the file is written completely or not at all.
 
     Parameters
     ----------
     mapping
         A result of `map_cells`.
     path
-        File to write; an existing one is replaced.
+        File to write; an existing file is replaced.
     """
     check_mapping(mapping)
     write_whole(mapping, path)

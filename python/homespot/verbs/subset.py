@@ -1,4 +1,4 @@
-"""subset: some cells and spots of a map."""
+"""subset: select cells and spots of a map."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ROUNDING = 1e-6
 def subset(
     mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
 ) -> ad.AnnData:
-    """Return the mapping of these cells and spots, by name; what other spots held goes to the left-over.
+    """Return the mapping of these cells and spots, by name; mass on other spots goes to the left-over.
 
-    ``obs["homespot_dropped"]`` says how much that was for each cell. If the spots that are taken out held
-    more of a cell than the others do, the cell has a place among the others, but it is not confident (see
-    `cell_positions`). The part of a mapping on disk is read into memory.
+    ``obs["homespot_dropped"]`` is this mass for each cell. If the spots that are taken out held more of a
+    cell's mass than the others, the cell has a place among the others, but it is not confident (see
+    `cell_positions`). If the mapping is on disk, the selected part is read into memory.
     """
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):

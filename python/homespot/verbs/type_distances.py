@@ -1,4 +1,4 @@
-"""type_distances: the expected distance of two cells by their types."""
+"""type_distances: the expected distance between two cells by their types."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["type_distances"]
 
 
 def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
-    """Return the expected distance of two cells by their types.
+    """Return the expected distance between two cells by their types.
 
-    With Q[t, j] the share of type t's mass that sits at spot j, E[s, t] = sum over j, k of Q[s, j] d(j, k)
-    Q[t, k]: the cells are drawn from the map one independently of the other.
+    If Q[t, j] is the share of type t's mass at spot j, then E[s, t] = sum over j, k of Q[s, j] d(j, k) Q[t,
+    k]: the two cells are drawn from the map independently.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
 
     Returns
     -------
-    Types x types, symmetric, in the unit of the coordinates. The diagonal is the distance of two cells of one
-    type: how far it is spread. P is taken as it is, so a softer map has larger distances, and one of the
-    `k_best` entries smaller ones; compare types under one map. Where the spots lie in several sections, the
-    cells are two of one section, each at the spots of its section (see `cell_positions`); types that share no
-    section have NaN.
+    Types x types, symmetric, in the unit of the coordinates. The diagonal is the distance between two cells
+    of one type, which shows how far the type is spread. P is used as it is, so a softer map has larger
+    distances, and a map of the `k_best` entries smaller ones; compare types under one map. If the spots lie
+    in several sections, both cells are of one section, and each is at the spots of its section (see
+    `cell_positions`); types that share no section have NaN.
     """
     view = CheckedMap(mapping)
     types = resolve(labels, mapping.obs, "cell")
@@ -67,5 +67,5 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
 
 
 def _scaled_to_one(matrix: Any) -> sparse.dia_array:
-    """Return what scales every row to sum to 1, as a diagonal matrix."""
+    """Return a diagonal matrix that scales every row to sum to 1."""
     return sparse.diags_array(1 / row_sums(matrix))
