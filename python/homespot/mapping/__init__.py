@@ -1,1 +1,1 @@
-"""The map: its validity, coordinates, confidence, sections, and what is read from its rows."""
+"""The map: its validity, coordinates, confidence and sections, and readings of its rows."""

@@ -1,4 +1,4 @@
-"""The rows of the user's objects that are the cells and spots of a map, by name."""
+"""Find the rows of the user's objects for the cells and spots of a map, by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mapped_cells(mapping: ad.AnnData, sc: ad.AnnData) -> npt.NDArray[np.intp]:
     Raises
     ------
     InputError
-        If `sc` lacks some of them, or has a name twice.
+        If `sc` lacks some of the cells, or has a name twice.
     """
     return _rows_of(mapping.obs_names, sc, "sc", "the single-cell data that was mapped", "cells")
 
@@ -50,9 +50,9 @@ def _rows_of(names: pd.Index, adata: ad.AnnData, side: str, data: str, kind: str
 
 
 def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
-    """Say what to do with one section of several that were mapped as a list; nothing where it is none.
+    """Say what to do with one of several sections that were mapped as a list; empty for any other object.
 
-    Names of spots that occurred in several sections have had the name of their section put in front.
+    If names of spots occurred in several sections, the mapping has the name of the section in front of them.
     """
     tails = {str(name)[at.end() :] for name in mapped for at in re.finditer("_", str(name))}
     if not len(names) or not names.astype(str).isin(tails).all() or names.isin(mapped).any():
@@ -64,7 +64,7 @@ def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
 
 
 def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArray[np.intp]:
-    """Return where cells or spots stand in a mapping, by name, each once."""
+    """Return the positions of cells or spots in a mapping, by name, each once."""
     if isinstance(names, str):
         raise InputError(expected(f"a list of names of {kind}", repr(names), f"Pass [{names!r}]."))
     unknown = [name for name in names if name not in index]

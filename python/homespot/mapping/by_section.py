@@ -1,4 +1,4 @@
-"""A map of several sections, one section at a time: which section a cell is of, and its part of P."""
+"""A map of several sections, section by section: the section of every cell, and its part of P."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _EQUAL = 1e-6
 
 @dataclass(frozen=True)
 class CellSections:
-    """The section of every cell, -1 where it is not known, and its probability."""
+    """The section of every cell, -1 if it is not known, and its probability."""
 
     codes: Ints
     probability: F64
@@ -57,7 +57,7 @@ class CellSections:
 class Part:
     """The cells of one section and its spots: rows and columns of P, and P between them.
 
-    ``name`` is None where a map has one section.
+    ``name`` is None if the map has one section.
     """
 
     name: str | None
@@ -67,7 +67,7 @@ class Part:
 
 
 def sections_of(mapping: ad.AnnData) -> Sections | None:
-    """Return the sections of a mapping's spots, each in a frame of its own; None where there is one frame."""
+    """Return the sections of a mapping's spots if each has its own frame; None if there is one frame."""
     record = mapping.uns.get(HOMESPOT)
     record = record if isinstance(record, Mapping) else {}
     if record.get("shared_frame"):
@@ -83,10 +83,10 @@ def sections_of(mapping: ad.AnnData) -> Sections | None:
 def cell_sections(mapping: ad.AnnData, sections: Sections, mass: F64 | None = None) -> CellSections:
     """Return the section of every cell.
 
-    Under a joint map that is the section with most of the cell's mass; its probability is its share of the
-    mass, that on spots taken out of the map included. Where every section was mapped by itself, the masses
-    are equal by construction and say nothing: then it is the section that `map_cells` found to fit best, and
-    where that is not known, none. `mass` is the mass of every cell in each section, where P has been read.
+    Under a joint map this is the section with most of the cell's mass. Its probability is its share of the
+    mass, including mass on spots that were taken out of the map. If every section was mapped by itself, the
+    masses are equal by construction; the result is then the section that `map_cells` found to fit best, or
+    none if that is not known. `mass` is the mass of every cell in each section, if P has been read already.
     """
     n = mapping.n_obs
     if mapped_one_by_one(mapping):
@@ -109,12 +109,12 @@ def cell_sections(mapping: ad.AnnData, sections: Sections, mass: F64 | None = No
 
 
 def mapped_one_by_one(mapping: ad.AnnData) -> bool:
-    """Whether every section was mapped by itself, so that the mass of a cell in each says nothing."""
+    """Whether every section was mapped by itself, so that a cell has the same mass in each."""
     return _one_by_one(mapping.uns.get(HOMESPOT))
 
 
 def _one_by_one(record: Any) -> bool:
-    """Whether sections were mapped one by one, in this map or in one that it was put together from."""
+    """Whether sections were mapped one by one, in this map or in a map that it was combined from."""
     if not isinstance(record, Mapping):
         return False
     if record.get("combined") == "sections":
@@ -124,16 +124,17 @@ def _one_by_one(record: Any) -> bool:
 
 
 def all_spots(n: int) -> sparse.csr_matrix:
-    """Return the membership of `n` spots in one group, by which `Summed` finds the mass of every cell."""
+    """Return the membership of `n` spots in one group, with which `Summed` finds the mass of every cell."""
     return sparse.csr_matrix(np.ones((n, 1)))
 
 
 def held(mapping: ad.AnnData, part: Part, there: F64 | None = None) -> F64:
-    """Return, for every cell of a part, its mass there over that mass and what was taken out of the map.
+    """Return, for every cell of a part, the share of its mass there that is still in the map.
 
-    1 for a map that nothing was taken out of, whatever its rows leave out for other reasons. Where sections
-    were mapped one by one, only the cell's own section counts: 0 where that is no longer in the map. `there`
-    is the sum of every row of the part, where P has been read.
+    This is the mass in the part, divided by the sum of that mass and the mass on spots that were taken out of
+    the map. It is 1 if no spots were taken out, even if rows leave out mass for other reasons. If sections
+    were mapped one by one, only the cell's own section counts, and the share is 0 if that is no longer in the
+    map. `there` is the sum of every row of the part, if P has been read already.
     """
     gone = dropped(mapping)[part.cells]
     if not gone.any():
@@ -146,10 +147,10 @@ def held(mapping: ad.AnnData, part: Part, there: F64 | None = None) -> F64:
 
 
 def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64) -> F64:
-    """Return what was taken out of the own section of every cell of a part, infinite if all of that was."""
+    """Return the mass that was taken out of each cell's own section, infinite if the whole section was."""
     record = mapping.uns[HOMESPOT]
     inner, weights = record.get("parts"), record.get("weights")
-    names = [str(of["section"]) for of in inner.values() if "section" in of] if inner else []
+    names = [str(one["section"]) for one in inner.values() if "section" in one] if inner else []
     column = next((name for name in (SECTION, record.get("sections")) if name in mapping.var), None)
     if column is None or weights is None or len(names) != len(weights):
         return np.zeros(len(gone))
@@ -158,7 +159,7 @@ def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64)
     share = dict(zip(names, np.asarray(weights, dtype=np.float64), strict=True))
     if not left <= set(share):
         return np.zeros(len(gone))
-    others = sum(mass for of, mass in share.items() if of not in left)
+    others = sum(mass for section, mass in share.items() if section not in left)
     own: F64 = np.minimum(np.maximum(share[name] - there, 0), np.maximum(gone - others, 0))
     own[own <= _EQUAL] = 0
     if SECTION in mapping.obs:
@@ -167,23 +168,24 @@ def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64)
     return own
 
 
-def warn_if_dropped(n: int, of: int, what: str) -> None:
-    """Say of how many cells the spots that were taken out of the map hold the most, and so `what`."""
+def warn_if_dropped(n: int, n_cells: int, effect: str) -> None:
+    """Warn about `n` of `n_cells` cells with most mass on spots taken out of the map, and of the effect."""
     if n:
         warnings.warn(
-            f"{n} of {of} cells had more of their mass on spots that were taken out of this map than on "
-            f"those that stay: {what}. Take these cells out too with subset(), or use the map of all spots.",
+            f"{n} of {n_cells} cells had more of their mass on spots that were taken out of this map than on "
+            f"those that stay: {effect}. Take these cells out too with subset(), or use the map of all "
+            "spots.",
             DataWarning,
             stacklevel=4,
         )
 
 
-def warn_nowhere(found: CellSections, of: str) -> None:
-    """Say how many cells have no section, and so not what `of` says."""
+def warn_nowhere(found: CellSections, effect: str) -> None:
+    """Warn about the cells without a section, and of the effect."""
     n = int((found.codes < 0).sum())
     if n:
         warnings.warn(
-            f"{n} cell(s) have equal mass in several sections, which says nothing of their section: {of}. "
+            f"{n} cell(s) have equal mass in several sections, which says nothing of their section: {effect}. "
             "map_cells() with sections= compares how well the sections fit; cell_modes() has places in each.",
             DataWarning,
             stacklevel=4,
@@ -210,10 +212,10 @@ def parts(
     unknown: bool = False,
     matrix: Any = None,
 ) -> Iterator[Part]:
-    """Go through the sections, each with its cells and spots; a map of one section is one part.
+    """Yield the sections, each with its cells and spots; a map of one section is one part.
 
-    Cells whose section is not known are in none, or with `unknown` in every section on which they have any
-    mass. `matrix` is P, if it has been taken from the mapping.
+    Cells whose section is not known are in no part or, with `unknown`, in every section where they have any
+    mass. `matrix` is P, if it has already been taken from the mapping.
     """
     matrix = x_of(mapping) if matrix is None else matrix
     if sections is None or found is None:

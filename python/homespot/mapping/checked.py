@@ -1,4 +1,4 @@
-"""A map that is checked while it is read: one view, which the verbs share."""
+"""A view of a map that the verbs share; it checks the map while P is read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Validity:
         return ~((self._left_over[rows] >= 0) & (np.abs(self._sums[rows] - 1) <= _TOLERANCE))
 
     def end(self) -> None:
-        """Refuse rows that do not add up."""
+        """Refuse rows whose sum and left-over are not 1."""
         wrong = self._wrong(slice(None))
         if wrong.any():
             first = f"{self._mapping.obs_names[wrong][0]!r} with {self._sums[wrong][0]:.6g}"
@@ -64,17 +64,17 @@ class _Validity:
 
 
 class CheckedMap:
-    """A mapping, and P; the first reading of P checks it.
+    """A mapping and its P; the first reading of P checks it.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned. Its record, its left-over and its coordinates are checked at once.
+        A result of `map_cells`. Its record, left-over and coordinates are checked at once.
 
     Raises
     ------
     InputError
-        If the record or the left-over is missing, or ``varm["spatial"]`` is no coordinates.
+        If the record or the left-over is missing, or ``varm["spatial"]`` does not hold coordinates.
     """
 
     def __init__(self, mapping: ad.AnnData) -> None:
@@ -93,17 +93,17 @@ class CheckedMap:
         self._checked = False
 
     def load(self) -> None:
-        """Bring P into memory, where all of it is needed there anyway, so that it is read once."""
+        """Read P into memory, for a verb that needs all of it there anyway, so that it is read once."""
         self.matrix = in_memory(self.matrix)
 
     def read(self, *reducers: Reducer) -> None:
-        """Read P once, for all reducers, and check it if that has not been done.
+        """Read P once for all reducers, and check it if it has not been checked.
 
         Raises
         ------
         InputError
             If an entry lies outside [0, 1], or a row sum and its left-over do not add up to 1 within 1e-4.
-            An invalid map is refused as such, whatever a reducer would say of it.
+            This error comes before any error of a reducer.
         """
         validity = None if self._checked else _Validity(self.mapping)
         for reducer in reducers:

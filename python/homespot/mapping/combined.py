@@ -1,4 +1,4 @@
-"""The record and the sections of several maps that are put together."""
+"""The record and the sections of several maps that are combined."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_SPOTS = ("sections", "shared_frame", "y_direction", "y_down")
 
 
 def combined_record(records: Sequence[dict[str, Any]], dtype: Any, how: str) -> dict[str, Any]:
-    """Return the record of maps that were put together, with every part's own record."""
+    """Return the record of combined maps, with the record of every part."""
     return {
         "format_version": FORMAT_VERSION,
         "method": ", ".join(dict.fromkeys(str(record.get("method", "unknown")) for record in records)),
@@ -34,7 +34,7 @@ def combined_record(records: Sequence[dict[str, Any]], dtype: Any, how: str) -> 
 
 
 def record_of(mappings: Sequence[ad.AnnData], how: str) -> dict[str, Any]:
-    """Return the record of mappings that are put together."""
+    """Return the record of mappings that are combined."""
     dtype = np.result_type(*(x_of(mapping).dtype for mapping in mappings))
     return combined_record([filled(mapping.uns[HOMESPOT]) for mapping in mappings], dtype, how)
 
@@ -50,7 +50,7 @@ def section_labels(
 ) -> tuple[list[str], dict[str, bool]]:
     """Return the section of every spot of several mappings, and whether y points down, by section.
 
-    Where names are `given`, sections within a mapping have its name in front.
+    If names are `given`, sections within a mapping get its name in front.
     """
     own = [sections_of(mapping) for mapping in mappings]
     names = [_own_name(mapping) for mapping in mappings] if given is None else list(given)

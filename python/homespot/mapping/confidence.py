@@ -1,4 +1,4 @@
-"""How far a position can be trusted: the entropy of a row of P, and a radius calibrated on known truth."""
+"""Confidence of positions: the entropy of a row of P, and a radius calibrated on known truth."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "pit
 
 F64 = npt.NDArray[np.float64]
 
-# The rule has these constants and no others. `benchmarks/confidence.py` made the last two, and measures the
-# rule on tissues that they were not fitted on.
+# These are all constants of the rule. `benchmarks/confidence.py` fitted the last two, and measures the rule
+# on tissues that they were not fitted on.
 BEST = 20
-"""How many of the most probable spots of a cell its radius is read from."""
+"""Number of most probable spots of a cell from which its radius is read."""
 _EXPONENT = 1 / 3
 _SCALE, _SHAPE = 0.93, 0.70
 
 LEVELS = (0.05, 0.99)
-"""Between these levels the radius was calibrated."""
+"""Range of levels for which the radius was calibrated."""
 
 LEAST_HELD = 0.5
 """A cell has no radius if spots were taken out of the map and the others hold at most this part of its mass.
@@ -34,8 +34,8 @@ _ROUNDING = 1e-4
 
 
 def pitch(spots: F64) -> float:
-    """Return the median distance of a place with spots from the nearest other one; 0 for a single place."""
-    spots = np.unique(spots, axis=0)  # sections may share their coordinates
+    """Return the median distance of a place with spots from its nearest neighbour; 0 for a single place."""
+    spots = np.unique(spots, axis=0)  # spots of different sections may share coordinates
     if len(spots) < 2:
         return 0.0
     distance, _ = cKDTree(spots).query(spots, 2)
@@ -53,10 +53,10 @@ def factor(level: float) -> float:
 
 
 def entropies(p: F64, sums: F64, n_spots: int) -> F64:
-    """Return the entropy of rows of P over the log of the number of spots: 0 is certain, 1 knows nothing.
+    """Return the entropy of rows of P over the log of the number of spots: 0 for one spot, 1 for equal ones.
 
-    -(sum_j p_j log p_j + l log(l / m)) / log N. What a row leaves out, l, counts as spread evenly over the m
-    spots on which the row has nothing; where there are none, as over as many spots as there are.
+    -(sum_j p_j log p_j + l log(l / m)) / log N. l is the mass that a row leaves out. It counts as spread
+    evenly over the m spots where the row is 0 or, if there are none, over N further spots.
 
     Parameters
     ----------
@@ -81,19 +81,21 @@ def entropies(p: F64, sums: F64, n_spots: int) -> F64:
 def radii(share: F64, away: F64, pitch: float, extent: float) -> F64:
     """Return the radius of every cell before its factor: s (s / e)^(1/3).
 
-    s is the root mean squared distance of the `BEST` most probable spots from the position, under their
+    s is the root mean squared distance of the `BEST` most probable spots from the position, weighted by their
     probability, and at least half the pitch; e is the extent of the tissue. A cell's true place lies within
-    f(level) s (s / e)^(1/3) of its position with a probability of about the level: the more of the tissue a
-    cell's best spots span, the less their agreement means.
+    f(level) s (s / e)^(1/3) of its position with a probability of about the level. The radius grows faster
+    than s, because the best spots of a cell are less reliable if they span more of the tissue.
 
     Parameters
     ----------
     share
         Probability of the best spots, cells x k, each row summing to 1.
     away
-        Their distance from the cell's position, cells x k.
-    pitch, extent
-        As `pitch` and `extent` return them, in the unit of `away`.
+        Distance of these spots from the cell's position, cells x k.
+    pitch
+        Pitch of the spots, as `pitch` returns it, in the unit of `away`.
+    extent
+        Extent of the tissue, as `extent` returns it, in the unit of `away`.
     """
     if extent <= 0:
         return np.zeros(len(share))

@@ -17,7 +17,7 @@ __all__ = ["coordinates", "has_coordinates", "images"]
 
 
 def has_coordinates(mapping: ad.AnnData) -> bool:
-    """Whether the spots have coordinates: in varm, or as finite plain columns, which converters keep."""
+    """Whether the spots have coordinates: in varm, or in finite plain columns, which converters keep."""
     return SPATIAL in mapping.varm or plain_columns(mapping.var) is not None
 
 
@@ -27,7 +27,7 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     Raises
     ------
     InputError
-        If the mapping was made without, or they are not finite numbers.
+        If the mapping has no coordinates, or they are not finite numbers.
     """
     found = mapping.varm.get(SPATIAL)
     if found is None:
@@ -45,7 +45,7 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
 
 
 def images(*mappings: ad.AnnData) -> dict[str, Any]:
-    """Return the images of the tissue as an entry of uns, or nothing where there are none."""
+    """Return the images of the tissue as an entry of uns; empty if there are none."""
     found: dict[str, Any] = {}
     for mapping in mappings:
         found |= libraries(mapping.uns)

@@ -18,13 +18,14 @@ __all__ = ["BLOCK", "correlations", "expected_distances"]
 F64 = npt.NDArray[np.float64]
 
 
-BLOCK = 512  # spots
+BLOCK = 512  # number of spots in a block
 
 
 def correlations(shares: F64, sections: Sections | None = None) -> F64:
-    """Return the correlation of the columns over the rows without NaN; a constant column has 0.
+    """Return the correlation of the columns over the rows without NaN; it is 0 for a constant column.
 
-    With several sections the mean of each is taken away first, so that no difference between sections counts.
+    With several sections, the mean of each is subtracted first, so that differences between sections have no
+    effect.
     """
     there = np.isfinite(shares).all(axis=1)
     x = shares[there]
@@ -45,9 +46,9 @@ def correlations(shares: F64, sections: Sections | None = None) -> F64:
 
 
 def expected_distances(matrix: Any, spots: F64) -> F64:
-    """Return Q D Q' (rows x rows), Q the rows over their sums and D the distances of the spots.
+    """Return Q D Q' (rows x rows): Q is the rows divided by their sums, D the distances of the spots.
 
-    Rows without any mass have NaN.
+    Rows without mass give NaN.
     """
     sums = row_sums(matrix)
     scale = np.divide(1, sums, out=np.full_like(sums, np.nan), where=sums > 0)
@@ -57,7 +58,7 @@ def expected_distances(matrix: Any, spots: F64) -> F64:
     for first in range(0, len(spots), BLOCK):
         block = slice(first, first + BLOCK)
         away = cdist(spots, spots[block])
-        # A float32 matrix is cast for the product, so in parts.
+        # A float32 matrix is cast for the product, and therefore multiplied in parts.
         to_block = np.concatenate([matrix[rows] @ away for rows in blocks(matrix)])
         held = columns[:, block]
         out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))

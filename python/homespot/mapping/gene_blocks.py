@@ -1,4 +1,4 @@
-"""Expression of genes at the spots: P' X, a block of genes at a time."""
+"""Expression of genes at the spots: P' X, in blocks of genes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["Block", "gene_blocks", "imputed", "selected", "working_memory"]
 
 
 _SUMS = 2**25
-"""So many sums, of a spot and a gene, are held at once: 256 MiB."""
+"""Number of sums (of a spot and a gene) held at once: 256 MiB."""
 
 
 _ENTRIES = 2**22
-"""So many entries of P are looked at at once."""
+"""Number of entries of P in memory at once."""
 
 
 _STORED = 2**20
-"""And so many values of the cells that are not 0, or a block's: 8 MiB."""
+"""Number of the cells' values other than 0 from which a block is large enough: 8 MiB."""
 
 
 Block = tuple[slice, npt.NDArray[np.float32]]
@@ -47,7 +47,7 @@ def gene_blocks(
     scale: Factors,
     block_size: int = 256,
 ) -> Iterator[Block]:
-    """Yield the expression of genes at the spots, a block of genes at a time.
+    """Yield the expression of genes at the spots, in blocks of genes.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def gene_blocks(
 
     Yields
     ------
-    Which of `genes` (a slice), and spots x these genes.
+    The slice of `genes` in the block, and the expression, spots x these genes.
     """
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
@@ -81,12 +81,12 @@ def gene_blocks(
 
 
 def _at_once(n_spots: int, block_size: int) -> int:
-    """Return how many genes are summed in one pass over the cells: whole blocks."""
+    """Return how many genes, in whole blocks, are summed in one pass over the cells."""
     return max(1, _SUMS // (n_spots * block_size)) * block_size
 
 
 def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-    """Yield the cells on the log scale, with so many values at once that the work on a block is worth it."""
+    """Yield the cells on the log scale, in blocks with enough values to be worth the work on a block."""
     every = len(genes) == table.shape[1] and (genes == np.arange(len(genes))).all()
     parts: list[sparse.csr_matrix] = []
     start = 0
@@ -109,24 +109,24 @@ def _sums(
     step = max(1, _ENTRIES // matrix.shape[1])
     with pool(threads() - 1) as each:
         for rows, block in _cell_blocks(table, genes):
-            # Cell by cell, whatever the blocks.
+            # The sum is taken cell by cell, so that the size of blocks does not change it.
             np.add.at(every, block.indices, block.data.astype(np.float64))
             for start in range(rows.start, rows.stop, step):
                 some_cells = slice(start, min(start + step, rows.stop))
                 p = matrix[some_cells]
                 p = p.T.tocsr() if is_sparse(p) else np.ascontiguousarray(p)
-                # By columns, so that some genes are a slice.
+                # The block is stored by columns, so that a range of genes is a slice.
                 x = block[start - rows.start : some_cells.stop - rows.start].tocsc()
                 if total is None:
                     total = np.zeros((matrix.shape[1], len(genes)), order="C" if is_sparse(p) else "F")
 
-                # Some genes are one thread's from start to end, so their number changes no sum.
+                # One thread sums a range of genes completely, so that the number of threads changes no sum.
                 def add(k: int, p: Any = p, x: Any = x, out: F64 = total) -> None:
                     of_genes = slice(k * block_size, (k + 1) * block_size)
                     add_product(p, x[:, of_genes].tocsr(), out[:, of_genes])
 
                 each(add, math.ceil(len(genes) / block_size))
-    assert total is not None  # a table has two rows or more
+    assert total is not None  # a table has at least two rows
     return total, every / table.shape[0]
 
 
@@ -152,7 +152,7 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
 
 
 def working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
-    """Return the bytes that imputing takes beside its result: the sums of a pass, and a block of cells."""
+    """Return the bytes that imputing takes besides its result: the sums of a pass, and a block of cells."""
     sums = matrix.shape[1] * min(n_genes, _at_once(matrix.shape[1], block_size))
     return int(8 * sums + 4 * 8 * min(table.shape[0] * table.shape[1], 4_000_000))
 

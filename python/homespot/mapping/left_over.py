@@ -1,4 +1,4 @@
-"""What the rows of a map leave out: entries that are too small, and spots that were taken out."""
+"""Mass that the rows of a map leave out: entries that are too small, and spots that were taken out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def keep_best(matrix: Floats, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np
 
     Returns
     -------
-    The truncated P (cells x spots, CSR, columns sorted) and what each row leaves out, 1 - its sum.
+    The truncated P (cells x spots, CSR, columns sorted), and the mass that each row leaves out, 1 - its sum.
     """
     whole("k_best", k, 1)
     n_cells, n_spots = matrix.shape

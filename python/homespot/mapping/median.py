@@ -1,4 +1,4 @@
-"""The spatial median: the point of least expected distance, by Weiszfeld's iteration."""
+"""The spatial median, the point with the smallest expected distance, by Weiszfeld's iteration."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _CLOSE = 0.01
 
 
 def spatial_median(weights: F64, points: F64, smallest: float) -> F64:
-    """Return the point x of least sum_k w[c, k] |s[c, k] - x| for every cell c.
+    """Return the point x that minimises sum_k w[c, k] |s[c, k] - x| for every cell c.
 
-    It is the place of least expected error, as the mean is that of least expected squared error; a point with
-    more than half of the weight is its own median.
+    It minimises the expected error, as the mean minimises the expected squared error. A point with more than
+    half of the weight is the median.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def spatial_median(weights: F64, points: F64, smallest: float) -> F64:
     points
         Cells x k x 2 or 3.
     smallest
-        Distances are not taken below this, so that the iteration can come to rest on a point; it ends when no
-        cell moves by more than a hundredth of it.
+        Lower bound for distances, so that the iteration can stop at a point. It ends when no cell moves by
+        more than a hundredth of this bound.
 
     Returns
     -------

@@ -35,7 +35,7 @@ Position = Literal["median", "mean", "k_best", "argmax"]
 
 
 class HomeSpots(Reducer):
-    """The most probable spot of every cell, the first of equals.
+    """The most probable spot of every cell, the first one if several are equal.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Entropies(Reducer):
 
 
 class Positions(Reducer):
-    """The place of every cell, and how far its row of P is spread about it.
+    """The place of every cell, and the spread of its row of P about it.
 
     Parameters
     ----------
@@ -137,14 +137,14 @@ class Positions(Reducer):
 
 
 class Radii(Reducer):
-    """Within which radius of its position the true place of every cell is expected; see `radius`.
+    """The radius about its position within which every cell's true place is expected; see `radius`.
 
     Parameters
     ----------
     spots
         Coordinates, spots x 2 or 3.
     placed
-        Positions of the cells, or the reducer that places them and comes before this one in the same pass.
+        Positions of the cells, or the reducer that places them before this one in the same pass.
     level, max_radius
         As for `radius`.
 
@@ -153,7 +153,7 @@ class Radii(Reducer):
     total
         The radii, shape (cells,).
     confident
-        Whether they are within `max_radius`, shape (cells,).
+        Whether the radii are within `max_radius`, shape (cells,).
     """
 
     total: F64
@@ -187,7 +187,7 @@ class Radii(Reducer):
 
 
 def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], F64]:
-    """Return the most probable spot of every cell (the first of equals) and its probability."""
+    """Return the most probable spot of every cell (the first if several are equal) and its probability."""
     found = HomeSpots()
     gather(matrix, found)
     return found.home, found.probability
@@ -212,17 +212,18 @@ def positions(
     spots
         Coordinates, spots x 2 or 3.
     position
-        ``"median"``: the spatial median, the point of least mean distance, of the k most probable spots,
-        weighted by the square of their probability. ``"mean"``: the mean under P. ``"k_best"``: the mean of
-        the k most probable spots, weighted by their probability. ``"argmax"``: at the most probable spot.
+        ``"median"``: the spatial median (the point with the smallest mean distance) of the k most probable
+        spots, weighted by the square of their probability. ``"mean"``: the mean of all spots under P.
+        ``"k_best"``: the mean of the k most probable spots, weighted by their probability. ``"argmax"``: the
+        most probable spot.
     k
-        How many spots ``"median"`` and ``"k_best"`` take.
+        Number of most probable spots that ``"median"`` and ``"k_best"`` use.
 
     Returns
     -------
     Positions (cells x 2 or 3) and the spread of each, both in the unit of the coordinates. The spread is the
-    root mean squared distance of all spots from the position, under the whole of P. P is soft, so it is
-    usually larger than the error of the position, which the median takes from the most probable spots.
+    root mean squared distance of all spots from the position, under the whole of P. P is soft, so the spread
+    is usually larger than the error of the position, as the median uses only the most probable spots.
     """
     found = Positions(_checked(spots, matrix), position, k)
     with limited_threads():
@@ -237,7 +238,7 @@ def radius(
     level: float = 0.9,
     max_radius: float | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Say within which radius of its position a cell's true place is expected, and whether that is close.
+    """Return the radius within which each cell's true place is expected, and whether the cell is confident.
 
     Parameters
     ----------
@@ -251,7 +252,7 @@ def radius(
         Share of the cells whose true place lies within the radius, 0.05 to 0.99.
     max_radius
         Largest radius with which a cell is confident, in the unit of the coordinates; None is half the extent
-        of the tissue, the root mean squared distance of the spots from their centroid.
+        of the tissue, which is the root mean squared distance of the spots from their centroid.
 
     Returns
     -------

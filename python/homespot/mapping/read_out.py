@@ -1,4 +1,4 @@
-"""How the expression that cells bring to a spot is scaled."""
+"""Scale the expression that cells bring to a spot."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Expressions = tuple[F64, F64]
 
 
 class Factors(NamedTuple):
-    """What, at every spot, P' X is multiplied with, and the mean of X over the cells, before they are added.
+    """Factors at every spot for P' X, and for the mean of X over the cells, before the two are added.
 
-    NaN for a spot without any mass, but for the sum.
+    They are NaN for a spot without mass, except for ``"sum"``.
     """
 
     of_sum: F64
     of_mean: F64
 
     def applied(self, total: F64, mean: F64) -> F64:
-        """Return spots x genes, of P' X and the mean of each of these genes."""
+        """Return the scaled expression (spots x genes) from P' X and the mean of each of these genes."""
         return total * self.of_sum[:, None] + self.of_mean[:, None] * mean
 
 
@@ -53,9 +53,9 @@ class FactorsOf(Reducer):
     Parameters
     ----------
     read_out
-        Which read-out.
+        Name of the read-out.
     expressions
-        What ``"scaled"`` is scaled by.
+        Mean log expression of the cells and spots, which ``"scaled"`` needs.
     """
 
     def __init__(self, read_out: ReadOut, expressions: Expressions | None) -> None:
@@ -65,18 +65,18 @@ class FactorsOf(Reducer):
         if read_out == "mean":
             self._mass = ColumnSums()
         elif read_out == "scaled":
-            assert expressions is not None  # the caller asks for it, or refuses
+            assert expressions is not None  # the caller has checked that it is given
             of_cells = expressions[0]
             self._mass = Masses(sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)])))
 
     def start(self, matrix: Any) -> None:
-        """Prepare what is gathered."""
+        """Allocate the sums."""
         self._n_spots = int(matrix.shape[1])
         if self._mass is not None:
             self._mass.start(matrix)
 
     def add(self, block: RowBlock) -> None:
-        """Take in the next rows."""
+        """Add the next rows."""
         if self._mass is not None:
             self._mass.add(block)
 
@@ -103,7 +103,7 @@ def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> 
 
 
 def _expressions(mapping: ad.AnnData) -> Expressions | None:
-    """Return the mean log expression of all cells and spots, or None where the mapping does not know it."""
+    """Return the mean log expression of all cells and spots, or None if the mapping does not hold it."""
     found = []
     for frame in (mapping.obs, mapping.var):
         if EXPRESSION not in frame:
@@ -116,12 +116,12 @@ def _expressions(mapping: ad.AnnData) -> Expressions | None:
 
 
 def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
-    """Choose the read-out where it is None; return what gathers its factors.
+    """Choose the read-out if it is None; return the reducer of its factors.
 
     Raises
     ------
     InputError
-        If the mapping does not know the expression by which it is to be scaled.
+        If the mapping does not hold the expression that ``"scaled"`` needs.
     """
     expressions = _expressions(mapping)
     if read_out == "scaled" and expressions is None:
@@ -136,7 +136,7 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
 
 
 def warn_if_empty(factors: Factors) -> None:
-    """Say how many spots hold no cell."""
+    """Warn about the number of spots without cells."""
     nothing = np.isnan(factors.of_sum)
     if nothing.any():
         warnings.warn(

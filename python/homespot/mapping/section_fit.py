@@ -1,4 +1,4 @@
-"""Of which section a cell is, where every section was mapped by itself: the one that fits it best."""
+"""Find the section that fits a cell best, if every section was mapped by itself."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["BEST", "likeliest_spots", "section_probabilities"]
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
 
-# `benchmarks/sections.py` chose the rule and its constants, and measures them.
+# `benchmarks/sections.py` compares rules and constants; these were chosen by it.
 BEST = 20
-"""How many of the most probable spots of a cell are looked at in every section."""
+"""Number of most probable spots of a cell that are used in every section."""
 _WIDTH = 2.0
 _LEAST_SPREAD = 1e-6
 
 
 def likeliest_spots(matrix: Any, spots: Ints, k: int) -> Ints:
-    """Return the `k` most probable spots of every row of P (cells x k), -1 where it has fewer.
+    """Return the `k` most probable spots of every row of P (cells x k), -1 if the row has fewer.
 
-    `spots` says which row of a table every column of P is.
+    `spots` is the row of a table for every column of P.
     """
     found = np.full((matrix.shape[0], k), -1, dtype=np.intp)
     for part in row_blocks(matrix):
@@ -52,7 +52,7 @@ def _products(cells: Any, spots: Any, best: Any, out: Any) -> None:
 
 
 def _correlations(cells: Floats, spots: Floats, best: Ints) -> F64:
-    """Return the correlation of every cell with its most probable spots, -inf where there is none."""
+    """Return the correlation of every cell with its most probable spots, -inf without a spot."""
     found = np.full(best.shape, -np.inf)
     _products(cells, spots, best, found)
     return found
@@ -63,15 +63,15 @@ def section_probabilities(
 ) -> F64:
     """Return the probability of every section for every cell (cells x sections, rows sum to 1).
 
-    With rho the Pearson correlations of a cell with its `BEST` most probable spots in a section, over genes
-    that are z-scored over all cells and over the spots of all sections, and s the standard deviation of rho,
-    averaged over the sections:
+    rho are the Pearson correlations of a cell with its `BEST` most probable spots in a section, over genes
+    that are z-scored over all cells and over the spots of all sections; s is the standard deviation of rho,
+    averaged over the sections. Then
 
         f = 2 log sum exp(rho / (2 s)),    probability = softmax over the sections of f.
 
-    On tissues cut in two, stated probabilities agree with the observed shares to 0.03 on average over the
-    tissues, not in each, and a section that is much smaller than the others gets too few cells where the
-    signal is weak. With fewer than 10 spots a cell the probabilities are too high.
+    On tissues cut in two, the probabilities agree with the observed shares to 0.03 on average over the
+    tissues, but not in each tissue. If the signal is weak, a section that is much smaller than the others
+    gets too few cells. If a cell has fewer than 10 spots, the probabilities are too high.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def section_probabilities(
     genes
         The genes that every section was mapped with.
     likeliest
-        The most probable spots of every cell in each section, as many in all of them.
+        The most probable spots of every cell in each section; their number is the same in all sections.
     """
     cells = unit_rows(z_scores(log_normalised(sc, genes)))
     spots = unit_rows(z_scores(log_normalised(st, genes)))

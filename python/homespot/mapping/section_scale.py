@@ -1,4 +1,4 @@
-"""Sections on different scales: counts in one, logarithms in another."""
+"""Find sections on different scales: counts in one, logarithms in another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..space.sections import Sections
 
 __all__ = ["refuse_scales_apart"]
 
-_ROWS = 2  # without which there is no table
+_ROWS = 2  # a table needs at least two rows
 
 
 def refuse_scales_apart(st: Expression, sections: Sections) -> None:

@@ -1,4 +1,4 @@
-"""One checked table mapped to another: the result in plain values, and the record of the run."""
+"""Map one checked table to another: the result in plain values, and the record of the run."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _VERSIONS_OF = ("numpy", "scipy", "numba", "anndata")
 
 @dataclass(frozen=True)
 class Solution:
-    """A map in plain values: what `map_cells` and the bridge to R build their objects from.
+    """A map in plain values, from which `map_cells` and the bridge to R build their objects.
 
     ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
-    that were mapped; ``left_over`` is what each row leaves out; ``expression`` is the mean of these cells,
-    and of these spots, over the genes used, on the log scale; ``record`` describes the run.
+    that were mapped; ``left_over`` is the mass that each row leaves out; ``expression`` is the mean of these
+    cells, and of these spots, over the genes used, on the log scale; ``record`` describes the run.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
@@ -44,15 +44,15 @@ class Solution:
     expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     record: dict[str, Any]
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
-    """The section of every cell, and its probability, where sections were mapped by themselves."""
+    """The section of every cell, and its probability, if each section was mapped by itself."""
 
     def without_matrix(self) -> Solution:
-        """Return all the rest, so that the matrix can go."""
+        """Return the solution without its matrix, so that the matrix can be freed."""
         return replace(self, matrix=sparse.csr_matrix((0, 0)))
 
 
 def versions(more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the versions of homespot, Python and the libraries that compute; `more` names further ones."""
+    """Return the versions of homespot, Python and the libraries that compute; `more` names other libraries."""
     return {
         "homespot": __version__,
         "python": platform.python_version(),
@@ -69,7 +69,7 @@ def checked_run(
     progress: Progress,
     parameters: dict[str, Any],
 ) -> tuple[methods.Method, dict[str, Any], str]:
-    """Check what can be checked without the data; return the method, its settings and the device."""
+    """Check the parameters without the data; return the method, its settings and the device."""
     chosen = methods.get(method)
     settings = chosen.settings(preset, parameters)
     whole("seed", seed, 0)
@@ -91,7 +91,7 @@ def solve(
     progress: Progress = None,
     parameters: dict[str, Any] | None = None,
 ) -> Solution:
-    """Map one checked table to the other, as one section; `map_cells` says what the parameters are."""
+    """Map one checked table to the other, as one section; parameters as for `map_cells`."""
     chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
@@ -104,7 +104,7 @@ def solve(
     record = {
         "format_version": FORMAT_VERSION,
         "method": method,
-        # Converters to R stop at a None, and lose what comes after it: what is not there is left out.
+        # Converters to R stop at a None and lose the entries after it, so such entries are left out.
         "parameters": {name: value for name, value in settings.items() if value is not None},
         "seed": int(seed),
         "dtype": np.dtype(sc.dtype).name,
@@ -125,7 +125,7 @@ def solve(
 
 
 def rows_named(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:
-    """Return where the names that were kept stand among all."""
+    """Return the positions of the kept names among all names."""
     if len(names) == len(kept):
         return np.arange(len(names))
     return np.flatnonzero(np.isin(names, kept))

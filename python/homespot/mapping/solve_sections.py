@@ -1,4 +1,4 @@
-"""Sections mapped one by one: the maps side by side, and which section a cell is of."""
+"""Map sections one by one: put the maps side by side, and find the section of every cell."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["solve_by_section"]
 Ints = npt.NDArray[np.intp]
 
 _EQUAL = 1e-6
-_LEAST = 2  # spots, and genes, without which nothing can be mapped
+_LEAST = 2  # smallest numbers of spots and of genes for a map
 
 
 def _tables(st: Expression, sections: Sections) -> list[Expression]:
-    """Return the table of every section; one that cannot be mapped is refused by its name."""
+    """Return the table of every section; refuse a section that cannot be mapped, by name."""
     tables = []
     for code, name in enumerate(sections.names):
         try:
@@ -64,7 +64,7 @@ def _refuse_empty(sc: Expression, st: Expression, sections: Sections) -> None:
 
 
 class _Kept(NamedTuple):
-    """What is kept of a section's solution: all but P, and the most probable spots of every cell."""
+    """A section's solution without P, and the most probable spots of every cell."""
 
     solution: Solution
     likeliest: Ints
@@ -73,7 +73,7 @@ class _Kept(NamedTuple):
 def _side_by_side(
     parts: Iterable[Solution], sections: Sections, shape: tuple[int, int]
 ) -> tuple[Any, list[_Kept]]:
-    """Return the matrices, each over their number, side by side, without ever holding a dense one twice."""
+    """Return the matrices side by side, divided by their number, without holding a dense one twice."""
     n = len(sections.names)
     k = min(BEST, int(np.bincount(sections.codes).min()))
     kept: list[_Kept] = []
@@ -168,11 +168,11 @@ def solve_by_section(
 def _section_of_cells(
     sc: Expression, st: Expression, parts: list[_Kept], found: Solution
 ) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Return the section that fits every cell best, and its probability; -1 and NaN where none does."""
+    """Return the section that fits every cell best, and its probability; -1 and NaN if none fits."""
     others = [set(part.solution.record["genes"]) for part in parts[1:]]
     genes = [gene for gene in parts[0].solution.record["genes"] if all(gene in other for other in others)]
     likeliest = [part.likeliest[np.searchsorted(part.solution.cells, found.cells)] for part in parts]
-    # The rows of the spots are those of the whole table; of those that were mapped z-scores are made.
+    # `likeliest` are rows of the whole table; they are renumbered, as the z-scores use only mapped spots.
     at = np.full(len(st.names) + 1, -1)
     at[found.spots] = np.arange(len(found.spots))
     probability = section_probabilities(
