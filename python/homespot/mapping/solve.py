@@ -52,7 +52,7 @@ class Solution:
 
 
 def versions(more: Iterable[str] = ()) -> dict[str, str]:
-    """Return the versions of homespot, Python and the libraries that compute; `more` names other libraries."""
+    """Return the versions of homespot, Python, the libraries that compute, and the libraries in `more`."""
     return {
         "homespot": __version__,
         "python": platform.python_version(),
