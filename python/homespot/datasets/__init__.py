@@ -1,4 +1,4 @@
-"""Data sets by name: real ones from a local folder, and the demo, which the package makes itself."""
+"""Data sets by name: real ones from a local folder, and the demo, which the package generates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SOURCES = {
     "starmap_visp": "Wang et al. 2018, section BY3 (prabhakarlab/Banksy_py)",
     "xenium_breast": "10x Genomics Xenium human breast, 10,000 cells (Bioconductor package scider)",
 }
-"""Where each real data set comes from."""
+"""Source of each real data set."""
 
 _VARIABLE = "HOMESPOT_DATA"
 
@@ -40,12 +40,12 @@ def names() -> list[str]:
 
 
 def folder(name: str) -> Path:
-    """Return the folder of a data set inside ``HOMESPOT_DATA``, its files checked by sha256.
+    """Return the folder of a data set inside ``HOMESPOT_DATA``, after its files are checked by sha256.
 
     Raises
     ------
     InputError
-        If the name is not known, the folder is not there (the message says where the data comes from), or a
+        If the name is not known, the folder does not exist (the message names the source of the data), or a
         file is missing or differs.
     """
     if name not in SOURCES:
@@ -100,7 +100,7 @@ def _table(path: Path, side: str) -> ad.AnnData:
 
 
 def _drosophila(path: Path) -> dict[str, ad.AnnData]:
-    # Gene names hold apostrophes, and one gene is called nan.
+    # Gene names contain apostrophes, and one gene is called nan.
     counts = pd.read_csv(
         path / "sc_counts.tsv.gz", sep="\t", index_col=0, quoting=csv.QUOTE_NONE, na_filter=False
     )
@@ -131,8 +131,8 @@ def load(name: str) -> dict[str, ad.AnnData]:
 
     Returns
     -------
-    ``"st"``, the spatial data (spots x genes, ``obsm["spatial"]``), and ``"sc"``, the single-cell data, where
-    there is one.
+    ``"st"``, the spatial data (spots x genes, ``obsm["spatial"]``), and ``"sc"``, the single-cell data, if
+    there is any.
     """
     path = folder(name)
     if name == "drosophila":

@@ -185,8 +185,9 @@ def warn_nowhere(found: CellSections, effect: str) -> None:
     n = int((found.codes < 0).sum())
     if n:
         warnings.warn(
-            f"{n} cell(s) have equal mass in several sections, which says nothing of their section: {effect}"
-            ". map_cells() with sections= compares how well the sections fit; cell_modes() has places in each.",
+            f"{n} cell(s) have equal mass in several sections, which says nothing of their section: "
+            f"{effect}. map_cells() with sections= compares how well the sections fit; cell_modes() has "
+            "places in each.",
             DataWarning,
             stacklevel=4,
         )

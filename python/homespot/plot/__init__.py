@@ -1,10 +1,10 @@
-"""Pictures, in matplotlib, that leave its settings as they are.
+"""Plots with matplotlib, without changes of its settings.
 
-What fits into one Axes is drawn into it and returns it; where `ax` is left out, a figure is made. Tissue has
-equal axes and a scale bar where the unit is known; points are as large as they lie apart, in the unit of the
-coordinates, and from 20,000 on pixels in a PDF. Of several sections each is a panel, in the order of their
-names, with its own image and direction of y, and all have one colour scale. Colours are ones that
-colour-blind readers can tell apart.
+A plot that fits into one Axes returns that Axes; if `ax` is left out, a new figure is made. Tissue has equal
+axes, and a scale bar if the unit is known. Points are as large as the distance between them, in the unit of
+the coordinates; 20,000 or more points are stored as pixels in a PDF. If there are several sections, each is a
+panel with its own image and direction of y, in the order of their names, and all share one colour scale.
+Colour-blind readers can tell the colours apart.
 """
 
 from ..common.extras import missing

@@ -1,4 +1,4 @@
-"""What pictures share: axes, points as large as they lie apart, a colour bar, a scale bar."""
+"""Shared parts of plots: axes, points as large as the distance between them, colour bar, scale bar."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ F64 = npt.NDArray[np.float64]
 AxesLike: TypeAlias = Axes | Iterable[Axes]
 
 GREY = "#D9D9D9"
-"""What has no value, no label, or no colour of its own."""
+"""Colour of points without a value, a label, or a colour of their own."""
 
 RASTERISE_FROM = 20_000
-"""Points from which on a picture in PDF or SVG holds them as pixels."""
+"""Number of points from which a PDF or SVG stores them as pixels."""
 
-_RIM, _SEEN = 0.3, 0.6  # points (1/72 inch): line round a circle, and the least diameter
+_RIM, _SEEN = 0.3, 0.6  # in 1/72 inch: width of a circle's rim, and smallest diameter
 
 
 def figure_axes(
@@ -57,10 +57,11 @@ def figure_axes(
     beside: float = 0.0,
     least: float = 0.0,
 ) -> list[Axes]:
-    """Return `n` Axes for each of some groups, group after group.
+    """Return `n` Axes for each group, group after group.
 
-    They are those given, or those of a new figure, each so wide and high (inches), in which every group
-    starts a row. The figure has room `beside` them, and is at `least` so high.
+    These are the given Axes, or Axes of a new figure, each as wide and high as given (inches). In a new
+    figure every group starts a row. The figure has `beside` inches of room at the side, and is at `least`
+    inches high.
     """
     if ax is None:
         columns = min(n, 4 if n > 6 else 3)
@@ -91,10 +92,11 @@ def tissue_axes(
     below: float = 0.0,
     entries: Sequence[tuple[str, str]] = (),
 ) -> list[list[Axes]]:
-    """Return the Axes of every section for each of some values; new ones have the shape of the tissue.
+    """Return the Axes of every section for each value; new Axes have the shape of the tissue.
 
-    They leave `below` inches for a title and a colour bar, or room for a legend with these `entries` beside.
-    Values of one section stand side by side; of several sections every value has a row of its own.
+    They leave `below` inches for a title and a colour bar, or room at the side for a legend with these
+    `entries`. With one section the values are side by side; with several sections every value has its own
+    row.
     """
     ratio = max(_ratio(panel.xy) for panel in panels)
     n, groups = (values, 1) if len(panels) == 1 else (len(panels), values)
@@ -114,33 +116,33 @@ def tissue_axes(
 
 
 def _ratio(xy: F64) -> float:
-    """Return the height of a tissue over its width, within what a figure is made for."""
+    """Return the height of a tissue divided by its width, limited to the range that a figure allows."""
     span = np.ptp(xy, axis=0)
     return float(np.clip(span[1] / span[0], 0.4, 1.6)) if span[0] > 0 else 1.6
 
 
 def one_or_all(axes: Sequence[Axes]) -> Axes | npt.NDArray[Any]:
-    """Return what a picture returns: the Axes of the one section, or an array of those of several."""
+    """Return the result of a plot: the Axes of the only section, or an array with the Axes of several."""
     return axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
 
 
 def top_right(axes: Sequence[Axes]) -> Axes:
-    """Return the Axes beside which there is room for a legend."""
+    """Return the Axes that has room for a legend at its side."""
     return max(axes, key=lambda ax: (round(ax.get_position().x1, 3), ax.get_position().y1))
 
 
 def name_panel(ax: Axes, panel: Panel, text: str = "") -> None:
-    """Write the name of the section, where there are several, and a text above a panel."""
+    """Write the name of the section, if there are several, and a text above a panel."""
     title = ", ".join(part for part in (panel.title, text) if part)
     if title:
         ax.set_title(title, fontsize="medium")
 
 
 def spacing(xy: F64) -> float:
-    """Return how far points lie apart: the pitch of a grid, or 1 / sqrt(density) of scattered points.
+    """Return the distance between points: the pitch of a grid, or 1 / sqrt(density) of scattered points.
 
-    On a grid all have their nearest neighbour at one distance. Of points scattered at random the sixth lies
-    at 1.4 times the distance that they would have on a grid as dense.
+    On a grid, all nearest neighbours are at the same distance. For points scattered at random, the sixth
+    neighbour is at 1.4 times the distance of a grid with the same density.
     """
     places = np.unique(xy, axis=0)
     if len(places) < 2:
@@ -155,8 +157,8 @@ def spacing(xy: F64) -> float:
 def diameter(ax: Axes, size: float | None, panel: Panel) -> float:
     """Return the diameter of a point in the unit of the coordinates.
 
-    None is a little less than points lie apart, and less over an image, most of which is to be seen; at least
-    what can be seen in the Axes as they are.
+    None gives a little less than the distance between points, less over an image so that most of it is
+    visible, and at least a size that is visible in the Axes at their current size.
     """
     if size is None:
         share = 0.9 if panel.image is None else 0.6
@@ -166,9 +168,9 @@ def diameter(ax: Axes, size: float | None, panel: Panel) -> float:
 
 
 def draw_points(ax: Axes, xy: F64, size: float | F64, **colours: Any) -> EllipseCollection:
-    """Draw circles of the diameter `size`, in the unit of the coordinates: they grow with the picture.
+    """Draw circles of diameter `size` in the unit of the coordinates, so that they grow with the picture.
 
-    Many are drawn as octagons without a rim, which takes a quarter of the time.
+    If there are many, they are octagons without a rim, which takes a quarter of the time.
     """
     many = len(xy) >= RASTERISE_FROM
     points = EllipseCollection(
@@ -190,14 +192,14 @@ def draw_points(ax: Axes, xy: F64, size: float | F64, **colours: Any) -> Ellipse
 
 
 def _per_point(ax: Axes, xy: F64) -> float:
-    """Return how much of the coordinates one point (1/72 inch) of the Axes is."""
+    """Return the length of 1/72 inch of the Axes, in the unit of the coordinates."""
     box = ax.get_window_extent()
     points = np.array([box.width, box.height]) * 72 / ax.figure.dpi
     return float((np.ptp(xy, axis=0) / points).max())
 
 
 def colour_bar(axes: Sequence[Axes], drawn: Any, name: str, extend: str = "neither") -> None:
-    """Put one colour bar below the tissue, which keeps its place."""
+    """Put one colour bar below the tissue, without moving the tissue."""
     axes[0].figure.colorbar(
         drawn,
         ax=axes[0] if len(axes) == 1 else list(axes),
@@ -212,9 +214,9 @@ def colour_bar(axes: Sequence[Axes], drawn: Any, name: str, extend: str = "neith
 
 
 def frame(ax: Axes, panel: Panel, size: float, unit: str | None) -> None:
-    """Give a section equal axes without ticks, y as it points, its image, its name, and a scale bar.
+    """Give a section equal axes without ticks, its direction of y, its image, its name, and a scale bar.
 
-    The bar is drawn where the unit is known.
+    The bar is drawn if the unit is known.
     """
     low, high = panel.xy.min(axis=0), panel.xy.max(axis=0)
     span = float((high - low).max()) or 1.0

@@ -1,4 +1,4 @@
-"""Placed cells."""
+"""Plots of placed cells."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _NAMES = {
 def draw_legend(
     axes: Sequence[Axes], entries: Sequence[tuple[str, str]], *, legend: bool, made: bool
 ) -> None:
-    """Name the colours, once, beside the tissue, in figures that were `made` for it beside all panels.
+    """Draw one legend of the colours beside the tissue; in a `made` figure, beside all panels.
 
-    `legend` False only leaves handles for a legend elsewhere.
+    With `legend` False, only the handles for a legend are added.
     """
     for ax in axes:
         for text, colour in entries:
@@ -64,7 +64,7 @@ def _column(adata: ad.AnnData, name: str, remedy: str = "Name one of obs' column
 
 
 def _jittered(sections: list[Panel], n: int, radius: float) -> list[Panel]:
-    """Move every one of `n` rows within a disc, the same way in every call."""
+    """Return a random shift within a disc for each of `n` rows, the same in every call."""
     within("jitter", radius, 0)
     rng = np.random.default_rng(0)
     distance = radius * np.sqrt(rng.uniform(size=n))
@@ -74,7 +74,7 @@ def _jittered(sections: list[Panel], n: int, radius: float) -> list[Panel]:
 
 
 def _shuffled(n: int) -> npt.NDArray[np.int64]:
-    """Return one order for all calls: a point drawn late hides others, so none is drawn type by type."""
+    """Return one random order for all calls: late points hide others, so no type is drawn last."""
     return np.random.default_rng(0).permutation(n)
 
 
@@ -92,39 +92,42 @@ def cells(
 ) -> Axes | npt.NDArray[Any]:
     """Draw placed cells, coloured by a label.
 
-    Every section is a panel of its own, with its own image and its own direction of y. Cells without a place
-    are not drawn, and a warning counts them.
+    Every section has its own panel, with its own image and direction of y. Cells without a place are not
+    drawn, and a warning counts them.
 
     Parameters
     ----------
     placed
         Cells with ``obsm["spatial"]``, as `place_cells` returns them.
     label
-        Column of obs with the label, e.g. the cell type. Cells without one are grey.
+        Column of obs with the label, e.g. the cell type. Cells without a label are grey.
     unit
         Unit of the coordinates, for the scale bar; None draws none.
     jitter
         Radius within which each cell is moved at random, the same way in every call, so that cells at one
-        place are all seen: e.g. half the distance between spots where ``position="argmax"`` placed them.
+        place are all visible: e.g. half the distance between spots, if ``position="argmax"`` placed the
+        cells.
     size
-        Diameter of a point, in the unit of the coordinates; None: a little less than points lie apart.
+        Diameter of a point, in the unit of the coordinates; None: a little less than the distance between
+        points.
     image
-        Tissue image underneath, from ``uns["spatial"]`` as scanpy and squidpy have it, with y downwards.
-        True: that of the object, where it has one; an AnnData, e.g. the spatial data: that one's; False:
-        none. A section has the image of its name; an image that is known to be of no single section is of
-        all. What is no image with a scale is left aside.
+        Tissue image to draw underneath, from ``uns["spatial"]`` in the form of scanpy and squidpy, with y
+        downwards. True: the image of the object, if it has one. An AnnData, e.g. the spatial data: the image
+        of that object. False: no image. A section gets the image of its name; an image that is not known to
+        belong to a single section belongs to all. Entries without an image or a scale are ignored.
     colours
-        Colour of every label. None: 16 that colour-blind readers can tell apart; of more labels the most
-        frequent get them, the others are grey, and the legend says how many.
+        Colour of every label. None: 16 colours that colour-blind readers can tell apart. If there are more
+        labels, the most frequent ones get these colours, the others are grey, and the legend gives their
+        number.
     legend
-        Whether to draw a legend beside the tissue; None: where a figure is made. Without one the Axes still
-        has the handles for it.
+        Whether to draw a legend beside the tissue; None: only if a figure is made. Without a legend the Axes
+        still has the handles for one.
     ax
-        Where to draw, one Axes a section; None makes a figure.
+        Axes to draw into, one per section; None makes a figure.
 
     Returns
     -------
-    The Axes; of several sections an array of them, in the order of the sections' names.
+    The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     given = _column(placed, label)
     sections = _jittered(panels(placed, image), placed.n_obs, jitter)
@@ -162,18 +165,18 @@ def confidence(
     image: Image = True,
     ax: AxesLike | None = None,
 ) -> Axes | npt.NDArray[Any]:
-    """Draw placed cells by how far each can be trusted; those that are confident stand out.
+    """Draw placed cells by how far each can be trusted, and highlight confident cells.
 
-    Confident cells are drawn on top, the others grey. Colours run from the first to the 99th percentile of
-    the confident cells, of all sections together.
+    Confident cells are drawn on top, the others are grey. Colours run from the first to the 99th percentile
+    of the confident cells of all sections together.
 
     Parameters
     ----------
     placed
         Cells as `place_cells` returns them, with ``homespot_confident`` in obs.
     by
-        Column of obs that colours them: ``"homespot_radius"``, the distance within which the true place is
-        expected, ``"homespot_prob"``, the probability of the home spot, or another with numbers.
+        Column of obs that gives the colours: ``"homespot_radius"``, the distance within which the true place
+        is expected, ``"homespot_prob"``, the probability of the home spot, or another column of numbers.
     unit, jitter, size, image, ax
         As for `cells`.
 
@@ -192,14 +195,14 @@ def confidence(
     number = np.where(confident, values.to_numpy(dtype=np.float64), np.nan)
     rows = drawn_rows(sections)
     finite = number[rows][np.isfinite(number[rows])]
-    # A few that are far off would leave one colour to all others.
+    # Without limits, a few outliers would leave almost one colour for all other cells.
     norm = Normalize(*(np.percentile(finite, (1, 99)) if len(finite) else (0.0, 1.0)))
     axes, drawn = tissue_axes(ax, sections, below=0.9)[0], None
     for one, panel in zip(axes, sections, strict=True):
         wide = diameter(one, size, panel)
         order = _shuffled(len(panel.rows))
         order = order[np.argsort(confident[panel.rows[order]], kind="stable")]
-        # Bright is well known: of a small radius, of a large probability.
+        # Bright colours mean certain places: a small radius, or a large probability.
         drawn = draw_points(
             one,
             panel.xy[order],

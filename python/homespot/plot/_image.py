@@ -1,4 +1,4 @@
-"""Tissue images, as scanpy and squidpy keep them, and which one belongs to which section."""
+"""Tissue images in the form of scanpy and squidpy, and the section that each belongs to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TissueImage:
-    """The pixels of a tissue image, rows from the top, and how many of them the unit of coordinates is."""
+    """The pixels of a tissue image, with rows from the top, and their number per unit of the coordinates."""
 
     pixels: npt.NDArray[Any]
     scale: float
@@ -39,7 +39,7 @@ class TissueImage:
 
 
 def _pixels(image: Any) -> npt.NDArray[Any] | None:
-    """Return an image as numbers (height x width, or x 1, 3 or 4 channels); None if it is none."""
+    """Return an image as numbers (height x width, or x 1, 3 or 4 channels); None for anything else."""
     try:
         pixels = np.asarray(image)
     except (TypeError, ValueError):
@@ -49,7 +49,7 @@ def _pixels(image: Any) -> npt.NDArray[Any] | None:
 
 
 def _scale(factor: Any) -> float:
-    """Return a scale factor, or 0 if it is no positive number."""
+    """Return a scale factor, or 0 if it is not a positive number."""
     try:
         value = float(factor)
     except (TypeError, ValueError):
@@ -58,7 +58,7 @@ def _scale(factor: Any) -> float:
 
 
 def tissue_image(library: Library) -> TissueImage | None:
-    """Return the image of a library, the large one before the small one; None without image or scale."""
+    """Return the image of a library, preferably the large one; None without an image or a scale."""
     images, factors = library.get("images"), library.get("scalefactors")
     if not isinstance(images, Mapping) or not isinstance(factors, Mapping):
         return None
@@ -71,7 +71,7 @@ def tissue_image(library: Library) -> TissueImage | None:
 
 
 def _named_in(frame: pd.DataFrame, names: Sequence[str]) -> str | None:
-    """Return the library that a column names as that of all rows."""
+    """Return the library that a column names for all rows."""
     for i in range(frame.shape[1] if len(frame) else 0):
         values = frame.iloc[:, i]
         name = str(values.iloc[0])
@@ -81,17 +81,17 @@ def _named_in(frame: pd.DataFrame, names: Sequence[str]) -> str | None:
 
 
 def libraries_of(uns: Mapping[str, Any], sections: Sequence[tuple[str | None, pd.DataFrame]]) -> list[str]:
-    """Return the name of every section's library, "" where it has none.
+    """Return the name of every section's library, "" for a section without one.
 
-    It is the library of the section's name, or the one that a column of its annotation names. The only
-    library of an object belongs to all its sections, unless it is known to be one section's.
+    A section's library has the name of the section, or is named in a column of its annotation. If an object
+    has only one library, it belongs to all sections, unless it is known to belong to one.
 
     Parameters
     ----------
     uns
-        Where the libraries are.
+        The uns of the object, which holds the libraries.
     sections
-        The name of every section, where it has one, and the annotation of its rows.
+        The name of every section, if it has one, and the annotation of its rows.
     """
     found = libraries(uns)
     named = [name if name in found else _named_in(frame, list(found)) for name, frame in sections]

@@ -40,7 +40,7 @@ def type_colours(
 ) -> dict[str, str]:
     """Return a colour for every type, in the order of `names`.
 
-    There are 16 colours. Of more types the largest get them, and the others are grey.
+    There are 16 colours. If there are more types, the largest ones get the colours, and the others are grey.
     """
     if colours is not None:
         missing = [name for name in names if name not in colours]
@@ -56,7 +56,7 @@ def type_colours(
 
 
 def legend_entries(colours: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what a legend says, text and colour: grey types stand together as ``other (n types)``."""
+    """Return texts and colours of a legend; grey types are combined as ``other (n types)``."""
     own = [(name, colour) for name, colour in colours.items() if colour != GREY]
     others = len(colours) - len(own)
     return own + ([(f"other ({others} types)", GREY)] if others else [])

@@ -1,4 +1,4 @@
-"""Cell types per spot."""
+"""Plots of the cell types per spot."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .panels import F64, Image, drawn_rows, panels
 __all__ = ["proportions"]
 
 _MOST_PIES = 20_000
-_ARC = 25  # corners on the arc of a slice
-_LEAST = 1e-4  # smaller slices cannot be seen
+_ARC = 25  # number of corners on the arc of a slice
+_LEAST = 1e-4  # smaller slices are invisible
 
 
 def proportions(
@@ -44,24 +44,25 @@ def proportions(
     Parameters
     ----------
     types
-        What `deconvolve_spots` returned, spots x types, with ``obsm["spatial"]``. Of some types only, e.g.
-        ``types[:, ["A", "B"]]``, the rest of each pie is grey. Spots without proportions are left out of
-        the pies and grey in the panels.
+        A result of `deconvolve_spots`, spots x types, with ``obsm["spatial"]``. With only some of the types,
+        e.g. ``types[:, ["A", "B"]]``, the rest of each pie is grey. Spots without proportions have no pie,
+        and are grey in the panels.
     kind
-        ``"pies"``: every spot a pie, in one Axes (a section), up to 20,000 spots. ``"panels"``: every type a
-        panel (in every section), each type with its own colour scale from 0.
-    unit, image, colours, legend
-        As for `cells`; colours and legend are those of the pies.
+        ``"pies"``: one pie per spot, in one Axes per section, for up to 20,000 spots. ``"panels"``: one panel
+        per type (and section); each type has its own colour scale from 0.
+    unit, image
+        As for `cells`.
+    colours, legend
+        As for `cells`; they apply to the pies only.
     size
-        Diameter of a pie or a point, in the unit of the coordinates; None: as spots lie apart.
+        Diameter of a pie or a point, in the unit of the coordinates; None: from the distance between spots.
     ax
-        Where to draw, for panels one Axes a type, of several sections so many for each; None makes a
-        figure.
+        Axes to draw into: one for pies, and one per type for panels, in each section; None makes a figure.
 
     Returns
     -------
-    The Axes, of several sections an array of them, in the order of the sections' names; for panels an array
-    of them, of several sections types x sections.
+    For pies, the Axes or, with several sections, an array of Axes in the order of the sections' names. For
+    panels, an array of Axes, types or types x sections.
     """
     one_of("kind", kind, ("pies", "panels"))
     check_adata(types, "types")
@@ -118,7 +119,7 @@ def proportions(
 
 
 def _draw_pies(ax: Axes, xy: F64, shares: F64, colours: list[str], radius: float, *, down: bool) -> None:
-    """Draw all slices of one type at once; slices run clockwise from the top, types in their order."""
+    """Draw all slices of one type at once; slices follow the order of types, clockwise from the top."""
     ends = 2 * np.pi * np.cumsum(shares, axis=1)
     starts = ends - 2 * np.pi * shares
     n_slices = int((shares > _LEAST).sum())

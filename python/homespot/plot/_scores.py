@@ -1,4 +1,4 @@
-"""Scores of methods, gene by gene."""
+"""Plots of the scores of methods, gene by gene."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HIGHER_IS_BETTER = {"pcc": True, "ssim": True, "rmse": False, "jsd": False}
 
 
 def _by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the scores, genes x methods, methods in the order in which they come."""
+    """Return the scores, genes x methods, with the methods in the order of the table."""
     one_of("metric", metric, tuple(_HIGHER_IS_BETTER))
     missing = [name for name in ("gene", "method", metric) if name not in table]
     if missing or len(table) == 0:
@@ -47,7 +47,7 @@ def _by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = None) -> pd.DataFrame:
-    """Test whether a method scores better than each other one, gene by gene.
+    """Test whether a method scores better than each of the others, gene by gene.
 
     Wilcoxon's signed-rank test, paired by gene and one-sided, as in the COME paper. P-values are not
     corrected for the number of methods.
@@ -55,17 +55,17 @@ def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = No
     Parameters
     ----------
     table
-        Table of `cross_validate`: columns gene, method and the metric, one row a gene and method.
+        Table of `cross_validate`: columns gene, method and the metric, one row per gene and method.
     metric
         ``"pcc"`` or ``"ssim"``, where the reference is better if higher, ``"rmse"`` or ``"jsd"``, where it is
         better if lower.
     reference
-        The method held against the others; None: the first in the table.
+        The method that is compared with the others; None: the first in the table.
 
     Returns
     -------
-    One row for every other method: ``genes``, the number of genes that both have a score of, ``difference``,
-    the median of reference - other over them, and ``p``, NaN where no gene differs.
+    One row for every other method: ``genes``, the number of genes with scores of both methods;
+    ``difference``, the median of reference - other over these genes; and ``p``, NaN if no gene differs.
     """
     wide = _by_method(table, metric)
     reference = str(wide.columns[0]) if reference is None else reference
@@ -89,10 +89,10 @@ def scores(
     kind: Literal["box", "violin"] = "box",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the scores of the genes, methods side by side, each gene a point.
+    """Draw the scores of the genes, with methods side by side and one point per gene.
 
-    Above the other methods stands the p-value of `compare`: how surprising it would be, if they were as good,
-    that the reference scores so much better gene by gene.
+    The p-value of `compare` is written above each of the other methods: the probability that the reference
+    would score at least so much better, gene by gene, if the other method were as good.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def scores(
     kind
         Boxes (quartiles, whiskers to 1.5 times their distance) or violins (Gaussian kernel density).
     ax
-        Where to draw; None makes a figure.
+        Axes to draw into; None makes a figure.
     """
     one_of("kind", kind, ("box", "violin"))
     wide = _by_method(table, metric)

@@ -19,10 +19,10 @@ __all__ = ["losses", "marginals"]
 
 
 def losses(mapping: ad.AnnData) -> Figure:
-    """Draw the curve of every term of a trained map, one panel a term.
+    """Draw the curve of every term of a trained map, one panel per term.
 
-    Values are those before the weights. A dashed line marks the epoch that was kept, where genes held out
-    decided it; the pretraining has epochs of its own.
+    Values are not multiplied by the weights. A dashed line marks the epoch that was kept, if held-out genes
+    decided it; the pretraining has its own epochs.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def losses(mapping: ad.AnnData) -> Figure:
 
 
 def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
-    """Draw how the error of the marginals fell, check by check, on a logarithmic scale.
+    """Draw the error of the marginals at every check, on a logarithmic scale.
 
     The error is the L1 distance between the mass at the spots and what the solver would have there, given the
     relaxation; a dashed line marks the tolerance. The title says how the run ended, with the L1 distance
@@ -69,7 +69,7 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     mapping
         A map by a method that transports, such as ``"ssa"``.
     ax
-        Where to draw; None makes a figure.
+        Axes to draw into; None makes a figure.
     """
     record = mapping.uns.get(HOMESPOT, {})
     ending = ending_of(record)

@@ -1,4 +1,4 @@
-"""Values of spots: a gene, a probability."""
+"""Plots of values at spots: a gene, a probability."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draw_values(
     size: float | None,
     low: float | None = None,
 ) -> None:
-    """Draw one number a place, on one colour scale with one bar; places without a number are grey."""
+    """Draw one number per place, on one colour scale with one bar; places without a number are grey."""
     shown = values[drawn_rows(sections)]
     shown = shown[np.isfinite(shown)]
     least, most = (shown.min(), shown.max()) if len(shown) else (0.0, 1.0)
@@ -79,17 +79,17 @@ def spots(
     image: Image = True,
     ax: AxesLike | None = None,
 ) -> Axes | npt.NDArray[Any]:
-    """Draw a value of every spot over the tissue; every section is a panel, all with one colour scale.
+    """Draw a value of every spot over the tissue; every section is a panel, and all share one colour scale.
 
     Parameters
     ----------
     st
         Spots with ``obsm["spatial"]``.
     values
-        One number a spot, e.g. a gene's expression; a Series with the names of the spots, in any order; or
-        the name of a column of obs. Spots without a number are grey.
+        One number per spot, e.g. a gene's expression; a Series with the names of the spots as index, in any
+        order; or the name of a column of obs. Spots without a number are grey.
     name
-        What it is; stands beside the colour bar.
+        Name of the value, written beside the colour bar.
     unit, size, image, ax
         As for `cells`.
 
@@ -124,31 +124,34 @@ def gene(
 ) -> npt.NDArray[Any]:
     """Draw a gene measured and imputed, side by side, each with its own colour scale.
 
-    The titles give the Pearson correlation of both (PCC), on the log scale over the spots, of several
-    sections each its own. Where the gene was used to learn the map, it says how well the map keeps what it
-    was given; that of genes held out, the column ``homespot_pcc`` that `impute_genes` adds from the scores of
-    `cross_validate`, says how well it predicts, and is given as well.
+    The titles give the Pearson correlation (PCC) of both patterns over the spots, on the log scale, for each
+    section. If the gene was used to learn the map, this PCC shows how well the map reproduces its input. The
+    PCC with the gene held out shows how well the map predicts; the titles give it too if `imputed` has it, in
+    the column ``homespot_pcc`` that `impute_genes` adds from the scores of `cross_validate`.
 
     Parameters
     ----------
     st
-        The spatial data that was mapped to, spots x genes.
+        The spatial data that the cells were mapped to, spots x genes.
     imputed
-        What `impute_genes` returned, spots x genes.
+        A result of `impute_genes`, spots x genes.
     gene
-        Its name. If the spatial data lacks it, only the imputed pattern is drawn.
-    layer, scale
-        Layer of `st` with the expression (``"X"``: X), and what its numbers are, as for `map_cells`. None,
-        and ``"auto"``: as the map was made.
+        Name of the gene. If the spatial data lacks it, only the imputed pattern is drawn.
+    layer
+        Layer of `st` with the expression (``"X"``: X), as for `map_cells`. None: the layer that the map was
+        made from.
+    scale
+        What the numbers are, as for `map_cells`. ``"auto"``: the scale stated for the map if its own layer is
+        used, else the scale that is recognised.
     unit, size, image
-        As for `cells`; the image is that of `st`.
+        As for `cells`; True draws the image of `st`.
     ax
-        Two Axes (one for a gene that is not measured), of several sections so many for each; None makes a
+        Axes to draw into: two, or one for a gene that was not measured, for each section; None makes a
         figure.
 
     Returns
     -------
-    The Axes, measured before imputed; of several sections an array of both x sections.
+    An array of the Axes, measured before imputed; with several sections, of both x sections.
     """
     check_adata(st, "st")
     check_adata(imputed, "imputed")
@@ -192,7 +195,7 @@ def gene(
 
 
 def _correlation(measured: F64, found: F64) -> str:
-    both = np.stack([measured, found])[:, np.isfinite(found)]  # a spot without cells has nothing imputed
+    both = np.stack([measured, found])[:, np.isfinite(found)]  # a spot without cells has no imputed value
     varies = both.size > 0 and all(np.ptp(one) > 0 for one in both)
     return f"{np.asarray(np.corrcoef(both))[0, 1]:.2f}" if varies else "not defined"
 
@@ -213,17 +216,17 @@ def probability(
     image: Image = True,
     ax: AxesLike | None = None,
 ) -> Axes | npt.NDArray[Any]:
-    """Draw where one cell, or the cells of one type, may sit; every section is a panel.
+    """Draw the possible places of one cell, or of the cells of one type; every section is a panel.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates.
+        A result of `map_cells`, made with coordinates.
     cell
         Name of a cell: its row of P is drawn.
     label
-        A type, instead of a cell: the sum of P over its cells is drawn, the number of them that is expected
-        at each spot.
+        A type, instead of a cell: the sum of P over its cells is drawn, which is their expected number at
+        each spot.
     labels
         Type of every cell, as `deconvolve_spots` takes them.
     unit, size, image, ax

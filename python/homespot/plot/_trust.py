@@ -1,4 +1,4 @@
-"""How far a map can be trusted, and which types share a place."""
+"""Plots of how far a map can be trusted, and of which types share places."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _MOST_NAMES = 60
 
 
 def calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw how many cells truly lie within the radius stated for them, against how many should.
+    """Draw the share of cells that lie within their stated radius, against the share that should.
 
-    On the diagonal the radii are right, below it they are too small (too confident), above it too large.
-    Bars are 95 % intervals (Wilson) of the shares.
+    Points on the diagonal show correct radii; below it radii are too small (too confident), above it too
+    large. Bars are 95 % intervals (Wilson) of the shares.
 
     Parameters
     ----------
     table
-        One row a level: ``level``, the share of cells that should lie within their radius, ``share``, that of
-        those that do, both from 0 to 1, and ``cells``, how many there are.
+        One row per level: ``level``, the share of cells that should lie within their radius; ``share``, the
+        share of cells that do (both from 0 to 1); and ``cells``, the number of cells.
     ax
         Where to draw; None makes a figure.
     """
@@ -77,14 +77,14 @@ def colocation(matrix: pd.DataFrame, *, name: str | None = None, ax: Axes | None
 
     Correlations (1 on the diagonal, nothing outside [-1, 1]), as `colocate_types` returns them, get a
     diverging palette about 0, from -1 to 1; distances, as `type_distances` returns them, a sequential one.
-    The numbers are written in for up to 12 types. What is missing is grey.
+    For up to 12 types the numbers are written into the fields. Missing values are grey.
 
     Parameters
     ----------
     matrix
         Types x types, the same names in the same order on both sides.
     name
-        What the numbers are; stands beside the colour bar. None: the correlation or the distance.
+        Name of the numbers, written beside the colour bar. None: the correlation or the distance.
     ax
         Where to draw; None makes a figure.
     """
@@ -127,7 +127,7 @@ def colocation(matrix: pd.DataFrame, *, name: str | None = None, ax: Axes | None
 
 
 def _write_numbers(ax: Axes, drawn: AxesImage, values: npt.NDArray[np.float64], *, signed: bool) -> None:
-    """Write each number into its field, white on dark ones."""
+    """Write each number into its field, in white on dark fields."""
     largest = np.nanmax(np.abs(values), initial=0)
     decimals = 2 if signed or largest == 0 else int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
     for i, j in np.argwhere(np.isfinite(values)):

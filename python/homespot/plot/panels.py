@@ -1,4 +1,4 @@
-"""The sections of what is drawn: each is a panel, with its own places, image and direction of y."""
+"""The panels of a plot: one per section, with its own places, image and direction of y."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Parts: TypeAlias = list[tuple[str | None, Ints]]
 class Panel:
     """One section: the rows that it has in the object, and their places (rows x 2).
 
-    ``title`` is the name of the section, "" where the object has one; ``image`` is what is drawn underneath,
-    and ``down`` says whether y points down.
+    ``title`` is the name of the section, "" if the object has only one; ``image`` is drawn underneath, and
+    ``down`` says whether y points down.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Panel:
 
 
 def _places(adata: ad.AnnData) -> tuple[F64, npt.NDArray[np.bool_]]:
-    """Return x and y of every row, of three dimensions the first two, and whether they are known."""
+    """Return x and y of every row (the first two of three dimensions), and whether they are known."""
     if SPATIAL not in adata.obsm:
         raise InputError(
             expected('data with obsm["spatial"]', "none", "Use place_cells() to give cells coordinates.")
@@ -57,7 +57,7 @@ def _places(adata: ad.AnnData) -> tuple[F64, npt.NDArray[np.bool_]]:
     try:
         values = np.asarray(ordered(given), dtype=np.float64)
     except (TypeError, ValueError):
-        values = np.asarray(spot_coordinates(given, adata.n_obs, "row"))  # says what is wrong
+        values = np.asarray(spot_coordinates(given, adata.n_obs, "row"))  # raises the error
     there: npt.NDArray[np.bool_] = np.isfinite(values)
     checked = spot_coordinates(np.where(there, values, 0), adata.n_obs, "row")
     return np.asarray(checked)[:, :2], np.asarray(there[:, :2].all(axis=1))
@@ -128,23 +128,23 @@ def _of_spots(mapping: ad.AnnData) -> tuple[F64, Parts]:
 
 
 def drawn_rows(sections: list[Panel]) -> Ints:
-    """Return the rows that are drawn, in their order in the object."""
+    """Return the rows that are drawn, in the order of the object."""
     return np.sort(np.concatenate([panel.rows for panel in sections]))
 
 
 def _by_name(name: str) -> tuple[str, str]:
-    """Return what sorts names as people do: s2 before s10."""
+    """Return a key that sorts names as people do: s2 before s10."""
     return re.sub("[0-9]+", lambda number: number.group().zfill(12), name), name
 
 
 def _one_name(frame: pd.DataFrame, rows: Ints) -> str | None:
-    """Return the name of the one section of these rows, where they have one."""
+    """Return the name of the section of these rows, if they all have the same."""
     names = list(frame[SECTION].iloc[rows].dropna().unique()) if SECTION in frame else []
     return str(names[0]) if len(names) == 1 else None
 
 
 def _parts(frame: pd.DataFrame, rows: Ints, sections: Sections | None) -> Parts:
-    """Return the name of every section, where it is known, and its rows; `frame` annotates the rows."""
+    """Return the name of every section, if it is known, and its rows; `frame` annotates the rows."""
     if sections is None or len(sections.names) < 2:
         return [(_one_name(frame, rows), rows)]
     order = sorted(range(len(sections.names)), key=lambda code: _by_name(sections.names[code]))
@@ -187,8 +187,8 @@ def _images(
 ) -> list[tuple[str, TissueImage | None]]:
     """Return the library of every section and its image.
 
-    An image of another name than the section's is drawn only where it can be of the section: most places lie
-    within it, and the record does not say that y points up in this section alone.
+    An image with another name than the section's is drawn only if it can belong to the section: most places
+    lie within it, and the record does not say that y points up in this section alone.
     """
     found = libraries(adata.uns)
     if not found:
