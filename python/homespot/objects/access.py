@@ -1,4 +1,4 @@
-"""What every verb asks of an AnnData, and how it copies one."""
+"""Checks of an AnnData that every verb makes, and copies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check_adata", "copied", "refuse_duplicates"]
 def check_adata(
     adata: object, name: str, remedy: str = "Build one with anndata.AnnData(X, obs, var)."
 ) -> None:
-    """Refuse what is not an AnnData."""
+    """Refuse a value that is not an AnnData."""
     if not isinstance(adata, ad.AnnData):
         raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
 

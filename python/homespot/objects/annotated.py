@@ -15,7 +15,7 @@ __all__ = ["Streaming", "annotated", "on_disk", "with_tables", "x_of"]
 
 
 class Streaming(ad.AnnData):  # type: ignore[misc]
-    """An AnnData without X, whose ``matrix`` takes its place: for what another program holds."""
+    """An AnnData whose ``matrix`` takes the place of X, for a matrix that another program holds."""
 
     def __init__(self, matrix: Streamed, **parts: Any) -> None:
         super().__init__(**parts)
@@ -23,22 +23,22 @@ class Streaming(ad.AnnData):  # type: ignore[misc]
 
 
 def annotated(matrix: Any, **parts: Any) -> ad.AnnData:
-    """Build an AnnData around a matrix, or one that is to be read."""
+    """Build an AnnData around a matrix in memory, or around a `Streamed` one."""
     return Streaming(matrix, **parts) if isinstance(matrix, Streamed) else ad.AnnData(matrix, **parts)
 
 
 def on_disk(adata: ad.AnnData) -> bool:
-    """Whether something of an AnnData is still to be read or computed: its X, a layer, or its annotation."""
+    """Whether X, a layer or the annotation of an AnnData has not been read or computed yet."""
     if adata.isbacked or not _has_tables(adata):
         return True
     return any(is_dask(matrix) or is_stored(matrix) for matrix in (adata.X, *adata.layers.values()))
 
 
 def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
-    """Return X, or a layer: as it is where it is in memory, else as `Streamed`.
+    """Return X, or a layer: as it is if it is in memory, else as `Streamed`.
 
-    In memory are, of what is backed by a file, layers, a part of it, and a matrix stored by columns (CSC). Of
-    a dask array a chunk of rows is computed at a time.
+    If an object is backed by a file, its layers, a part of the object, and a matrix stored by columns (CSC)
+    are in memory. A dask array is computed one chunk of rows at a time.
     """
     if layer is not None:
         return read_later(adata.layers[layer])
@@ -61,10 +61,10 @@ def _has_tables(adata: ad.AnnData) -> bool:
 
 
 def with_tables(adata: ad.AnnData) -> ad.AnnData:
-    """Return an AnnData whose annotation is in memory as tables, while X and layers stay where they are.
+    """Return an AnnData whose annotation is in memory as tables, without reading X and layers.
 
-    That is `adata` itself, but for what ``anndata.experimental.read_lazy`` returned: there obs and var are no
-    tables of pandas.
+    This is `adata` itself, unless ``anndata.experimental.read_lazy`` returned it, because its obs and var are
+    then not tables of pandas.
     """
     if _has_tables(adata):
         return adata

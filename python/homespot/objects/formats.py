@@ -1,4 +1,4 @@
-"""What a path holds, told from its content: how it is read, or what it is and how an .h5ad is made of it."""
+"""Recognise the content of a path: how to read it, or what it is and how to make an .h5ad of it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _PACKED: dict[bytes, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Form:
-    """What a path holds.
+    """The content of a path.
 
-    ``kind`` says how it is read: ``h5ad``, ``zarr``, ``spatialdata``, ``10x``, ``mtx``, ``outs``, or nothing
-    where homespot does not read it. ``what`` says in words what it is, ``remedy`` what to do where an .h5ad
-    file is needed.
+    ``kind`` says how to read it: ``h5ad``, ``zarr``, ``spatialdata``, ``10x``, ``mtx``, ``outs``, or empty if
+    homespot does not read it. ``what`` describes it in words, and ``remedy`` says what to do if an .h5ad file
+    is needed.
     """
 
     kind: str
@@ -51,7 +51,7 @@ _TABLE = _CONVERT.format(
     "its rows are the genes"
 )
 
-# Files by the first bytes, unpacked.
+# Kinds of files by their first bytes, after unpacking.
 _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"RDX", ".rdata"),
     (b"RDA", ".rdata"),
@@ -66,7 +66,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", ".npy"),
 )
 
-# What such files are, and what is to be done; by their ending.
+# A description and a remedy for every kind of file, by its ending.
 _FILES: dict[str, tuple[str, str]] = {
     ".rds": ("an R object (.rds)", _IN_R.format("readRDS('{name}')")),
     ".rdata": (
@@ -132,7 +132,7 @@ def _form(kind: str, what: str, remedy: str, path: Path) -> Form:
 
 
 def recognise(path: str | os.PathLike[str]) -> Form:
-    """Say what a file or folder holds; nothing of it is read but its beginning."""
+    """Recognise the content of a file or folder by reading only its beginning."""
     where = Path(path)
     if re.match(r"[a-z0-9+]+://", os.fspath(path)):
         return Form("", "an address on the net", "Download it, and name the file.")
@@ -145,7 +145,7 @@ def recognise(path: str | os.PathLike[str]) -> Form:
 
 
 def refused(path: str | os.PathLike[str], form: Form) -> InputError:
-    """Say what stands at a path where an .h5ad file was expected."""
+    """Return the error for a path at which an .h5ad file was expected."""
     name = repr(os.fspath(path))
     found = f"no file at {name}" if form.what == "no file" else f"{name}, {form.what}"
     return InputError(expected("an .h5ad file", found, form.remedy))
@@ -155,7 +155,7 @@ def refused(path: str | os.PathLike[str], form: Form) -> InputError:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return the first bytes of a file, unpacked if they can be."""
+    """Return the first bytes of a file, unpacked if possible."""
     with path.open("rb") as file:
         raw = file.read(_HEAD)
     for mark, opened in _PACKED.items():
@@ -169,7 +169,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _endings(path: Path) -> list[str]:
-    """Return the endings of a name from the last to the first, without those of packing."""
+    """Return the endings of a name from the last to the first, without endings of packed files."""
     found = [suffix.lower() for suffix in reversed(path.suffixes)]
     return [_SAME.get(suffix, suffix) for suffix in found if suffix not in (".gz", ".bz2", ".xz")]
 
@@ -290,7 +290,7 @@ _PARTS = {"matrix": ("matrix.mtx",), "barcodes": ("barcodes.tsv",), "features": 
 
 
 def matrix_files(folder: Path) -> dict[str, dict[str, Path]]:
-    """Return the files of matrices in a folder: by what their names begin with, and by part."""
+    """Return the files of matrices in a folder, by the beginnings of their names, and by part."""
     found: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".gz")
@@ -302,7 +302,7 @@ def matrix_files(folder: Path) -> dict[str, dict[str, Path]]:
 
 
 def counts_of(folder: Path) -> Path | None:
-    """Return the matrix in a folder of Cell Ranger or Space Ranger: of what it has kept, if it is there."""
+    """Return the matrix in a folder of Cell Ranger or Space Ranger, the filtered one if it exists."""
     names = sorted(entry.name for entry in folder.iterdir())
     for end in ("filtered_feature_bc_matrix", "raw_feature_bc_matrix"):
         for ending in (f"{end}.h5", end):
@@ -312,7 +312,7 @@ def counts_of(folder: Path) -> Path | None:
     return None
 
 
-# What the folder of an instrument has in it, what it is, and the function of spatialdata_io that reads it.
+# A file in the folder of each instrument, the instrument, and the function of spatialdata_io that reads it.
 _INSTRUMENTS = (
     (r"experiment\.xenium|cell_feature_matrix(\.h5)?", "Xenium", "xenium"),
     (r"cell_by_gene\.csv", "MERSCOPE", "merscope"),

@@ -1,4 +1,4 @@
-"""AnnData files: written whole or not at all, and read with a message that says what is wrong."""
+"""AnnData files: written completely or not at all, and read with errors that say what is wrong."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def check_target(path: str | os.PathLike[str]) -> Path:
 
 
 def _reserve(name: str, n_bytes: int) -> None:
-    """Raise OSError where the disk, a quota or a limit has no room for a file of this size.
+    """Raise OSError if the disk, a quota or a limit has no room for a file of this size.
 
-    HDF5 does not survive a write that fails: the process ends with it, later if not at once. So the room is
-    looked for before HDF5 has the file.
+    A failed write crashes HDF5 and the process, at once or later, so the room is checked before HDF5 opens
+    the file.
     """
     if hasattr(os, "posix_fallocate"):
         handle = os.open(name, os.O_WRONLY)
@@ -54,9 +54,9 @@ def _reserve(name: str, n_bytes: int) -> None:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
-    """Yield a name to write to, which takes the place of `path` at the end; on an error nothing is left.
+    """Yield the name of a temporary file; it replaces `path` at the end, and is deleted after an error.
 
-    `n_bytes` is as large as the file can become.
+    `n_bytes` is the largest size that the file can reach.
     """
     target = check_target(path)
     with files.whole(target) as file:
@@ -73,11 +73,11 @@ def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
         yield str(file)
 
 
-_ENTRY = 4096  # bytes that an entry takes in an HDF5 file beside its values
+_ENTRY = 4096  # bytes that an entry takes in an HDF5 file besides its values
 
 
 def _stored_size(value: Any) -> int:
-    """Return the bytes that a value takes at most; a view of an array counts as what it shows."""
+    """Return the most bytes that a value takes; a view of an array counts with its own size."""
     if isinstance(value, Mapping):
         return sum(_ENTRY + _stored_size(item) for item in value.values())
     if isinstance(value, pd.DataFrame):
@@ -104,10 +104,11 @@ def written(
     beside: int = 0,
     compression: Literal["gzip"] | None = None,
 ) -> Iterator[str]:
-    """Write an AnnData as .h5ad, and yield the name of the file, which takes the place of `path` at the end.
+    """Write an AnnData as .h5ad, and yield the name of the temporary file, which replaces `path` at the end.
 
-    X and layers that are still to be read are written in blocks. What .h5ad cannot hold is left out with one
-    warning that names it; see `storable`. `beside` are the bytes that the caller adds to the file.
+    X and layers that are not in memory are written in blocks. Entries that .h5ad cannot hold are left out,
+    and one warning names them; see `storable`. `beside` is the number of bytes that the caller adds to the
+    file.
     """
     parts, account = storable(adata)
     parts["layers"] |= layers or {}
@@ -144,10 +145,10 @@ def _later(values: Mapping[str, Any]) -> list[str]:
 def write_whole(
     adata: ad.AnnData, path: str | os.PathLike[str], layers: Mapping[str, Streamed] | None = None
 ) -> None:
-    """Write an AnnData as .h5ad; the file appears whole or not at all, an existing one is replaced.
+    """Write an AnnData as .h5ad, completely or not at all; an existing file is replaced.
 
-    `layers` are those that are still to be read: like an X of that kind they are written in blocks. What
-    .h5ad cannot hold is left out with one warning that names it; see `storable`.
+    `layers` are layers that are not in memory; like such an X, they are written in blocks. Entries that .h5ad
+    cannot hold are left out, and one warning names them; see `storable`.
     """
     with written(adata, path, layers=layers, compression="gzip"):
         pass
@@ -155,9 +156,9 @@ def write_whole(
 
 @contextmanager
 def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Say in our words why anndata cannot read what has been recognised.
+    """Raise an error of homespot if anndata cannot read a file that has been recognised.
 
-    Verbs that need names that are unique say so themselves.
+    Warnings about names that are not unique are dropped; verbs that need unique names say so themselves.
     """
     try:
         with warnings.catch_warnings():
@@ -170,7 +171,7 @@ def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
         if any(type(cause).__name__ == "IORegistryError" for cause in causes):
             found = "which was written by a newer anndata"
             remedy = "Update anndata: pip install --upgrade anndata."
-        elif any(word in str(error) for word in ("filter", "plugin")):  # of HDF5, as hdf5plugin has them
+        elif any(word in str(error) for word in ("filter", "plugin")):  # filters of hdf5plugin
             found = "which is packed in a way that is not installed here"
             remedy = "Write it anew with compression='gzip'."
         else:
@@ -185,7 +186,7 @@ def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
-    """Read an .h5ad file, or say what is wrong with it; a `backed` one leaves X where it is."""
+    """Read an .h5ad file, or say what is wrong with it; with `backed`, X stays in the file."""
     form = recognise(path)
     if form.kind != "h5ad":
         raise refused(path, form)

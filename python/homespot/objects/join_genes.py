@@ -16,14 +16,14 @@ from ..expression.genes import genes_of, names_in
 __all__ = ["genes_of_all", "named_by"]
 
 _SIDES = ("sc", "st")
-"""As which two sections are compared, as two tables are."""
+"""Sides under which two sections are compared, as two tables are."""
 
 
 def named_by(parts: Mapping[str, ad.AnnData], column: str, codes: Mapping[str, str]) -> dict[str, ad.AnnData]:
-    """Return sections whose genes have the names that a column of var gives them, also in that column.
+    """Return sections whose genes are named by a column of var; the column holds the same names.
 
-    Features that are no genes are left out, as for `map_cells`. Where ``raw`` has the column too, its genes
-    are named alike. `codes` is what every section is called in code.
+    Features that are not genes are left out, as for `map_cells`. If ``raw`` has the column too, its genes are
+    named in the same way. `codes` is the code for every section.
     """
     return {name: _named(part, codes[name], column) for name, part in parts.items()}
 
@@ -40,7 +40,7 @@ def _named(part: ad.AnnData, what: str, column: str) -> ad.AnnData:
         raw = {"X": part.raw.X, "var": part.raw.var}
         if of_raw:
             with warnings.catch_warnings():
-                if column in part.var:  # which has said the same
+                if column in part.var:  # the call before has given the same warnings
                     warnings.simplefilter("ignore", DataWarning)
                 rows, about = genes_of(part.raw.var, "st", column=column, where=f"{what}.raw.var")
             raw = {"X": part.raw.X[:, rows], "var": about.var.assign(**{column: about.var.index})}
@@ -63,7 +63,7 @@ def genes_of_all(named: Mapping[str, ad.AnnData], codes: Mapping[str, str]) -> l
     named
         Sections by name.
     codes
-        What every section is called in code: ``st[0]`` or ``st['a']``.
+        Code for every section: ``st[0]`` or ``st['a']``.
     """
     parts = list(named.values())
     for name, part in named.items():
@@ -100,7 +100,7 @@ def genes_of_all(named: Mapping[str, ad.AnnData], codes: Mapping[str, str]) -> l
 
 
 def _better(named: Mapping[str, ad.AnnData], codes: Mapping[str, str], shared: int) -> str:
-    """Say which other names would match clearly more genes of all sections; empty if none would."""
+    """Say which other names would match clearly more genes of all sections; empty if no names would."""
     by_column = _by_column(named, shared)
     if by_column:
         return by_column
@@ -121,7 +121,7 @@ def _names(side: str, part: ad.AnnData) -> Names:
 
 
 def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
-    """Say which column of all sections has clearly more names in common than their indices."""
+    """Say which column of all sections shares clearly more names than their indices share."""
     parts = list(named.values())
     fewest = min(part.n_vars for part in parts)
     gain = clear_gain(fewest)
@@ -142,7 +142,7 @@ def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
 
 
 def _of_sections(sentence: str, names: tuple[str, str], codes: Mapping[str, str]) -> str:
-    """Return what is said of two tables as of two sections; what is in quotes stays as it is."""
+    """Return a sentence about two tables as a sentence about two sections; quoted text is not changed."""
     pieces = re.split(r"""((?<!\w)'[^']*'|"[^"]*")""", sentence)
     for i in range(0, len(pieces), 2):
         for side, name in zip(_SIDES, names, strict=True):

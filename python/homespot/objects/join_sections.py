@@ -1,4 +1,4 @@
-"""Several sections given as several objects, put together as one."""
+"""Combine several sections, given as several objects, into one object."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Ints = npt.NDArray[np.intp]
 
 _IN_TISSUE = "in_tissue"
 _JOINED = "joined"
-"""Under this key of ``uns["homespot"]`` stands from which object every section is."""
+"""Key of ``uns["homespot"]`` for the object that every section comes from."""
 
 
 def as_one(st: Any, gene_column: str | None = None) -> Any:
-    """Return one object: `st` itself, or the list or dict of sections put together; see `join_sections`."""
+    """Return one object: `st` itself, or the list or dict of sections combined by `join_sections`."""
     if isinstance(st, ad.AnnData) or not isinstance(st, Mapping | Sequence) or isinstance(st, str):
         return st
     return join_sections(st, gene_column=gene_column)
@@ -41,31 +41,30 @@ def as_one(st: Any, gene_column: str | None = None) -> Any:
 def join_sections(
     sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData], *, gene_column: str | None = None
 ) -> ad.AnnData:
-    """Put several sections together as one object, in memory.
+    """Combine several sections into one object, in memory.
 
     Parameters
     ----------
     sections
-        Spatial data by the name of the section, or a list. A section without a name has that of its tissue
-        image or of the one sample that its annotation names, where no other has the same, else
-        ``section1``, ``section2``, ...
+        Spatial data by the name of the section, or a list. A section without a name gets the name of its
+        tissue image or of the only sample that its annotation names, if no other section has the same name,
+        else ``section1``, ``section2``, ...
     gene_column
         Column of var with the names of the genes, by which the sections are matched; None is the index. The
-        genes of the result have these names.
+        result has these names.
 
     Returns
     -------
-    Spots of all sections x the genes that all of them have, in the order of the first one.
-    ``obs["homespot_section"]`` is the section of every spot, ``obsm["spatial"]`` the coordinates, and
-    ``uns["spatial"]`` has the tissue images. Where an object has several sections, each has the name of the
-    object in front of its own. Where names of spots occur in several sections, all get the name
-    of their section in front, and a warning says so. Another warning counts genes and layers that not all
-    have.
+    Spots of all sections x the genes that all sections have, in the order of the first section.
+    ``obs["homespot_section"]`` is the section of every spot, ``obsm["spatial"]`` holds the coordinates, and
+    ``uns["spatial"]`` the tissue images. If an object has several sections, each gets the name of the object
+    in front of its own. If names of spots occur in several sections, all spots get the name of their section
+    in front, and a warning says so. Another warning counts genes and layers that some sections lack.
 
     Raises
     ------
     InputError
-        If there are no sections, one is no AnnData, or only some have coordinates.
+        If there are no sections, one is not an AnnData, or only some have coordinates.
     """
     named = _named(sections)
     if isinstance(sections, Mapping):
@@ -97,12 +96,12 @@ def join_sections(
     labels, images, down = _labels(named, tissue, places)
     joined = ad.concat(taken, axis="obs", join="inner", merge="first")
     if with_raw:
-        var = parts[0].raw.var.loc[joined.raw.var_names]  # which is lost
+        var = parts[0].raw.var.loc[joined.raw.var_names]  # concat drops the annotation of raw
         joined.raw = ad.AnnData(joined.raw.X, joined.obs[[]], var)
     joined.obs[SECTION] = labels
     on = np.concatenate([np.isin(np.arange(p.n_obs), rows) for p, rows in zip(parts, tissue, strict=True)])
     if not np.array_equal(on_tissue(joined.obs, warn=False), np.flatnonzero(on)):
-        joined.obs[_IN_TISSUE] = on.astype(int)  # not all sections say it, or in a column of the same name
+        joined.obs[_IN_TISSUE] = on.astype(int)  # sections lack it, or name it otherwise
     if places[0] is not None:
         joined.obsm[SPATIAL] = np.concatenate([where for where in places if where is not None])
     joined.uns[HOMESPOT] = {**down, _JOINED: _sources(list(named), parts, labels)}
@@ -145,7 +144,7 @@ def _is_blank(key: object) -> bool:
 
 
 def _distinct(names: list[str | None], parts: list[ad.AnnData]) -> list[str]:
-    """Return the names of all sections: their own for those without, where they differ, or numbers."""
+    """Return the names of all sections; unnamed ones get their own names if these differ, else numbers."""
     own = [name or _own_name(part) for name, part in zip(names, parts, strict=True)]
     return [
         name or (mine if mine is not None and own.count(mine) == 1 else f"section{i + 1}")
@@ -164,7 +163,7 @@ def _own_name(part: ad.AnnData) -> str | None:
 
 
 def _places(named: Mapping[str, ad.AnnData], tissue: Sequence[Ints]) -> list[F64 | None]:
-    """Return the coordinates of every section, alike in all; `tissue` are its rows on the tissue."""
+    """Return the coordinates of every section, in the same form; `tissue` are the rows on the tissue."""
     places = [_places_in(part, name, rows) for (name, part), rows in zip(named.items(), tissue, strict=True)]
     dims = {name: 0 if where is None else where.shape[1] for name, where in zip(named, places, strict=True)}
     if len(set(dims.values())) > 1:
@@ -185,7 +184,7 @@ def _places(named: Mapping[str, ad.AnnData], tissue: Sequence[Ints]) -> list[F64
 def _places_in(part: ad.AnnData, name: str, rows: Ints) -> F64 | None:
     """Return the coordinates of a section: in obsm, or the columns x and y of its obs.
 
-    Spots off the tissue, those not in `rows`, may have none.
+    Spots off the tissue, which are not in `rows`, may lack coordinates.
     """
     for taken in (np.arange(part.n_obs), rows):
         given = part.obsm.get(SPATIAL)
@@ -207,7 +206,7 @@ def _places_in(part: ad.AnnData, name: str, rows: Ints) -> F64 | None:
 
 
 def _sources(names: list[str], parts: list[ad.AnnData], labels: list[str]) -> dict[str, Any]:
-    """Return every section, and the object that it is from."""
+    """Return every section, and the object that it comes from."""
     objects = np.repeat(np.asarray(names, dtype=object), [part.n_obs for part in parts])
     pairs = dict(zip(labels, objects, strict=True))
     if any(pairs[label] != name for label, name in zip(labels, objects, strict=True)):
@@ -223,7 +222,7 @@ def _sources(names: list[str], parts: list[ad.AnnData], labels: list[str]) -> di
 
 
 def objects_of(st: ad.AnnData) -> npt.NDArray[np.object_] | None:
-    """Return the name of every spot's object, where `join_sections` has put several together; else None."""
+    """Return the name of every spot's object, if `join_sections` combined several; else None."""
     record = st.uns.get(HOMESPOT)
     joined = record.get(_JOINED) if isinstance(record, Mapping) else None
     if not isinstance(joined, Mapping) or SECTION not in st.obs:
@@ -235,7 +234,7 @@ def objects_of(st: ad.AnnData) -> npt.NDArray[np.object_] | None:
 def _labels(
     named: dict[str, ad.AnnData], tissue: Sequence[Ints], places: Sequence[F64 | None]
 ) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-    """Return the section of every spot, the images by section, and the direction of y as a record has it."""
+    """Return the section of every spot, the images by section, and the record's entries on y."""
     labels: list[str] = []
     images: dict[str, Any] = {}
     directions: dict[str, bool] = {}
@@ -248,7 +247,7 @@ def _labels(
             images.update(zip([name], own.values(), strict=False))
             directions[name] = y_down(part)
         else:
-            own_labels = np.full(part.n_obs, name, dtype=object)  # of spots off the tissue
+            own_labels = np.full(part.n_obs, name, dtype=object)  # the section of a spot off the tissue
             own_labels[rows] = [f"{name}_{label}" for label in inner.labels()]
             labels += own_labels.tolist()
             images |= {f"{name}_{key}": library for key, library in own.items()}
@@ -258,7 +257,7 @@ def _labels(
 
 
 def _names(named: dict[str, ad.AnnData]) -> pd.Index:
-    """Return the names of all spots; with the section in front where some occur in several sections."""
+    """Return the names of all spots; if some occur in several sections, with the section in front."""
     names = [str(spot) for part in named.values() for spot in part.obs_names]
     index = pd.Index(names)
     if index.is_unique or any(not part.obs_names.is_unique for part in named.values()):

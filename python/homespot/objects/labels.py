@@ -1,4 +1,4 @@
-"""Labels of cells or of spots, in whatever form they are given."""
+"""Labels of cells or of spots, in every form in which users give them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..errors import DataWarning, InputError, expected, some
 __all__ = ["GIVEN_LABELS", "LABELS", "Labels", "in_order", "label_column", "labels_named", "resolve"]
 
 LABELS: dict[str, str] = {"sc": "labels", "st": "st_labels"}
-"""Parameters of methods that give labels, by the side that they are of."""
+"""Parameters of methods that give labels, by the side of the labels."""
 
 GIVEN_LABELS = {"sc": "homespot_labels", "st": "homespot_st_labels"}
 """Columns of labels that are given as values."""
@@ -26,7 +26,7 @@ _ROWS = {"sc": "cell", "st": "spot"}
 
 @dataclass(frozen=True)
 class Labels:
-    """One label a row: ``codes`` (rows) into ``names``."""
+    """One label per row: ``codes`` (rows) into ``names``."""
 
     codes: npt.NDArray[np.intp]
     names: list[str]
@@ -37,31 +37,34 @@ class Labels:
         return sparse.csr_matrix((np.ones(n), (self.codes, np.arange(n))), shape=(len(self.names), n))
 
 
-def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "mapping") -> pd.Series:
+def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str = "mapping") -> pd.Series:
     """Return one value for every row of `frame`.
 
     Parameters
     ----------
     values
         Name of a column of `frame`; a Series with the names of the rows as index, or a dict by name, in any
-        order, which may have more; or one value a row. A table of one column is that column.
+        order and with further names allowed; or one value per row. A table of one column counts as that
+        column.
     frame
         Annotation of the mapping's cells or spots, indexed by name.
-    what, row
-        What the values are and what a row is, for messages: ``"labels"``, ``"cell"``.
-    of
-        What `frame` annotates, for messages.
+    what
+        Name of the values in messages: ``"labels"``.
+    row
+        Name of a row in messages: ``"cell"``.
+    owner
+        Name of the object that `frame` annotates, for messages.
 
     Raises
     ------
     InputError
-        If there is no such column, a row has no value or two, or there are not as many values as rows.
+        If `frame` lacks the column, a row has no value or two, or the numbers of values and rows differ.
     """
     if isinstance(values, str):
         if values not in frame:
             raise InputError(
                 expected(
-                    f"a column {values!r} with the {what} of the {of}'s {row}s",
+                    f"a column {values!r} with the {what} of the {owner}'s {row}s",
                     some(frame.columns, 10) or "no columns",
                     f"Name one that is there, or pass one value a {row}.",
                 )
@@ -86,23 +89,23 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, of: str = "m
         if unknown.any():
             raise InputError(
                 expected(
-                    f"{what} of the {of}'s {row}s, by name",
+                    f"{what} of the {owner}'s {row}s, by name",
                     f"{unknown.sum()} {row}(s) without ({some(frame.index[unknown])}); "
                     f"the {what} have names like {some(values.index)}",
                     f"Pass the {what} of the data that was mapped.",
                 )
             )
         return values.reindex(frame.index)
-    # A list is taken as pandas takes it: NumPy would make text of a missing value among texts.
+    # pandas converts the list, because NumPy would turn a missing value among texts into text.
     listed = values if hasattr(values, "shape") else pd.Series(list(values)).array
     if listed.shape != (len(frame),):
         raise InputError(
             expected(
-                f"{what} of the {of}'s {len(frame)} {row}s",
+                f"{what} of the {owner}'s {len(frame)} {row}s",
                 f"{listed.size} value(s)"
                 if listed.ndim == 1
                 else "a table of " + " x ".join(map(str, listed.shape)),
-                f"Pass one a {row} in the {of}'s order, a Series with their names, or a column's name.",
+                f"Pass one a {row} in the {owner}'s order, a Series with their names, or a column's name.",
             )
         )
     return pd.Series(listed, index=frame.index)
@@ -124,7 +127,7 @@ def label_column(frame: pd.DataFrame, side: str, name: str) -> npt.NDArray[np.ob
 def labels_named(
     frame: pd.DataFrame, side: str, parameters: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Give labels that are given as values a column, which the parameters then name.
+    """Put labels that are given as values into a column, which the parameters then name.
 
     Parameters
     ----------
@@ -133,32 +136,32 @@ def labels_named(
     side
         ``"sc"`` or ``"st"``.
     parameters
-        Those of a method; ``labels`` (``st_labels``) may be the name of a column, or values as `in_order`
-        takes them.
+        Parameters of a method; ``labels`` (``st_labels``) may be the name of a column, or values as for
+        `in_order`.
     """
     values = parameters.get(LABELS[side])
     if values is None or isinstance(values, str):
         return frame, parameters
     if np.ndim(values) == 0 and not isinstance(values, Mapping):
-        return frame, parameters  # the method refuses it
+        return frame, parameters  # the method raises the error
     taken = in_order(values, frame, LABELS[side], _ROWS[side], "data").set_axis(frame.index)
     name = GIVEN_LABELS[side]
     while name in frame and not frame[name].equals(taken):
-        name += "_"  # another method has other labels
+        name += "_"  # labels of another method have this name
     return frame.assign(**{name: taken}), {**parameters, LABELS[side]: name}
 
 
 def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
-    """Return the labels of the rows of `frame`, in a form as `in_order` takes them.
+    """Return the labels of the rows of `frame`, which are given as for `in_order`.
 
-    Names stand in the order of a categorical's levels, else sorted, numbers as numbers. Whole numbers are
-    named without a point, however they are stored. Levels that no row has are left out, with a warning that
-    names them.
+    Names are in the order of a categorical's levels, else sorted, with numbers sorted as numbers. Whole
+    numbers are written without a decimal point, however they are stored. Levels that no row has are left out,
+    and a warning names them.
 
     Raises
     ------
     InputError
-        As `in_order`, or if a label is missing or empty.
+        As for `in_order`, or if a label is missing or empty.
     """
     column = in_order(labels, frame, "labels", row)
     missing = (column.isna() | (column.astype(str) == "")).to_numpy()
@@ -174,7 +177,7 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
         column = column.astype(np.int64)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(name) for name in column.cat.categories]
-        # A date is written one way as a value, and another way in a column of dates.
+        # A date as a value is written in another way than in a column of dates.
         column = pd.Series(np.asarray(levels, dtype=object)[column.cat.codes], index=column.index)
     else:
         numbers = pd.api.types.is_numeric_dtype(column.dtype)

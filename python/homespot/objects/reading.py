@@ -1,4 +1,4 @@
-"""Reading cells and spots in the forms that users have them: one function for all of them."""
+"""Read cells and spots from every form in which users have them, by one function."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .h5ad import read_whole, readable
 __all__ = ["TAKEN", "read"]
 
 TAKEN: list[str] = []
-"""What has been read so far from other forms than .h5ad, and as what: an error may have its reason there."""
+"""Paths that were read from other forms than .h5ad, and their forms, which may explain a later error."""
 
 
 def read(path: str | os.PathLike[str]) -> ad.AnnData:
-    """Read cells or spots: an AnnData file or zarr, the table of a SpatialData, or what 10x's programs write.
+    """Read cells or spots: an AnnData file or zarr, the table of a SpatialData, or output of 10x's programs.
 
     Parameters
     ----------
     path
         An .h5ad file; a zarr folder, or one packed as .zip; the .h5 file, the folder with matrix.mtx or the
         folder ``outs`` of Cell Ranger and Space Ranger (these need scanpy: ``pip install 'homespot[io]'``).
-        The content decides, and not the ending.
+        The content decides, not the ending.
 
     Raises
     ------
     InputError
-        If it is nothing of these; the message says what it is, and how an .h5ad file is made of it.
+        If `path` is none of these; the message says what it is, and how to make an .h5ad file of it.
     """
     form = recognise(path)
     if form.kind == "h5ad":
@@ -67,7 +67,7 @@ def _of_zarr(group: Any, path: Path) -> ad.AnnData:
 
 
 def _table(path: Path) -> ad.AnnData:
-    """Read the table of a SpatialData; of several the user names one."""
+    """Read the table of a SpatialData; if there are several, the user names one."""
     root = open_zarr(path)
     names = sorted(root["tables"].group_keys()) if "tables" in root else []
     places = [f"tables/{name}" for name in names] or (["table"] if "table" in root else [])

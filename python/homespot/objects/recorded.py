@@ -1,4 +1,4 @@
-"""What a map was made from, by its record: which values of either side, which names of genes, which scale."""
+"""The values that a map was made from, by its record: layer, names of genes and scale of each side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Source", "chosen_source", "mapped_expression"]
 
 
 class Source(NamedTuple):
-    """Where the expression of a side is: its layer, the column of the genes' names, and the stated scale."""
+    """Source of a side's expression: its layer, the column of the genes' names, and the stated scale."""
 
     layer: str | None
     gene_column: str | None
@@ -26,7 +26,7 @@ class Source(NamedTuple):
 
 
 def _recorded(record: Mapping[str, Any], name: str) -> Any:
-    """Return an entry of a record; of several maps put together, what all of them have alike."""
+    """Return an entry of a record; for combined maps, the entry if all of them have the same."""
     parts = record.get("parts")
     if name in record or not isinstance(parts, Mapping) or not parts:
         return record.get(name)
@@ -35,7 +35,7 @@ def _recorded(record: Mapping[str, Any], name: str) -> Any:
 
 
 def _source_of(record: Mapping[str, Any], side: Side) -> Source:
-    """Return what the record of a map says of one side; a scale only where the user has stated it."""
+    """Return the source of one side by the record of a map; a scale only if the user stated it."""
     stated = _recorded(record, f"{side}_scale_evidence") == STATED
     return Source(
         _recorded(record, f"{side}_layer"),
@@ -53,7 +53,7 @@ def chosen_source(
     *,
     argument: str = "layer",
 ) -> Source:
-    """Say which values of an object a verb takes that reads it again after the map was made.
+    """Return the source of the values for a verb that reads an object again after the map was made.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def chosen_source(
     record
         The map's record.
     layer
-        Layer with the values; None is the one that the record names, and X where it names none. A warning
-        says so where `adata` does not have it, and X is taken.
+        Layer with the values; None is the layer that the record names, or X if it names none. If `adata`
+        lacks the layer, X is used, and a warning says so.
     scale
-        What the numbers are; ``"auto"`` is the scale that was stated for the map, if its own values are
-        taken, and else is found by looking at them.
+        What the numbers are; ``"auto"`` is the scale that was stated for the map if its own layer is used,
+        else the scale is recognised from the values.
     argument
-        What the caller's argument for the layer is called.
+        Name of the caller's argument for the layer.
 
     Raises
     ------
     InputError
-        If there is no such layer.
+        If `adata` has no layer `layer`.
     """
     source = _source_of(record, side)
     own = layer is None
@@ -95,7 +95,7 @@ def chosen_source(
 def mapped_expression(
     adata: ad.AnnData, side: Side, source: Source, dtype: str = "float32", *, argument: str = "layer"
 ) -> Expression:
-    """Take the expression of one side from a source; errors as for `tables.expression`."""
+    """Return the expression of one side from a source; errors as for `tables.expression`."""
     scale = source.scale or "auto"
     column = source.gene_column
     return expression(adata, side, source.layer, scale, dtype, argument=argument, gene_column=column)

@@ -1,4 +1,4 @@
-"""The spatial side, as every verb that maps takes it in: its spots, places, sections, and direction of y."""
+"""Read the spatial side for every verb that maps: its spots, places, sections, and direction of y."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ F64 = npt.NDArray[np.float64]
 
 _ALIKE = 0.9999
 _REPEATED = (20, 0.3)
-"""A warning is given where this number and this share of the spots have what one spot should have."""
+"""Number and share of spots with the coordinates or barcode of another spot from which a warning is given."""
 
 
 SectionsGiven = str | pd.Series | Mapping[str, Any] | Sequence[Any] | npt.NDArray[Any] | pd.Categorical | None
-"""Sections as they may be given: the column that names them, or the section of every spot."""
+"""Sections as users give them: the column that names them, or the section of every spot."""
 
 
 @dataclass(frozen=True)
 class Spots:
-    """What an object says of its spots.
+    """What an object says about its spots.
 
     ``rows`` are the spots on the tissue, by their row in the object; ``frame`` (their annotation),
-    ``positions`` (spots x 2 or 3, or None) and ``sections`` (None where there is one) are of these. With
-    ``separate`` every section is mapped by itself; with ``shared_frame`` all share one frame of coordinates,
-    so that nothing geometric asks for the section.
+    ``positions`` (spots x 2 or 3, or None) and ``sections`` (None if there is one) belong to these spots.
+    With ``separate`` every section is mapped by itself; with ``shared_frame`` all sections share one frame of
+    coordinates, so that geometry ignores the sections.
     """
 
     rows: Ints
@@ -62,12 +62,12 @@ class Spots:
 
     @property
     def apart(self) -> Sections | None:
-        """The sections in frames of their own."""
+        """The sections if they have their own frames."""
         return None if self.shared_frame else self.sections
 
     @property
     def labelled(self) -> Sections | None:
-        """The sections that are known, whether they share a frame or not."""
+        """All known sections, whether they share a frame or not."""
         if self.sections is None and SECTION in self.frame and not self.frame[SECTION].isna().any():
             return sections_in(self.frame, SECTION)
         return self.sections
@@ -81,7 +81,7 @@ class Spots:
 def both_sides(
     sc: ad.AnnData, st: Any, parameters: dict[str, Any], st_gene_column: str | None = None
 ) -> tuple[ad.AnnData, ad.AnnData, dict[Side, pd.DataFrame], dict[str, Any]]:
-    """Return both objects and their annotation; sections as one, labels given as values as a column."""
+    """Return both objects and their annotation; sections are combined, and labels put into columns."""
     check_adata(sc, "sc")
     st = as_one(st, st_gene_column)
     check_adata(st, "st")
@@ -99,7 +99,7 @@ def spots_of(
     shared_frame: bool = False,
     placed: bool = True,
 ) -> Spots:
-    """Read what an object says of its spots; warnings say what is left out and what was found.
+    """Return what an object says about its spots; warnings say what is left out and what was found.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def spots_of(
     sections, joint, shared_frame
         As for `map_cells`.
     placed
-        Whether cells will have places in the sections that are found, for the warning.
+        Whether cells will get places in the sections that are found, for the warning.
     """
     for name, value in (("joint", joint), ("shared_frame", shared_frame)):
         if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
@@ -162,7 +162,7 @@ def _refuse_small(found: Sections) -> None:
 
 
 def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
-    """Return the sections that a column names, or that are given as values, of these spots."""
+    """Return the sections of these spots, which a column names or the user gives as values."""
     if isinstance(sections, str) or (np.ndim(sections) == 0 and not isinstance(sections, Mapping)):  # type: ignore[arg-type]
         if in_objects and isinstance(sections, str) and sections not in obs:
             raise InputError(
@@ -178,7 +178,7 @@ def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects
 
 
 def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> tuple[Sections | None, bool]:
-    """Return the sections that are found, and whether it is certain that all spots are in one frame."""
+    """Return the sections that are found, and whether all spots are certainly in one frame."""
     known = list(libraries(st.uns))
     attributes = st.uns.get("spatialdata_attrs")
     key = attributes.get("region_key") if isinstance(attributes, Mapping) else None
@@ -210,7 +210,7 @@ def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> tuple[
 
 
 def _tell_likely(search: Search) -> None:
-    """Warn where the coordinates look like several sections, and no name says that they are."""
+    """Warn if the coordinates look like several sections, and no column names sections."""
     likely = search.likely()
     if likely is not None:
         given = "the section of every spot" if likely.source else repr(likely.column)
@@ -240,7 +240,7 @@ def _tell_likely(search: Search) -> None:
 
 
 def _one_of_these(frame: pd.DataFrame, known: list[str]) -> bool:
-    """Whether a column says that all spots are of one of these images."""
+    """Whether a column says that all spots belong to one of these images."""
     return any(
         isinstance(frame[name], pd.Series) and set(frame[name].astype(str).unique()) <= set(known)
         for name in frame.columns.unique()
@@ -270,7 +270,7 @@ def _tell(found: Sections, *, separate: bool, placed: bool) -> None:
 def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
     """Return the coordinates of these spots, x first.
 
-    Warnings say where else coordinates are, and in what the object contradicts itself.
+    Warnings say where else there are coordinates, and where the object contradicts itself.
     """
     given = st.obsm.get(SPATIAL)
     if given is not None and len(rows) < st.n_obs:
@@ -295,17 +295,17 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
 
 
 def _same(a: F64, b: F64) -> bool:
-    """Whether two columns say the same, up to a scale, a shift and rounding."""
+    """Whether two columns are equal, up to a scale, a shift and rounding."""
     return bool(np.std(a) > 0 and np.std(b) > 0 and abs(np.corrcoef(a, b)[0, 1]) > _ALIKE)
 
 
 def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool) -> str:
-    """Say in what an object contradicts itself about x and y; nothing where it does not."""
+    """Say where an object contradicts itself about x and y; empty if it does not."""
     numbers = number_columns(obs)
     for axes in all_axes(numbers):
         names = [str(numbers[i]) for i in axes.columns[:2]]
         if axes.rows and not any(word in plain_name(names[0]) for word in ("pxl", "pixel", "image")):
-            continue  # a grid may be turned against the image
+            continue  # a grid may be rotated against the image
         x, y = (obs[name].to_numpy(dtype=np.float64) for name in names)
         if _same(where[:, 0], y) and _same(where[:, 1], x) and not _same(x, y):
             return (
@@ -349,10 +349,10 @@ def _share_inside(where: F64, width: float, height: float) -> float:
 
 
 def warn_if_no_places(sc: ad.AnnData, st: ad.AnnData, spots: Spots) -> None:
-    """Warn where the spots have no coordinates: cells will have no place, or both data sets are swapped.
+    """Warn if the spots have no coordinates: cells will have no place, or both data sets are swapped.
 
-    Where the spatial data has coordinates elsewhere, `spots_of` has said it. Of a bare table, without any
-    annotation of its rows, nobody expects places.
+    If the spatial data has coordinates in other places, `spots_of` has warned. A table without any annotation
+    of its rows gets no warning.
     """
     if spots.positions is not None:
         return
@@ -374,6 +374,6 @@ def warn_if_no_places(sc: ad.AnnData, st: ad.AnnData, spots: Spots) -> None:
 
 
 def _is_bare(adata: ad.AnnData) -> bool:
-    """Whether rows have no annotation; columns whose names begin with a dot are R's own numbers of rows."""
+    """Whether rows have no annotation; columns that begin with a dot are R's numbers of rows."""
     columns = [name for name in adata.obs.columns if not str(name).startswith(".")]
     return not columns and not adata.obsm and not adata.uns

@@ -1,10 +1,10 @@
-"""What .h5ad can hold: an AnnData in the form in which it is written, and the names of what is left out.
+"""Bring an AnnData into a form that .h5ad can hold, and name the entries that are left out.
 
-No list of types decides, but anndata itself: its own writer and reader try every entry, in a file in memory.
-So what homespot did not make never costs a result. Where nothing is lost by it, an entry is written in
-another form: nullable strings as plain text, which every reader opens, or as categories where some are
-missing; objects that are all of one kind, and the types of pyarrow, as this kind; categories that no file
-holds (intervals, dates) as text. Categories that are numbers stay numbers.
+Not a list of types decides, but anndata: its own writer and reader try every entry, in a file in memory. So
+entries that homespot did not make never prevent a result from being written. If nothing is lost, an entry is
+written in another form: nullable strings as plain text, which every reader opens, or as categories if some
+are missing; objects of one kind, and the types of pyarrow, as this kind; categories that no file holds
+(intervals, dates) as text. Numeric categories stay numbers.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ Parts = dict[str, Any]
 
 _OBJECT = np.dtype(object)
 _ODD = "text with characters that no file holds"
-_OWN = re.compile(rf"\w+\['{HOMESPOT}(_|'\])")  # what homespot made
+_OWN = re.compile(rf"\w+\['{HOMESPOT}(_|'\])")  # entries that homespot made
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a file does not hold as it was given: entries that are left out, and names that are changed."""
+    """Differences between a file and the given object: entries that are left out, and changed names."""
 
     left: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
     ways: dict[str, list[str]] = field(default_factory=dict)
-    """The entries that are left out, by what would keep them."""
+    """The entries that are left out, by the step that would keep them."""
 
     def leave(self, name: str, why: str, way: str) -> None:
-        """Note an entry that is left out; raise where homespot made it, as no result is without it."""
+        """Record an entry that is left out; raise an error if homespot made it, as the result needs it."""
         if _OWN.match(name):
             raise InputError(
                 expected(
@@ -61,16 +61,16 @@ class Account:
         self.note(name, why, way)
 
     def note(self, name: str, why: str, way: str) -> None:
-        """Note an entry that is left out."""
+        """Record an entry that is left out."""
         self.left.append(f"{name} ({why})")
         self.ways.setdefault(way, []).append(name)
 
     def warn(self, stacklevel: int) -> None:
-        """Name it in one warning, if there is anything."""
+        """Name all differences in one warning, if there are any."""
         said = []
         if self.left:
             several = len(self.ways) > 1
-            ways = [way.format(", ".join(of) if several else "it") for way, of in self.ways.items()]
+            ways = [way.format(", ".join(names) if several else "it") for way, names in self.ways.items()]
             said.append(
                 f"Left out of the file, as .h5ad cannot hold it: {', '.join(self.left)}. To keep it, "
                 f"{'; '.join(ways)}."
@@ -83,19 +83,19 @@ class Account:
 
 @contextmanager
 def old_strings() -> Iterator[None]:
-    """Write text in the encoding that every reader opens; what anndata warns of has been seen to."""
+    """Write text in the encoding that every reader opens, without anndata's warnings about it."""
     with ad.settings.override(allow_write_nullable_strings=False), warnings.catch_warnings(action="ignore"):
         yield
 
 
 def storable(adata: ad.AnnData) -> tuple[Parts, Account]:
-    """Return the slots of an AnnData as they can be written, and an account of what is not as it was.
+    """Return the slots of an AnnData in a form that can be written, and an account of the differences.
 
-    What is large they share with `adata`, which is not changed. Matrices that are still to be read stay so.
+    Large values are shared with `adata`, which is not changed. Matrices that are not in memory are not read.
     """
     adata, account = with_tables(adata), Account()
     parts: Parts = {slot: _frame(getattr(adata, slot), slot, account) for slot in ("obs", "var")}
-    # anndata 0.13 has X among the layers, under None.
+    # anndata 0.13 lists X among the layers, as None.
     layers = {name: x_of(adata, name) for name in adata.layers if name is not None}
     others = {slot: getattr(adata, slot) for slot in ("obsm", "varm", "obsp", "varp", "uns")}
     for slot, found in {**others, "layers": layers}.items():
@@ -111,7 +111,7 @@ def storable(adata: ad.AnnData) -> tuple[Parts, Account]:
 
 
 def _objects(text: list[str]) -> pd.Index:
-    """Return text as an index of objects; pandas may make it a type of its own, which old readers lack."""
+    """Return text as an index of objects, because old readers lack pandas' own type of text."""
     return pd.Index(text, dtype=object)
 
 
@@ -126,7 +126,7 @@ def _back(value: Any) -> Any:
 
 
 def _holds(value: Any) -> bool:
-    """Whether anndata writes and reads a value; not so complex numbers, at which other readers stop."""
+    """Whether anndata writes and reads a value; False for complex numbers, at which other readers stop."""
     if getattr(getattr(value, "dtype", None), "kind", "") == "c":
         return False
     try:
@@ -146,9 +146,9 @@ def _holds_names(names: list[str], *, frame: bool) -> bool:
 
 
 def _sample(value: Any) -> Any:
-    """Return as little of a value as shows whether all of it can be written: its type may say so.
+    """Return a small part of a value that shows whether all of it can be written, if its type shows it.
 
-    Of text all is needed, but as one string.
+    Text is needed completely, but joined to one string.
     """
     if is_sparse(value):
         empty: Any = type(value)
@@ -232,7 +232,7 @@ def _values(value: Any) -> Iterator[Any]:
 
 
 def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return any column as text: what homespot made is never left out, for labels may be of any kind."""
+    """Return any column as text, because columns of homespot, such as labels of any kind, must be kept."""
     return _plain_text(column.astype(object).map(str, na_action="ignore"))
 
 
@@ -241,7 +241,7 @@ def _is_flat(value: Any) -> bool:
 
 
 def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> list[Any]:
-    """Return the first form that a file holds, in a list; of nothing, and noted, where there is none."""
+    """Return a list of the first form that a file holds; if there is none, record it and return no form."""
     for form in forms:
         if isinstance(form, Streamed) or _holds_like(form):
             return [form]
@@ -251,7 +251,7 @@ def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> li
 
 
 def _way(value: Any, why: str) -> str:
-    """Say what would keep a value that no file holds."""
+    """Return the step that would keep a value that no file holds."""
     if why.endswith(_ODD):
         return "take these characters out of {}"
     if getattr(getattr(value, "dtype", None), "kind", "") == "c" or isinstance(value, complex):
@@ -260,7 +260,7 @@ def _way(value: Any, why: str) -> str:
 
 
 def _described(value: Any) -> str:
-    """Say in short what a value is: its type, and of objects those of its entries."""
+    """Describe a value by its type or, for objects, by the types of its entries."""
     dtype = getattr(value, "dtype", None)
     if isinstance(dtype, pd.CategoricalDtype):
         return f"categories, {_described(dtype.categories)}"
@@ -284,13 +284,13 @@ def _matrix(matrix: Any, name: str, account: Account) -> Any:
 
 
 def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -> list[tuple[int, str]]:
-    """Return the position and the name, as text, of every entry that a file can hold by its name."""
+    """Return the position and the name, as text, of every entry whose name a file can hold."""
     labels = [None if is_scalar(label) and pd.isna(label) else label for label in given]
     names = [label if isinstance(label, str) else str(label) for label in labels]
     if None not in labels and len({*names}) == len(names) and _holds_names(names, frame=frame):
         return list(enumerate(names))
     kept = _named_apart(labels, names, frame=frame, whole=True)
-    if not _holds_names([name for name in kept if name is not None], frame=frame):  # 'a' beside 'a/b'
+    if not _holds_names([name for name in kept if name is not None], frame=frame):  # a name 'a' besides 'a/b'
         kept = _named_apart(labels, names, frame=frame, whole=False)
     for label, name, own in zip(labels, kept, names, strict=True):
         if name is None:
@@ -304,7 +304,7 @@ def _names(given: Iterable[Any], where: str, account: Account, *, frame: bool) -
 
 
 def _named_apart(labels: list[Any], names: list[str], *, frame: bool, whole: bool) -> list[str | None]:
-    """Return a name for every entry that can have one, none twice: its own, or the same without slashes."""
+    """Return a unique name for every entry that can have one: its own, or its own without slashes."""
     kept: list[str | None] = [None] * len(names)
     for position in sorted(range(len(names)), key=lambda i: "/" in names[i]):
         name = names[position]
@@ -334,7 +334,7 @@ def _mapping(found: Mapping[Any, Any], where: str, account: Account) -> dict[str
 
 
 def _frame(table: pd.DataFrame, where: str, account: Account) -> pd.DataFrame:
-    """Return a table of the columns that can be written."""
+    """Return a table with the columns that can be written."""
     index = _index(table.index, where, account)
     columns: dict[str, pd.Series[Any]] = {}
     for position, name in _names(table.columns, where, account, frame=True):
@@ -349,7 +349,7 @@ def _frame(table: pd.DataFrame, where: str, account: Account) -> pd.DataFrame:
 
 
 def _index(index: pd.Index, where: str, account: Account) -> pd.Index:
-    """Return names of rows as plain text, and numbers as they are; what no file holds becomes escapes."""
+    """Return names of rows as plain text, and numbers unchanged; characters no file holds are escaped."""
     if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iuf":
         return index
     name = index.name if index.name is None else str(index.name)

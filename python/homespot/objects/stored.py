@@ -1,4 +1,4 @@
-"""Matrices in files and dask arrays, which are read a block of rows at a time."""
+"""Matrices in files and dask arrays, which are read in blocks of rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _rows_of(part: Any) -> sparse.csr_matrix:
 
 
 def file_matrix(stored: Any, path: str) -> Any:
-    """Return what anndata keeps in a file as a matrix to be read; columns first, it has to be read whole."""
+    """Return a matrix in anndata's file as `Streamed`; one that is stored by columns is read completely."""
     is_sparse = isinstance(stored, ad.abc.CSRDataset | ad.abc.CSCDataset)
 
     def read(start: int, stop: int) -> Any:
@@ -44,18 +44,18 @@ def file_matrix(stored: Any, path: str) -> Any:
         return stored[:]
     found = Streamed(read, (int(stored.shape[0]), int(stored.shape[1])), np.dtype(stored.dtype), is_sparse)
     if is_sparse:
-        vars(found)["counts"] = np.diff(stored.group["indptr"][:])  # known without reading the rest
+        vars(found)["counts"] = np.diff(stored.group["indptr"][:])  # the pointers are read without the values
     return found
 
 
 def _of_dask(array: Any) -> Streamed:
-    """Return a dask array as a matrix to be read, a chunk of rows at a time."""
+    """Return a dask array as `Streamed`, which computes a chunk of rows at a time."""
     is_sparse = sparse.issparse(array._meta)
 
     def fetch(k: int) -> Any:
         try:
             found: Any = array.blocks[k].compute()
-        except Exception as error:  # whatever the user's own steps raise
+        except Exception as error:  # the user's own steps may raise any error
             raise InputError(
                 expected(
                     "a dask array that can be computed",
@@ -72,7 +72,7 @@ def _of_dask(array: Any) -> Streamed:
 
 def is_dask(matrix: Any) -> bool:
     """Whether a matrix is a dask array."""
-    dask = sys.modules.get("dask.array")  # a program that has such an array has imported it
+    dask = sys.modules.get("dask.array")  # a program with a dask array has imported dask
     return dask is not None and isinstance(matrix, dask.Array)
 
 
@@ -84,7 +84,7 @@ def is_stored(matrix: Any) -> bool:
 
 
 def read_later(matrix: Any) -> Any:
-    """Return a dask array, or what zarr or HDF5 holds, as `Streamed`; any other matrix as it is."""
+    """Return a dask array, or a matrix in zarr or HDF5, as `Streamed`; any other matrix unchanged."""
     if is_dask(matrix):
         return _of_dask(matrix)
     if not is_stored(matrix):
@@ -94,9 +94,9 @@ def read_later(matrix: Any) -> Any:
 
 
 def write_streamed(file: h5py.File, place: str, matrix: Streamed) -> None:
-    """Write a matrix to a place of an .h5ad file, block by block; what is read together lies together.
+    """Write a matrix into an .h5ad file, block by block, so that rows that are read together lie together.
 
-    Doubles of which every block is narrower are written so.
+    If every block of a double matrix has a narrower type, that type is written.
     """
     n, width = matrix.shape
     dtype = matrix.dtype

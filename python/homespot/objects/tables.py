@@ -1,4 +1,4 @@
-"""The expression table of one side, taken out of an AnnData: which values, which genes, and their names."""
+"""Take the expression table of one side from an AnnData: its values, its genes, and their names."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from .stored import read_later
 __all__ = ["RAW", "X", "expression", "values_of"]
 
 RAW = "raw"
-"""The layer that stands for ``adata.raw``, where no layer has this name."""
+"""Name that means ``adata.raw``, if no layer has this name."""
 
 X = "X"
-"""The layer that stands for X, where no layer has this name and a verb would take another by itself."""
+"""Name that means X, if no layer has this name, for verbs whose default is another layer."""
 
 _ROWS = {"sc": "cell", "st": "spot"}
 _ASSUMED = {
     "log": ("log values", "'counts' to have them normalised"),
     "counts": ("counts", "'log' to have them used as they are"),
 }
-"""What values are assumed to be, and what else they may be stated to be."""
+"""The scale that is assumed, and the scale that users may state instead."""
 
 
 def _layers(adata: ad.AnnData) -> list[str]:
@@ -47,7 +47,7 @@ def _layers(adata: ad.AnnData) -> list[str]:
 def values_of(
     adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None = None
 ) -> tuple[Any, pd.DataFrame, str]:
-    """Return the values of X, of a layer or of raw, the annotation of their genes, and what it is called.
+    """Return the values of X, of a layer or of raw, the annotation of their genes, and its name.
 
     Parameters
     ----------
@@ -55,15 +55,17 @@ def values_of(
         The data.
     layer
         Name of a layer, ``"raw"`` for ``adata.raw``, and ``"X"`` or None for X.
-    name, argument
-        What `adata` is called in messages, and the caller's argument for the layer.
+    name
+        Name of `adata` in messages.
+    argument
+        Name of the caller's argument for the layer.
     hints
         As for `expression`.
 
     Raises
     ------
     InputError
-        If there is no such layer, or X is empty.
+        If `adata` has no layer `layer`, or X is empty.
     """
     layers = _layers(adata)
     if layer is None or (layer == X and X not in layers):
@@ -89,7 +91,7 @@ def values_of(
 
 
 def _would_do(matrix: Any) -> bool:
-    """Whether a matrix holds what can be counts or log values: finite numbers, none of them negative."""
+    """Whether a matrix can hold counts or log values: finite numbers, none of them negative."""
     blocks = (block for _, block in matrix.blocks()) if isinstance(matrix, Streamed) else iter([matrix])
     for block in blocks:
         values = np.asarray(block.data if is_sparse(block) else block)
@@ -101,7 +103,7 @@ def _would_do(matrix: Any) -> bool:
 def _elsewhere(
     adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None
 ) -> str:
-    """Name other values of an object that would do in the place of these; empty if there are none."""
+    """Name other values of an object that could be used instead; empty if there are none."""
 
     def others() -> Iterator[str]:
         layers = _layers(adata)
@@ -145,7 +147,7 @@ def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str)
 
 
 def _unique_rows(adata: ad.AnnData, side: Side) -> str:
-    """Return the line that makes the rows' names unique, by the column that says where they are from."""
+    """Return the line that makes the rows' names unique by the column that names their sections."""
     rows = adata.obs_names.astype(str)
     for column in section_columns(adata.obs.columns):
         if (adata.obs[column].astype(str).to_numpy() + "_" + rows).is_unique:
@@ -176,11 +178,11 @@ def expression(
     hints: Sequence[str] | None = None,
     rows: npt.NDArray[np.intp] | None = None,
 ) -> Expression:
-    """Take the expression table out of an AnnData.
+    """Return the expression table of an AnnData.
 
-    Left out, with a warning, are features that are no genes: control probes, blanks, antibodies, spike-ins,
-    peaks, by what a column of the genes' annotation says of them, or by their names. Another warning says so
-    where nothing in the values speaks for counts or for log values.
+    Features that are not genes (control probes, blanks, antibodies, spike-ins, peaks) are left out with a
+    warning; they are recognised by a column of the genes' annotation, or by their names. Another warning says
+    so if the values could be counts as well as log values.
 
     Parameters
     ----------
@@ -189,25 +191,25 @@ def expression(
     side
         ``"sc"`` or ``"st"``.
     layer
-        Layer with the values; ``"raw"`` is ``adata.raw`` with its own genes, where no layer has this name;
-        None is X.
+        Layer with the values; ``"raw"`` is ``adata.raw`` with its own genes, if no layer has this name; None
+        is X.
     scale, dtype
         As for `Expression`.
     labels
         Column of the annotation with the type of every row.
     argument
-        What the caller's argument for the layer is called, where it is not ``sc_layer`` or ``st_layer``.
+        Name of the caller's argument for the layer, if it is not ``sc_layer`` or ``st_layer``.
     gene_column
         Column of the genes' annotation with their names; None is the index.
     hints
-        Where else values may be that would do, for the message that refuses these: ``"in assay 'counts'"``.
+        Other places of usable values, for the message that refuses these: ``"in assay 'counts'"``.
     rows
-        The rows that are wanted; the others are not looked at. None is all.
+        The rows to read; the others are ignored. None is all.
 
     Raises
     ------
     InputError
-        If there is no such layer or column, no feature is a gene, or the table is not as `Expression` has it.
+        If `adata` lacks the layer or column, no feature is a gene, or `Expression` refuses the table.
     """
     argument = argument or f"{side}_layer"
     matrix, var, where = values_of(adata, layer, side, argument, hints)

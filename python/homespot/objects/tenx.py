@@ -1,4 +1,4 @@
-"""What Cell Ranger and Space Ranger write: matrices (.h5, .mtx), by scanpy, and the folder of a run."""
+"""Read output of Cell Ranger and Space Ranger: matrices (.h5, .mtx), by scanpy, and the folder of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _POSITIONS = ("in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_
 
 @contextmanager
 def _scanpy(path: Path) -> Iterator[Any]:
-    """Yield scanpy, quiet; what it cannot read is said in our words."""
+    """Yield scanpy without its messages; its errors are replaced by homespot's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -49,7 +49,7 @@ def _scanpy(path: Path) -> Iterator[Any]:
 
 
 def _named(adata: ad.AnnData, path: Path) -> ad.AnnData:
-    """Return cells x genes as CSR, named by barcodes and symbols, which are made unique."""
+    """Return cells x genes as CSR, named by barcodes and by symbols, which are made unique."""
     adata.X = sparse.csr_matrix(adata.X)
     twice = adata.var_names[adata.var_names.duplicated()].unique()
     if len(twice):
@@ -111,10 +111,11 @@ def read_mtx(folder: Path) -> ad.AnnData:
 
 
 def read_outs(folder: Path) -> ad.AnnData:
-    """Read the folder ``outs`` of Cell Ranger or Space Ranger, of a Visium run with its tissue.
+    """Read the folder ``outs`` of Cell Ranger or Space Ranger; for a Visium run with its tissue.
 
-    ``obsm["spatial"]`` are the spots in pixels of the full image (x is pxl_col_in_fullres), obs has
-    ``in_tissue``, ``array_row`` and ``array_col``, and ``uns["spatial"]`` the images and scale factors.
+    For a Visium run, ``obsm["spatial"]`` are the spots in pixels of the full image (x is pxl_col_in_fullres),
+    obs has ``in_tissue``, ``array_row`` and ``array_col``, and ``uns["spatial"]`` the images and scale
+    factors.
     """
     file = counts_of(folder)
     assert file is not None
@@ -175,7 +176,7 @@ def _positions(folder: Path) -> pd.DataFrame:
 
 
 def _run(file: Path, folder: Path) -> tuple[str, dict[str, str]]:
-    """Return what a run is called, in its matrix or else by its folder, and its chemistry and program."""
+    """Return the name of a run (from its matrix, or else from its folder), its chemistry and its program."""
     stored = {}
     if file.is_file():
         with h5py.File(file) as opened:
@@ -189,7 +190,7 @@ def _run(file: Path, folder: Path) -> tuple[str, dict[str, str]]:
 
 
 def _tissue(folder: Path) -> dict[str, Any]:
-    """Read the images and scale factors of a Visium run; what is not there is left out."""
+    """Read the images and scale factors of a Visium run; missing ones are left out."""
     from matplotlib.image import imread
 
     scales = folder / "scalefactors_json.json"

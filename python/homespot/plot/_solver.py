@@ -1,4 +1,4 @@
-"""How a run went to its end: losses of a training, errors of the marginals."""
+"""Plots of a run's course: losses of a training, errors of the marginals."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def losses(mapping: ad.AnnData) -> Figure:
 def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     """Draw the error of the marginals at every check, on a logarithmic scale.
 
-    The error is the L1 distance between the mass at the spots and what the solver would have there, given the
-    relaxation; a dashed line marks the tolerance. The title says how the run ended, with the L1 distance
-    of the plan from both marginals: on a relaxed side that is how far it moved away, and no error.
+    The error is the L1 distance between the mass at the spots and the mass that the solver aims at, given the
+    relaxation; a dashed line marks the tolerance. The title says how the run ended, with the L1 distance of
+    the plan from both marginals; for a relaxed marginal this distance is intended, not an error.
 
     Parameters
     ----------
