@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConvergenceWarning",
     "DataWarning",
@@ -9,14 +11,53 @@ __all__ = [
     "DeviceError",
     "HomespotError",
     "InputError",
+    "Message",
     "TooLargeError",
     "expected",
+    "in_section",
     "some",
 ]
 
 
+class Message(str):
+    """A message that keeps its three parts: what was expected, what was found and the remedy."""
+
+    what: str
+    found: str
+    remedy: str
+
+    def __new__(cls, text: str, what: str, found: str, remedy: str) -> Message:
+        """Keep the parts beside the text that they make up."""
+        message = super().__new__(cls, text)
+        message.what, message.found, message.remedy = what, found, remedy
+        return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error crosses from one process to another with its parts.
+        return Message, (str(self), self.what, self.found, self.remedy)
+
+
 class HomespotError(Exception):
     """Anything that homespot refuses."""
+
+    @property
+    def what(self) -> str:
+        """What was expected."""
+        return self._part("what")
+
+    @property
+    def found(self) -> str:
+        """What was found instead."""
+        return self._part("found")
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return self._part("remedy")
+
+    def _part(self, name: str) -> str:
+        # A message that somebody else wrote has no parts.
+        return getattr(self.args[0], name, "") if self.args else ""
 
 
 class InputError(HomespotError, ValueError):
@@ -43,9 +84,14 @@ class ConvergenceWarning(UserWarning):
     """A solver stopped before it reached its tolerance; the message gives the number and the remedy."""
 
 
-def expected(what: str, found: str, remedy: str) -> str:
+def expected(what: str, found: str, remedy: str) -> Message:
     """Say what was expected, what was found and what to do."""
-    return f"Expected {what}, found {found}. {remedy}"
+    return Message(f"Expected {what}, found {found}. {remedy}", what, found, remedy)
+
+
+def in_section(name: str, error: HomespotError) -> InputError:
+    """Return the error with the name of the section in which it occurred."""
+    return InputError(Message(f"Section {name!r}: {error}", error.what, error.found, error.remedy))
 
 
 def some(names: object, n: int = 3) -> str:

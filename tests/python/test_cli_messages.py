@@ -210,38 +210,32 @@ def faults(pair, tmp_path: Path) -> Path:
 FAULTS = {
     "off the tissue": (
         ["map", "sc.h5ad", "off.h5ad"],
-        "Note: Left out 2 of 25 spots, which are off the tissue by column 'in_tissue' of obs of the spatial "
-        f"data. To keep them, set column 'in_tissue' of obs of the spatial data to 1.{CHANGE}\n",
+        "Note: 2 of 25 spots tissue column 'in_tissue' obs spatial data 1.",
     ),
     "coordinates elsewhere": (
         ["map", "sc.h5ad", "elsewhere.h5ad"],
-        "Note: The spatial data has no coordinates in obsm['spatial'], so cells will have no place. "
-        "obsm['X_slideseq'] of the spatial data looks like coordinates: copy obsm['X_slideseq'] of "
-        f"the spatial data to obsm['spatial'] of the spatial data.{CHANGE}\n",
+        "Note: no coordinates obsm['spatial'] obsm['X_slideseq'] spatial data copy",
     ),
     "swapped": (
         ["map", "st.h5ad", "sc.h5ad"],
-        "Note: Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they "
-        "are swapped, name the two files the other way round.\n",
+        "Note: single-cell (sc) coordinates spatial (st) files",
     ),
     "no mapping": (
         ["impute", "sc.h5ad", "sc.h5ad"],
-        "Error: Expected a mapping, with uns['homespot'] and obs['homespot_left_over'], found an AnnData of "
-        "40 x 35 without them. Name a file that `homespot map` wrote.\n",
+        "Error: mapping 'homespot' homespot_left_over AnnData 40 35 `homespot map`",
     ),
 }
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_what_is_said_of_a_fault(run, faults: Path, case: str) -> None:
-    arguments, expected = FAULTS[case]
-    assert run(faults, *arguments)[1] == expected
+def test_what_is_said_of_a_fault(run, faults: Path, told, case: str) -> None:
+    arguments, words = FAULTS[case]
+    told(run(faults, *arguments)[1], words)
 
 
-def test_libraries_say_nothing(run, faults: Path) -> None:
+def test_libraries_say_nothing(run, faults: Path, told) -> None:
     code, said = run(faults, "map", "sc.h5ad", "twice.h5ad")
     assert code == 1
-    told, error = said.splitlines()
-    assert told.startswith("Note: Found 2 sections in column 'sample_id' of obs of the spatial data")
-    assert error.startswith("Error: Expected unique spot names in the spatial data")
-    assert "index of obs of the spatial data" in said
+    note, error = said.splitlines()
+    assert note.startswith("Note: Found 2 sections in column 'sample_id' of obs of the spatial data")
+    told(error, "Error: unique spot names spatial data index of obs")

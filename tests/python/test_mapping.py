@@ -250,17 +250,13 @@ def test_annotation_that_no_file_can_hold_is_named(tmp_path) -> None:
     assert list(load(tmp_path / "map.h5ad").obs) == [name for name in mapping.obs if name != "odd"]
 
 
-def test_a_newer_format_is_refused_before_anything_else(tmp_path) -> None:
+def test_a_newer_format_is_refused_before_anything_else(tmp_path, refused) -> None:
     mapping = make(P)
     mapping.uns["homespot"]["format_version"] = FORMAT_VERSION + 1
     mapping.obs[LEFT_OVER] = 5.0  # what a newer version may mean by it is not known
     mapping.write_h5ad(tmp_path / "map.h5ad")
-    with pytest.raises(InputError) as caught:
+    with refused("mapping format version 1 | 2 |"):
         load(tmp_path / "map.h5ad")
-    assert str(caught.value) == (
-        "Expected a mapping of format version 1 to 1, found version 2. "
-        "Update homespot: a newer one wrote this file."
-    )
 
 
 @pytest.mark.parametrize("version", ["new", 1.5, 0, np.array([1, 2])], ids=str)

@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from homespot.common import device, memory
 from homespot.common.extras import has
-from homespot.errors import ConvergenceWarning, DependencyError, InputError, TooLargeError
+from homespot.errors import ConvergenceWarning, DependencyError, TooLargeError
 from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
 
 with warnings.catch_warnings():
@@ -335,49 +335,46 @@ def test_marginals_hold_and_order_does_not_matter(m: int, n: int, seed: int, reg
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "words"),
     [
         (
             {"cost": np.ones((4, 3))},
-            "Expected cost to be a Cost, found ndarray. Wrap a matrix of costs: MatrixCost(D).",
+            "cost Cost | ndarray | MatrixCost",
         ),
-        ({"p": np.ones(3) / 3}, "Expected p of shape (4,), found shape (3,). Pass one mass for each."),
+        ({"p": np.ones(3) / 3}, "p shape 4 | 3 |"),
         (
             {"q": [0.5, 0.5, 0]},
-            "Expected q finite and above 0, found 1 of 3 that are not, first at index 2. "
-            "Leave out what has no mass.",
+            "q 0 | 1 3 2 |",
         ),
         (
             {"q": [0.5, np.nan, 0.5]},
-            "Expected q finite and above 0, found 1 of 3 that are not, first at index 1. "
-            "Leave out what has no mass.",
+            "q 0 | 1 3 |",
         ),
-        ({"p": np.ones(4)}, "Expected p that sums to 1, found a sum of 4. Divide it by its sum."),
+        ({"p": np.ones(4)}, "p sums 1 | 4 |"),
         (
             {"regularisation": 0},
-            "Expected regularisation to be a number from 1e-06 to 1e+06, found 0. Choose such a number.",
+            "regularisation 1e-06 1e+06 | 0 |",
         ),
         (
             {"relax_cells": -0.1},
-            "Expected relax_cells from 0 to 1, found -0.1. 0 keeps the marginal exactly.",
+            "relax_cells 0 1 | -0.1 | 0",
         ),
-        ({"relax_spots": 1.5}, "Expected relax_spots from 0 to 1, found 1.5. 0 keeps the marginal exactly."),
-        ({"tolerance": 0}, "Expected tolerance above 0, found 0. 1e-4 is usual."),
-        ({"max_iter": 0}, "Expected max_iter of at least 1, found 0. 1000 is usual."),
-        ({"dtype": "float16"}, "Expected dtype 'float32' or 'float64', found 'float16'. Use one of these."),
-        ({"backend": "jax"}, "Expected backend 'numba' or 'torch', found 'jax'. Use one of these, or None."),
+        ({"relax_spots": 1.5}, "relax_spots 0 1 | 1.5 | 0"),
+        ({"tolerance": 0}, "tolerance 0 | 0 | 1e-4"),
+        ({"max_iter": 0}, "max_iter 1 | 0 | 1000"),
+        ({"dtype": "float16"}, "dtype 'float32' 'float64' | 'float16' |"),
+        ({"backend": "jax"}, "backend 'numba' 'torch' | 'jax' |"),
         (
             {"cost": MatrixCost(np.full((4, 3), np.inf))},
-            "Expected a finite cost, found a largest cost of inf. Look for NaN and Inf.",
+            "finite cost | inf | NaN Inf",
         ),
     ],
 )
-def test_bad_parameters(change: dict[str, object], message: str) -> None:
+def test_bad_parameters(change: dict[str, object], words: str, refused) -> None:
     arguments = {"cost": MatrixCost(np.ones((4, 3))), "p": np.ones(4) / 4, "q": np.ones(3) / 3, **change}
     cost, p, q = (arguments.pop(name) for name in ("cost", "p", "q"))
-    with pytest.raises(InputError) as caught:
+    with refused(words):
         sinkhorn(cost, p, q, **arguments)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("backend", ["numba", "torch"])
@@ -447,45 +444,38 @@ def test_a_cost_of_ones_own_needs_only_a_writer(engine: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "words"),
     [
         (
             lambda: MatrixCost(np.ones(3)),
-            "Expected the cost to be a numeric matrix, found shape (3,) of float64. "
-            "Pass a two-dimensional array of numbers.",
+            "cost numeric matrix | 3 |",
         ),
         (
             lambda: MatrixCost(np.ones((0, 3))),
-            "Expected the cost to have rows and columns, found shape (0, 3). Pass at least one of each.",
+            "cost rows columns | 0 3 |",
         ),
         (
             lambda: MatrixCost([[1.0, -2.0]]),
-            "Expected a cost that is nowhere negative or NaN, found a smallest entry of -2. "
-            "Subtract the smallest entry: a constant does not change the plan.",
+            "cost negative NaN | -2 |",
         ),
         (
             lambda: MatrixCost([[1.0, np.nan]]),
-            "Expected a cost that is nowhere negative or NaN, found a smallest entry of nan. "
-            "Subtract the smallest entry: a constant does not change the plan.",
+            "cost negative NaN | nan |",
         ),
         (
             lambda: CorrelationCost(rows(3, 5, 0), rows(4, 6, 0)),
-            "Expected sc and st over the same genes, found 5 and 6 columns. "
-            "Reduce both to their shared genes, in one order.",
+            "sc st genes | 5 6 |",
         ),
         (
             lambda: CorrelationCost(rows(3, 5, 0) * 2, rows(4, 5, 0)),
-            "Expected sc with rows of norm 1 and without NaN, found a largest norm of 2. "
-            "Subtract every row's mean and divide the row by its norm.",
+            "sc norm NaN 1 | 2 |",
         ),
         (
             lambda: CorrelationCost(rows(3, 5, 0), rows(4, 5, 0) * np.nan),
-            "Expected st with rows of norm 1 and without NaN, found a largest norm of nan. "
-            "Subtract every row's mean and divide the row by its norm.",
+            "st norm NaN 1 | nan |",
         ),
     ],
 )
-def test_bad_costs(make: object, message: str) -> None:
-    with pytest.raises(InputError) as caught:
+def test_bad_costs(make: object, words: str, refused) -> None:
+    with refused(words):
         make()
-    assert str(caught.value) == message

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ..common import memory
-from ..errors import DataWarning, InputError, expected
+from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
 from ..matrix.sums import is_sparse
@@ -36,7 +36,7 @@ def _tables(st: Expression, sections: Sections) -> list[Expression]:
         try:
             tables.append(st.section(sections.rows(code)))
         except InputError as error:
-            raise InputError(f"Section {name!r}: {error}") from error
+            raise in_section(name, error) from error
     return tables
 
 
@@ -156,7 +156,7 @@ def solve_by_section(
             try:
                 yield solve(sc, table)
             except InputError as error:
-                raise InputError(f"Section {name!r}: {error}") from error
+                raise in_section(name, error) from error
 
     matrix, parts = _side_by_side(solved(), sections, (n_cells, n_spots))
     found = _combined(matrix, [part.solution for part in parts], sections)

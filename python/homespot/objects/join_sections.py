@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
-from ..errors import DataWarning, InputError, expected, some
+from ..errors import DataWarning, InputError, expected, in_section, some
 from ..space.axes import libraries, spot_coordinates
 from ..space.columns import plain_columns
 from ..space.directions import combined_direction, sections_down, y_down
@@ -196,7 +196,7 @@ def _places_in(part: ad.AnnData, name: str, rows: Ints) -> F64 | None:
             where = spot_coordinates(given, len(taken))
         except InputError as error:
             if len(taken) == len(rows):
-                raise InputError(f"Section {name!r}: {error}") from error
+                raise in_section(name, error) from error
             continue
         if where is not None:
             found = np.full((part.n_obs, where.shape[1]), np.nan)

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from ..common import memory
 from ..common.checks import whole
 from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
-from ..errors import DataWarning, InputError, expected, some
+from ..errors import DataWarning, InputError, expected, in_section, some
 from ..mapping.by_section import cell_sections, held, parts, sections_of, warn_if_dropped
 from ..mapping.confidence import LEAST_HELD
 from ..mapping.coordinates import coordinates, has_coordinates
@@ -288,7 +288,7 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
             _refuse_little_room(within, len(part.cells))
             spots = assign(matrix, within, candidates)
         except InputError as error:
-            raise error if part.name is None else InputError(f"Section {part.name!r}: {error}") from error
+            raise error if part.name is None else in_section(part.name, error) from error
         found[part.cells], probability[part.cells] = part.spots[spots], _probability(matrix, spots)
     warn_if_dropped(elsewhere, mapping.n_obs, "the spots that they are assigned to are hardly theirs")
     table = pd.DataFrame(
