@@ -83,23 +83,23 @@ def _ends(names: Sequence[str], side: str) -> list[_Change]:
     if genomes:
         longest_first = sorted((prefix for prefix, _ in genomes.most_common(4)), key=len, reverse=True)
         prefixes.append(longest_first)
-    further = [_further(start, names) for start in (*common, *genomes)]
+    further = [_longer_prefix(start, names) for start in (*common, *genomes)]
     prefixes += [[prefix] for prefix in further if prefix is not None]
     endings = Counter(found.group() for name in names if (found := _LAST.search(name)))
-    changes = [_without_prefix(of, side) for of in prefixes]
+    changes = [_without_prefix(ordered, side) for ordered in prefixes]
     changes += [
         _replace(f"{_escaped(end)}$", "", f"the ending {end!r} were left out", side)
         for end, count in endings.most_common(1)
         if count >= many
     ]
-    for change in _of_two(side):
+    for change in _from_joined_names(side):
         if sum(change.rewrite(name) != name for name in names) >= many:
             changes.append(change)
     number = _replace(_NUMBER, "", f"the number at the end of names in {side} were left out", side)
     return [*changes, number]
 
 
-def _further(prefix: str, names: Sequence[str]) -> str | None:
+def _longer_prefix(prefix: str, names: Sequence[str]) -> str | None:
     """Return a longer prefix, as ``GRCh38-2020-A_``, if all the many names with this prefix have it."""
     having = [name for name in names if name.startswith(prefix)]
     if len(having) < 10:
@@ -110,7 +110,7 @@ def _further(prefix: str, names: Sequence[str]) -> str | None:
     return longer if len(longer) > len(prefix) else None
 
 
-def _of_two(side: str) -> list[_Change]:
+def _from_joined_names(side: str) -> list[_Change]:
     """Return the changes that keep one of two joined names, as in ``TP53_ENSG00000141510``.
 
     If the separator is not certain, one of the two names has to be an Ensembl id, or to follow ``_``.
@@ -170,14 +170,14 @@ class Search:
         self._changed: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         self._keep_possible()
 
-    def _under(self, side: str, chosen: tuple[int, ...]) -> list[str]:
+    def _names_after(self, side: str, chosen: tuple[int, ...]) -> list[str]:
         """Return the names of a side after these changes, applied in order."""
         chosen = tuple(k for k in chosen if self.changes[k].side in (None, side))
         if not chosen:
             return self.names[side]
         if (side, chosen) not in self._changed:
             rewrite = self.changes[chosen[-1]].rewrite
-            self._changed[side, chosen] = [rewrite(name) for name in self._under(side, chosen[:-1])]
+            self._changed[side, chosen] = [rewrite(name) for name in self._names_after(side, chosen[:-1])]
         return self._changed[side, chosen]
 
     def _keep_possible(self) -> None:
@@ -188,7 +188,7 @@ class Search:
         for side in self.names:
             own = [k for k in ends if self.changes[k].side == side]
             chosen = [part for n in range(min(len(own), 2) + 1) for part in combinations(own, n)]
-            forms = [self._under(side, tuple(sorted([*part, *others]))) for part in chosen]
+            forms = [self._names_after(side, tuple(sorted([*part, *others]))) for part in chosen]
             bare[side] = [[re.sub("[^0-9A-Z]", "", name) for name in form] for form in forms]
         known = {side: set().union(*forms) - {""} for side, forms in bare.items()}
         for side, other in (("sc", "st"), ("st", "sc")):
@@ -206,12 +206,12 @@ class Search:
 
     def pairs(self, chosen: tuple[int, ...]) -> list[tuple[str, str]]:
         """Return the pairs of names that match under these changes; every name is in one pair at most."""
-        sc, st = (_unique(self.names[side], self._under(side, chosen)) for side in ("sc", "st"))
+        sc, st = (_unique(self.names[side], self._names_after(side, chosen)) for side in ("sc", "st"))
         both = ((new, sc[new], st[new]) for new in st if new in sc)
         # A change may reduce a name to a number, and two numbers can be equal by chance.
         return [(a, b) for new, a, b in both if not new.isdecimal() or new in (a, b)]
 
-    def _telling(self) -> list[int]:
+    def _effective(self) -> list[int]:
         """Return the changes that alter at least one name, as it is or after a change of its ending."""
         ends = [k for k, change in enumerate(self.changes) if change.side is not None]
         found = []
@@ -221,7 +221,7 @@ class Search:
             forms = (
                 form
                 for side in sides
-                for form in {id(f): f for f in (self._under(side, b) for b in before)}.values()
+                for form in {id(f): f for f in (self._names_after(side, b) for b in before)}.values()
             )
             if any(change.rewrite(name) != name for form in forms for name in form):
                 found.append(k)
@@ -230,9 +230,9 @@ class Search:
     def best(self) -> tuple[tuple[int, ...], list[tuple[str, str]]]:
         """Return the fewest changes that give about the largest number of matches, and the pairs."""
         found: dict[tuple[int, ...], list[tuple[str, str]]] = {(): self.pairs(())}
-        telling = self._telling()
+        effective = self._effective()
         for n in range(1, _MOST + 1):
-            for chosen in combinations(telling, n):
+            for chosen in combinations(effective, n):
                 # If numbers were removed on both sides, different genes of one family would be equal.
                 if sum(_NUMBER in self.changes[k].line for k in chosen) < 2:
                     found[chosen] = self.pairs(chosen)
@@ -256,7 +256,9 @@ class Search:
                 names = changed
         return "; ".join(lines)
 
-    def said(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]) -> str:
+    def sentence(
+        self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]
+    ) -> str:
         """Say how names would match, with an example, and give the lines that make the changes."""
         alike = " and ".join(self.changes[k].alike for k in chosen)
         one, other = next((a, b) for a, b in pairs if a != b)

@@ -76,26 +76,26 @@ class _Source:
         return f"{self.names[at]!r} of {self.behind[at]!r} in {self.side}"
 
 
-def _sources(of: Names) -> list[_Source]:
+def _sources(table: Names) -> list[_Source]:
     """Return all names of a side's genes: the names in use, the index, and columns that may hold names."""
-    where = of.where or f"{of.side}.var"
-    index = f"{of.side}.var_names" if where == f"{of.side}.var" else f"{where}.index"
-    own = index if of.column is None else f"{where}[{of.column!r}]"
-    found = [_Source(of.side, list(of.genes), own)]
-    if of.index is not None:
+    where = table.where or f"{table.side}.var"
+    index = f"{table.side}.var_names" if where == f"{table.side}.var" else f"{where}.index"
+    own = index if table.column is None else f"{where}[{table.column!r}]"
+    found = [_Source(table.side, list(table.genes), own)]
+    if table.index is not None:
         found.append(
-            _Source(of.side, list(of.index), index, f"{of.side}_gene_column", list(of.genes)),
+            _Source(table.side, list(table.index), index, f"{table.side}_gene_column", list(table.genes)),
         )
-    if of.var is None:
+    if table.var is None:
         return found
-    for position, column in enumerate(of.var.columns):
-        values = of.var.iloc[:, position]
-        if not isinstance(column, str) or column == of.column or not _may_be_names(column, values):
+    for position, column in enumerate(table.var.columns):
+        values = table.var.iloc[:, position]
+        if not isinstance(column, str) or column == table.column or not _may_be_names(column, values):
             continue
         names = list(names_in(values))
         if len(set(names) - {None}) >= max(2, len(names) / 4):
-            code, argument = f"{where}[{column!r}]", f"{of.side}_gene_column={column!r}"
-            found.append(_Source(of.side, names, code, argument, list(of.genes)))
+            code, argument = f"{where}[{column!r}]", f"{table.side}_gene_column={column!r}"
+            found.append(_Source(table.side, names, code, argument, list(table.genes)))
     return found[:_MOST_COLUMNS]
 
 
@@ -129,10 +129,11 @@ def numbered(sc: Names, st: Names) -> str | None:
 
     AnnData numbers the genes if it is given no names; the names may then be in a column.
     """
-    for of in (sc, st):
-        if of.var is None or of.column is not None:
+    for table in (sc, st):
+        if table.var is None or table.column is not None:
             return None
-        if not all(name.isdecimal() for name in of.genes) or sorted(of.genes, key=int) != list(of.genes):
+        genes = list(table.genes)
+        if not all(name.isdecimal() for name in genes) or sorted(genes, key=int) != genes:
             return None
     pairs = [(a, b) for a, b in _pairs(sc, st) if a.argument and b.argument]
     if not pairs:
@@ -156,7 +157,7 @@ def _few(fewer: int) -> float:
 
 
 def clear_gain(fewer: int) -> float:
-    """Return how many more genes of a table of `n` have to match before other names are proposed."""
+    """Return how many more genes of a table of `fewer` have to match before other names are proposed."""
     return max(_few(fewer), fewer / 20)
 
 
@@ -197,7 +198,7 @@ def better_names(sc: Names, st: Names) -> str | None:
     return sentence if sentence and most >= max(part, shared + gain) else None
 
 
-def _with_a_word_in_common(pair: tuple[_Source, _Source]) -> int:
+def _sharing_a_word(pair: tuple[_Source, _Source]) -> int:
     """Return how many unmatched names of one side share a word with an unmatched name of the other side."""
     counts = []
     for one, other in (pair, pair[::-1]):
@@ -215,7 +216,7 @@ def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] 
     """Return how many names match under plain changes, if `at_least` do, and the sentence that says so."""
     sc, st = (source.distinct for source in pair)
     shared = sc & st
-    if len(shared) + _with_a_word_in_common(pair) < at_least:
+    if len(shared) + _sharing_a_word(pair) < at_least:
         return None
     unmatched = Search(sorted(sc - shared), sorted(st - shared))
     if unmatched.possible + len(shared) < at_least:
@@ -224,25 +225,25 @@ def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] 
     chosen, pairs = search.best()
     if not chosen or len(pairs) < at_least:
         return None
-    said = search.said(chosen, pairs, {source.side: source.code for source in pair})
+    sentence = search.sentence(chosen, pairs, {source.side: source.code for source in pair})
     arguments = _arguments(pair, "pass")
     if not arguments:
-        return len(pairs), f"would match {said}."
+        return len(pairs), f"would match {sentence}."
     matched = ({a for a, _ in pairs}, {b for _, b in pairs})
-    return len(pairs), f"{_by_names(pair, matched)} {said}, and {arguments}."
+    return len(pairs), f"{_by_names(pair, matched)} {sentence}, and {arguments}."
 
 
 def cause(sc: Names, st: Names) -> str:
     """Say why two tables may share hardly any genes, and what to do."""
-    for of, other in ((sc, st), (st, sc)):
-        if len(set(other.genes).intersection(of.rows)) >= 2:
-            rows = f"The rows of the {TABLES[of.side]} have the names of the other's genes"
-            return f"{rows}: pass {_ROWS[of.side]}s x genes (transpose it)."
+    for table, other in ((sc, st), (st, sc)):
+        if len(set(other.genes).intersection(table.rows)) >= 2:
+            rows = f"The rows of the {TABLES[table.side]} have the names of the other's genes"
+            return f"{rows}: pass {_ROWS[table.side]}s x genes (transpose it)."
     better = better_names(sc, st)
     if better is not None:
         return better
-    ensembl = [any(map(_ENSEMBL.match, of.genes[:50])) for of in (sc, st)]
+    ensembl = [any(map(_ENSEMBL.match, table.genes[:50])) for table in (sc, st)]
     if ensembl[0] != ensembl[1]:
-        which = "single-cell" if ensembl[0] else "spatial"
-        return f"The {which} data has Ensembl ids and the other gene symbols: translate one of them."
+        kind = "single-cell" if ensembl[0] else "spatial"
+        return f"The {kind} data has Ensembl ids and the other gene symbols: translate one of them."
     return "Check that both use the same kind of gene names."

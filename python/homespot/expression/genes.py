@@ -115,10 +115,10 @@ def genes_of(
             stacklevel=3,
         )
     left_out = {
-        str(of[i]): other.said(where)
+        str(source[i]): other.located(where)
         for i, other in others.items()
-        for of in (own, names)
-        if of[i] is not None
+        for source in (own, names)
+        if source[i] is not None
     }
     rest = var.iloc[kept] if others else var
     if column is None:
@@ -132,7 +132,7 @@ def _counted(others: Mapping[int, NoGene], names: Objects) -> str:
     members: dict[NoGene, list[str]] = {}
     for i in sorted(others):
         members.setdefault(others[i], []).append(names[i])
-    return ", ".join(f"{kind.counted(len(of))} ({some(of, 2)})" for kind, of in members.items())
+    return ", ".join(f"{kind.counted(len(found))} ({some(found, 2)})" for kind, found in members.items())
 
 
 def _column(var: pd.DataFrame, column: object, side: str, where: str) -> Objects:
@@ -153,18 +153,20 @@ def _unique(own: Objects, names: Objects, where: str) -> Objects:
     nameless = np.array([name is None for name in names], dtype=bool)
     found = np.where(nameless, own, names)
     shared = pd.Index(found).duplicated(keep=False) & ~nameless
-    found[shared] = [f"{name}_{of}" for name, of in zip(found[shared], own[shared], strict=True)]
-    said = []
+    found[shared] = [f"{name}_{in_index}" for name, in_index in zip(found[shared], own[shared], strict=True)]
+    parts = []
     if nameless.any():
-        said.append(f"{nameless.sum()} gene(s) have no name there and keep their own ({some(own[nameless])})")
+        parts.append(
+            f"{nameless.sum()} gene(s) have no name there and keep their own ({some(own[nameless])})"
+        )
     if shared.any():
-        said.append(
+        parts.append(
             f"{shared.sum()} share their name with another gene and get their own behind it "
             f"({some(found[shared])})"
         )
-    if said:
+    if parts:
         warnings.warn(
-            f"Names of genes from {where}: {', '.join(said)}. To match these genes by other names, write "
+            f"Names of genes from {where}: {', '.join(parts)}. To match these genes by other names, write "
             "them there.",
             DataWarning,
             stacklevel=4,

@@ -155,7 +155,7 @@ class NoGene:
         plural = self.column is None and n > 1
         return f"{n} {_PLURALS.get(self.kind, f'{self.kind}s') if plural else self._word}"
 
-    def said(self, where: str) -> str:
+    def located(self, where: str) -> str:
         """Return the kind, and where it is found: ``'Antibody Capture' in sc.var['feature_types']``."""
         if self.column is None:
             return f"{'an' if self.kind.startswith('a') else 'a'} {self.kind} by its name"
@@ -265,6 +265,6 @@ def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: str)
         elif values in (["True"], ["False"]):
             lines.append(f"{where}[{column!r}] = {values != ['True']}")
         else:
-            of = f"{where}[{column!r}]"
-            lines.append(f"{of} = {of}.astype(object).replace({values!r}, {_GENE!r})")
+            code = f"{where}[{column!r}]"
+            lines.append(f"{code} = {code}.astype(object).replace({values!r}, {_GENE!r})")
     return "; ".join(lines)

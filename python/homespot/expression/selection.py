@@ -33,7 +33,7 @@ def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
     return genes
 
 
-def _seen(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
+def _expressed_genes(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
     """Return the genes that are expressed in both tables; a warning counts the others."""
     seen = x_sc.any(axis=0) & x_st.any(axis=0)
     if not seen.all():
@@ -91,7 +91,7 @@ def log_tables(
     numbers.
     """
     tables = [log_normalised(table, genes) for table in (sc, st)]
-    seen = _seen(tables[0], tables[1], genes)
+    seen = _expressed_genes(tables[0], tables[1], genes)
     if len(seen) < len(genes):
         genes = [genes[i] for i in seen]
         tables = [x[:, seen] for x in tables]

@@ -212,7 +212,7 @@ class Expression:
         if self.labels is not None:
             object.__setattr__(self, "labels", _checked_labels(self.labels, self.names, self.side))
         one_of(f"{self.side}_scale", self.scale, SCALES)
-        self._look(elsewhere)
+        self._read_all(elsewhere)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -225,7 +225,7 @@ class Expression:
         for start in range(0, n_rows, step):
             yield slice(start, min(start + step, n_rows))
 
-    def _look(self, elsewhere: Callable[[], str] | None) -> None:
+    def _read_all(self, elsewhere: Callable[[], str] | None) -> None:
         """Read all values once: check them, sum the rows, and recognise the scale."""
         table, row = TABLES[self.side], ROWS[self.side]
         bad, lowest, highest, whole = 0, 0.0, 0.0, True
@@ -283,7 +283,7 @@ class Expression:
             block = self.matrix[rows]
             yield rows, self._canonical(block if columns is None else block[:, columns])
 
-    def _with(self, **fields: Any) -> Expression:
+    def _replaced(self, **fields: Any) -> Expression:
         """Return the table with other fields; parts of a checked table are not checked again."""
         other = copy.copy(self)
         for name in ("variances", "log_totals"):
@@ -293,7 +293,7 @@ class Expression:
 
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of these rows only, on the same scale."""
-        return self._with(
+        return self._replaced(
             matrix=self.matrix.taken(rows) if isinstance(self.matrix, Streamed) else self.matrix[rows],
             names=self.names[rows],
             labels=None if self.labels is None else self.labels[rows],
@@ -309,12 +309,12 @@ class Expression:
         kept = np.flatnonzero(~np.isin(self.genes, np.asarray(list(genes), dtype=str)))
         matrix = self.matrix
         less = matrix.taken(columns=kept) if isinstance(matrix, Streamed) else matrix[:, kept]
-        return self._with(matrix=less, genes=self.genes[kept])
+        return self._replaced(matrix=less, genes=self.genes[kept])
 
     def labelled(self, labels: Any) -> Expression:
         """Return the table with the type of every row, checked."""
         known = {name: vars(self)[name] for name in ("variances", "log_totals") if name in vars(self)}
-        return self._with(labels=_checked_labels(labels, self.names, self.side), **known)
+        return self._replaced(labels=_checked_labels(labels, self.names, self.side), **known)
 
     def section(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of a section that is mapped by itself; its own labels have to be valid."""

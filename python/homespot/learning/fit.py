@@ -202,7 +202,7 @@ def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[s
     return [g for i, g in enumerate(genes) if i not in held], [g for i, g in enumerate(genes) if i in held]
 
 
-def _way_on(file: Checkpoint | None, epochs: int) -> str:
+def _how_to_continue(file: Checkpoint | None, epochs: int) -> str:
     if file is None:
         return "Name a checkpoint to be able to go on from an interruption."
     if epochs == 0:
@@ -268,7 +268,7 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa:
     if not finished:
         warnings.warn(
             f"Training was interrupted after {training.epochs} of {chosen.epochs} epochs; the map is that of "
-            f"the state so far. {_way_on(file, training.epochs)}",
+            f"the state so far. {_how_to_continue(file, training.epochs)}",
             ConvergenceWarning,
             stacklevel=2,
         )

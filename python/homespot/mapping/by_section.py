@@ -128,25 +128,25 @@ def all_spots(n: int) -> sparse.csr_matrix:
     return sparse.csr_matrix(np.ones((n, 1)))
 
 
-def held(mapping: ad.AnnData, part: Part, there: F64 | None = None) -> F64:
+def held(mapping: ad.AnnData, part: Part, row_mass: F64 | None = None) -> F64:
     """Return, for every cell of a part, the share of its mass there that is still in the map.
 
     This is the mass in the part, divided by the sum of that mass and the mass on spots that were taken out of
     the map. It is 1 if no spots were taken out, even if rows leave out mass for other reasons. If sections
     were mapped one by one, only the cell's own section counts, and the share is 0 if that is no longer in the
-    map. `there` is the sum of every row of the part, if P has been read already.
+    map. `row_mass` is the sum of every row of the part, if P has been read already.
     """
     gone = dropped(mapping)[part.cells]
     if not gone.any():
         return np.ones(len(part.cells))
-    if there is None:
-        there = summed(part.matrix, all_spots(len(part.spots)))[:, 0]
+    if row_mass is None:
+        row_mass = summed(part.matrix, all_spots(len(part.spots)))[:, 0]
     if mapped_one_by_one(mapping):
-        gone = _gone_in_own_section(mapping, part, there, gone)
-    return np.asarray(there / (there + gone))
+        gone = _gone_in_own_section(mapping, part, row_mass, gone)
+    return np.asarray(row_mass / (row_mass + gone))
 
 
-def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64) -> F64:
+def _gone_in_own_section(mapping: ad.AnnData, part: Part, row_mass: F64, gone: F64) -> F64:
     """Return the mass that was taken out of each cell's own section, infinite if the whole section was."""
     record = mapping.uns[HOMESPOT]
     inner, weights = record.get("parts"), record.get("weights")
@@ -160,7 +160,7 @@ def _gone_in_own_section(mapping: ad.AnnData, part: Part, there: F64, gone: F64)
     if not left <= set(share):
         return np.zeros(len(gone))
     others = sum(mass for section, mass in share.items() if section not in left)
-    own: F64 = np.minimum(np.maximum(share[name] - there, 0), np.maximum(gone - others, 0))
+    own: F64 = np.minimum(np.maximum(share[name] - row_mass, 0), np.maximum(gone - others, 0))
     own[own <= _EQUAL] = 0
     if SECTION in mapping.obs:
         of_cells = mapping.obs[SECTION].iloc[part.cells]
@@ -193,7 +193,7 @@ def warn_nowhere(found: CellSections, effect: str) -> None:
         )
 
 
-def _taken(matrix: Any, rows: Ints, columns: Ints) -> Any:
+def _submatrix(matrix: Any, rows: Ints, columns: Ints) -> Any:
     """Return some rows and columns of P, to be read in blocks."""
     if isinstance(matrix, Streamed):
         return matrix.taken(rows, columns)
@@ -228,7 +228,7 @@ def parts(
             mass = summed(matrix, sections.membership()[:, [code]])[:, 0]
             belongs |= (found.codes < 0) & (mass > 0)
         cells = np.flatnonzero(belongs)
-        yield Part(name, cells, spots, _taken(matrix, cells, spots))
+        yield Part(name, cells, spots, _submatrix(matrix, cells, spots))
 
 
 def sections_of_rows(adata: ad.AnnData) -> Sections | None:

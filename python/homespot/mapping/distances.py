@@ -27,14 +27,14 @@ def correlations(shares: F64, sections: Sections | None = None) -> F64:
     With several sections, the mean of each is subtracted first, so that differences between sections have no
     effect.
     """
-    there = np.isfinite(shares).all(axis=1)
-    x = shares[there]
+    known = np.isfinite(shares).all(axis=1)
+    x = shares[known]
     if sections is None:
         x = x - x.mean(axis=0)
     else:
         x = x.copy()
         for code in range(len(sections.names)):
-            of_section = sections.codes[there] == code
+            of_section = sections.codes[known] == code
             if of_section.any():
                 x[of_section] -= x[of_section].mean(axis=0)
     norm = np.sqrt(np.square(x).sum(axis=0))
@@ -57,9 +57,9 @@ def expected_distances(matrix: Any, spots: F64) -> F64:
     columns = matrix.tocsc() if is_sparse(matrix) else matrix
     for first in range(0, len(spots), BLOCK):
         block = slice(first, first + BLOCK)
-        away = cdist(spots, spots[block])
+        distances = cdist(spots, spots[block])
         # A float32 matrix is cast for the product, and therefore multiplied in parts.
-        to_block = np.concatenate([matrix[rows] @ away for rows in blocks(matrix)])
+        to_block = np.concatenate([matrix[rows] @ distances for rows in blocks(matrix)])
         held = columns[:, block]
         out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))
     return np.asarray(out * scale[:, None] * scale)

@@ -35,9 +35,9 @@ def spatial_median(weights: F64, points: F64, smallest: float) -> F64:
     """
     found: F64 = np.einsum("ck,ckd->cd", weights, points)
     for _ in range(_MOST):
-        away = points - found[:, None]
-        pull = weights / np.sqrt(np.einsum("ckd,ckd->ck", away, away) + smallest**2)
-        step = np.einsum("ck,ckd->cd", pull, away) / pull.sum(axis=1, keepdims=True)
+        offsets = points - found[:, None]
+        pull = weights / np.sqrt(np.einsum("ckd,ckd->ck", offsets, offsets) + smallest**2)
+        step = np.einsum("ck,ckd->cd", pull, offsets) / pull.sum(axis=1, keepdims=True)
         found += step
         if np.einsum("cd,cd->c", step, step).max() < (_CLOSE * smallest) ** 2:
             break

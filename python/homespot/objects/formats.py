@@ -342,12 +342,12 @@ def _folder(path: Path) -> Form:
             "Move the files of each into a folder of its own, and name it.",
         )
     if matrices:
-        parts = [part for of in matrices.values() for part in of]
+        parts = [part for files in matrices.values() for part in files]
         missing = [endings[0] for part, endings in _PARTS.items() if part not in parts]
         return Form(
             "",
-            f"a folder with {some(p.name for of in matrices.values() for p in of.values())}, but without "
-            f"{some(missing or ['one beginning of their names'])}",
+            f"a folder with {some(path.name for files in matrices.values() for path in files.values())}, "
+            f"but without {some(missing or ['one beginning of their names'])}",
             "A matrix of 10x needs matrix.mtx, barcodes.tsv and features.tsv in one folder.",
         )
     return _other_folder(path, names)

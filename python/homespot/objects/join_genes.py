@@ -110,7 +110,7 @@ def _better(named: Mapping[str, ad.AnnData], codes: Mapping[str, str], shared: i
         tables = (_names("sc", one), _names("st", part))
         sentence = better_names(*tables)
         if sentence is not None:
-            found.append(_of_sections(sentence, (first, name), codes))
+            found.append(_about_sections(sentence, (first, name), codes))
     return " ".join(found[:2])
 
 
@@ -141,7 +141,7 @@ def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
     return f"{most} would be shared by the names in column {best!r} of var: set st_gene_column={best!r}."
 
 
-def _of_sections(sentence: str, names: tuple[str, str], codes: Mapping[str, str]) -> str:
+def _about_sections(sentence: str, names: tuple[str, str], codes: Mapping[str, str]) -> str:
     """Return a sentence about two tables as a sentence about two sections; quoted text is not changed."""
     pieces = re.split(r"""((?<!\w)'[^']*'|"[^"]*")""", sentence)
     for i in range(0, len(pieces), 2):

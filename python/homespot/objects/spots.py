@@ -119,17 +119,17 @@ def spots_of(
     objects = objects_of(st)
     found: Sections | None = None
     if sections is not None:
-        found = _given(sections, st.obs, rows, in_objects=objects is not None)
+        found = _given_sections(sections, st.obs, rows, in_objects=objects is not None)
         if objects is not None and not shared_frame:
             found = within_objects(found, objects[rows], placed=placed)
     elif joint is False or not shared_frame:
-        found, in_one_frame = _found(st, frame, positions)
+        found, in_one_frame = _found_sections(st, frame, positions)
         shared_frame = shared_frame or in_one_frame
         if found is not None and objects is not None:
             found = replace(found, source="the objects of st")
     separate = found is not None and (joint is False or (joint is None and sections is not None))
     if found is not None and sections is None:
-        _tell(found, separate=separate, placed=placed and positions is not None and not shared_frame)
+        _warn_found(found, separate=separate, placed=placed and positions is not None and not shared_frame)
     if joint is False and found is None:
         raise InputError(
             expected(
@@ -161,7 +161,7 @@ def _refuse_small(found: Sections) -> None:
 # --- sections -----------------------------------------------------------------------------------------
 
 
-def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
+def _given_sections(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
     """Return the sections of these spots, which a column names or the user gives as values."""
     if isinstance(sections, str) or (np.ndim(sections) == 0 and not isinstance(sections, Mapping)):  # type: ignore[arg-type]
         if in_objects and isinstance(sections, str) and sections not in obs:
@@ -177,7 +177,9 @@ def _given(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects
     return sections_in(pd.DataFrame({SECTION: values}).iloc[rows], SECTION, "sections")
 
 
-def _found(st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None) -> tuple[Sections | None, bool]:
+def _found_sections(
+    st: ad.AnnData, frame: pd.DataFrame, positions: F64 | None
+) -> tuple[Sections | None, bool]:
     """Return the sections that are found, and whether all spots are certainly in one frame."""
     known = list(libraries(st.uns))
     attributes = st.uns.get("spatialdata_attrs")
@@ -247,7 +249,7 @@ def _one_of_these(frame: pd.DataFrame, known: list[str]) -> bool:
     )
 
 
-def _tell(found: Sections, *, separate: bool, placed: bool) -> None:
+def _warn_found(found: Sections, *, separate: bool, placed: bool) -> None:
     how = "Each is mapped by itself" if separate else "Cells are mapped onto all of them jointly"
     place = ", and every cell has its place in one of them" if placed else ""
     if separate:
@@ -294,7 +296,7 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
     return where
 
 
-def _same(a: F64, b: F64) -> bool:
+def _proportional(a: F64, b: F64) -> bool:
     """Whether two columns are equal, up to a scale, a shift and rounding."""
     return bool(np.std(a) > 0 and np.std(b) > 0 and abs(np.corrcoef(a, b)[0, 1]) > _ALIKE)
 
@@ -307,7 +309,7 @@ def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool
         if axes.rows and not any(word in plain_name(names[0]) for word in ("pxl", "pixel", "image")):
             continue  # a grid may be rotated against the image
         x, y = (obs[name].to_numpy(dtype=np.float64) for name in names)
-        if _same(where[:, 0], y) and _same(where[:, 1], x) and not _same(x, y):
+        if _proportional(where[:, 0], y) and _proportional(where[:, 1], x) and not _proportional(x, y):
             return (
                 f"The spatial data contradicts itself: x of its coordinates has the values of "
                 f"st.obs[{names[1]!r}], and y those of st.obs[{names[0]!r}]. The coordinates are taken as "

@@ -45,10 +45,10 @@ class Account:
 
     left: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
-    ways: dict[str, list[str]] = field(default_factory=dict)
+    remedies: dict[str, list[str]] = field(default_factory=dict)
     """The entries that are left out, by the step that would keep them."""
 
-    def leave(self, name: str, why: str, way: str) -> None:
+    def leave(self, name: str, why: str, remedy: str) -> None:
         """Record an entry that is left out; raise an error if homespot made it, as the result needs it."""
         if _OWN.match(name):
             raise InputError(
@@ -58,22 +58,25 @@ class Account:
                     "Use other names, of letters and digits, and run again.",
                 )
             )
-        self.note(name, why, way)
+        self.note(name, why, remedy)
 
-    def note(self, name: str, why: str, way: str) -> None:
+    def note(self, name: str, why: str, remedy: str) -> None:
         """Record an entry that is left out."""
         self.left.append(f"{name} ({why})")
-        self.ways.setdefault(way, []).append(name)
+        self.remedies.setdefault(remedy, []).append(name)
 
     def warn(self, stacklevel: int) -> None:
         """Name all differences in one warning, if there are any."""
         said = []
         if self.left:
-            several = len(self.ways) > 1
-            ways = [way.format(", ".join(names) if several else "it") for way, names in self.ways.items()]
+            several = len(self.remedies) > 1
+            remedies = [
+                remedy.format(", ".join(names) if several else "it")
+                for remedy, names in self.remedies.items()
+            ]
             said.append(
                 f"Left out of the file, as .h5ad cannot hold it: {', '.join(self.left)}. To keep it, "
-                f"{'; '.join(ways)}."
+                f"{'; '.join(remedies)}."
             )
         if self.renamed:
             said.append(f"Renamed in the file, as .h5ad cannot hold the name: {', '.join(self.renamed)}.")
@@ -118,7 +121,7 @@ def _objects(text: list[str]) -> pd.Index:
 # --- trying -----------------------------------------------------------------------------------------------
 
 
-def _back(value: Any) -> Any:
+def _round_trip(value: Any) -> Any:
     """Write a value into a file in memory, and return what is read."""
     with h5py.File("in memory", "w", driver="core", backing_store=False) as file, old_strings():
         ad.io.write_elem(file, "value", value)
@@ -130,7 +133,7 @@ def _holds(value: Any) -> bool:
     if getattr(getattr(value, "dtype", None), "kind", "") == "c":
         return False
     try:
-        _back(value.to_frame("a") if isinstance(value, pd.Series) else value)
+        _round_trip(value.to_frame("a") if isinstance(value, pd.Series) else value)
     except Exception:  # anndata and h5py raise many kinds
         return False
     return True
@@ -140,7 +143,7 @@ def _holds_names(names: list[str], *, frame: bool) -> bool:
     """Whether the columns of a table, or the keys of a mapping, come back under these names."""
     tried = dict.fromkeys(names, 0)
     try:
-        return list(_back(pd.DataFrame(tried, index=_objects(["a"])) if frame else tried)) == names
+        return list(_round_trip(pd.DataFrame(tried, index=_objects(["a"])) if frame else tried)) == names
     except Exception:  # as above
         return False
 
@@ -246,11 +249,11 @@ def _stored(value: Any, forms: Iterable[Any], name: str, account: Account) -> li
         if isinstance(form, Streamed) or _holds_like(form):
             return [form]
     why = _described(value)
-    account.leave(name, why, _way(value, why))
+    account.leave(name, why, _remedy(value, why))
     return []
 
 
-def _way(value: Any, why: str) -> str:
+def _remedy(value: Any, why: str) -> str:
     """Return the step that would keep a value that no file holds."""
     if why.endswith(_ODD):
         return "take these characters out of {}"

@@ -80,11 +80,11 @@ def values_of(
         return x_of(adata, layer), adata.var, f"{name}.var"
     if layer == RAW and adata.raw is not None:
         return read_later(adata.raw.X), adata.raw.var, f"{name}.raw.var"
-    there = [*layers, *([] if adata.raw is None else [RAW])]
+    available = [*layers, *([] if adata.raw is None else [RAW])]
     raise InputError(
         expected(
             f"a layer {layer!r} in {name}",
-            some(there, 10) or "no layers",
+            some(available, 10) or "no layers",
             f"Name one that is there as {argument}, or leave it out to use X.",
         )
     )

@@ -104,11 +104,11 @@ def proportions(
     [axes_of] = tissue_axes(ax, sections, entries=entries if legend else ())
     for one, panel in zip(axes_of, sections, strict=True):
         wide = diameter(one, size, panel)
-        there = filled[panel.rows]
+        drawn = filled[panel.rows]
         _draw_pies(
             one,
-            panel.xy[there],
-            slices[panel.rows[there]],
+            panel.xy[drawn],
+            slices[panel.rows[drawn]],
             [*chosen.values(), GREY],
             wide / 2,
             down=panel.down,

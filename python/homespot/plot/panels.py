@@ -58,9 +58,9 @@ def _places(adata: ad.AnnData) -> tuple[F64, npt.NDArray[np.bool_]]:
         values = np.asarray(ordered(given), dtype=np.float64)
     except (TypeError, ValueError):
         values = np.asarray(spot_coordinates(given, adata.n_obs, "row"))  # raises the error
-    there: npt.NDArray[np.bool_] = np.isfinite(values)
-    checked = spot_coordinates(np.where(there, values, 0), adata.n_obs, "row")
-    return np.asarray(checked)[:, :2], np.asarray(there[:, :2].all(axis=1))
+    finite: npt.NDArray[np.bool_] = np.isfinite(values)
+    checked = spot_coordinates(np.where(finite, values, 0), adata.n_obs, "row")
+    return np.asarray(checked)[:, :2], np.asarray(finite[:, :2].all(axis=1))
 
 
 def panels(adata: ad.AnnData, image: Image, own: ad.AnnData | None = None) -> list[Panel]:
@@ -79,8 +79,8 @@ def panels(adata: ad.AnnData, image: Image, own: ad.AnnData | None = None) -> li
     """
     xy, known = _places(adata)
     rows = np.flatnonzero(known)
-    there = adata if known.all() else adata[known]
-    sections = sections_of_rows(there) if len(rows) else None
+    placed = adata if known.all() else adata[known]
+    sections = sections_of_rows(placed) if len(rows) else None
     if sections is not None:
         codes = np.full(adata.n_obs, -1)
         codes[rows] = sections.codes
@@ -110,19 +110,19 @@ def panels(adata: ad.AnnData, image: Image, own: ad.AnnData | None = None) -> li
 
 def panels_of_spots(mapping: ad.AnnData, image: Image) -> list[Panel]:
     """Return the sections of a mapping's spots, as `panels` does for rows."""
-    return _panels(mapping, mapping.var, *_of_spots(mapping), image, mapping)
+    return _panels(mapping, mapping.var, *_places_of_spots(mapping), image, mapping)
 
 
 def with_image(mapping: ad.AnnData, *candidates: ad.AnnData | None) -> Image:
     """Return the first object that has an image of a section of the mapping's spots, or False."""
-    xy, parts = _of_spots(mapping)
+    xy, parts = _places_of_spots(mapping)
     for one in candidates:
         if one is not None and any(picture for _, picture in _images(one, mapping.var, xy, parts)):
             return one
     return False
 
 
-def _of_spots(mapping: ad.AnnData) -> tuple[F64, Parts]:
+def _places_of_spots(mapping: ad.AnnData) -> tuple[F64, Parts]:
     rows = np.arange(mapping.n_vars)
     return coordinates(mapping)[:, :2], _parts(mapping.var, rows, sections_of(mapping))
 
@@ -155,7 +155,7 @@ def _panels(
     adata: ad.AnnData, frame: pd.DataFrame, xy: F64, parts: Parts, image: Image, own: ad.AnnData
 ) -> list[Panel]:
     """Return the panels of the places `xy`, which `frame` annotates."""
-    says = adata if HOMESPOT in adata.uns else own
+    recorded = adata if HOMESPOT in adata.uns else own
     of_own = _images(own, frame, xy, parts)
     shown = of_own if isinstance(image, bool) else _images(image, frame, xy, parts)
     if not isinstance(image, bool) and not any(picture for _, picture in shown):
@@ -168,13 +168,13 @@ def _panels(
             )
         )
     made = []
-    for (name, those), (library, picture), (_, over) in zip(parts, of_own, shown, strict=True):
-        down = any(y_down(says, one) for one in {name, library or name})
+    for (name, rows), (library, picture), (_, over) in zip(parts, of_own, shown, strict=True):
+        down = any(y_down(recorded, one) for one in {name, library or name})
         made.append(
             Panel(
                 name if name is not None and len(parts) > 1 else "",
-                those,
-                xy[those],
+                rows,
+                xy[rows],
                 over if image is not False else None,
                 down or picture is not None or over is not None,
             )

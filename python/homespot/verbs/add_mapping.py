@@ -23,7 +23,7 @@ from .cell_positions import CellTable
 __all__ = ["add_mapping"]
 
 
-def _at(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+def _reindexed(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     """Bring a table to the rows of `index`; flags become flags that may be missing, which files can hold."""
     if CONFIDENT in table and not index.isin(table.index).all():
         table = table.astype({CONFIDENT: "boolean"})
@@ -101,7 +101,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     out = copied(adata)
     if as_cells.all():
         out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")  # columns of an earlier map
-    out.obs[list(table.columns)] = _at(table, out.obs_names)
+    out.obs[list(table.columns)] = _reindexed(table, out.obs_names)
     out.obsm[HOMESPOT] = _spread_rows(matrix, names, out.obs_names)
     out.uns[HOMESPOT] = deepcopy(mapping.uns[HOMESPOT])
     return out
