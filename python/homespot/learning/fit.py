@@ -1,4 +1,4 @@
-"""COME from end to end: from two tables to the training, and to the map."""
+"""COME from end to end: from two tables through the training to the map."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ __all__ = ["fit"]
 Names = npt.NDArray[np.str_]
 Plan = Callable[..., Outcome]
 
-_SEQUENCED_FROM = 2000  # genes measured: panels of probes are smaller
-_SAYS_NOTHING = 0.99  # row entropy over log N; uniform rows have 1
+_SEQUENCED_FROM = 2000  # number of genes measured; panels of probes are smaller
+_SAYS_NOTHING = 0.99  # row entropy over log N, which is 1 for uniform rows
 
 
 def _technology(st: Expression, stated: str) -> tuple[str, str]:
-    """Say whether the spatial data is of imaging or of sequencing, and why."""
+    """Return whether the spatial data comes from imaging or from sequencing, and why."""
     if stated != "auto":
         return stated, "as stated"
     n_genes = st.n_measured
@@ -49,10 +49,10 @@ def _technology(st: Expression, stated: str) -> tuple[str, str]:
 
 
 def _unit_range(x_sc: Floats, x_st: Floats, technology: str) -> tuple[Floats, Floats]:
-    """Bring both tables to [0, 1], which the decoder's sigmoid can reach.
+    """Scale both tables to [0, 1], the range of the decoder's sigmoid.
 
-    Imaging: every gene by itself in each table; sequencing: both tables by their common maximum, so that
-    genes and tables keep their proportions.
+    For imaging, every gene is scaled by itself in each table. For sequencing, both tables are divided by
+    their common maximum, so that genes and tables keep their proportions.
     """
     if technology == "imaging":
         return min_max(x_sc.copy()), min_max(x_st.copy())
@@ -61,7 +61,7 @@ def _unit_range(x_sc: Floats, x_st: Floats, technology: str) -> tuple[Floats, Fl
 
 
 def _types(table: Expression, rows: Indices) -> npt.NDArray[np.intp] | None:
-    """Return the type of each of these rows as a whole number."""
+    """Return the type of every row as a whole number."""
     if table.labels is None:
         return None
     codes = np.unique(table.labels[rows], return_inverse=True)[1]
@@ -78,7 +78,7 @@ def _types(table: Expression, rows: Indices) -> npt.NDArray[np.intp] | None:
 
 @dataclass(frozen=True)
 class _Data:
-    """What is trained on: rows and genes used, log values of both tables, what the record says of them."""
+    """Data for the training: rows and genes used, log values of both tables, and entries for the record."""
 
     cells: Indices
     spots: Indices
@@ -91,7 +91,7 @@ class _Data:
 
 
 def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> _Data:
-    """Select genes, rows and types, and bring the tables to what the model takes."""
+    """Select genes, rows and types, and bring the tables into the form that the model takes."""
 
     def on_device(values: npt.NDArray[Any] | None) -> torch.Tensor | None:
         return None if values is None else torch.as_tensor(values, device=run.device)
@@ -120,7 +120,7 @@ def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) ->
 
 
 def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> torch.Tensor:
-    """Return C at the start (cells x spots)."""
+    """Return the initial C (cells x spots)."""
     m, n = len(data.cells), len(data.spots)
     if start == "uniform":
         return torch.full((m, n), 1 / (m * n), dtype=data.tables.cells.dtype, device=run.device)
@@ -137,7 +137,7 @@ def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> 
 
 
 def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> Checkpoint:
-    """Return the file of this run. The log values stand for the start, which is made of them."""
+    """Return the file of this run; its fingerprint has the log values, from which the initial C follows."""
     free = ("epochs", "checkpoint", "labels", "st_labels")
     inputs = {
         "log_cells": torch.as_tensor(data.logs[0]),
@@ -163,7 +163,7 @@ def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
 
 
 def _require(sc: Expression, st: Expression, width: int, held: bool, device: str) -> int:
-    """Refuse what does not fit; return the bytes of C, the optimiser's state, and the tables."""
+    """Refuse a run that does not fit into memory; return the bytes of C, the optimiser and the tables."""
     m, n = sc.shape[0], st.shape[0]
     n_bytes = np.dtype(sc.dtype).itemsize * ((4 if held else 3) * m * n + 6 * (m + n) * width)
     memory.require(
@@ -177,18 +177,18 @@ def _require(sc: Expression, st: Expression, width: int, held: bool, device: str
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[torch.Generator]:
-    """Draw from a generator of this seed, and leave the process's own as they were.
+    """Draw from a generator with this seed, without changing the process's own generators.
 
-    All is drawn on the CPU; torch.manual_seed would seed every GPU too.
+    All numbers are drawn on the CPU; torch.manual_seed would seed every GPU too.
     """
-    seed %= 2**64  # as many as torch takes
+    seed %= 2**64  # torch takes 64 bits
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
 
 
 def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Divide the genes at random into those to train on and those held out."""
+    """Divide the genes at random into genes to train on and genes held out."""
     n_held = round(share * len(genes))
     if share > 0 and min(n_held, len(genes) - n_held) < 2:
         raise InputError(
@@ -211,7 +211,7 @@ def _how_to_continue(file: Checkpoint | None, epochs: int) -> str:
 
 
 def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa: Plan) -> Outcome:
-    """Train, and return the map; `settings` are the parameters of `come`, `ssa` the method of this name."""
+    """Train, and return the map; `settings` are the parameters of `come`, and `ssa` is the method SSA."""
     chosen = SimpleNamespace(**settings)
     width = min(chosen.n_genes, st.shape[1]) + chosen.hidden + chosen.latent
     n_bytes = _require(sc, st, width, chosen.validation_genes > 0, run.device)

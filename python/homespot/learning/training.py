@@ -42,8 +42,8 @@ class Training:
     weights
         Weights of the terms.
     summed
-        How the cells are summed at a spot: ``"mean"``, weighted by P over its column sum; ``"sum"``, by P;
-        ``"coefficients"``, the latent rows by C and the expression by P, as in equations 1, 4 and 6.
+        Weights by which the cells are summed at a spot. ``"mean"``: P divided by its column sums. ``"sum"``:
+        P. ``"coefficients"``: C for the latent rows and P for the expression, as in equations 1, 4 and 6.
     optimiser
         Optimiser of C; see `Coupling`.
     rate

@@ -169,7 +169,7 @@ def _gone_in_own_section(mapping: ad.AnnData, part: Part, row_mass: F64, gone: F
 
 
 def warn_if_dropped(n: int, n_cells: int, effect: str) -> None:
-    """Warn about `n` of `n_cells` cells with most mass on spots taken out of the map, and of the effect."""
+    """Warn about `n` of `n_cells` cells with most mass on spots taken out of the map, and `effect`."""
     if n:
         warnings.warn(
             f"{n} of {n_cells} cells had more of their mass on spots that were taken out of this map than on "
@@ -181,7 +181,7 @@ def warn_if_dropped(n: int, n_cells: int, effect: str) -> None:
 
 
 def warn_nowhere(found: CellSections, effect: str) -> None:
-    """Warn about the cells without a section, and of the effect."""
+    """Warn about cells without a section, and about `effect`."""
     n = int((found.codes < 0).sum())
     if n:
         warnings.warn(

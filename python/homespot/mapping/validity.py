@@ -1,9 +1,9 @@
-"""The map: an AnnData of cells x spots, and what makes it valid.
+"""The map: an AnnData of cells x spots, and the checks that it is valid.
 
-``X`` is P, non-negative; P[i, j] is the probability that cell i sits at spot j. ``obs`` are the cells with
-their annotation and ``homespot_left_over``, ``var`` the spots with their coordinates as plain columns ``x``,
-``y``, ``z``, also in ``varm["spatial"]``; ``uns["homespot"]`` is the run's record. Every row sum plus the
-left-over is 1.
+``X`` is P, non-negative; P[i, j] is the probability that cell i sits at spot j. ``obs`` holds the cells with
+their annotation and ``homespot_left_over``. ``var`` holds the spots with their coordinates as plain columns
+``x``, ``y``, ``z``; the coordinates are also in ``varm["spatial"]``. ``uns["homespot"]`` is the run's record.
+Every row sum plus the left-over is 1.
 """
 
 from __future__ import annotations
@@ -43,15 +43,17 @@ def new_mapping(
     ----------
     matrix
         P, cells x spots, dense, CSR or `Streamed`.
-    cells, spots
-        Annotation, indexed by name, one row per row or column of P.
+    cells
+        Annotation of the cells, indexed by name, one row per row of P.
+    spots
+        Annotation of the spots, indexed by name, one row per column of P.
     record
         The run's record.
     positions
-        Coordinates of the spots, spots x 2 or 3, or None where they are not known. They become the columns
-        ``x``, ``y`` (and ``z``) of the spots; a warning says if that costs others of these names.
+        Coordinates of the spots, spots x 2 or 3, or None if they are not known. They become the columns
+        ``x``, ``y`` (and ``z``) of the spots; a warning says if they replace other columns of these names.
     left_over
-        What each row leaves out; None for a complete P.
+        Mass that each row leaves out; None for a complete P.
     """
     obs = cells.copy()
     obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
@@ -69,7 +71,7 @@ def new_mapping(
 
 
 def _with_columns(spots: pd.DataFrame, where: npt.NDArray[np.float64]) -> pd.DataFrame:
-    """Give the spots their coordinates as the only columns of these names; a warning names lost others."""
+    """Set the coordinates as columns of the spots; a warning names other columns that they replace."""
     columns = dict(zip(COORDINATES, where.T, strict=False))
     lost = [
         name
@@ -90,7 +92,7 @@ def _with_columns(spots: pd.DataFrame, where: npt.NDArray[np.float64]) -> pd.Dat
 
 
 def filled(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the record without what is None: converters to R stop at it, and lose what comes after."""
+    """Return the record without entries that are None, at which converters to R stop and lose later ones."""
     return {
         name: filled(value) if isinstance(value, dict) else value
         for name, value in record.items()
@@ -99,12 +101,12 @@ def filled(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_mapping(mapping: ad.AnnData) -> None:
-    """Refuse what is not a valid mapping.
+    """Refuse an object that is not a valid mapping.
 
     Raises
     ------
     InputError
         If the record or the left-over is missing, an entry lies outside [0, 1], a row sum and its left-over
-        do not add up to 1 within 1e-4, or ``varm["spatial"]`` is no coordinates.
+        do not add up to 1 within 1e-4, or ``varm["spatial"]`` does not hold coordinates.
     """
     CheckedMap(mapping).read()

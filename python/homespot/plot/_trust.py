@@ -32,7 +32,7 @@ def calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         One row per level: ``level``, the share of cells that should lie within their radius; ``share``, the
         share of cells that do (both from 0 to 1); and ``cells``, the number of cells.
     ax
-        Where to draw; None makes a figure.
+        Axes to draw into; None makes a figure.
     """
     missing = [name for name in ("level", "share", "cells") if name not in table]
     if missing or len(table) == 0:
@@ -86,7 +86,7 @@ def colocation(matrix: pd.DataFrame, *, name: str | None = None, ax: Axes | None
     name
         Name of the numbers, written beside the colour bar. None: the correlation or the distance.
     ax
-        Where to draw; None makes a figure.
+        Axes to draw into; None makes a figure.
     """
     if not isinstance(matrix, pd.DataFrame) or not matrix.index.equals(matrix.columns) or matrix.empty:
         raise InputError(

@@ -1,6 +1,6 @@
 """The two compiled loops: one pass over a group of rows, in the kernel or in the log domain.
 
-Both take the scalings (or potentials) of the spots, compute those of the cells, and add each row to the
+Both take the scalings (or potentials) of the spots, compute the ones of the cells, and add each row to the
 column sums while it is still in the cache. They are serial, so their order of summation does not depend on
 threads.
 """

@@ -224,8 +224,9 @@ def cell_positions(
     * ``homespot_radius``, the distance from the position within which the true place lies with probability
       `level`, and ``homespot_confident``.
 
-    The spread is that of the whole row of P about the position. P is soft, so the spread is usually larger
-    than the error of the median position. It ranks cells; it is not a standard error.
+    The spread is the root mean squared distance of all spots from the position, under the whole row of P. P
+    is soft, so the spread is usually larger than the error of the median position. It ranks cells; it is not
+    a standard error.
 
     If the spots lie in several sections, ``homespot_section`` is the section of the cell and
     ``homespot_section_prob`` its probability. Under a joint map it is the section with most of the cell's
