@@ -152,13 +152,13 @@ def _by_names(pair: tuple[_Source, _Source], matched: tuple[set[str], set[str]])
     return f"{len(matched[0])} would match by the names in {where} ({examples})"
 
 
-def _few(fewer: int) -> float:
+def _smallest_part(fewer: int) -> float:
     return min(10, 0.75 * fewer)
 
 
 def clear_gain(fewer: int) -> float:
     """Return how many more genes of a table of `fewer` have to match before other names are proposed."""
-    return max(_few(fewer), fewer / 20)
+    return max(_smallest_part(fewer), fewer / 20)
 
 
 def better_names(sc: Names, st: Names) -> str | None:
@@ -172,7 +172,7 @@ def better_names(sc: Names, st: Names) -> str | None:
     """
     shared = len(set(sc.genes) & set(st.genes))
     fewer = min(len(sc.genes), len(st.genes))
-    gain, part = clear_gain(fewer), max(_few(fewer), fewer / 10)
+    gain, part = clear_gain(fewer), max(_smallest_part(fewer), fewer / 10)
     if shared + gain > fewer:
         return None
     pairs = _pairs(sc, st)

@@ -122,8 +122,10 @@ def inter_contrast(cells: torch.Tensor, spots: torch.Tensor, home: torch.Tensor,
 
     Parameters
     ----------
-    cells, spots
-        Latent rows, M x d and N x d; f(a, b) = exp(cos(a, b) / tau).
+    cells
+        Latent rows of the cells, M x d; f(a, b) = exp(cos(a, b) / tau).
+    spots
+        Latent rows of the spots, N x d.
     home
         The most probable spot of every cell, shape (M,).
     tau

@@ -70,7 +70,7 @@ def gene_blocks(
     """
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
-    at_once = _at_once(matrix.shape[1], block_size)
+    at_once = _genes_per_pass(matrix.shape[1], block_size)
     for start in range(0, len(genes), at_once):
         columns = slice(start, min(start + at_once, len(genes)))
         total, mean = _sums(matrix, of_map, genes[columns], block_size)
@@ -80,7 +80,7 @@ def gene_blocks(
             yield slice(start + part.start, start + part.stop), found.astype(np.float32)
 
 
-def _at_once(n_spots: int, block_size: int) -> int:
+def _genes_per_pass(n_spots: int, block_size: int) -> int:
     """Return how many genes, in whole blocks, are summed in one pass over the cells."""
     return max(1, _SUMS // (n_spots * block_size)) * block_size
 
@@ -153,7 +153,7 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
 
 def working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
     """Return the bytes that imputing takes besides its result: the sums of a pass, and a block of cells."""
-    sums = matrix.shape[1] * min(n_genes, _at_once(matrix.shape[1], block_size))
+    sums = matrix.shape[1] * min(n_genes, _genes_per_pass(matrix.shape[1], block_size))
     return int(8 * sums + 4 * 8 * min(table.shape[0] * table.shape[1], 4_000_000))
 
 

@@ -39,8 +39,10 @@ class HomeSpots(Reducer):
 
     Attributes
     ----------
-    home, probability
-        The column of the spot, and its probability, shape (cells,).
+    home
+        The column of the spot, shape (cells,).
+    probability
+        The probability of the spot, shape (cells,).
     """
 
     home: npt.NDArray[np.intp]

@@ -75,8 +75,10 @@ def section_probabilities(
 
     Parameters
     ----------
-    sc, st
-        Tables of the cells, and of the spots of all sections.
+    sc
+        Table of the cells.
+    st
+        Table of the spots of all sections.
     genes
         The genes that every section was mapped with.
     likeliest

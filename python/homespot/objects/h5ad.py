@@ -114,10 +114,10 @@ def written(
     parts["layers"] |= layers or {}
     size = _stored_size(parts) + 2**20 + beside
     later = {
-        **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _later(parts["layers"])},
-        **{slot: parts.pop(slot) for slot in _later(parts)},
+        **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _streamed_names(parts["layers"])},
+        **{slot: parts.pop(slot) for slot in _streamed_names(parts)},
     }
-    for slot in _later(parts.get("raw", {})):
+    for slot in _streamed_names(parts.get("raw", {})):
         later[f"raw/{slot}"] = values = parts["raw"][slot]
         parts["raw"][slot] = sparse.csr_matrix(values.shape, dtype=values.dtype)
     with whole_file(path, size) as name:
@@ -138,7 +138,7 @@ def written(
     account.warn(stacklevel=4)
 
 
-def _later(values: Mapping[str, Any]) -> list[str]:
+def _streamed_names(values: Mapping[str, Any]) -> list[str]:
     return [name for name, value in values.items() if isinstance(value, Streamed)]
 
 

@@ -25,10 +25,10 @@ def named_by(parts: Mapping[str, ad.AnnData], column: str, codes: Mapping[str, s
     Features that are not genes are left out, as for `map_cells`. If ``raw`` has the column too, its genes are
     named in the same way. `codes` is the code for every section.
     """
-    return {name: _named(part, codes[name], column) for name, part in parts.items()}
+    return {name: _with_names_of(part, codes[name], column) for name, part in parts.items()}
 
 
-def _named(part: ad.AnnData, what: str, column: str) -> ad.AnnData:
+def _with_names_of(part: ad.AnnData, what: str, column: str) -> ad.AnnData:
     of_raw = part.raw is not None and column in part.raw.var
     var, kept = part.var, np.arange(part.n_vars)
     if column in var or not of_raw:
@@ -78,7 +78,7 @@ def genes_of_all(named: Mapping[str, ad.AnnData], codes: Mapping[str, str]) -> l
             )
     known = set(parts[0].var_names).intersection(*(part.var_names for part in parts[1:]))
     genes = [gene for gene in parts[0].var_names if gene in known]
-    better = _better(named, codes, len(genes))
+    better = _better_names(named, codes, len(genes))
     if not genes:
         raise InputError(
             expected(
@@ -99,7 +99,7 @@ def genes_of_all(named: Mapping[str, ad.AnnData], codes: Mapping[str, str]) -> l
     return genes
 
 
-def _better(named: Mapping[str, ad.AnnData], codes: Mapping[str, str], shared: int) -> str:
+def _better_names(named: Mapping[str, ad.AnnData], codes: Mapping[str, str], shared: int) -> str:
     """Say which other names would match clearly more genes of all sections; empty if no names would."""
     by_column = _by_column(named, shared)
     if by_column:

@@ -66,7 +66,7 @@ def join_sections(
     InputError
         If there are no sections, one is not an AnnData, or only some have coordinates.
     """
-    named = _named(sections)
+    named = _by_name(sections)
     if isinstance(sections, Mapping):
         codes = {name: f"st[{name!r}]" for name in named}
     else:
@@ -114,7 +114,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, DataWarning, stacklevel=4)
 
 
-def _named(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[str, ad.AnnData]:
+def _by_name(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[str, ad.AnnData]:
     keys = list(sections) if isinstance(sections, Mapping) else [None] * len(sections)
     given = list(sections.values() if isinstance(sections, Mapping) else sections)
     wrong = [

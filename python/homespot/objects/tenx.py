@@ -48,7 +48,7 @@ def _scanpy(path: Path) -> Iterator[Any]:
             ) from error
 
 
-def _named(adata: ad.AnnData, path: Path) -> ad.AnnData:
+def _with_names(adata: ad.AnnData, path: Path) -> ad.AnnData:
     """Return cells x genes as CSR, named by barcodes and by symbols, which are made unique."""
     adata.X = sparse.csr_matrix(adata.X)
     twice = adata.var_names[adata.var_names.duplicated()].unique()
@@ -78,7 +78,7 @@ def read_h5(path: Path) -> ad.AnnData:
         )
     with _scanpy(path) as scanpy:
         found = scanpy.read_10x_h5(path, gex_only=False)
-    return _named(found, path)
+    return _with_names(found, path)
 
 
 def read_mtx(folder: Path) -> ad.AnnData:
@@ -107,7 +107,7 @@ def read_mtx(folder: Path) -> ad.AnnData:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         found = ad.AnnData(sparse.csr_matrix(matrix), obs=obs, var=var)
-    return _named(found, folder)
+    return _with_names(found, folder)
 
 
 def read_outs(folder: Path) -> ad.AnnData:
@@ -138,7 +138,7 @@ def read_outs(folder: Path) -> ad.AnnData:
     adata.obsm[SPATIAL] = places[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(
         dtype=np.float64, copy=True
     )
-    library, metadata = _run(file, folder)
+    library, metadata = _run_details(file, folder)
     adata.uns[SPATIAL] = {library: {**_tissue(folder / "spatial"), "metadata": metadata}}
     return adata
 
@@ -175,7 +175,7 @@ def _positions(folder: Path) -> pd.DataFrame:
         ) from error
 
 
-def _run(file: Path, folder: Path) -> tuple[str, dict[str, str]]:
+def _run_details(file: Path, folder: Path) -> tuple[str, dict[str, str]]:
     """Return the name of a run (from its matrix, or else from its folder), its chemistry and its program."""
     stored = {}
     if file.is_file():

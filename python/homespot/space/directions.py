@@ -58,8 +58,10 @@ def sections_down(adata: ad.AnnData, sections: Sections, spots: pd.DataFrame) ->
     ----------
     adata
         Spatial data, or a mapping.
-    sections, spots
-        Sections and annotation of the same spots, which may be some of all.
+    sections
+        Sections of the spots, which may be a part of all spots.
+    spots
+        Annotation of the same spots.
     """
     record = adata.uns.get(HOMESPOT)
     if isinstance(record, Mapping) and _DIRECTION in record:

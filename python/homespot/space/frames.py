@@ -59,13 +59,13 @@ class Frame:
         """Return the frame of some of the spots."""
         return Frame(self.positions[rows])
 
-    def _across(self, codes: Ints) -> float:
+    def _share_across(self, codes: Ints) -> float:
         """Return the share of spots whose nearest neighbour belongs to another part."""
         return float(np.mean(codes[self.nearest[0]] != codes))
 
     def mixed(self, codes: Ints) -> bool:
         """Whether parts are scattered among one another, as in overlapping frames, or with random values."""
-        return len(codes) > 2 and self._across(codes) >= _MIXED * (1 - _by_chance(codes))
+        return len(codes) > 2 and self._share_across(codes) >= _MIXED * (1 - _by_chance(codes))
 
     def _closest_within(self, codes: Ints) -> float:
         """Return the share of the closest neighbours that lie within one part; 0 if there are few spots."""
@@ -98,13 +98,13 @@ class Frame:
         `shifted`, the frames may also be regular grids that are shifted.
         """
         chance = _by_chance(codes) if len(codes) > 2 else 0.0
-        if chance == 0 or self._across(codes) == 0 or self._closest_within(codes) > chance / 3:
+        if chance == 0 or self._share_across(codes) == 0 or self._closest_within(codes) > chance / 3:
             return 0.0
         pairs, within = self._close_pairs(codes, _BELOW if shifted else _CLOSE)
         chance *= pairs
         return pairs / len(codes) if chance >= _FEW and within <= _RARE * chance else 0.0
 
-    def _alone(self, codes: Ints) -> npt.NDArray[np.bool_]:
+    def _with_gap(self, codes: Ints) -> npt.NDArray[np.bool_]:
         """Return which parts have a wide gap around them."""
         parts = np.unique(codes)
         found = np.zeros(len(parts), dtype=bool)
@@ -134,13 +134,13 @@ class Frame:
 
     def apart(self, codes: Ints) -> bool:
         """Whether wide gaps separate all parts. Parts of one tissue touch along their borders."""
-        return len(codes) > 2 and bool(self._alone(codes).all())
+        return len(codes) > 2 and bool(self._with_gap(codes).all())
 
     def sections(self, codes: Ints) -> bool:
         """Whether every part has its own frame: a wide gap around it, or an overlap with others."""
         if len(codes) < 3:
             return False
-        parts, alone = np.unique(codes), self._alone(codes)
+        parts, alone = np.unique(codes), self._with_gap(codes)
         if alone.all():
             return True
         rest = np.flatnonzero(np.isin(codes, parts[~alone]))

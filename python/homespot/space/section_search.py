@@ -123,7 +123,7 @@ class Search:
         frame = self.frame
         if found is None:
             found = self._by_frame([name for name in whole if self._weak(name)])
-            found = found or self._by_names() or next(self._others(_SURE), None)
+            found = found or self._by_names() or next(self._by_coordinates(_SURE), None)
         if found is None:
             views = [] if crops else [name for name in whole if usable[name] == VIEW]
             given = (sections_in(self.spots, name) for name in views)
@@ -131,7 +131,7 @@ class Search:
         for name in whole:
             weak = self._weak(name)
             if name != found.column and (weak or usable[name] in NAMED):
-                found = _finer(found, sections_in(self.spots, name), frame, weak=weak) or found
+                found = _subdivided(found, sections_in(self.spots, name), frame, weak=weak) or found
         return found
 
     def crops(self, libraries: Sequence[str]) -> Sections | None:
@@ -145,7 +145,7 @@ class Search:
 
     def likely(self) -> Sections | None:
         """Return possible sections if none were found: parts with wide gaps, or with possible overlaps."""
-        return next(self._others(_LIKELY, likely=True), None)
+        return next(self._by_coordinates(_LIKELY, likely=True), None)
 
     def _first(self, usable: dict[str, str], libraries: set[str], region_key: str | None) -> str | None:
         """Return the column that certainly names sections."""
@@ -193,7 +193,7 @@ class Search:
                 return _of_names(parts)
         return None
 
-    def _others(self, at_least: float, *, likely: bool = False) -> Iterator[Sections]:
+    def _by_coordinates(self, at_least: float, *, likely: bool = False) -> Iterator[Sections]:
         """Yield the divisions of the spots that are sections by the coordinates alone.
 
         Their parts have enough close pairs per spot. With `likely`, a wide gap around every part, or regular
@@ -213,7 +213,7 @@ def _of_names(parts: NameParts) -> Sections:
     return Sections(parts.codes, parts.labels, SECTION, _NAMES)
 
 
-def _finer(found: Sections, other: Sections, frame: Frame | None, *, weak: bool) -> Sections | None:
+def _subdivided(found: Sections, other: Sections, frame: Frame | None, *, weak: bool) -> Sections | None:
     """Return the parts of sections that another column names, if each has its own frame.
 
     Parts by a column that is not `weak` may also just be scattered among one another.

@@ -63,8 +63,12 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
     ----------
     K
         Shape (m, N), float32 or float64.
-    p, weight, a
-        Shape (m,), float64.
+    p
+        Mass of the rows, shape (m,), float64.
+    weight
+        Factors of the scalings of the rows, shape (m,), float64.
+    a
+        Scalings of the rows, shape (m,), float64; written.
     keep
         How strictly the cells' marginal is kept: 1 exactly, 0 not at all.
     b
@@ -128,8 +132,10 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     ----------
     D
         Shape (m, N), float32 or float64: the cost in units of epsilon.
-    log_p, f
-        Shape (m,), float64.
+    log_p
+        Logarithm of the mass of the rows, shape (m,), float64.
+    f
+        Potentials of the rows, shape (m,), float64; written.
     keep
         How strictly the cells' marginal is kept: 1 exactly, 0 not at all.
     g
