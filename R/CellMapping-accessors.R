@@ -121,29 +121,20 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
   }))
 }
 
-# How the solver ended, in words: of a method that iterates to a tolerance, of
-# one that trains for a number of epochs, or of one that does neither.
+# How the run ended, in a few words of the core. A map is shown without them
+# where there is no Python to ask.
 .ending <- function(solver) {
-  if (isTRUE(solver$converged)) {
-    ", converged"
-  } else if (isFALSE(solver$converged)) {
-    ", NOT converged"
-  } else if (is.null(solver$finished)) {
-    ""
-  } else if (!solver$finished) {
-    sprintf(", INTERRUPTED after %s", .epochs(solver$epochs))
-  } else if (solver$best_epoch < solver$epochs) {
-    sprintf(
-      ", trained for %s, best after %d", .epochs(solver$epochs),
-      solver$best_epoch
-    )
-  } else {
-    sprintf(", trained for %s", .epochs(solver$epochs))
+  if (!length(solver) || !suppressMessages(hasPython())) {
+    return("")
   }
+  brief <- .ended(solver)$brief
+  if (nzchar(brief)) paste0(", ", brief) else ""
 }
 
-.epochs <- function(n) {
-  sprintf(ngettext(n, "%d epoch", "%d epochs"), n)
+# What the core says of the end of a run: words, and the curves that it drew.
+.ended <- function(solver) {
+  .core()
+  .toR(.call("ending", .recordToPython(as.list(solver))))
 }
 
 # Whether several sections were mapped by themselves or jointly, and how each

@@ -32,8 +32,8 @@
 #' @export
 plotLosses <- function(map) {
   .requireMapping(map)
-  solver <- mappingInfo(map)$solver
-  if (!length(solver$losses)) {
+  ended <- .ended(mappingInfo(map)$solver)
+  if (!length(ended$values)) {
     wanted <- "a map with the losses of a training"
     if (length(mappingInfo(map)$parts)) {
       .refuse(
@@ -47,7 +47,10 @@ plotLosses <- function(map) {
     )
   }
   .requirePackage("ggplot2", "plots")
-  data <- .lossTable(solver$losses)
+  data <- data.frame(
+    term = factor(ended$terms, unique(ended$terms)), epoch = ended$steps,
+    value = ended$values
+  )
   alone <- data[data$term %in% names(which(table(data$term) == 1L)), ]
   plot <- ggplot2::ggplot(data, ggplot2::aes(.data$epoch, .data$value)) +
     ggplot2::geom_line(colour = "grey60") +
@@ -56,41 +59,14 @@ plotLosses <- function(map) {
     ggplot2::scale_x_continuous(breaks = .wholeBreaks) +
     ggplot2::labs(x = "epoch", y = NULL) +
     ggplot2::theme_bw()
-  if ("validation" %in% names(solver$losses)) {
-    kept <- data[data$term != "pretraining" & data$epoch == solver$best_epoch, ]
+  if (!is.null(ended$kept)) {
+    kept <- data[data$term != "pretraining" & data$epoch == ended$kept, ]
     plot <- plot + ggplot2::geom_vline(
       ggplot2::aes(xintercept = .data$epoch), kept,
       linetype = "dashed"
     )
   }
   plot
-}
-
-# Of states: the first is that before the first epoch.
-.stateTerms <- c("entropy", "validation")
-
-.lossTable <- function(losses) {
-  terms <- names(losses)
-  order <- c(
-    intersect("pretraining", terms),
-    sort(setdiff(terms, c("pretraining", .stateTerms)), method = "radix"),
-    intersect(.stateTerms, terms)
-  )
-  lengths <- lengths(losses[order])
-  first <- ifelse(order %in% .stateTerms, 0L, 1L)
-  data.frame(
-    term = factor(
-      rep(.spaced(order), lengths), levels = .spaced(order)
-    ),
-    epoch = unlist(Map(
-      function(from, n) from + seq_len(n) - 1L, first, lengths
-    ), use.names = FALSE),
-    value = unlist(lapply(losses[order], as.vector), use.names = FALSE)
-  )
-}
-
-.spaced <- function(names) {
-  gsub("_", " ", names, fixed = TRUE)
 }
 
 .wholeBreaks <- function(limits) {

@@ -53,18 +53,7 @@ plotMarginals <- function(map) {
     ggplot2::scale_y_log10() +
     ggplot2::labs(
       x = "iteration", y = "error of the spots' mass (L1)",
-      subtitle = .marginalText(solver)
+      subtitle = .ended(solver)$sentence
     ) +
     ggplot2::theme_bw()
-}
-
-.marginalText <- function(solver) {
-  sprintf(
-    "%s after %s; of the plan: cells %.2g, spots %.2g",
-    if (isTRUE(solver$converged)) "converged" else "NOT converged",
-    sprintf(
-      ngettext(solver$iterations, "%d iteration", "%d iterations"),
-      as.integer(solver$iterations)
-    ), solver$error_cells, solver$error_spots
-  )
 }

@@ -328,6 +328,7 @@ test_that("coordinates are matched by name, or refused", {
 
 test_that("a map shows what it is", {
   expect_snapshot(smallMap())
+  skipWithoutPython()
   part <- smallMap()[, 1:2]
   S4Vectors::metadata(part)$homespot$solver <- list(converged = FALSE)
   expect_snapshot(part)

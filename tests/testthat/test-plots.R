@@ -599,7 +599,7 @@ test_that("plotMarginals() draws the checks of the solver", {
   expect_equal(
     unname(as.matrix(plot$data)), solver$errors, ignore_attr = TRUE
   )
-  expect_match(plot$labels$subtitle, "^converged after [0-9]+ iteration")
+  expect_match(plot$labels$subtitle, "^Converged after [0-9]+ iteration")
   path <- withr::local_tempfile(fileext = ".h5ad")
   saveMapping(map, path)
   expect_equal(plotMarginals(loadMapping(path))$data, plot$data)

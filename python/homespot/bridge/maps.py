@@ -13,6 +13,7 @@ import pandas as pd
 import homespot as hs
 
 from ..common import keys, memory
+from ..common.ending import MARGINAL_ERROR, ending_of
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.combined import section_labels
@@ -112,6 +113,27 @@ def home_spots(of: ad.AnnData) -> dict[str, Any]:
     return frame_columns(cells.table())
 
 
+def ending(solver: dict[str, Any]) -> dict[str, Any]:
+    """Return how a run ended, from what its record has as ``solver``: the words, and the curves as a table.
+
+    The error of a transport's marginals is no curve of the table, which `homespot.plot.losses` draws.
+    """
+    told = ending_of({"solver": record_from(solver)})
+    curves = {name: curve for name, curve in told.curves.items() if name != MARGINAL_ERROR}
+    steps = np.concatenate([np.zeros(0, dtype=np.int32), *(curve.steps for curve in curves.values())])
+    terms = [name.replace("_", " ") for name, curve in curves.items() for _ in curve.values]
+    return {
+        "well": told.well,
+        "brief": told.brief,
+        "sentence": told.sentence,
+        "remedy": told.remedy,
+        "kept": told.kept,
+        "terms": np.asarray(terms, dtype=object),
+        "steps": steps.astype(np.int32) if steps.dtype.kind in "iu" else steps,
+        "values": np.concatenate([np.zeros(0), *(curve.values for curve in curves.values())]),
+    }
+
+
 def several_sections(of: ad.AnnData) -> bool:
     """Whether the spots of a map lie in several sections, each in a frame of its own."""
     return sections_of(of) is not None
@@ -183,6 +205,7 @@ DOOR: dict[str, Callable[..., Any]] = {
         map_cells,
         cell_positions,
         home_spots,
+        ending,
         several_sections,
         combined_sections,
         new_mapping,
