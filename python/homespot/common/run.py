@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from .ending import Ending
 from .progress import Progress
@@ -16,11 +17,25 @@ __all__ = ["Outcome", "Run"]
 
 @dataclass(frozen=True)
 class Run:
-    """What every method is told: resolved device, seed, and where to report progress."""
+    """What every method is told.
+
+    Parameters
+    ----------
+    device
+        Where to compute, ``"cpu"`` or ``"cuda:<index>"``.
+    seed
+        Seed of random numbers.
+    progress
+        Where to report progress.
+    k_best
+        How many entries of every row of P are wanted. A method may return all of them; the others are then
+        left out. None: all.
+    """
 
     device: str = "cpu"
     seed: int = 0
     progress: Progress = None
+    k_best: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,7 @@ class Outcome:
     Parameters
     ----------
     matrix
-        P, cells x spots, each row summing to 1.
+        P, cells x spots: dense, each row summing to 1, or the `k_best` largest entries of every row as CSR.
     cells, spots
         Which rows of the two tables were mapped.
     genes
@@ -41,7 +56,7 @@ class Outcome:
         How the run ended.
     """
 
-    matrix: npt.NDArray[np.floating[Any]]
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
     cells: npt.NDArray[np.intp]
     spots: npt.NDArray[np.intp]
     genes: list[str]

@@ -21,7 +21,8 @@ from ..common.progress import Progress
 from ..common.progress import check as check_progress
 from ..common.version import __version__
 from ..expression.table import Expression
-from .left_over import keep_best
+from ..matrix.sums import is_sparse
+from .left_over import keep_best, left_out
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
 
@@ -96,11 +97,13 @@ def solve(
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
     with limited_threads() as n_threads:
-        outcome = chosen(sc, st, methods.Run(where, int(seed), progress), **settings)
-    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix = outcome.matrix
+        outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
+    matrix = outcome.matrix
     left_over = np.zeros(matrix.shape[0])
-    if k_best is not None:
-        matrix, left_over = keep_best(outcome.matrix, k_best)
+    if is_sparse(matrix):  # the method has kept the best
+        left_over = left_out(matrix)
+    elif k_best is not None:
+        matrix, left_over = keep_best(matrix, k_best)
     record = {
         "format_version": FORMAT_VERSION,
         "method": method,

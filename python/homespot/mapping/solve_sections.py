@@ -15,6 +15,7 @@ from ..common import memory
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
+from ..matrix.best import kept_bytes
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
 from .combined import combined_record
@@ -97,7 +98,8 @@ def _side_by_side(
     common = _common([part.solution.cells for part in kept])
     if whole is None:
         rows_of = [np.searchsorted(part.solution.cells, common) for part in kept]
-        return sparse.hstack([b[r] for b, r in zip(blocks, rows_of, strict=True)], format="csr"), kept
+        taken = [b if len(r) == b.shape[0] else b[r] for b, r in zip(blocks, rows_of, strict=True)]
+        return sparse.hstack(taken, format="csr"), kept
     complete = len(common) == shape[0] and start == shape[1]
     return whole if complete else np.ascontiguousarray(whole[common, :start]), kept
 
@@ -124,6 +126,7 @@ def solve_by_section(
     sections: Sections,
     solve: Callable[[Expression, Expression], Solution],
     *,
+    k_best: int | None = None,
     compare: bool = True,
 ) -> Solution:
     """Map every section by itself, with all cells, and put the maps side by side with equal weights.
@@ -136,6 +139,8 @@ def solve_by_section(
         The section of every row of `st`.
     solve
         Maps a table of cells onto the table of a section.
+    k_best
+        How many entries of every row `solve` keeps; None for all.
     compare
         Whether to find the section that fits every cell best.
     """
@@ -145,8 +150,14 @@ def solve_by_section(
     _refuse_empty(sc, st, sections)
     n_cells, n_spots, n = len(sc.names), len(st.names), len(tables)
     largest = max(len(table.names) for table in tables)
+    dtype = np.dtype(sc.dtype)
+    # The dense map of a section, and what is kept of all: dense maps in one matrix, others twice, as they are
+    # put together at the end.
+    kept = n_cells * n_spots * dtype.itemsize
+    if k_best is not None:
+        kept = 2 * sum(kept_bytes((n_cells, len(table.names)), k_best, dtype) for table in tables)
     memory.require(
-        n_cells * (n_spots + largest) * np.dtype(sc.dtype).itemsize,
+        n_cells * largest * dtype.itemsize + kept,
         f"maps of {n_cells:,} cells x {n_spots:,} spots in {n} sections",
         "Use k_best, or map fewer cells at a time.",
     )

@@ -16,6 +16,7 @@ from .sums import column_sums, is_sparse
 __all__ = ["ColumnSums", "Masses", "Reducer", "Summed", "gather", "masses", "summed"]
 
 F64 = npt.NDArray[np.float64]
+Weights = sparse.csr_matrix | F64
 
 
 class Reducer(ABC):
@@ -74,7 +75,7 @@ class Masses(Reducer):
     Parameters
     ----------
     weights
-        W, groups x cells.
+        W, groups x cells, CSR or dense: for P' X that is X'.
     squares
         Whether to square P.
 
@@ -86,7 +87,7 @@ class Masses(Reducer):
 
     total: F64
 
-    def __init__(self, weights: sparse.csr_matrix, *, squares: bool = False) -> None:
+    def __init__(self, weights: Weights, *, squares: bool = False) -> None:
         self._weights, self._squares = weights, squares
 
     def start(self, matrix: Any) -> None:
@@ -97,7 +98,7 @@ class Masses(Reducer):
         """Add the masses that these cells bring."""
         self._add(block, self._weights[:, block.rows])
 
-    def _add(self, block: RowBlock, weights: sparse.csr_matrix) -> None:
+    def _add(self, block: RowBlock, weights: Weights) -> None:
         p = block.values.astype(np.float64)
         if self._squares:
             values = p.data if is_sparse(p) else p
@@ -112,7 +113,7 @@ class Summed(Reducer):
     Parameters
     ----------
     groups
-        G, spots x groups.
+        G, spots x groups, CSR or dense.
 
     Attributes
     ----------
@@ -122,7 +123,7 @@ class Summed(Reducer):
 
     total: F64
 
-    def __init__(self, groups: sparse.csr_matrix) -> None:
+    def __init__(self, groups: Weights) -> None:
         self._groups = groups
 
     def start(self, matrix: Any) -> None:
@@ -135,14 +136,14 @@ class Summed(Reducer):
         self.total[block.rows] = part.toarray() if is_sparse(part) else part
 
 
-def masses(matrix: Any, weights: sparse.csr_matrix, *, squares: bool = False) -> F64:
+def masses(matrix: Any, weights: Weights, *, squares: bool = False) -> F64:
     """Return W P, or W times the squares of P; see `Masses`."""
     found = Masses(weights, squares=squares)
     gather(matrix, found)
     return found.total
 
 
-def summed(matrix: Any, groups: sparse.csr_matrix) -> F64:
+def summed(matrix: Any, groups: Weights) -> F64:
     """Return P G; see `Summed`."""
     found = Summed(groups)
     gather(matrix, found)

@@ -13,6 +13,7 @@ from ..common.run import Outcome, Run
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
+from ..matrix.best import kept_bytes, largest_entries
 from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .parameter import Parameter
@@ -141,16 +142,17 @@ def ssa(
     st
         Spots x genes.
     run
-        Device, seed (not used: the method has no randomness) and progress.
+        Device, seed (not used: the method has no randomness), progress and `k_best`.
 
     Returns
     -------
-    P (cells x spots) and how the solver ended.
+    P (cells x spots), or its largest entries if `run` asks for these, and how the solver ended.
     """
     genes = selected_genes(sc, st, n_genes)
+    dtype, k_best = np.dtype(sc.dtype), run.k_best
     size = sc.shape[0] * st.shape[0] + (sc.shape[0] + st.shape[0]) * len(genes)
     memory.require(
-        size * np.dtype(sc.dtype).itemsize,
+        size * dtype.itemsize + kept_bytes((sc.shape[0], st.shape[0]), k_best, dtype),
         f"a map of {sc.shape[0]} cells x {st.shape[0]} spots over {len(genes)} genes",
         "Map fewer cells at a time, or use fewer genes (n_genes).",
     )
@@ -169,7 +171,7 @@ def ssa(
         relax_spots=relax_spots,
         tolerance=tolerance,
         max_iter=max_iter,
-        dtype=np.dtype(sc.dtype).name,
+        dtype=dtype.name,
         device=run.device,
         progress=run.progress,
     )
@@ -182,4 +184,6 @@ def ssa(
         "domain": result.domain,
         "largest_cost": result.scale,
     }
-    return Outcome(_rows_to_one(result.matrix), cells, spots, genes, means, transported(numbers))
+    assert result.matrix is not None  # the solver has written it
+    matrix = _rows_to_one(result.matrix) if k_best is None else largest_entries(result.map, k_best)
+    return Outcome(matrix, cells, spots, genes, means, transported(numbers))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import pairwise
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from ..common.cores import limited_threads, threads
 from ..common.threads import pool
+from ._buffer import ROWS, blocks, lanes, require_plan
 from ._loops import kernel_rows, log_rows
 from ._range import lowest_exponent, within_range
 from .costs import Cost
@@ -22,9 +22,6 @@ __all__ = ["CpuPasses"]
 T = TypeVar("T")
 F64 = npt.NDArray[np.float64]
 
-# Fixed, whatever the number of threads, and summed in order: the same bytes with any of them.
-_LANES = 16
-_ROWS = 256  # of a matrix product
 _CACHED = 2**18  # elements that stay in the cache of a core
 
 
@@ -45,12 +42,12 @@ class CpuPasses:
 
     def __init__(self, cost: Cost, p: F64, keep: float, dtype: npt.DTypeLike) -> None:
         m, n = cost.shape
+        require_plan((m, n), dtype)
         self._cost, self._p, self._log_p, self._keep = cost, p, np.log(p), keep
         self._buffer = np.empty((m, n), dtype)
         self._rows = np.empty(m)  # scalings a or potentials f of the cells
         self._low = np.zeros(m)
-        edges = np.linspace(0, m, min(_LANES, m) + 1).astype(int)
-        self._lanes = [slice(*pair) for pair in pairwise(edges)]
+        self._lanes = lanes(m)
         self._columns = np.empty((len(self._lanes), n))
         self._cached_rows = max(_CACHED // n, 1)
         self._domain: Domain = "kernel"
@@ -68,16 +65,13 @@ class CpuPasses:
     def _each_lane(self, run: Callable[[int], T]) -> list[T]:
         return self._each(run, len(self._lanes))
 
-    def _blocks(self, lane: slice, step: int) -> list[slice]:
-        return [slice(i, min(i + step, lane.stop)) for i in range(lane.start, lane.stop, step)]
-
     def fill(self) -> float:
         """Write the cost into the buffer and return its maximum."""
         write = self._cost.writer(self._buffer.dtype)
 
         def run(lane: int) -> float:
             largest = []
-            for rows in self._blocks(self._lanes[lane], _ROWS):
+            for rows in blocks(self._lanes[lane], ROWS):
                 write(rows.start, rows.stop, self._buffer[rows])
                 largest.append(self._buffer[rows].max())
             return float(np.max(largest))  # unlike max(), keeps a NaN
@@ -104,7 +98,7 @@ class CpuPasses:
 
     def _exponentiate(self, lane: int) -> None:
         floor = lowest_exponent(self._buffer.dtype)
-        for rows in self._blocks(self._lanes[lane], self._cached_rows):
+        for rows in blocks(self._lanes[lane], self._cached_rows):
             block = self._buffer[rows]
             low = block.min(axis=1)
             self._low[rows] = low / self._epsilon
@@ -147,34 +141,26 @@ class CpuPasses:
         """Whether the last sweep, in the kernel domain, lost nothing that counts."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._buffer.dtype)
 
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:
-        """Turn the buffer into the plan of the last sweep; return it, its row and column sums, its cost."""
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:
+        """Turn the buffer into the plan of the last sweep; return it, its row sums, and its column sums."""
         row_sums = np.empty(len(self._buffer))
         self._columns[:] = 0
 
-        def run(lane: int) -> float:
-            cost = 0.0
-            for rows in self._blocks(self._lanes[lane], self._cached_rows):
-                cost += self._to_plan(rows, g)
+        def run(lane: int) -> None:
+            for rows in blocks(self._lanes[lane], self._cached_rows):
+                self._to_plan(rows, g)
                 block = self._buffer[rows]
                 row_sums[rows] = block.sum(axis=1, dtype=np.float64)
                 self._columns[lane] += block.sum(axis=0)
-            return cost
 
-        cost = self._epsilon * sum(self._each_lane(run))
-        return self._buffer, row_sums, self._columns.sum(axis=0), cost
+        self._each_lane(run)
+        return self._buffer, row_sums, self._columns.sum(axis=0)
 
-    def _to_plan(self, rows: slice, g: F64) -> float:
-        """Turn a block into its part of the plan, and return what it costs in units of epsilon."""
+    def _to_plan(self, rows: slice, g: F64) -> None:
+        """Turn a block into its part of the plan."""
         block, scalings = self._buffer[rows], self._rows[rows, None]
         if self._domain == "log":
-            entries = np.exp(scalings + g - block)
-            cost = float((entries * block).sum())
-            block[...] = entries
-            return cost
-        costs = np.log(block)
-        np.subtract(self._low[rows, None].astype(block.dtype), costs, out=costs)
+            block[...] = np.exp(scalings + g - block)
+            return
         block *= np.exp(g).astype(block.dtype)
         block *= scalings.astype(block.dtype)
-        costs *= block
-        return float(costs.sum(axis=1).sum(dtype=np.float64))

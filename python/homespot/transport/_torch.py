@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..common import memory
 from ..common.cuda import torch_threads
+from ._buffer import require_plan
 from ._range import lowest_exponent, within_range
 from .costs import CorrelationCost, Cost
 from .result import Domain
@@ -71,19 +71,14 @@ class TorchPasses:
         m, n = cost.shape
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._name, self._device = dtype, device
-        if device != "cpu":  # the solver has checked main memory
-            memory.require(
-                m * n * self._dtype.itemsize,
-                f"a plan of {m:,} cells x {n:,} spots",
-                "Use device='cpu', or map fewer cells at a time.",
-                device,
-            )
+        require_plan((m, n), dtype)  # in main memory, where it ends up
+        if device != "cpu":
+            require_plan((m, n), dtype, device)
         self._cost, self._keep = cost, keep
         self._p = torch.tensor(p, device=device)
         self._buffer = torch.empty((m, n), dtype=self._dtype, device=device)
         self._rows = torch.empty(m, dtype=torch.float64, device=device)
         self._domain: Domain = "kernel"
-        self._epsilon = 1.0
         self._threads = torch_threads(self._buffer.numel())
 
     def __enter__(self) -> Self:
@@ -113,14 +108,13 @@ class TorchPasses:
 
     def start(self, domain: Domain, epsilon: float) -> None:
         """Turn the cost in the buffer into the kernel or, in the log domain, into D / epsilon."""
-        self._domain, self._epsilon = domain, epsilon
+        self._domain = domain
         if domain == "log":
             self._buffer.mul_(1 / epsilon)
             return
         low = self._buffer.amin(1, keepdim=True)
         self._buffer.sub_(low).mul_(-1 / epsilon).clamp_(min=lowest_exponent(self._name)).exp_()
-        self._low = low[:, 0].double() / epsilon
-        self._weight = ((self._keep - 1) * self._low).exp()
+        self._weight = ((self._keep - 1) * (low[:, 0].double() / epsilon)).exp()
 
     def sweep(self, g: F64) -> F64:
         """Fit the cells to the spots' potentials; return the mass of every spot, shape (N,)."""
@@ -142,21 +136,16 @@ class TorchPasses:
         """Whether the last sweep in the kernel domain was accurate."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._name)
 
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]:
-        """Turn the buffer into the plan of the last sweep; return it, its row and column sums, its cost."""
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:
+        """Turn the buffer into the plan of the last sweep; return it, its row sums, and its column sums."""
         potentials = self._potentials(g)
         row_sums, column_sums = torch.empty_like(self._rows), torch.zeros_like(potentials)
-        cost = torch.zeros((), dtype=torch.float64, device=self._device)
         for rows in self._blocks():
             block, scalings = self._buffer[rows], self._rows[rows, None]
             if self._domain == "kernel":
-                costs = self._low[rows, None].to(self._dtype) - block.log()
                 block.mul_(potentials.exp().to(self._dtype)).mul_(scalings.to(self._dtype))
             else:
-                costs = block.clone()
                 block.copy_((scalings + potentials - block).exp_())
-            cost += (costs * block).sum(dtype=torch.float64)
             row_sums[rows] = block.sum(1, dtype=torch.float64)
             column_sums += block.sum(0, dtype=torch.float64)
-        total = self._epsilon * float(cost)
-        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy(), total
+        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy()

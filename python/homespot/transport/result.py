@@ -8,19 +8,46 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..common.cores import limited_threads
+from ..matrix.streamed import Streamed, by_blocks
+from ._buffer import ROWS, blocks, lanes
+from .costs import Cost
+
 __all__ = ["Domain", "TransportResult"]
 
 Domain = Literal["kernel", "log"]
+F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TransportResult:
     """A transport plan, and how the solver ended.
 
+    The plan T and the map P, which is T with every row divided by its sum, follow from the potentials g of
+    the spots, whether or not T has been written down:
+
+        P_ij = exp(g_j - D_ij / epsilon) / s_i,    s_i = sum_j exp(g_j - D_ij / epsilon),
+        T_ij = s_i (p_i / s_i)^(1 - relax_cells) P_ij.
+
+    `map` and `plan` give their rows block by block, as matrices that `homespot.matrix` takes: ``map[rows]``,
+    ``summed(map, X)`` for P X, ``masses(map, X.T).T`` for P' X, ``keep_best(map, k)``.
+
     Attributes
     ----------
     matrix
-        The plan T, shape (M, N): mass that goes from cell i to spot j.
+        T, shape (M, N): mass that goes from cell i to spot j. None if it is not written down.
+    potentials
+        g, shape (N,), in units of epsilon.
+    epsilon
+        The regularisation, in the unit of the cost.
+    cost
+        D, shape (M, N).
+    p
+        Mass of the cells, shape (M,).
+    relax_cells
+        How far this marginal may be left.
+    dtype
+        Type of the rows.
     converged
         Whether the last error was at or below the tolerance.
     iterations
@@ -28,22 +55,85 @@ class TransportResult:
     errors
         Shape (checks, 2): iteration, and the L1 distance between the spots' mass and what they should have.
     error_cells, error_spots
-        L1 errors of both marginals, measured on `matrix`: ``sum |T 1 - p|`` and ``sum |T' 1 - q|``. On a
-        relaxed side it is how far the plan moved away from the marginal.
-    cost
-        Transport cost sum T_ij D_ij, in the unit of the cost.
+        L1 errors of both marginals of T: ``sum |T 1 - p|`` and ``sum |T' 1 - q|``. On a relaxed side it is
+        how far the plan moved away from the marginal.
     scale
         The largest cost, to which the regularisation is relative.
     domain
         ``"kernel"``, or ``"log"`` where the kernel would have left the range of the numbers.
     """
 
-    matrix: npt.NDArray[Any] = field(repr=False)
+    matrix: npt.NDArray[Any] | None = field(repr=False)
+    potentials: F64 = field(repr=False)
+    epsilon: float
+    cost: Cost = field(repr=False)
+    p: F64 = field(repr=False)
+    relax_cells: float
+    dtype: str
     converged: bool
     iterations: int
-    errors: npt.NDArray[np.float64] = field(repr=False)
+    errors: F64 = field(repr=False)
     error_cells: float
     error_spots: float
-    cost: float
     scale: float
     domain: Domain
+
+    @property
+    def map(self) -> Streamed:
+        """P, cells x spots: rows of T over their sums, or computed from the potentials."""
+        matrix = self.matrix
+        if matrix is None:
+            return self._computed(of_plan=False)
+
+        def read(start: int, stop: int) -> npt.NDArray[Any]:
+            block = matrix[start:stop]
+            return np.asarray(block / block.sum(axis=1, dtype=np.float64).astype(block.dtype)[:, None])
+
+        return Streamed(read, self.cost.shape, matrix.dtype, sparse=False)
+
+    @property
+    def plan(self) -> Streamed:
+        """T, cells x spots: its rows, or computed from the potentials."""
+        matrix = self.matrix
+        if matrix is None:
+            return self._computed(of_plan=True)
+        return Streamed(lambda start, stop: matrix[start:stop], self.cost.shape, matrix.dtype, sparse=False)
+
+    def transport_cost(self) -> float:
+        """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
+        write, total = self.cost.writer(self.dtype), 0.0
+        plan = self.plan
+        for rows in self._blocks():
+            block = np.empty((rows.stop - rows.start, self.cost.shape[1]), self.dtype)
+            with limited_threads(1):
+                write(rows.start, rows.stop, block)
+            total += float((plan[rows].astype(np.float64) * block).sum())
+        return total
+
+    def _blocks(self) -> list[slice]:
+        """Return the blocks in which the solver on the CPU writes the cost, so that D is the same here."""
+        return [rows for lane in lanes(self.cost.shape[0]) for rows in blocks(lane, ROWS)]
+
+    def _computed(self, *, of_plan: bool) -> Streamed:
+        """Return P or T as a matrix whose rows are computed when they are read."""
+        write, keep, tiles = self.cost.writer(self.dtype), 1 - self.relax_cells, self._blocks()
+
+        def fetch(k: int) -> npt.NDArray[Any]:
+            rows = tiles[k]
+            block = np.empty((rows.stop - rows.start, self.cost.shape[1]), self.dtype)
+            with limited_threads(1):  # a product by one thread is the same with any number of them
+                write(rows.start, rows.stop, block)
+            # Exponents are as large as the inverse regularisation, and their differences count.
+            exponents = self.potentials - block.astype(np.float64) / self.epsilon
+            largest = exponents.max(axis=1)
+            np.subtract(exponents, largest[:, None], out=block, casting="same_kind")
+            np.exp(block, out=block)
+            sums = block.sum(axis=1, dtype=np.float64)
+            factor = 1 / sums
+            if of_plan:
+                log_sums = np.log(sums) + largest
+                factor *= np.exp(log_sums + keep * (np.log(self.p[rows]) - log_sums))
+            block *= factor.astype(block.dtype)[:, None]
+            return block
+
+        return by_blocks(fetch, [rows.stop for rows in tiles], self.cost.shape, np.dtype(self.dtype), False)

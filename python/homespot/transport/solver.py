@@ -12,7 +12,6 @@ import numpy.typing as npt
 from ..common import extras
 from ..common.checks import within
 from ..common.device import resolve_device
-from ..common.memory import require
 from ..common.progress import Progress, reporting
 from ..errors import ConvergenceWarning, InputError, expected
 from ._anderson import Extrapolation
@@ -40,7 +39,7 @@ class Passes(Protocol):
     def start(self, domain: Domain, epsilon: float) -> None: ...
     def sweep(self, g: F64) -> F64: ...
     def safe(self, g: F64) -> bool: ...
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64, float]: ...
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]: ...
 
 
 def sinkhorn(
@@ -102,7 +101,6 @@ def sinkhorn(
     p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
     _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
     make = _backend(backend, resolve_device(device))
-    _require(cost.shape, dtype)
     keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
     g = np.zeros(len(q))
@@ -130,7 +128,7 @@ def sinkhorn(
             if converged or iteration == max_iter:
                 break
             g = extrapolate(g, step, error)
-        matrix, row_sums, column_sums, total = passes.plan(g)
+        matrix, row_sums, column_sums = passes.plan(g)
     if not converged:
         warnings.warn(
             f"Sinkhorn stopped after {max_iter} iterations with an error of {error:.1e} where "
@@ -141,12 +139,17 @@ def sinkhorn(
         )
     return TransportResult(
         matrix=matrix,
+        potentials=g,
+        epsilon=epsilon,
+        cost=cost,
+        p=p,
+        relax_cells=relax_cells,
+        dtype=dtype,
         converged=converged,
         iterations=len(errors),
         errors=np.array(errors),
         error_cells=float(np.abs(row_sums - p).sum()),
         error_spots=float(np.abs(column_sums - q).sum()),
-        cost=total,
         scale=scale,
         domain=domain,
     )
@@ -210,17 +213,6 @@ def _mass(x: npt.ArrayLike, n: int, name: str) -> F64:
             expected(f"{name} that sums to 1", f"a sum of {mass.sum():g}", "Divide it by its sum.")
         )
     return mass
-
-
-def _require(shape: tuple[int, int], dtype: str) -> None:
-    """Refuse a plan that does not fit into main memory, where it ends up."""
-    m, n = shape
-    remedy = (
-        "Map fewer cells at a time."
-        if dtype == "float32"
-        else "Use dtype='float32', or map fewer cells at a time."
-    )
-    require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy)
 
 
 def _check(

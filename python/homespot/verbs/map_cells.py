@@ -31,7 +31,9 @@ def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run
     """Map one checked table to the other, jointly or section by section; `run` is passed to `solve`."""
     if spots.alone is None:
         return solve(sc, st, method, **run)
-    return solve_by_section(sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run))
+    return solve_by_section(
+        sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run), k_best=run.get("k_best")
+    )
 
 
 def map_cells(
