@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, expected
 
-__all__ = ["CorrelationCost", "Cost", "MatrixCost"]
+__all__ = ["CorrelationCost", "Cost", "MatrixCost", "Writer"]
 
 Array = npt.NDArray[Any]
 Writer = Callable[[int, int, Array], None]

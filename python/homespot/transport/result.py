@@ -11,11 +11,13 @@ import numpy.typing as npt
 from ..common.cores import limited_threads
 from ..matrix.streamed import Streamed, by_blocks
 from ._buffer import ROWS, blocks, lanes
-from .costs import Cost
+from .costs import Cost, Writer
 
 __all__ = ["Domain", "TransportResult"]
 
 Domain = Literal["kernel", "log"]
+
+_VALUES = 2**22  # entries that are computed at once
 F64 = npt.NDArray[np.float64]
 
 
@@ -101,28 +103,40 @@ class TransportResult:
 
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
-        write, total = self.cost.writer(self.dtype), 0.0
-        plan = self.plan
-        for rows in self._blocks():
-            block = np.empty((rows.stop - rows.start, self.cost.shape[1]), self.dtype)
-            with limited_threads(1):
-                write(rows.start, rows.stop, block)
-            total += float((plan[rows].astype(np.float64) * block).sum())
+        write, total, plan = self.cost.writer(self.dtype), 0.0, self.plan
+        for tile in self._tiles():
+            costs = self._written(tile, write)
+            total += float((plan[tile[0].start : tile[-1].stop].astype(np.float64) * costs).sum())
         return total
 
-    def _blocks(self) -> list[slice]:
-        """Return the blocks in which the solver on the CPU writes the cost, so that D is the same here."""
-        return [rows for lane in lanes(self.cost.shape[0]) for rows in blocks(lane, ROWS)]
+    def _tiles(self) -> list[list[slice]]:
+        """Return the rows that are computed at once, as the blocks in which the solver writes the cost.
+
+        On the CPU the cost in these blocks is the solver's to the byte.
+        """
+        m, n = self.cost.shape
+        tiles: list[list[slice]] = [[]]
+        for rows in (rows for lane in lanes(m) for rows in blocks(lane, ROWS)):
+            if tiles[-1] and (rows.stop - tiles[-1][0].start) * n > _VALUES:
+                tiles.append([])
+            tiles[-1].append(rows)
+        return tiles
+
+    def _written(self, tile: list[slice], write: Writer) -> npt.NDArray[Any]:
+        """Return the cost in these rows."""
+        first = tile[0].start
+        out = np.empty((tile[-1].stop - first, self.cost.shape[1]), self.dtype)
+        with limited_threads(1):  # a product by one thread is the same with any number of them
+            for rows in tile:
+                write(rows.start, rows.stop, out[rows.start - first : rows.stop - first])
+        return out
 
     def _computed(self, *, of_plan: bool) -> Streamed:
         """Return P or T as a matrix whose rows are computed when they are read."""
-        write, keep, tiles = self.cost.writer(self.dtype), 1 - self.relax_cells, self._blocks()
+        write, keep, tiles = self.cost.writer(self.dtype), 1 - self.relax_cells, self._tiles()
 
         def fetch(k: int) -> npt.NDArray[Any]:
-            rows = tiles[k]
-            block = np.empty((rows.stop - rows.start, self.cost.shape[1]), self.dtype)
-            with limited_threads(1):  # a product by one thread is the same with any number of them
-                write(rows.start, rows.stop, block)
+            block = self._written(tiles[k], write)
             # Exponents are as large as the inverse regularisation, and their differences count.
             exponents = self.potentials - block.astype(np.float64) / self.epsilon
             largest = exponents.max(axis=1)
@@ -132,8 +146,10 @@ class TransportResult:
             factor = 1 / sums
             if of_plan:
                 log_sums = np.log(sums) + largest
-                factor *= np.exp(log_sums + keep * (np.log(self.p[rows]) - log_sums))
+                log_p = np.log(self.p[tiles[k][0].start : tiles[k][-1].stop])
+                factor *= np.exp(log_sums + keep * (log_p - log_sums))
             block *= factor.astype(block.dtype)[:, None]
             return block
 
-        return by_blocks(fetch, [rows.stop for rows in tiles], self.cost.shape, np.dtype(self.dtype), False)
+        ends = [tile[-1].stop for tile in tiles]
+        return by_blocks(fetch, ends, self.cost.shape, np.dtype(self.dtype), False)
