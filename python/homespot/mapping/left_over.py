@@ -31,7 +31,7 @@ def keep_best(matrix: Any, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.fl
 
 
 def left_out(kept: sparse.csr_matrix) -> npt.NDArray[np.float64]:
-    """Return what the rows of a truncated P leave out."""
+    """Return the mass that the rows of a truncated P leave out."""
     return np.clip(1 - row_sums(kept), 0, 1)
 
 

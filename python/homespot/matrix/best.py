@@ -22,7 +22,7 @@ def largest_entries(matrix: Any, k: int) -> sparse.csr_matrix:
     matrix
         P, cells x spots, dense or a dense `Streamed`.
     k
-        How many entries are kept.
+        Number of entries to keep in each row.
 
     Returns
     -------
@@ -43,5 +43,5 @@ def largest_entries(matrix: Any, k: int) -> sparse.csr_matrix:
 
 
 def kept_bytes(shape: tuple[int, int], k: int | None, dtype: npt.DTypeLike) -> int:
-    """Return the bytes of the `k` largest entries of every row, each with its column; 0 where k is None."""
+    """Return the bytes of the `k` largest entries of every row and their columns; 0 if k is None."""
     return 0 if k is None else shape[0] * min(int(k), shape[1]) * (np.dtype(dtype).itemsize + 4)

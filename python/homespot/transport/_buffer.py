@@ -1,4 +1,4 @@
-"""What back ends and results share: room for a plan, and the blocks in which a cost is written."""
+"""Shared by back ends and results: the memory for a plan, and the blocks in which a cost is written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..common.memory import require
 
 __all__ = ["ROWS", "blocks", "lanes", "require_plan"]
 
-# Fixed, whatever the number of threads, and summed in order: the same bytes with any of them.
+# Fixed, and summed in order, so that the number of threads does not change a byte.
 _LANES = 16
 ROWS = 256
-"""Rows of a matrix product."""
+"""Number of rows in a matrix product."""
 
 
 def lanes(n_rows: int) -> list[slice]:

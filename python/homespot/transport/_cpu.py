@@ -37,7 +37,7 @@ class CpuPasses:
     keep
         1 - relaxation of the cells' marginal.
     dtype
-        Of the buffer.
+        Type of the buffer.
     """
 
     def __init__(self, cost: Cost, p: F64, keep: float, dtype: npt.DTypeLike) -> None:
@@ -74,20 +74,21 @@ class CpuPasses:
             for rows in blocks(self._lanes[lane], ROWS):
                 write(rows.start, rows.stop, self._buffer[rows])
                 largest.append(self._buffer[rows].max())
-            return float(np.max(largest))  # unlike max(), keeps a NaN
+            return float(np.max(largest))  # unlike max(), this keeps a NaN
 
         if not self._cost.concurrent:
             with limited_threads():
                 return float(np.max([run(lane) for lane in range(len(self._lanes))]))
-        # The lanes are the threads: a product is left to one, and is the same with any number of them.
+        # Lanes run in parallel; each product uses one thread, so that the number of threads does not change
+        # it.
         with limited_threads(1):
             return float(np.max(self._each_lane(run)))
 
     def start(self, domain: Domain, epsilon: float) -> None:
-        """Turn the cost in the buffer into what `domain` needs.
+        """Turn the cost in the buffer into the kernel or, in the log domain, into D / epsilon.
 
-        In the log domain that is D / epsilon. In the kernel domain it is exp(-(D - low) / epsilon), where low
-        is the smallest cost of the row: the row's scaling takes it up, and one entry of every row is 1.
+        The kernel is exp(-(D - low) / epsilon), where low is the smallest cost of the row. The row's scaling
+        absorbs low, and one entry of every row is 1.
         """
         self._domain, self._epsilon = domain, epsilon
         self._each_lane(self._exponentiate if domain == "kernel" else self._divide)
@@ -116,7 +117,7 @@ class CpuPasses:
 
         Returns
         -------
-        Mass of every spot, shape (N,): sum_i T_ij of T_ij = exp(f_i + g_j - D_ij / epsilon).
+        Mass of every spot, shape (N,): sum_i T_ij, where T_ij = exp(f_i + g_j - D_ij / epsilon).
         """
         if self._domain == "kernel":
             with np.errstate(over="ignore"):
@@ -138,7 +139,7 @@ class CpuPasses:
         log_rows(self._buffer[at], self._log_p[at], self._keep, g, self._rows[at], columns)
 
     def safe(self, g: F64) -> bool:
-        """Whether the last sweep, in the kernel domain, lost nothing that counts."""
+        """Whether the last sweep in the kernel domain was accurate."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._buffer.dtype)
 
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:

@@ -71,7 +71,7 @@ class TorchPasses:
         m, n = cost.shape
         self._dtype: torch.dtype = getattr(torch, dtype)
         self._name, self._device = dtype, device
-        require_plan((m, n), dtype)  # in main memory, where it ends up
+        require_plan((m, n), dtype)  # the plan ends up in main memory
         if device != "cpu":
             require_plan((m, n), dtype, device)
         self._cost, self._keep = cost, keep

@@ -1,4 +1,4 @@
-"""What a transport solver returns."""
+"""The result of a transport solver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Domain", "TransportResult"]
 
 Domain = Literal["kernel", "log"]
 
-_VALUES = 2**22  # entries that are computed at once
+_VALUES = 2**22  # number of entries that are computed at once
 F64 = npt.NDArray[np.float64]
 
 
@@ -47,22 +47,24 @@ class TransportResult:
     p
         Mass of the cells, shape (M,).
     relax_cells
-        How far this marginal may be left.
+        Relaxation of the marginal p; see `transport`.
     dtype
         Type of the rows.
     converged
         Whether the last error was at or below the tolerance.
     iterations
-        Passes over the kernel.
+        Number of passes over the kernel.
     errors
-        Shape (checks, 2): iteration, and the L1 distance between the spots' mass and what they should have.
-    error_cells, error_spots
-        L1 errors of both marginals of T: ``sum |T 1 - p|`` and ``sum |T' 1 - q|``. On a relaxed side it is
-        how far the plan moved away from the marginal.
+        Shape (checks, 2): iteration, and the L1 distance between the spots' mass and their target mass.
+    error_cells
+        L1 error of the cells' marginal of T, ``sum |T 1 - p|``. For a relaxed marginal this is the deviation
+        that the relaxation allows.
+    error_spots
+        L1 error of the spots' marginal of T, ``sum |T' 1 - q|``, likewise.
     scale
         The largest cost, to which the regularisation is relative.
     domain
-        ``"kernel"``, or ``"log"`` where the kernel would have left the range of the numbers.
+        ``"kernel"``, or ``"log"`` if the kernel would have left the range of floating point numbers.
     """
 
     matrix: npt.NDArray[Any] | None = field(repr=False)
@@ -82,7 +84,7 @@ class TransportResult:
 
     @property
     def map(self) -> Streamed:
-        """P, cells x spots: rows of T over their sums, or computed from the potentials."""
+        """P, cells x spots: rows of T divided by their sums, or computed from the potentials."""
         matrix = self.matrix
         if matrix is None:
             return self._computed(of_plan=False)
@@ -110,9 +112,9 @@ class TransportResult:
         return total
 
     def _tiles(self) -> list[list[slice]]:
-        """Return the rows that are computed at once, as the blocks in which the solver writes the cost.
+        """Return the rows that are computed at once, the same blocks as those in which the solver writes the cost.
 
-        On the CPU the cost in these blocks is the solver's to the byte.
+        On the CPU, the cost in these blocks equals the solver's to the byte.
         """
         m, n = self.cost.shape
         tiles: list[list[slice]] = [[]]
@@ -126,7 +128,7 @@ class TransportResult:
         """Return the cost in these rows."""
         first = tile[0].start
         out = np.empty((tile[-1].stop - first, self.cost.shape[1]), self.dtype)
-        with limited_threads(1):  # a product by one thread is the same with any number of them
+        with limited_threads(1):  # one thread per product, so that the number of threads does not change it
             for rows in tile:
                 write(rows.start, rows.stop, out[rows.start - first : rows.stop - first])
         return out
@@ -137,7 +139,7 @@ class TransportResult:
 
         def fetch(k: int) -> npt.NDArray[Any]:
             block = self._written(tiles[k], write)
-            # Exponents are as large as the inverse regularisation, and their differences count.
+            # Exponents are as large as the inverse regularisation, and their small differences matter.
             exponents = self.potentials - block.astype(np.float64) / self.epsilon
             largest = exponents.max(axis=1)
             np.subtract(exponents, largest[:, None], out=block, casting="same_kind")

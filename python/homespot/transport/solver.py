@@ -31,7 +31,7 @@ F64 = npt.NDArray[np.float64]
 
 
 class Passes(Protocol):
-    """What a back end does: own the buffer, and pass over it."""
+    """Interface of a back end, which owns the buffer and makes the passes over it."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
@@ -63,24 +63,30 @@ def sinkhorn(
 
         a = (p / K b)^(1 - relax_cells),    b = (q / K' a)^(1 - relax_spots).
 
-    Row i's contribution to K' a is added as soon as its own sum is known, so that an iteration reads K once.
-    Where a scaling would leave the range of the numbers, the same is done with logarithms.
+    The contribution of row i to K' a is added as soon as the row's own sum is known, so that an iteration
+    reads K once. If a scaling would leave the range of floating point numbers, the solver works with
+    logarithms.
 
     Parameters
     ----------
     cost
         D, shape (M, N).
-    p, q
-        Mass of the cells, shape (M,), and of the spots, shape (N,); positive, each summing to 1.
+    p
+        Mass of the cells, shape (M,); positive, summing to 1.
+    q
+        Mass of the spots, shape (N,); positive, summing to 1.
     regularisation
         Entropic regularisation relative to the largest cost: the smaller, the sharper the plan.
-    relax_cells, relax_spots
-        How far a marginal may be left: 0 keeps it exactly, 1 ignores it. In between, it is penalised by the
-        Kullback-Leibler divergence with weight rho, relax = epsilon / (epsilon + rho).
+    relax_cells
+        How far the plan may deviate from the marginal p: 0 keeps p exactly, 1 ignores it. In between, a
+        deviation is penalised by the Kullback-Leibler divergence with weight rho, where
+        relax = epsilon / (epsilon + rho).
+    relax_spots
+        How far the plan may deviate from the marginal q, likewise.
     tolerance
-        Largest L1 error of the spots' mass; the cells' side is exact.
+        Largest L1 error of the spots' mass at the end; the cells' mass is exact.
     max_iter
-        Most passes over the kernel.
+        Largest number of passes over the kernel.
     dtype
         ``"float32"`` or ``"float64"``.
     device
@@ -156,13 +162,13 @@ def sinkhorn(
 
 
 def _step(g: F64, mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -> tuple[F64, float]:
-    """Return Sinkhorn's step of the spots' potentials, shape (N,), and the L1 error that it would mend.
+    """Return Sinkhorn's step of the spots' potentials, shape (N,), and the L1 error before it.
 
-    A constant c in g scales the plan by exp((1 - keep_cells) c). With the cells' marginal exact it changes
-    nothing and is left out. With both relaxed it would come right by a factor of keep_cells keep_spots per
-    step only, and is set at once to what the sum of that series is.
+    A constant c added to g scales the plan by exp((1 - keep_cells) c). If the cells' marginal is exact, the
+    constant has no effect and is left out. If both marginals are relaxed, its error would shrink only by a
+    factor of keep_cells keep_spots per step, so it is set at once to the sum of this series.
     """
-    # A spot that underflowed gets a large step, and is back after a few.
+    # A spot whose mass underflowed gets a large step, and recovers after a few.
     mass = np.clip(mass, 1e-300, 1e300)
     log_mass = np.log(mass)
     step = keep_spots * (log_q - log_mass + g) - g
@@ -175,7 +181,7 @@ def _step(g: F64, mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -
 
 
 def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, str], Passes]:
-    """Return what makes the passes; torch is imported only where it is used."""
+    """Return the back end; torch is imported only if it is used."""
     if backend is None:
         backend = "numba" if device == "cpu" else "torch"
     if backend == "torch":
