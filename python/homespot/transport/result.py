@@ -47,7 +47,7 @@ class TransportResult:
     p
         Mass of the cells, shape (M,).
     relax_cells
-        Relaxation of the marginal p; see `transport`.
+        Relaxation of the marginal p; see `sinkhorn`.
     dtype
         Type of the rows.
     converged
@@ -112,7 +112,7 @@ class TransportResult:
         return total
 
     def _tiles(self) -> list[list[slice]]:
-        """Return the rows that are computed at once, the same blocks as those in which the solver writes the cost.
+        """Return the rows that are computed at once, in the blocks in which the solver writes the cost.
 
         On the CPU, the cost in these blocks equals the solver's to the byte.
         """
