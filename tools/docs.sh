@@ -5,6 +5,7 @@ set -euo pipefail
 setup
 
 step "R manual pages"
+python tools/methods.py
 Rscript -e 'roxygen2::roxygenise()'
 install_r_package
 step "Cheat sheet"

@@ -130,17 +130,12 @@ def declared(function: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def documented(function: Callable[..., Any], parameters: dict[str, Parameter]) -> None:
-    """Write the parameters into the documentation of a function, and take them out of its signature.
+    """Write the parameters into the documentation of a function, and take them out of its annotations.
 
     The docstring gets the section of numpydoc, and the signature the plain types, for `help` and the
     reference.
     """
-    signature = inspect.signature(function)
-    arguments = [
-        argument.replace(annotation=parameters[name].kind) if name in parameters else argument
-        for name, argument in signature.parameters.items()
-    ]
-    function.__signature__ = signature.replace(parameters=arguments)  # type: ignore[attr-defined]
+    function.__annotations__ |= {name: parameter.kind for name, parameter in parameters.items()}
     if function.__doc__ is None:
         return
     text, returns, rest = inspect.cleandoc(function.__doc__).partition("\n\nReturns\n-------")
