@@ -1,14 +1,15 @@
-# make setup | demo | test | test-all | test-newest | test-oldest | check | bench | docs | dist | clean
+# make setup | demo | test-quick | test | test-all | test-newest | test-oldest | check | bench | docs | dist | clean
 # The recipes are in tools/; each says what it does.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-newest test-oldest check bench docs dist clean
+.PHONY: help setup demo test-quick test test-all test-newest test-oldest check bench docs dist clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "setup     the Python environment .venv, and R with its packages (asks first, or HOMESPOT_SYSTEM_SETUP=1)"
 	@echo "demo      map the demo data from Python and from R, check that both agree, draw the figure"
+	@echo "test-quick  what to run while working: lint, types, one path through every verb; under two minutes"
 	@echo "test      ruff, mypy, pytest, lintr, testthat and the interop suite"
 	@echo "test-all  the same with the slow tests and those on real data (HOMESPOT_DATA)"
 	@echo "test-newest, test-oldest   the tests on the newest packages there are, and on the lowest that are named"
@@ -24,6 +25,9 @@ setup:
 
 demo:
 	@tools/demo.sh
+
+test-quick:
+	@tools/test-quick.sh
 
 test:
 	@tools/test.sh

@@ -34,15 +34,15 @@ tools/setup-python.sh oldest
 tools/setup-python.sh lean
 
 step "pytest of both folders, and testthat with lintr, beside one another"
-pytest "${slow[@]}" tests/interop >build/interop-tests.log 2>&1 &
+pytest "${slow[@]}" --durations=15 tests/interop >build/interop-tests.log 2>&1 &
 interop=$!
 {
-    Rscript -e 'suppressPackageStartupMessages(library(homespot)); testthat::test_dir("tests/testthat", package = "homespot", load_package = "installed", reporter = "summary", stop_on_warning = TRUE)'
+    Rscript tools/test.R
     Rscript -e 'found <- lintr::lint_package(cache = TRUE); print(found); quit(status = length(found) > 0)'
 } >build/r-tests.log 2>&1 &
 r=$!
 failed=0
-pytest "${slow[@]}" tests/python || failed=1
+pytest "${slow[@]}" --durations=15 tests/python || failed=1
 
 step "pytest on the newest packages: a part"
 tools/test-end.sh newest -q tests/python/test_{extras,h5ad,map,mapping,place,reading,tables}.py || failed=1
