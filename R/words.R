@@ -7,18 +7,17 @@
   for (code in .codes) {
     text <- .replaced(text, code$pattern, function(found) {
       side <- of[[found[2L]]]
-      if (!is.null(side$called)) {
-        found[2L] <- side$called
-      }
-      if (is.null(side$sections)) {
-        code$words(found[-1L], side)
-      } else {
-        .forEach(found[2L], function(name) {
-          code$words(c(name, found[-(1:2)]), side)
-        })
-      }
+      name <- if (is.null(side$called)) found[2L] else side$called
+      words <- function(name) .filled(code$words, c(name, found[-(1:2)]), side)
+      if (is.null(side$sections)) words(name) else .forEach(name, words)
     })
   }
+  text <- .replaced(text, .argumentPattern, function(found) {
+    if (!found[2L] %in% .knownArguments()) {
+      return(found[1L])
+    }
+    paste(found[2L], "=", gsub("'", "\"", found[3L], fixed = TRUE))
+  })
   for (pattern in names(.sentences)) {
     text <- gsub(pattern, .sentences[[pattern]], text, perl = TRUE)
   }
@@ -89,23 +88,6 @@
   }
 }
 
-# Of a Seurat object's assay, a column of the annotation is a table.
-.columnOfGenes <- function(name, column, side) {
-  column <- .element(.geneTable(name, side), column)
-  if (.isSeuratSide(side)) sprintf("%s[, 1]", column) else column
-}
-
-# The line that sets a column of genes. Seurat wants the gene's name with every
-# value.
-.setColumn <- function(m, side, values) {
-  if (.isSeuratSide(side)) {
-    values <- sprintf("setNames(%s, %s)", values, .geneNames(m[1L], side))
-  }
-  sprintf("%s <- %s", .element(.geneTable(m[1L], side), m[2L]), values)
-}
-
-.verbs <- c(strip = "trimws", upper = "toupper")
-
 .geneNames <- function(name, side) {
   if (.isSeuratSide(side)) {
     sprintf("rownames(%s[[\"%s\"]])", name, side$of)
@@ -114,179 +96,133 @@
   }
 }
 
-# The line that sets the names of genes. Seurat's older class of assays does not
-# let them be changed, so the assay is turned into the newer class first.
-.setGeneNames <- function(name, side, values) {
-  names <- .geneNames(name, side)
-  line <- sprintf("%s <- %s", names, values(names))
-  if (isTRUE(side$fixed)) {
-    assay <- sprintf("%s[[\"%s\"]]", name, side$of)
-    line <- sprintf("%s <- as(%s, \"Assay5\"); %s", assay, assay, line)
-  }
-  line
-}
-
 .reductionOf <- function(name, reduction, side) {
   verb <- if (.isSeuratSide(side)) "Embeddings" else "reducedDim"
   sprintf("%s(%s, \"%s\")", verb, name, reduction)
 }
 
-# A pattern, in which S stands for a side and C for a column in Python's quotes,
-# and the words for it, of its groups (the side comes first) and that side.
-.code <- function(pattern, words) {
+.verbs <- c(strip = "trimws", upper = "toupper")
+
+# The words of a line of code: one template, or two, for Bioconductor's objects
+# and for Seurat's. What stands in braces is a group of the pattern by its
+# number (1 is the side), or one of these.
+.filled <- function(templates, m, side) {
+  table <- .geneTable(m[1L], side)
+  column <- .element(table, m[2L])
+  element <- .element(m[1L], m[2L], side)
+  parts <- c(stats::setNames(as.list(m), seq_along(m)), list(
+    element = element, table = table, column = column,
+    read = if (length(side$sections) && m[2L] %in% .keys$SECTION) {
+      sprintf("the list %s", m[1L])
+    } else {
+      element
+    },
+    # Of a Seurat object's assay, a column of the annotation is a table.
+    values = if (.isSeuratSide(side)) sprintf("%s[, 1]", column) else column,
+    genes = .geneNames(m[1L], side),
+    reduction = .reductionOf(m[1L], m[2L], side),
+    verb = unname(.verbs[m[length(m)]]),
+    # Seurat's older class of assays does not let its names be changed, so the
+    # assay is turned into the newer class first.
+    newer = if (isTRUE(side$fixed)) {
+      sprintf("%s <- as(%s, \"Assay5\"); ", table, table)
+    } else {
+      ""
+    }
+  ))
+  template <- templates[[min(length(templates), 1L + .isSeuratSide(side))]]
+  .replaced(template, "\\{(\\w+)\\}", function(found) parts[[found[2L]]])
+}
+
+# A pattern, in which S stands for a side, C for a column in Python's quotes and
+# Q for quoted text, and the templates of its words.
+.code <- function(pattern, ...) {
   pattern <- gsub("S", "(s[ct])", pattern, fixed = TRUE)
-  quoted <- "\\[(?|'([^']+)'|\"([^\"]+)\")\\]"
-  pattern <- gsub("C", quoted, pattern, fixed = TRUE)
-  list(pattern = paste0("\\b", pattern), words = words)
+  column <- "\\[(?|'([^']+)'|\"([^\"]+)\")\\]"
+  pattern <- gsub("C", column, pattern, fixed = TRUE)
+  pattern <- gsub("Q", "('[^']*'|\"[^\"]*\")", pattern, fixed = TRUE)
+  list(pattern = paste0("\\b", pattern), words = c(...))
+}
+
+# Lines that set the names of genes, or a column of their annotation: Seurat
+# wants the gene's name with every value.
+.nameCode <- function(pattern, words) {
+  .code(
+    paste0("S\\.var_names", pattern), paste0("{newer}{genes} <- ", words)
+  )
+}
+
+.columnCode <- function(pattern, words) {
+  .code(
+    paste0("S(?:\\.raw)?\\.varC = .+?\\]\\.", pattern),
+    sprintf("{column} <- %s", words),
+    sprintf("{column} <- setNames(%s, {genes})", words)
+  )
 }
 
 # Lines come before what is mentioned in them.
 .codes <- list(
   .code(
     "S\\.obsm\\[\"spatial\"\\], or set mapping\\.varm\\[\"spatial\"\\]",
-    function(m, side) "`coords`, or in spatialCoords(st)"
+    "`coords`, or in spatialCoords(st)"
   ),
   .code(
     "set S\\.obsm\\['spatial'\\]: spots x 2 or 3, x first",
-    function(m, side) "pass coords: a row for each spot, with columns x and y"
+    "pass coords: a row for each spot, with columns x and y"
   ),
-  .code("no coordinates in S\\.obsm\\['spatial'\\]", function(m, side) {
-    "no coordinates"
-  }),
+  .code("no coordinates in S\\.obsm\\['spatial'\\]", "no coordinates"),
   .code(
     "S\\.obs_names = \\w+\\.obsC\\.astype\\(str\\) \\+ '_' \\+ [^ ]+_names",
-    function(m, side) {
-      sprintf(
-        "colnames(%s) <- paste(%s, colnames(%s), sep = \"_\")", m[1L],
-        .element(m[1L], m[2L], side), m[1L]
-      )
-    }
-  ),
-  .code("S\\.obs_names_make_unique\\(\\)", function(m, side) {
-    sprintf("colnames(%s) <- make.unique(colnames(%s))", m[1L], m[1L])
-  }),
-  .code("S\\.var_names_make_unique\\(\\)", function(m, side) {
-    .setGeneNames(m[1L], side, function(names) {
-      sprintf("make.unique(%s)", names)
-    })
-  }),
-  .code(
-    paste0(
-      "S\\.var_names = s[ct]\\.var_names\\.str\\.replace\\(",
-      "('[^']*'|\"[^\"]*\"), ('[^']*'|\"[^\"]*\"), regex=True\\)"
-    ), function(m, side) {
-      .setGeneNames(m[1L], side, function(names) {
-        sprintf("gsub(%s, %s, %s, perl = TRUE)", m[2L], m[3L], names)
-      })
-    }
+    "colnames({1}) <- paste({element}, colnames({1}), sep = \"_\")"
   ),
   .code(
-    "S\\.var_names = s[ct]\\.var_names\\.str\\.(strip|upper)\\(\\)",
-    function(m, side) {
-      .setGeneNames(m[1L], side, function(names) {
-        sprintf("%s(%s)", .verbs[[m[2L]]], names)
-      })
-    }
+    "S\\.obs_names_make_unique\\(\\)",
+    "colnames({1}) <- make.unique(colnames({1}))"
+  ),
+  .nameCode("_make_unique\\(\\)", "make.unique({genes})"),
+  .nameCode(
+    " = s[ct]\\.var_names\\.str\\.replace\\(Q, Q, regex=True\\)",
+    "gsub({2}, {3}, {genes}, perl = TRUE)"
+  ),
+  .nameCode(
+    " = s[ct]\\.var_names\\.str\\.(strip|upper)\\(\\)", "{verb}({genes})"
   ),
   .code(
     paste0(
       "S\\.obsm\\['spatial'\\] = \\w+\\.obs\\[\\[([^]]+)\\]\\]\\.to_numpy",
       "\\([^)]*\\)"
     ),
-    function(m, side) {
-      table <- if (.isSeuratSide(side)) {
-        sprintf("%s[[]]", m[1L])
-      } else {
-        sprintf("colData(%s)", m[1L])
-      }
-      sprintf("coords = %s[c(%s)]", table, m[2L])
-    }
+    "coords = colData({1})[c({2})]", "coords = {1}[[]][c({2})]"
   ),
   .code(
     "S\\.obsm\\['spatial'\\] = \\w+\\.obsm\\['spatial'\\]\\[:, \\[1, 0\\]\\]",
-    function(m, side) {
-      if (.isSeuratSide(side)) {
-        "coords = a matrix of x and y"
-      } else {
-        sprintf("coords = unname(spatialCoords(%s)[, 2:1])", m[1L])
-      }
-    }
+    "coords = unname(spatialCoords({1})[, 2:1])",
+    "coords = a matrix of x and y"
   ),
-  .code("S\\.obsm\\['spatial'\\] = \\w+\\.obsmC", function(m, side) {
-    paste("coords =", .reductionOf(m[1L], m[2L], side))
-  }),
-  .code("S\\.obsmC", function(m, side) .reductionOf(m[1L], m[2L], side)),
-  .code("S\\.obsC = (\\w+)", function(m, side) {
-    paste(.element(m[1L], m[2L], side), "<-", m[3L])
-  }),
-  .code("S\\.obsC", function(m, side) {
-    if (length(side$sections) && m[2L] == .keys$SECTION) {
-      sprintf("the list %s", m[1L])
-    } else {
-      .element(m[1L], m[2L], side)
-    }
-  }),
-  .code(
-    paste0(
-      "S(?:\\.raw)?\\.varC = .+?\\]\\.astype\\(object\\)",
-      "\\.replace\\(\\[(.*?)\\], ('[^']*')\\)"
-    ), function(m, side) {
-      values <- .columnOfGenes(m[1L], m[2L], side)
-      .setColumn(m, side, sprintf(
-        "replace(as.character(%s), %s %%in%% c(%s), %s)",
-        values, values, m[3L], m[4L]
-      ))
-    }
+  .code("S\\.obsm\\['spatial'\\] = \\w+\\.obsmC", "coords = {reduction}"),
+  .code("S\\.obsmC", "{reduction}"),
+  .code("S\\.obsC = (\\w+)", "{element} <- {3}"),
+  .code("S\\.obsC", "{read}"),
+  .columnCode(
+    "astype\\(object\\)\\.replace\\(\\[(.*?)\\], ('[^']*')\\)",
+    "replace(as.character({values}), {values} %in% c({3}), {4})"
   ),
-  .code(
-    paste0(
-      "S(?:\\.raw)?\\.varC = .+?\\]\\.str\\.replace\\(",
-      "('[^']*'|\"[^\"]*\"), ('[^']*'|\"[^\"]*\"), regex=True\\)"
-    ), function(m, side) {
-      .setColumn(m, side, sprintf(
-        "gsub(%s, %s, %s, perl = TRUE)", m[3L], m[4L],
-        .columnOfGenes(m[1L], m[2L], side)
-      ))
-    }
+  .columnCode(
+    "str\\.replace\\(Q, Q, regex=True\\)",
+    "gsub({3}, {4}, {values}, perl = TRUE)"
   ),
-  .code(
-    "S(?:\\.raw)?\\.varC = .+?\\]\\.str\\.(strip|upper)\\(\\)",
-    function(m, side) {
-      values <- .columnOfGenes(m[1L], m[2L], side)
-      .setColumn(m, side, sprintf("%s(%s)", .verbs[[m[3L]]], values))
-    }
-  ),
-  .code("S(?:\\.raw)?\\.varC = ", function(m, side) {
-    paste(.element(.geneTable(m[1L], side), m[2L]), "<- ")
-  }),
-  .code("S(?:\\.raw)?\\.varC", function(m, side) {
-    .element(.geneTable(m[1L], side), m[2L])
-  }),
-  .code("S\\.obs\\b", function(m, side) {
-    if (.isSeuratSide(side)) {
-      sprintf("the metadata of %s", m[1L])
-    } else {
-      sprintf("colData(%s)", m[1L])
-    }
-  }),
-  .code("S\\.var\\b", function(m, side) .geneTable(m[1L], side)),
-  .code("S\\.uns\\['spatial'\\]", function(m, side) {
-    sprintf(
-      if (.isSeuratSide(side)) "Images(%s)" else "imgData(%s)", m[1L]
-    )
-  }),
-  # An argument with its value.
-  list(
-    pattern = paste0(
-      "(?<![\\w/.-])([a-z][a-z0-9]*(?:_[a-z]+)*)=",
-      "(?|('[^'\"]*')|(True|False|None)|([0-9][0-9.]*[0-9]|[0-9]))"
-    ),
-    words = function(m, side) {
-      known <- m[1L] %in% .knownArguments()
-      value <- gsub("'", "\"", m[2L], fixed = TRUE)
-      if (known) paste(m[1L], "=", value) else paste0(m[1L], "=", m[2L])
-    }
-  )
+  .columnCode("str\\.(strip|upper)\\(\\)", "{verb}({values})"),
+  .code("S(?:\\.raw)?\\.varC = ", "{column} <- "),
+  .code("S(?:\\.raw)?\\.varC", "{column}"),
+  .code("S\\.obs\\b", "colData({1})", "the metadata of {1}"),
+  .code("S\\.var\\b", "{table}"),
+  .code("S\\.uns\\['spatial'\\]", "imgData({1})", "Images({1})")
+)
+
+# An argument with its value.
+.argumentPattern <- paste0(
+  "(?<![\\w/.-])([a-z][a-z0-9]*(?:_[a-z]+)*)=",
+  "(?|('[^'\"]*')|(True|False|None)|([0-9][0-9.]*[0-9]|[0-9]))"
 )
 
 # --- sentences and words -----------------------------------------------------
