@@ -37,24 +37,20 @@
   }
 }
 
-.recordOf <- function(account, x) {
-  list(
-    format_version = 1L,
-    class = if (is(x, "SpatialExperiment")) {
-      "SpatialExperiment"
-    } else {
-      "SingleCellExperiment"
-    },
-    where = account$where, key = account$key, name = account$name,
-    kind = account$kind, columns = account$columns
-  )
-}
-
 # Of a file that Python wrote.
 .noRecord <- list(
   where = character(), key = character(), name = character(),
   kind = character(), columns = list()
 )
+
+.recordOf <- function(account, x) {
+  spatial <- is(x, "SpatialExperiment")
+  class <- if (spatial) "SpatialExperiment" else "SingleCellExperiment"
+  c(
+    list(format_version = 1L, class = class),
+    mget(names(.noRecord), envir = account)
+  )
+}
 
 .takeRecord <- function(uns) {
   if (!.keys$EXPERIMENT %in% names(uns)) {
@@ -158,12 +154,8 @@
 
 .frameToPython <- function(x, account, where, what) {
   columns <- .notedColumns(x, account, where, what)
-  rows <- if (is.data.frame(x) && .row_names_info(x) < 0L) {
-    NULL
-  } else {
-    rownames(x)
-  }
-  if (is.null(rows)) {
+  rows <- rownames(x)
+  if (is.null(rows) || (is.data.frame(x) && .row_names_info(x) < 0L)) {
     rows <- as.character(seq_len(nrow(x)) - 1L)
   }
   list(kind = "table", value = columns, rows = as.list(rows))
@@ -173,9 +165,7 @@
 .notedColumns <- function(table, account, where, what) {
   table <- as.list(table)
   text <- vapply(table, function(column) {
-    is.character(column) || (is(column, "Rle") && is.character(
-      as.vector(column)
-    ))
+    is.character(if (is(column, "Rle")) as.vector(column) else column)
   }, NA)
   keys <- .noteAll(
     account, where, names(table), ifelse(text, "character", "")
@@ -199,11 +189,7 @@
       if (noted == "vector") unlist(found) else found
     },
     scalar = .toR(inner),
-    array = if (noted == "raster") {
-      .raster(.fetch(inner))
-    } else {
-      .fetch(inner)
-    },
+    array = (if (noted == "raster") .raster else identity)(.fetch(inner)),
     sparse = .fromPython(inner),
     table = .frameFromPython(value, record, where, noted),
     other = {
@@ -215,17 +201,29 @@
 }
 
 .listFromPython <- function(items, record, where, account, what) {
-  found <- lapply(stats::setNames(nm = names(items)), function(key) {
+  found <- .eachItem(items, function(item, key) {
     .valueFromPython(
-      items$get(key), record, paste(where, key, sep = "/"), account,
+      item, record, paste(where, key, sep = "/"), account,
       paste(what, key, sep = "$")
     )
   })
-  .asNoted(Filter(Negate(is.null), found), record, where)
+  .asNoted(found, record, where)
+}
+
+# What a function makes of every item of a dict and its key, where that is not
+# NULL.
+.eachItem <- function(items, f) {
+  keys <- names(items)
+  found <- lapply(keys, function(key) f(items$get(key), key))
+  Filter(Negate(is.null), stats::setNames(found, keys))
+}
+
+.namesFromPython <- function(names) {
+  as.character(.toR(names))
 }
 
 .frameFromPython <- function(value, record, where, noted) {
-  rows <- as.character(.toR(value$get("rows")))
+  rows <- .namesFromPython(value$get("rows"))
   columns <- .columnsAsNoted(value$get("value"), record, where)
   table <- .frame(columns, length(rows))
   if (!identical(rows, as.character(seq_along(rows) - 1L))) {

@@ -7,8 +7,8 @@
   "pixels?|pxl?|um|c"
 )
 .axisLetter <- sprintf(
-  "^(?:%s|sdim|dim|spatial|image)?([xyz])(?:%s|microns?|axis)?$", .axisPlace,
-  .axisPlace
+  "^((?:%s|sdim|dim|spatial|image)?)([xyz])((?:%s|microns?|axis)?)$",
+  .axisPlace, .axisPlace
 )
 .axisGrid <- "^([a-z]*?)(columns?|cols?|rows?)([a-z]*)$"
 .axisWords <- c(
@@ -17,81 +17,50 @@
   lat = "y", latitude = "y", northing = "y", vertical = "y", ordinate = "y"
 )
 
-# The pieces of a name, and where they stand: CenterX_global_px is center, x,
-# global, px.
-.tokens <- function(name) {
-  at <- gregexpr("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name, perl = TRUE)[[1L]]
-  if (at[1L] < 0L) {
-    return(NULL)
-  }
-  to <- at + attr(at, "match.length") - 1L
-  own <- substring(name, at, to)
-  list(own = own, words = tolower(own), from = as.integer(at), to = to)
-}
-
-# One reading of a name: the axis that it names, the rest of it, whether it
-# counts rows or columns, and the rest as it is spelled: x and X are two.
-.axisReading <- function(name, tokens, axis, i, token, mark) {
-  words <- tokens$words
-  words[i] <- token
-  own <- tokens$own[i]
-  case <- c("x", "X", "Xx")[match(TRUE, c(
-    own == tolower(own), own == toupper(own), TRUE
-  ))]
-  list(
-    axis = axis, stem = paste0(mark, paste(words, collapse = "_")),
-    grid = mark == "#", spelling = paste0(
-      substr(name, 1L, tokens$from[i] - 1L), "*", case, "*",
-      substring(name, tokens$to[i] + 1L)
-    )
-  )
-}
-
-# What a column may name. A letter within a word, as in stagex, is an axis only
-# if another column has the other letter there.
+# What a column may name: every axis, with the rest of the name, and the name
+# as it is spelled, for x and X are two. The pieces of CenterX_global_px are
+# center, x, global and px. A letter within a word, as in stagex, is an axis
+# only if another column has the other letter there.
 .axisReadings <- function(name) {
-  tokens <- .tokens(name)
-  words <- tokens$words
+  at <- gregexpr("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name, perl = TRUE)
+  own <- regmatches(name, at)[[1L]]
+  words <- tolower(own)
+  reading <- function(i, axis, token, mark) {
+    cases <- c(x = words[i], X = toupper(own[i]), Xx = own[i])
+    case <- names(cases)[match(own[i], cases)]
+    regmatches(name, at) <- list(replace(own, i, sprintf("*%s*", case)))
+    stem <- paste0(mark, paste(replace(words, i, token), collapse = "_"))
+    c(axis = axis, stem = stem, spelling = name)
+  }
   for (i in seq_along(words)) {
     known <- .knownAxis(words[i])
-    if (!is.null(known)) {
-      return(list(.axisReading(
-        name, tokens, known$axis, i, known$token, known$mark
-      )))
+    if (length(known)) {
+      return(list(reading(i, known[1L], known[2L], known[3L])))
     }
   }
   found <- lapply(seq_along(words), function(i) {
-    n <- nchar(words[i])
-    ends <- substring(words[i], c(1L, n), c(1L, n))
-    rest <- c(
-      paste0("*", substring(words[i], 2L)),
-      paste0(substr(words[i], 1L, n - 1L), "*")
-    )
-    lapply(which(ends %in% .keys$COORDINATES), function(end) {
-      .axisReading(name, tokens, ends[end], i, rest[end], "?")
+    lapply(c("^.", ".$"), function(end) {
+      axis <- regmatches(words[i], regexpr(end, words[i]))
+      if (axis %in% .keys$COORDINATES) {
+        reading(i, axis, sub(end, "*", words[i]), "?")
+      }
     })
   })
-  unlist(found, recursive = FALSE)
+  Filter(length, unlist(found, recursive = FALSE))
 }
 
-# The axis that a word names by itself.
+# The axis that a word names by itself, the rest of the word, and a mark for
+# whether it is a letter, a row or column, or a word.
 .knownAxis <- function(word) {
-  letter <- regexec(.axisLetter, word, perl = TRUE)[[1L]]
-  if (letter[1L] > 0L) {
-    at <- letter[2L]
-    axis <- substr(word, at, at)
-    substr(word, at, at) <- "*"
-    return(list(axis = axis, token = word, mark = ""))
-  }
+  letter <- regmatches(word, regexec(.axisLetter, word, perl = TRUE))[[1L]]
   grid <- regmatches(word, regexec(.axisGrid, word, perl = TRUE))[[1L]]
-  if (length(grid)) {
-    return(list(
-      axis = if (startsWith(grid[3L], "col")) "x" else "y",
-      token = paste0(grid[2L], "*", grid[4L]), mark = "#"
-    ))
-  }
-  if (word %in% names(.axisWords)) {
-    list(axis = .axisWords[[word]], token = "*", mark = "@")
+  if (length(letter)) {
+    c(letter[3L], paste0(letter[2L], "*", letter[4L]), "")
+  } else if (length(grid)) {
+    axis <- if (startsWith(grid[3L], "col")) "x" else "y"
+    c(axis, paste0(grid[2L], "*", grid[4L]), "#")
+  } else if (word %in% names(.axisWords)) {
+    c(.axisWords[[word]], "*", "@")
   }
 }
 
@@ -116,13 +85,12 @@
 # only where no others will do.
 .axes <- function(names, last = integer()) {
   found <- lapply(as.character(names), .axisReadings)
-  column <- rep(seq_along(found), lengths(found))
-  found <- unlist(found, recursive = FALSE)
-  readings <- data.frame(
-    axis = vapply(found, `[[`, "", "axis"),
-    stem = vapply(found, `[[`, "", "stem"),
-    spelling = vapply(found, `[[`, "", "spelling"), column = column
-  )
+  readings <- do.call(rbind, as.list(unlist(found, recursive = FALSE)))
+  if (is.null(readings)) {
+    return(NULL)
+  }
+  readings <- as.data.frame(readings)
+  readings$column <- rep(seq_along(found), lengths(found))
   # The first of equals, of those that are not taken last.
   readings <- readings[order(readings$column %in% last), ]
   stems <- unique(readings$stem[order(readings$column)])

@@ -61,7 +61,7 @@ calibrateMapping <- function(
   of <- if (is(map, "CellMapping")) {
     .mappingToPython(map)
   } else {
-    .placeTable(.seuratShell(map), ncol(truth), confident)
+    .placeTable(.seuratShell(map))
   }
   .dataFrame(.call(
     "calibration", of,
@@ -72,7 +72,7 @@ calibrateMapping <- function(
 }
 
 # The table of places, cells with their radius.
-.placeTable <- function(x, dimensions, confident) {
+.placeTable <- function(x) {
   if (is(x, "SummarizedExperiment")) {
     cells <- colnames(x)
     x <- colData(x)
@@ -85,16 +85,6 @@ calibrateMapping <- function(
       "Pass what mapCells() or placeCells() returned."
     )
   }
-  needed <- c(
-    .keys$POSITIONS[seq_len(min(dimensions, 3L))], .keys$RADIUS,
-    if (confident) .keys$CONFIDENT
-  )
-  .needColumns(
-    x, needed, "a table", paste(
-      "Pass what placeCells() returned, and true places of the same",
-      "dimensions."
-    )
-  )
   known <- intersect(
     c(.keys$POSITIONS, .keys$RADIUS, .keys$CONFIDENT), names(x)
   )

@@ -173,47 +173,34 @@
 
 # --- names that differ -------------------------------------------------------
 
-# How names are changed on their way: in words, as a function, and in R.
-.renamings <- list(
-  list(
-    words = paste(
-      "R has changed the names on one side: make.names(), as by read.csv() or",
-      "data.frame() without check.names = FALSE"
-    ),
-    by = make.names, code = "make.names(%s)"
+# How names are changed on their way: the code that undoes it, and its words.
+.renamings <- c(
+  "make.names(%s)" = paste(
+    "R has changed the names on one side: make.names(), as by read.csv() or",
+    "data.frame() without check.names = FALSE"
   ),
-  list(
-    words = "The names differ in the number after the dash, such as -1",
-    by = function(x) sub("-[0-9]+$", "", x),
-    code = "sub(\"-[0-9]+$\", \"\", %s)"
-  ),
-  list(
-    words = "The names differ in what stands before the last \"_\"",
-    by = function(x) sub("^.*_", "", x), code = "sub(\"^.*_\", \"\", %s)"
-  ),
-  list(
-    words = "The names differ in what stands after the last \"_\"",
-    by = function(x) sub("_[^_]*$", "", x),
-    code = "sub(\"_[^_]*$\", \"\", %s)"
-  ),
-  list(
-    words = "The names differ in upper and lower case",
-    by = toupper, code = "toupper(%s)"
-  )
+  "sub(\"-[0-9]+$\", \"\", %s)" =
+    "The names differ in the number after the dash, such as -1",
+  "sub(\"^.*_\", \"\", %s)" =
+    "The names differ in what stands before the last \"_\"",
+  "sub(\"_[^_]*$\", \"\", %s)" =
+    "The names differ in what stands after the last \"_\"",
+  "toupper(%s)" = "The names differ in upper and lower case"
 )
 
 # Why the spots' names are not those of the rows, with the line that mends it;
 # `place` is where the rows' names stand.
 .renamed <- function(spots, rows, place) {
-  for (one in .renamings) {
-    at <- match(one$by(spots), one$by(rows))
-    if (!anyDuplicated(one$by(spots)) && mean(!is.na(at)) > 0.5) {
+  for (code in names(.renamings)) {
+    changed <- function(x) eval(str2lang(sprintf(code, "x")))
+    at <- match(changed(spots), changed(rows))
+    if (!anyDuplicated(changed(spots)) && mean(!is.na(at)) > 0.5) {
       example <- which(!is.na(at))[1L]
       return(sprintf(
-        "%s ('%s' is '%s' in `coords`). To match them so, set %s.", one$words,
-        spots[example], rows[at[example]], sprintf(
-          "%s <- colnames(st)[match(%s, %s)]", place, sprintf(one$code, place),
-          sprintf(one$code, "colnames(st)")
+        "%s ('%s' is '%s' in `coords`). To match them so, set %s.",
+        .renamings[[code]], spots[example], rows[at[example]], sprintf(
+          "%s <- colnames(st)[match(%s, %s)]", place, sprintf(code, place),
+          sprintf(code, "colnames(st)")
         )
       ))
     }

@@ -12,7 +12,7 @@ readAnnData <- function(path) {
   uns <- value$get("uns")$get("value")
   record <- .takeRecord(uns)
   names <- lapply(c(obs = "obs", var = "var"), function(side) {
-    as.character(.toR(value$get(side)$get("names")))
+    .namesFromPython(value$get(side)$get("names"))
   })
   tables <- Map(function(side, rows) {
     columns <- .columnsAsNoted(value$get(side)$get("columns"), record, side)
@@ -59,9 +59,8 @@ readAnnData <- function(path) {
 }
 
 .assaysFromPython <- function(value, record) {
-  layers <- value$get("layers")
-  found <- lapply(stats::setNames(nm = names(layers)), function(key) {
-    .turnedFromPython(layers$get(key))
+  found <- .eachItem(value$get("layers"), function(layer, key) {
+    .turnedFromPython(layer)
   })
   x <- value$get("x")
   if (!.isNone(x)) {
@@ -73,9 +72,7 @@ readAnnData <- function(path) {
 
 # Matrices of obsm, varm, obsp or varp, by their keys.
 .matricesFromPython <- function(value, slot, account) {
-  items <- value$get(slot)
-  found <- lapply(stats::setNames(nm = names(items)), function(key) {
-    item <- items$get(key)
+  .eachItem(value$get(slot), function(item, key) {
     if ("other" %in% names(item)) {
       .noteLeft(account, sprintf(
         "%s['%s'] (%s)", slot, key, .toR(item$get("other"))
@@ -88,11 +85,10 @@ readAnnData <- function(path) {
       .fromPython(item)
     }
     if (!.isNone(item$get("names"))) {
-      colnames(matrix) <- as.character(.toR(item$get("names")))
+      colnames(matrix) <- .namesFromPython(item$get("names"))
     }
     matrix
   })
-  Filter(Negate(is.null), found)
 }
 
 .uprightFromPython <- function(value, slot, record, account) {
@@ -126,12 +122,11 @@ readAnnData <- function(path) {
 # Other experiments of the same cells, matched by name where Python has taken
 # or turned some of them.
 .altExpsFromPython <- function(value, record, cells, account) {
-  items <- value$get("alternatives")
-  found <- lapply(stats::setNames(nm = names(items)), function(key) {
+  found <- .eachItem(value$get("alternatives"), function(item, key) {
     inner <- .newAccount(key)
-    out <- .experimentFromPython(items$get(key), inner)
+    out <- .experimentFromPython(item, inner)
     account$left <- c(account$left, inner$left)
-    own <- as.character(.toR(items$get(key)$get("obs")$get("names")))
+    own <- .namesFromPython(item$get("obs")$get("names"))
     if (identical(own, cells)) {
       return(out)
     }
@@ -141,7 +136,7 @@ readAnnData <- function(path) {
     }
     out[, match(cells, own)]
   })
-  .asNoted(Filter(Negate(is.null), found), record, .keys$ALT_EXPS)
+  .asNoted(found, record, .keys$ALT_EXPS)
 }
 
 # --- tissue ------------------------------------------------------------------

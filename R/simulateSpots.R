@@ -80,8 +80,6 @@ simulateSpots <- function(
     )
   }
   .distinctColumns(side$values, "cells")
-  where <- .finitePlaces(side$coords, side$names)
-  side$coords <- where
   value <- .call(
     "simulate_spots", .experiment(side),
     cells_per_spot = as.double(cells.per.spot), n_parts = n.parts, part = part,
@@ -136,21 +134,6 @@ simulateSpots <- function(
     )
   )
   list(sc = sc, st = st)
-}
-
-.finitePlaces <- function(coords, cells) {
-  bad <- which(rowSums(!is.finite(coords)) > 0)
-  if (length(bad)) {
-    .refuse(
-      "finite places of every cell",
-      sprintf(
-        "%d cell(s) with missing or infinite ones (%s)",
-        length(bad), .some(cells[bad])
-      ),
-      "Drop these cells first."
-    )
-  }
-  coords
 }
 
 .checkNumber <- function(x, name) {

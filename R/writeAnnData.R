@@ -134,29 +134,22 @@ writeAnnData <- function(x, path, assay.type = NULL) {
 
 # An experiment as what an AnnData is made of: Python object.
 .experimentToPython <- function(x, assay.type, account) {
-  single <- is(x, "SingleCellExperiment")
+  if (!is(x, "SingleCellExperiment")) {
+    x <- as(x, "SingleCellExperiment")
+  }
+  # The pieces are noted in this order.
   tables <- .tablesToPython(x, account)
   matrices <- .assaysToPython(x, assay.type, account)
-  embeddings <- if (single) .embeddingsToPython(x, account)
-  pairs <- if (single) {
-    list(
-      obsp = .pairsToPython(
-        colPairs(x), "obsp", account
-      ),
-      varp = .pairsToPython(
-        rowPairs(x), "varp", account
-      )
-    )
-  }
-  alternatives <- if (single) .altExpsToPython(x, account)
-  uns <- .metadataToPython(x, account)
+  others <- list(
+    obsm = .dict(.embeddingsToPython(x, account)),
+    obsp = .dict(.pairsToPython(colPairs(x), "obsp", account)),
+    varp = .dict(.pairsToPython(rowPairs(x), "varp", account)),
+    alternatives = .dict(.altExpsToPython(x, account)),
+    uns = .metadataToPython(x, account)
+  )
+  record <- .recordToPython(.recordOf(account, x))
   do.call(.call, c(
-    list("anndata_parts"), matrices, tables,
-    list(
-      obsm = .dict(embeddings), obsp = .dict(pairs$obsp),
-      varp = .dict(pairs$varp), uns = uns, alternatives = .dict(alternatives),
-      record = .recordToPython(.recordOf(account, x))
-    )
+    list("anndata_parts"), matrices, tables, others, list(record = record)
   ))
 }
 
@@ -315,14 +308,12 @@ writeAnnData <- function(x, path, assay.type = NULL) {
 # metadata, and the images beside what it has of them.
 .metadataToPython <- function(x, account) {
   content <- metadata(x)
-  bare <- !nzchar(names(content)) | duplicated(names(content))
-  if (is.null(names(content))) {
-    bare <- rep(TRUE, length(content))
+  named <- !duplicated(names(content)) & nzchar(names(content))
+  left <- length(content) - sum(named)
+  if (left > 0L) {
+    .noteLeft(account, sprintf("%d metadata without a name", left))
   }
-  if (any(bare)) {
-    .noteLeft(account, sprintf("%d metadata without a name", sum(bare)))
-  }
-  content <- content[!bare]
+  content <- content[named]
   if (is(x, "SpatialExperiment")) {
     beside <- content[[.keys$SPATIAL]]
     if (length(beside) && !is.list(beside)) {

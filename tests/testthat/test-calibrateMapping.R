@@ -47,8 +47,8 @@ test_that("what is not as described is refused, with the reason", {
   refused(calibrateMapping(table, truth, 2), "levels to be a number from 0.05")
   refused(calibrateMapping(table, truth, "a"), "levels as numbers")
   refused(calibrateMapping(table, unname(truth)), "the names of the cells")
-  refused(calibrateMapping(table[-3], truth), "none of 'homespot_radius'")
-  refused(calibrateMapping(table, cbind(truth, 1)), "none of 'homespot_z'")
+  refused(calibrateMapping(table[-3], truth), "'homespot_radius' missing")
+  refused(calibrateMapping(table, cbind(truth, 1)), "'homespot_z' missing")
   refused(calibrateMapping(3, truth), "a map, or places of cells")
   refused(calibrateMapping(table), "the true places of the cells")
   other <- truth

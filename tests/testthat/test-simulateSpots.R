@@ -97,7 +97,7 @@ test_that("what is not as described is refused, with the reason", {
   refused(simulateSpots(spe, leave.out = NA), "leave.out to be TRUE or FALSE")
   bad <- spe
   SpatialExperiment::spatialCoords(bad)[3, 1] <- NA
-  refused(simulateSpots(bad), "finite places of every cell")
+  refused(simulateSpots(bad), "finite coordinates of every cell")
 })
 
 test_that("R's arguments are Python's", {
