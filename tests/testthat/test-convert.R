@@ -85,7 +85,7 @@ test_that("a sparse map crosses both ways unchanged", {
 })
 
 test_that("large integers are not lost on the way to R", {
-  answer <- reticulate::py_to_r(.core()$plain(reticulate::py_eval(
+  answer <- reticulate::py_to_r(.core()$values$plain(reticulate::py_eval(
     "{'big': 2**40, 'small': 3, 'list': ['a'], 'none': None, 'tuple': (1, 2)}",
     convert = FALSE
   )))
