@@ -53,7 +53,7 @@ test_that("the Python in use is described", {
   expect_identical(
     info$homespot, as.character(utils::packageVersion("homespot"))
   )
-  expect_true(file.exists(file.path(info$core, "bridge.py")))
+  expect_true(file.exists(file.path(info$core, "bridge", "door.py")))
   expect_setequal(setdiff(names(info$packages), "torch"), names(.needed))
   expect_output(print(info), "why: ")
   expect_true(hasPython())
