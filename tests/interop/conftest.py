@@ -202,7 +202,7 @@ def _work(environment: dict[str, str], folder: Path) -> dict[str, Callable[[Path
     def other_version(out: Path) -> str:
         """A host that has imported a homespot of another version."""
         shutil.copytree(CORE, out / "homespot", ignore=shutil.ignore_patterns("__pycache__"))
-        (out / "homespot" / "_version.py").write_text('__version__ = "0.1.0"\n')
+        (out / "homespot" / "common" / "version.py").write_text('__version__ = "0.1.0"\n')
         command = [sys.executable, "-c", f"import homespot\n{HOST}", HERE / "refusal.R"]
         return finished(command, environment | {"PYTHONPATH": str(out)})
 
