@@ -22,9 +22,11 @@ import homespot as hs
 from homespot import methods
 from homespot.common.ending import trained
 from homespot.errors import ConvergenceWarning, InputError
-from homespot.evaluate.cross_validate import cross_validate, gene_folds, score_fold, score_map
+from homespot.evaluate.cross_validate import cross_validate
+from homespot.evaluate.gene_folds import gene_folds
 from homespot.evaluate.kept import described
 from homespot.evaluate.metrics import gene_scores
+from homespot.evaluate.scoring import score_fold, score_map
 from homespot.expression.table import Expression
 from homespot.expression.transforms import log_normalised
 from homespot.methods import registry

@@ -13,7 +13,8 @@ import pytest
 import homespot as hs
 from homespot import methods
 from homespot.errors import InputError
-from homespot.evaluate.cross_validate import cross_validate, gene_folds
+from homespot.evaluate.cross_validate import cross_validate
+from homespot.evaluate.gene_folds import gene_folds
 from homespot.evaluate.tune import tune
 
 GRID = {"regularisation": [0.05, 0.2], "read_out": ["mean", "sum"]}

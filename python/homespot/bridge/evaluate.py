@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,24 +17,28 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..common.cores import threads
-from ..common.keys import COORDINATES, HOMESPOT, SPATIAL
+from ..common.keys import HOMESPOT, SPATIAL
 from ..common.progress import Progress, reporting
 from ..evaluate import calibration as calibrate
 from ..evaluate import metrics
 from ..evaluate import simulate_spots as simulating
 from ..evaluate import tune as tuning
 from ..evaluate.cross_validate import Spatial, begin, cross_validate, tidy
-from ..evaluate.folds import Data, Task, work
+from ..evaluate.folds import work
 from ..evaluate.kept import COLUMNS, keep
+from ..evaluate.plan import Data, Task
 from ..mapping.read_out import ReadOut
-from ..matrix.streamed import Streamed, in_memory
-from ..objects.annotated import annotated, x_of
+from ..matrix.streamed import in_memory
+from ..objects.annotated import x_of
 from ..objects.labels import LABELS
-from .values import frame, frame_columns, narrowed, plain, plain_matrix, read_column, record_from, strings
+from .objects import experiment, sections_in_memory
+from .values import frame_columns, plain, plain_matrix, read_column, strings
 
-__all__ = ["DOOR", "VERBS", "Spatial", "known_images", "named_coordinates", "sections_in_memory"]
+__all__ = ["DOOR", "VERBS"]
+
 
 _NUMBER = ".homespot_number"
+
 
 VERBS: dict[str, Callable[..., Any]] = {
     "cross_validate": cross_validate,
@@ -47,103 +50,6 @@ VERBS: dict[str, Callable[..., Any]] = {
     "kde_divergence": metrics.kde_divergence,
     "calibration": calibrate.calibration,
 }
-
-
-def experiment(
-    matrix: Any,
-    names: str | Sequence[str],
-    genes: str | Sequence[str],
-    annotation: dict[str, Any],
-    coordinates: npt.NDArray[np.float64] | None = None,
-    *,
-    axes: str | Sequence[str] | None = None,
-    of_genes: dict[str, Any] | None = None,
-    reductions: Mapping[str, npt.NDArray[np.float64]] | None = None,
-    images: Mapping[str, Sequence[float]] | None = None,
-    record: dict[str, Any] | None = None,
-    narrow: bool = True,
-) -> ad.AnnData:
-    """Build the AnnData of a data set in R.
-
-    Parameters
-    ----------
-    matrix
-        Cells x genes or spots x genes, dense or CSR.
-    names, genes
-        Names of its rows and columns.
-    annotation, of_genes
-        Plain columns of the annotation of both.
-    coordinates, axes
-        Rows x 2 or 3 or more, and the names of the columns where there are any.
-    reductions
-        Other matrices of two or three columns, by name.
-    images
-        Height and width in pixels, and scale factor, of the tissue image of a section, by its name; nothing
-        of an image whose size is not known.
-    record
-        What the object says of its coordinates, where it is a result of homespot.
-    narrow
-        Whether to keep values in half of R's bytes where that loses nothing, as Python's users mostly have
-        them; if not, R's memory is used.
-    """
-    obs, var = frame(annotation, names), frame(of_genes or {}, genes)
-    if coordinates is not None:
-        # R keeps the places beside its columns; a column of this name is another thing.
-        obs = obs.drop(columns=[name for name in COORDINATES if name in obs])
-    with warnings.catch_warnings():
-        # The verbs refuse names that occur twice, and say which.
-        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
-        adata = annotated(narrowed(matrix) if narrow else matrix, obs=obs, var=var)
-    if coordinates is not None:
-        adata.obsm[SPATIAL] = named_coordinates(coordinates, axes, obs.index)
-    for name, values in (reductions or {}).items():
-        adata.obsm[name] = values
-    if images:
-        adata.uns[SPATIAL] = known_images(images)
-    if record:
-        adata.uns[HOMESPOT] = record_from(record)
-    return adata
-
-
-def known_images(images: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return tissue images as scanpy has them, of which but the size is known; they take no memory."""
-    found: dict[str, Any] = {}
-    for name, size in images.items():
-        found[name] = {"images": {}, "scalefactors": {}}
-        if len(size):
-            height, width, scale = size
-            pixels = np.broadcast_to(np.uint8(0), (int(height), int(width)))
-            found[name] = {"images": {"hires": pixels}, "scalefactors": {"tissue_hires_scalef": scale}}
-    return found
-
-
-def named_coordinates(
-    coordinates: npt.NDArray[np.float64] | None,
-    names: str | Sequence[str] | None,
-    index: pd.Index | None = None,
-) -> Any:
-    """Return coordinates as a table, where their columns have names."""
-    if coordinates is None or names is None:
-        return coordinates
-    return pd.DataFrame(np.asarray(coordinates), index, strings(names).tolist())
-
-
-def sections_in_memory(st: Spatial) -> Spatial:
-    """Bring sections that are to be put together into memory: what R reads in blocks cannot be stacked."""
-    if isinstance(st, ad.AnnData):
-        return st
-
-    def whole(one: ad.AnnData) -> ad.AnnData:
-        if not isinstance(x_of(one), Streamed):
-            return one
-        return ad.AnnData(in_memory(x_of(one)), one.obs, one.var, uns=dict(one.uns), obsm=dict(one.obsm))
-
-    if isinstance(st, Mapping):
-        return {name: whole(one) for name, one in st.items()}
-    return [whole(one) for one in st]
-
-
-# --- cross-validation ---------------------------------------------------------------------------------
 
 
 class RMethod:
@@ -330,9 +236,6 @@ def tune(
         "outer": frame_columns(found.outer),
         "seconds": found.seconds,
     }
-
-
-# --- scores -------------------------------------------------------------------------------------------
 
 
 def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import homespot as hs
 
 from ..common import keys, memory
 from ..common.ending import MARGINAL_ERROR, ending_of
+from ..evaluate.cross_validate import Spatial
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.combined import section_labels
@@ -24,14 +25,8 @@ from ..objects.labels import GIVEN_LABELS
 from ..space import axes
 from ..space.directions import combined_direction
 from ..verbs.cell_positions import CellTable
-from .evaluate import Spatial, known_images, named_coordinates, sections_in_memory
-from .values import (
-    frame,
-    frame_columns,
-    plain,
-    plain_matrix,
-    record_from,
-)
+from .objects import known_images, named_coordinates, sections_in_memory
+from .values import frame, frame_columns, plain, plain_matrix, record_from
 
 __all__ = ["DOOR", "R_DOUBLES"]
 

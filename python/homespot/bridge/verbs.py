@@ -14,19 +14,14 @@ import pandas as pd
 import homespot as hs
 
 from ..common import keys, memory
+from ..evaluate.cross_validate import Spatial
 from ..expression.genes import genes_of
 from ..objects.annotated import annotated
 from ..objects.join_sections import as_one
 from ..objects.tables import X
-from .evaluate import Spatial, sections_in_memory
 from .maps import R_DOUBLES
-from .values import (
-    frame,
-    frame_columns,
-    plain_matrix,
-    read_column,
-    strings,
-)
+from .objects import sections_in_memory
+from .values import frame, frame_columns, plain_matrix, read_column, strings
 
 __all__ = ["DOOR"]
 

@@ -19,8 +19,10 @@ from ..errors import InputError, expected, some
 from ..expression.scale import Scale
 from ..mapping.read_out import ReadOut
 from ..objects.spots import SectionsGiven, both_sides
-from .cross_validate import Folds, Spatial, checked_data, gene_folds, tidy
-from .folds import Data, Plan, Scores, Task, run
+from .cross_validate import Spatial, checked_data, tidy
+from .folds import run
+from .gene_folds import Folds, gene_folds
+from .plan import Data, Plan, Scores, Task
 
 __all__ = ["Tuning", "tune"]
 

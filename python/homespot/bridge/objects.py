@@ -1,0 +1,114 @@
+"""Data sets of R as AnnData: expression, annotation, coordinates, images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..common.keys import COORDINATES, HOMESPOT, SPATIAL
+from ..evaluate.cross_validate import Spatial
+from ..matrix.streamed import Streamed, in_memory
+from ..objects.annotated import annotated, x_of
+from .values import frame, narrowed, record_from, strings
+
+__all__ = ["experiment", "known_images", "named_coordinates", "sections_in_memory"]
+
+
+def experiment(
+    matrix: Any,
+    names: str | Sequence[str],
+    genes: str | Sequence[str],
+    annotation: dict[str, Any],
+    coordinates: npt.NDArray[np.float64] | None = None,
+    *,
+    axes: str | Sequence[str] | None = None,
+    of_genes: dict[str, Any] | None = None,
+    reductions: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    images: Mapping[str, Sequence[float]] | None = None,
+    record: dict[str, Any] | None = None,
+    narrow: bool = True,
+) -> ad.AnnData:
+    """Build the AnnData of a data set in R.
+
+    Parameters
+    ----------
+    matrix
+        Cells x genes or spots x genes, dense or CSR.
+    names, genes
+        Names of its rows and columns.
+    annotation, of_genes
+        Plain columns of the annotation of both.
+    coordinates, axes
+        Rows x 2 or 3 or more, and the names of the columns where there are any.
+    reductions
+        Other matrices of two or three columns, by name.
+    images
+        Height and width in pixels, and scale factor, of the tissue image of a section, by its name; nothing
+        of an image whose size is not known.
+    record
+        What the object says of its coordinates, where it is a result of homespot.
+    narrow
+        Whether to keep values in half of R's bytes where that loses nothing, as Python's users mostly have
+        them; if not, R's memory is used.
+    """
+    obs, var = frame(annotation, names), frame(of_genes or {}, genes)
+    if coordinates is not None:
+        # R keeps the places beside its columns; a column of this name is another thing.
+        obs = obs.drop(columns=[name for name in COORDINATES if name in obs])
+    with warnings.catch_warnings():
+        # The verbs refuse names that occur twice, and say which.
+        warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
+        adata = annotated(narrowed(matrix) if narrow else matrix, obs=obs, var=var)
+    if coordinates is not None:
+        adata.obsm[SPATIAL] = named_coordinates(coordinates, axes, obs.index)
+    for name, values in (reductions or {}).items():
+        adata.obsm[name] = values
+    if images:
+        adata.uns[SPATIAL] = known_images(images)
+    if record:
+        adata.uns[HOMESPOT] = record_from(record)
+    return adata
+
+
+def known_images(images: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return tissue images as scanpy has them, of which but the size is known; they take no memory."""
+    found: dict[str, Any] = {}
+    for name, size in images.items():
+        found[name] = {"images": {}, "scalefactors": {}}
+        if len(size):
+            height, width, scale = size
+            pixels = np.broadcast_to(np.uint8(0), (int(height), int(width)))
+            found[name] = {"images": {"hires": pixels}, "scalefactors": {"tissue_hires_scalef": scale}}
+    return found
+
+
+def named_coordinates(
+    coordinates: npt.NDArray[np.float64] | None,
+    names: str | Sequence[str] | None,
+    index: pd.Index | None = None,
+) -> Any:
+    """Return coordinates as a table, where their columns have names."""
+    if coordinates is None or names is None:
+        return coordinates
+    return pd.DataFrame(np.asarray(coordinates), index, strings(names).tolist())
+
+
+def sections_in_memory(st: Spatial) -> Spatial:
+    """Bring sections that are to be put together into memory: what R reads in blocks cannot be stacked."""
+    if isinstance(st, ad.AnnData):
+        return st
+
+    def whole(one: ad.AnnData) -> ad.AnnData:
+        if not isinstance(x_of(one), Streamed):
+            return one
+        return ad.AnnData(in_memory(x_of(one)), one.obs, one.var, uns=dict(one.uns), obsm=dict(one.obsm))
+
+    if isinstance(st, Mapping):
+        return {name: whole(one) for name, one in st.items()}
+    return [whole(one) for one in st]

@@ -1,0 +1,71 @@
+"""What a cross-validation runs: methods with their settings, the data, one task a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .. import methods
+from ..expression.table import Expression
+from ..mapping.read_out import ReadOut
+from ..space.sections import Sections
+
+__all__ = ["Data", "MapFunction", "Plan", "Scores", "Task"]
+
+
+MapFunction = Callable[[ad.AnnData, ad.AnnData], Any]
+"""A method of the user: of the cells and the spots to a P, cells x spots."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A method with its settings: a registered one by name, or a function."""
+
+    method: str | MapFunction
+    preset: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All parameters of a registered method, checked; none of a function."""
+        if not isinstance(self.method, str):
+            return {}
+        return methods.get(self.method).settings(self.preset, self.parameters)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What every fold needs: both tables, and for functions their annotation and the spots' coordinates.
+
+    ``sections`` are those that are mapped by themselves, or None.
+    """
+
+    sc: Expression
+    st: Expression
+    cells: pd.DataFrame
+    spots: pd.DataFrame
+    positions: npt.NDArray[np.float64] | None
+    sections: Sections | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fold to be scored: which genes are predicted, and which are not even seen."""
+
+    key: tuple[Any, ...]
+    plan: Plan
+    held_out: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    read_outs: tuple[ReadOut, ...] = ("scaled",)
+    seed: int = 0
+    device: str = "auto"
+
+
+Scores = dict[str, pd.DataFrame]
+"""Tables of scores by read-out."""
