@@ -110,49 +110,6 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   )
 })
 
-.requireMapping <- function(map) {
-  if (!is(map, "CellMapping")) {
-    .refuse(
-      "a CellMapping", .describe(map),
-      "Give what mapCells() or loadMapping() returned."
-    )
-  }
-  map
-}
-
-# A name that stands there twice could be either.
-.distinctColumns <- function(x, what) {
-  twice <- unique(colnames(x)[duplicated(colnames(x))])
-  if (length(twice)) {
-    .refuse(
-      sprintf("unique names of %s", what),
-      sprintf("%s more than once", .some(twice)),
-      sprintf("Give each a name of its own, and map again: %s.", .ownNames(x))
-    )
-  }
-}
-
-# The line that makes the names of columns unique, by a column that says where
-# cells or spots are from.
-.ownNames <- function(x) {
-  data <- if (is(x, "SummarizedExperiment")) colData(x)
-  from <- Filter(function(name) {
-    !anyDuplicated(paste(data[[name]], colnames(x)))
-  }, intersect(.origins, names(data)))
-  if (length(from)) {
-    sprintf(
-      "colnames(x) <- paste(x$%s, colnames(x), sep = \"_\")", from[1L]
-    )
-  } else {
-    "colnames(x) <- make.unique(colnames(x))"
-  }
-}
-
-.origins <- c(
-  "homespot_section", "sample_id", "Sample", "sample", "section", "slide",
-  "batch", "donor", "orig.ident"
-)
-
 .addMap <- function(x, map) {
   # Where names were left to mapCells(), the side has as many columns as it has
   # mapped, or more.

@@ -36,15 +36,13 @@ annotateCells <- function(map, labels) {
     "annotate_cells", .mappingToPython(map),
     .labelsToPython(labels, map, "spot")
   )
-  cells <- rowData(map)
-  added <- .columnsFromPython(value$get("columns"))
-  cells[names(added)] <- added
+  cells <- .withFound(rowData(map), value$get("columns"))
   names <- .toR(value$get("rows"))
   probability <- .fromPython(value$get("x"))
   dimnames(probability) <- list(names, rownames(map))
-  SingleCellExperiment::SingleCellExperiment(
+  SingleCellExperiment(
     list(probability = probability),
-    rowData = .withColumns(NULL, value, names), colData = cells,
-    metadata = stats::setNames(list(mappingInfo(map)), .keys$HOMESPOT)
+    rowData = .resultRows(NULL, value, names), colData = cells,
+    metadata = .recordAs(mappingInfo(map))
   )
 }

@@ -57,7 +57,6 @@ calibrateMapping <- function(
   if (is(map, "CellMapping")) {
     .requireCoordinates(map)
   }
-  .core()
   of <- if (is(map, "CellMapping")) {
     .mappingToPython(map)
   } else {

@@ -1,3 +1,44 @@
+.imputeGenes <- function(
+    map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
+    scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+  .requireMapping(map)
+  .checkStrings(read.out = read.out, output = output, optional = TRUE)
+  .checkString(scale, "scale")
+  block.size <- .checkWhole(block.size, "block.size", 1L)
+  if (!is.null(output)) {
+    .requirePackage("HDF5Array", "assays on disk")
+    output <- path.expand(output)
+  }
+  if (missing(sce)) {
+    .refuse(
+      "the single-cell data that was mapped", "none",
+      "Call imputeGenes(map, sce)."
+    )
+  }
+  .distinctColumns(sce, "cells")
+  side <- .side(sce, assay.type, "sce")
+  side$called <- "sce"
+  rows <- side$rows
+  value <- .call(
+    "impute_genes", .mappingToPython(map),
+    .cellsToPython(side, if (is.null(output)) identity else .warn),
+    .namesToPython(genes, "genes"),
+    read_out = read.out, scale = scale,
+    scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
+    output = output, block_size = block.size, .of = list(sc = side)
+  )
+  imputed <- if (is.null(output)) {
+    .fromPython(value$get("x"))
+  } else {
+    HDF5Array::HDF5Array(normalizePath(output), "X")
+  }
+  if (!is.null(rows)) {
+    rows <- rows[.toR(value$get("genes")) + 1L, , drop = FALSE]
+  }
+  chosen <- list(read_out = .toR(value$get("read_out")))
+  .atSpots(map, list(imputed = imputed), value, rows, chosen)
+}
+
 #' Genes in space
 #'
 #' @description
@@ -76,196 +117,9 @@
 #' imputeGenes(map, demo$sc, c("Gene001", "Gene120"))
 #'
 #' @name imputeGenes
+#' @aliases imputeGenes,ANY,ANY-method
 #' @export
-setGeneric(
-  "imputeGenes",
-  function(
-      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
-      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
-    .beforeMethod(sce)
-    standardGeneric("imputeGenes")
-  },
-  signature = c("map", "sce")
-)
-
-#' @rdname imputeGenes
-#' @export
-setMethod(
-  "imputeGenes", c("CellMapping", "ANY"),
-  function(
-      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
-      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
-    if (!is.null(read.out)) {
-      .checkString(read.out, "read.out")
-    }
-    .checkString(scale, "scale")
-    block.size <- .checkWhole(block.size, "block.size", 1L)
-    if (!is.null(output)) {
-      .requirePackage("HDF5Array", "assays on disk")
-      output <- path.expand(.checkString(output, "output"))
-    }
-    if (missing(sce)) {
-      .refuse(
-        "the single-cell data that was mapped", "none",
-        "Call imputeGenes(map, sce)."
-      )
-    }
-    .distinctColumns(sce, "cells")
-    side <- .side(sce, assay.type, "sce")
-    side$called <- "sce"
-    rows <- side$rows
-    value <- .call(
-      "impute_genes", .mappingToPython(map),
-      .cellsToPython(side, if (is.null(output)) identity else .warn),
-      .namesToPython(genes, "genes"),
-      read_out = read.out, scale = scale,
-      scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
-      output = output, block_size = block.size, .of = list(sc = side)
-    )
-    imputed <- if (is.null(output)) {
-      .fromPython(value$get("x"))
-    } else {
-      HDF5Array::HDF5Array(normalizePath(output), "X")
-    }
-    names <- .toR(value$get("rows"))
-    if (!is.null(rows)) {
-      rows <- rows[.toR(value$get("genes")) + 1L, , drop = FALSE]
-    }
-    chosen <- list(read_out = .toR(value$get("read_out")))
-    .atSpots(map, list(imputed = imputed), value, rows, chosen)
-  }
-)
-
-#' @rdname imputeGenes
-#' @export
-setMethod(
-  "imputeGenes", c("ANY", "ANY"),
-  function(
-      map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
-      scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
-    .requireMapping(map)
-  }
-)
-
-# --- what verbs after the map share ------------------------------------------
-
-# Expression as Python's verbs take it, with annotation of the genes; `warn` is
-# told of columns that cannot go over.
-.cellsToPython <- function(side, warn = identity) {
-  .core()
-  .call(
-    "single_cells", .toPython(side$values), side$names, side$genes,
-    if (length(side$rows)) .columnsToPython(side$rows, "genes", warn)
-  )
-}
-
-# A table with its columns, as Python's verbs take it.
-.tableToPython <- function(x, what) {
-  if (!is.data.frame(x) && !is(x, "DataFrame")) {
-    .refuse(
-      sprintf("%s as a table", what), .describe(x), "Pass a data.frame."
-    )
-  }
-  .core()
-  .call(
-    "frame", .columnsToPython(as.list(x), "table", identity),
-    as.list(as.character(seq_len(nrow(x))))
-  )
-}
-
-# Names as Python's verbs take a list of them; NULL stays.
-.namesToPython <- function(x, what) {
-  if (is.null(x)) {
-    return(NULL)
-  }
-  x <- as.character(x)
-  if (anyNA(x)) {
-    .refuse(
-      sprintf("names of %s", what), sprintf("%d missing", sum(is.na(x))),
-      "Drop these."
-    )
-  }
-  as.list(x)
-}
-
-# What the cells or the spots have, one value each: a column of the map, values
-# with names, or values in the map's order.
-.valuesToPython <- function(x, what, map, side) {
-  if (is.null(x)) {
-    return(NULL)
-  }
-  x <- .plainLabels(x)
-  data <- if (side == "cell") rowData(map) else colData(map)
-  where <- if (side == "cell") "rowData(map)" else "colData(map)"
-  if (is.character(x) && length(x) == 1L && is.null(names(x)) &&
-        !is.na(x)) {
-    name <- x
-    if (!name %in% names(data)) {
-      .refuse(
-        sprintf("a column '%s' with the %s in %s", name, what, where),
-        if (length(data)) .some(names(data), 10L) else "no columns",
-        sprintf("Name one that is there, or pass one value a %s.", side)
-      )
-    }
-    x <- unname(data[[name]])
-    column <- .columnToPython(if (what == "labels") .inWords(x) else x)
-    what <- sprintf("plain values in column '%s' of %s", name, where)
-    remedy <- "Make it a vector or a factor first."
-  } else {
-    if (what == "labels") {
-      x <- .inWords(x)
-    }
-    column <- if (is.atomic(x) || is(x, "Rle")) .columnToPython(unname(x))
-    what <- sprintf("%s as a vector, a factor or the name of a column", what)
-    remedy <- sprintf(
-      "Pass one value a %s, with names or in the map's order.", side
-    )
-  }
-  if (is.null(column)) {
-    .refuse(what, .describe(x), remedy)
-  }
-  .core()
-  .call("values", column, .namesToPython(names(x), paste0(side, "s")))
-}
-
-.labelsToPython <- function(x, map, side) {
-  if (missing(x) || is.null(x)) {
-    .refuse(
-      sprintf("labels of the map's %ss", side), "none",
-      sprintf("Name a column, or pass one label a %s.", side)
-    )
-  }
-  .valuesToPython(x, "labels", map, side)
-}
-
-# A result whose columns are the map's spots.
-.atSpots <- function(map, assays, value, rows = NULL, info = list()) {
-  spots <- colData(map)
-  added <- .columnsFromPython(value$get("columns"))
-  spots[names(added)] <- added
-  names <- .toR(value$get("rows"))
-  assays <- lapply(assays, function(assay) {
-    dimnames(assay) <- list(names, colnames(map))
-    assay
-  })
-  rows <- .withColumns(rows, value, names)
-  out <- SpatialExperiment(
-    assays = assays, rowData = rows, colData = spots,
-    spatialCoords = spatialCoords(map),
-    metadata = stats::setNames(
-      list(c(mappingInfo(map), info)), .keys$HOMESPOT
-    )
-  )
-  imgData(out) <- imgData(map)
-  out
-}
-
-.withColumns <- function(rows, value, names) {
-  if (is.null(rows)) {
-    rows <- make_zero_col_DFrame(length(names))
-  }
-  rownames(rows) <- names
-  added <- .columnsFromPython(value$get("row_columns"))
-  rows[names(added)] <- added
-  rows
-}
+setGeneric("imputeGenes", `body<-`(.imputeGenes, value = quote({
+  .beforeMethod(sce)
+  standardGeneric("imputeGenes")
+})), signature = c("map", "sce"), useAsDefault = .imputeGenes)

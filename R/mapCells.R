@@ -1,3 +1,79 @@
+# One body for all classes: .side() takes what is needed out of each.
+.mapCells <- function(
+    sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
+    st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
+    sc.gene.column = NULL, st.gene.column = NULL, coords = NULL,
+    sections = NULL, joint = NULL, shared.frame = FALSE, k.best = NULL,
+    dtype = "float32", seed = 0L, device = "auto", progress = NULL) {
+  .checkString(method, "method")
+  .checkBoth(missing(sc), missing(st), "Call mapCells(sc, st).")
+  .checkStrings(dtype = dtype, device = device)
+  .checkStrings(preset = preset, optional = TRUE)
+  if (.lacksTorch(method, device)) {
+    return(.withTorch("mapCells", .argumentsOf(.mapCells, environment(), ...)))
+  }
+  .checkFlag(shared.frame, "shared.frame")
+  if (!is.null(k.best)) {
+    k.best <- .checkWhole(k.best, "k.best", 1L)
+  }
+  seed <- .checkWhole(seed, "seed", 0L)
+  data <- .bothData(environment(), coords)
+  given <- .methodArguments(method, list(...))
+  .checkLabels(data, given)
+  value <- .callWithData(
+    "map_cells", data, method,
+    parameters = .dict(given), preset = preset, shared_frame = shared.frame,
+    k_best = k.best, dtype = dtype, seed = seed, device = device,
+    progress = .progress(progress, "Mapping"), .narrow = FALSE
+  )
+  .mapOf(value, data$sc, data$st)
+}
+
+# What the core found, as a map with the annotation of both sides.
+.mapOf <- function(value, scSide, stSides) {
+  cells <- .toR(value$get("cells")) + 1L
+  spots <- .toR(value$get("spots")) + 1L
+  cellData <- .withFound(
+    scSide$data[cells, , drop = FALSE], value$get("cell_columns")
+  )
+  spotData <- .withFound(
+    .bindTables(lapply(stSides, `[[`, "data"))[spots, , drop = FALSE],
+    value$get("spot_columns")
+  )
+  side <- rep(seq_along(stSides), lengths(lapply(stSides, `[[`, "names")))
+  of <- factor(side[spots], seq_along(stSides))
+  tissue <- .samplesOf(stSides, split(spotData[[.keys$SECTION]], of))
+  spotData$sample_id <- tissue$sample[spots]
+  coords <- .fetch(value$get("coordinates"))
+  if (is.null(coords)) {
+    coords <- matrix(numeric(), length(spots), 0L)
+  } else {
+    colnames(coords) <- .axisNames(stSides, ncol(coords))
+    if (all(lengths(lapply(stSides, `[[`, "coords")) == 0L)) {
+      # They were in columns, and are in one place now.
+      spotData <- spotData[setdiff(names(spotData), colnames(coords))]
+    }
+  }
+  .valid(.newMapping(
+    .fromPython(value), scSide$names[cells], .toR(value$get("spot_names")),
+    cellData, spotData, coords, .fetch(value$get("record")),
+    images = tissue$images
+  ))
+}
+
+# Names of the coordinates, x first: the user's own where all sections have the
+# same.
+.axisNames <- function(sides, n) {
+  names <- unique(lapply(sides, function(side) {
+    colnames(.ordered(side$coords))
+  }))
+  if (length(names) == 1L && length(names[[1L]]) == n) {
+    names[[1L]]
+  } else {
+    .keys$COORDINATES[seq_len(n)]
+  }
+}
+
 #' Map cells onto spots
 #'
 #' @description
@@ -190,242 +266,9 @@
 #' }
 #'
 #' @name mapCells
-#' @aliases mapCells
+#' @aliases mapCells mapCells,ANY-method
 #' @export
-setGeneric(
-  "mapCells",
-  function(
-      sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
-      st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-      sc.gene.column = NULL, st.gene.column = NULL, coords = NULL,
-      sections = NULL, joint = NULL, shared.frame = FALSE, k.best = NULL,
-      dtype = "float32", seed = 0L, device = "auto", progress = NULL) {
-    .beforeMethod(sc)
-    standardGeneric("mapCells")
-  },
-  signature = "sc"
-)
-
-# One body for all classes: .side() takes what is needed out of each.
-.mapCells <- function(
-    sc, st, method = "ssa", ..., preset = NULL, sc.assay.type = NULL,
-    st.assay.type = NULL, sc.scale = "auto", st.scale = "auto",
-    sc.gene.column = NULL, st.gene.column = NULL, coords = NULL,
-    sections = NULL, joint = NULL, shared.frame = FALSE, k.best = NULL,
-    dtype = "float32", seed = 0L, device = "auto", progress = NULL) {
-  .checkString(method, "method")
-  .given(missing(sc), "single-cell data as `sc`")
-  .given(missing(st), "spatial data as `st`")
-  .checkStrings(
-    sc.scale = sc.scale, st.scale = st.scale, dtype = dtype, device = device
-  )
-  .checkStrings(
-    preset = preset, sc.gene.column = sc.gene.column,
-    st.gene.column = st.gene.column, optional = TRUE
-  )
-  if (.lacksTorch(method, device)) {
-    return(.withTorch("mapCells", .argumentsOf(.mapCells, environment(), ...)))
-  }
-  .checkSections(joint, shared.frame)
-  if (!is.null(k.best)) {
-    k.best <- .checkWhole(k.best, "k.best", 1L)
-  }
-  seed <- .checkWhole(seed, "seed", 0L)
-  scSide <- .side(sc, sc.assay.type, "sc")
-  stSides <- .spatialSides(st, st.assay.type, coords)
-  .checkGeneColumn(list(scSide), "sc", sc.gene.column)
-  .checkGeneColumn(stSides, "st", st.gene.column)
-  tables <- .withSections(stSides, sections)
-  sections <- .sectionsToPython(sections, st, tables)
-  given <- .methodArguments(method, list(...))
-  .checkLabels(sc, list(scSide), "sc", given)
-  .checkLabels(st, stSides, "st", given)
-  value <- .call(
-    "map_cells", .experiment(scSide, narrow = FALSE),
-    .spatialToPython(tables, narrow = FALSE), method,
-    parameters = .dict(given), preset = preset, sc_scale = sc.scale,
-    st_scale = st.scale, sc_gene_column = sc.gene.column,
-    st_gene_column = st.gene.column, sections = sections, joint = joint,
-    shared_frame = shared.frame, k_best = k.best, dtype = dtype, seed = seed,
-    device = device, progress = .progress(progress, "Mapping"),
-    .of = list(sc = scSide, st = .speaking(stSides))
-  )
-  .mapOf(value, scSide, stSides)
-}
-
-# What the core found, as a map with the annotation of both sides.
-.mapOf <- function(value, scSide, stSides) {
-  cells <- .toR(value$get("cells")) + 1L
-  spots <- .toR(value$get("spots")) + 1L
-  cellData <- .withFound(
-    scSide$data[cells, , drop = FALSE], value$get("cell_columns")
-  )
-  spotData <- .withFound(
-    .bindTables(lapply(stSides, `[[`, "data"))[spots, , drop = FALSE],
-    value$get("spot_columns")
-  )
-  side <- rep(seq_along(stSides), lengths(lapply(stSides, `[[`, "names")))
-  of <- factor(side[spots], seq_along(stSides))
-  tissue <- .samplesOf(stSides, split(spotData[[.keys$SECTION]], of))
-  spotData$sample_id <- tissue$sample[spots]
-  coords <- .fetch(value$get("coordinates"))
-  if (is.null(coords)) {
-    coords <- matrix(numeric(), length(spots), 0L)
-  } else {
-    colnames(coords) <- .axisNames(stSides, ncol(coords))
-    if (all(lengths(lapply(stSides, `[[`, "coords")) == 0L)) {
-      # They were in columns, and are in one place now.
-      spotData <- spotData[setdiff(names(spotData), colnames(coords))]
-    }
-  }
-  .valid(.newMapping(
-    .fromPython(value), scSide$names[cells], .toR(value$get("spot_names")),
-    cellData, spotData, coords, .fetch(value$get("record")),
-    images = tissue$images
-  ))
-}
-
-.withFound <- function(table, columns) {
-  found <- .columnsFromPython(columns)
-  table[names(found)] <- found
-  table
-}
-
-# Names of the coordinates, x first: the user's own where all sections have the
-# same.
-.axisNames <- function(sides, n) {
-  names <- unique(lapply(sides, function(side) {
-    colnames(.ordered(side$coords))
-  }))
-  if (length(names) == 1L && length(names[[1L]]) == n) {
-    names[[1L]]
-  } else {
-    .keys$COORDINATES[seq_len(n)]
-  }
-}
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "matrix", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "Matrix", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "dgCMatrix", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "SparseMatrix", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "DelayedMatrix", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "SummarizedExperiment", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "SingleCellExperiment", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "SpatialExperiment", .mapCells)
-
-#' @rdname mapCells
-#' @export
-setMethod("mapCells", "ANY", .mapCells)
-
-.given <- function(missing, what) {
-  if (missing) {
-    .refuse(what, "none", "Call mapCells(sc, st).")
-  }
-}
-
-# `cells` is what lists the columns that have coordinates, if there is such.
-.finite <- function(coords, cells = NULL, code = "st") {
-  force(coords)
-  bad <- which(rowSums(!is.finite(coords)) > 0)
-  if (length(bad)) {
-    .refuse(
-      "finite coordinates of every spot",
-      sprintf(
-        "%d spot(s) with missing or infinite ones (%s)",
-        length(bad), .some(rownames(coords)[bad])
-      ),
-      if (is.null(cells)) {
-        "Drop these spots first, or map without coordinates."
-      } else {
-        sprintf(
-          "To leave them out, set %s <- subset(%s, cells = %s).", code, code,
-          gsub("%s", code, cells, fixed = TRUE)
-        )
-      }
-    )
-  }
-  coords
-}
-
-# The method's own parameters, by their Python names and types.
-.methodArguments <- function(method, given) {
-  if (length(given) == 0L) {
-    return(given)
-  }
-  known <- .toR(.call("method_parameters", method))
-  named <- names(given)
-  if (is.null(named) || !all(nzchar(named)) ||
-        !all(.snake(named) %in% names(known))) {
-    unknown <- setdiff(.snake(named), names(known))
-    .refuse(
-      sprintf(
-        "parameters of method '%s' (%s)", method,
-        paste(.dotted(names(known)), collapse = ", ")
-      ),
-      if (length(unknown) && all(nzchar(unknown))) {
-        .some(.dotted(unknown))
-      } else {
-        "some without a name"
-      },
-      "Check the spelling."
-    )
-  }
-  names(given) <- .snake(named)
-  given[] <- Map(function(value, default, name) {
-    if (name %in% .labelParameters && .areLabels(value)) {
-      return(.labelValues(value, .dotted(name)))
-    }
-    if (!is.null(value) && (length(value) != 1L || anyNA(value))) {
-      .refuse(
-        sprintf("%s to be one value", .dotted(name)), .describe(value),
-        "Choose one."
-      )
-    }
-    if (is.integer(default)) .whole(value) else value
-  }, given, known[names(given)], names(given))
-  given
-}
-
-#' The parameters of a method
-#'
-#' @param method Name of a method, or `NULL` for all.
-#'
-#' @return The method's own parameters with their defaults, a named list, as
-#'   [mapCells()] takes them; for `NULL` a list of such, named by method.
-#'   A parameter that is left out unless given is `NULL`.
-#'
-#' @examplesIf homespot::hasPython()
-#' str(methodParameters("ssa"))
-#'
-#' @export
-methodParameters <- function(method = NULL) {
-  if (is.null(method)) {
-    methods <- .toR(.call("method_names"))
-    return(stats::setNames(lapply(methods, methodParameters), methods))
-  }
-  known <- .toR(.call("method_parameters", .checkString(method, "method")))
-  stats::setNames(known, .dotted(names(known)))
-}
+setGeneric("mapCells", `body<-`(.mapCells, value = quote({
+  .beforeMethod(sc)
+  standardGeneric("mapCells")
+})), signature = "sc", useAsDefault = .mapCells)

@@ -48,7 +48,6 @@ mappingReport <- function(
   .requireMapping(map)
   .checkStrings(sc.scale = sc.scale, st.scale = st.scale)
   output <- path.expand(.checkString(output, "output"))
-  .core()
   cells <- if (!is.null(sc)) {
     .distinctColumns(sc, "cells")
     .cellsToPython(.side(sc, sc.assay.type, "sc"))

@@ -1,3 +1,134 @@
+.placeCells <- function(
+    map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
+    max.radius = NULL, reduction = NULL, ...) {
+  .requireMapping(map)
+  if (.isSeurat(sce)) {
+    if (is.null(as)) {
+      return(
+        .placeInSeurat(map, sce, position, k, level, max.radius, reduction)
+      )
+    }
+    sce <- .fromSeurat(sce)
+  }
+  if (!is(sce, "SummarizedExperiment")) {
+    .refuse(
+      paste(
+        "the single-cell data that was mapped, as a SummarizedExperiment or",
+        "a Seurat object"
+      ),
+      .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
+    )
+  }
+  if (!is.null(as)) {
+    .checkChoice(as, c("SingleCellExperiment", "SpatialExperiment"), "as")
+  }
+  .checkStrings(reduction = reduction, optional = TRUE)
+  .checkString(position, "position")
+  k <- .checkWhole(k, "k", 1L)
+  .requireCoordinates(map)
+  sce <- .withNames(sce, rownames(map))
+  .distinctColumns(sce, "cells")
+  lost <- setdiff(rownames(map), colnames(sce))
+  if (length(lost)) {
+    .refuse(
+      "the single-cell data that was mapped",
+      sprintf("data without %d cells (%s)", length(lost), .some(lost)),
+      "Pass that one."
+    )
+  }
+  table <- .cellTable(map, position, k, level, max.radius)
+  out <- .asSingleCell(sce)[, rownames(map)]
+  colData(out) <- .withPlaces(colData(out), table)
+  metadata(out)[[.keys$HOMESPOT]] <- c(
+    mappingInfo(map), list(position = position, k = k, level = level),
+    if (!is.null(max.radius)) list(max_radius = max.radius)
+  )
+  if (!is.null(reduction)) {
+    reducedDim(out, reduction) <- .placed(table, map)
+  }
+  if (identical(as, "SpatialExperiment")) .asTissue(out, map, table) else out
+}
+
+# Home spot of every cell, and with coordinates its position and how far that
+# can be trusted, as a DataFrame; of several sections the cell's section first.
+.cellTable <- function(map, position, k, level, max.radius) {
+  coords <- spatialCoords(map)
+  rownames(coords) <- colnames(map)
+  .finite(coords)
+  of <- .mappingToPython(map)
+  found <- .columnsFromPython(if (ncol(coords) > 0L) {
+    .call(
+      "cell_positions", of, position, .whole(k), level = level,
+      max_radius = max.radius
+    )
+  } else {
+    .call("home_spots", of)
+  })
+  found <- lapply(found, function(column) {
+    # Of cells without a place.
+    replace(column, if (is.double(column)) is.nan(column) else FALSE, NA)
+  })
+  table <- .frame(found, nrow(map))
+  rownames(table) <- rownames(map)
+  table
+}
+
+.asSingleCell <- function(x) {
+  if (is(x, "SpatialExperiment")) {
+    # What a SpatialExperiment has beyond a SingleCellExperiment is the place.
+    imgData(x) <- NULL
+  }
+  as(x, "SingleCellExperiment")
+}
+
+# The columns of `table` in place of those from another map.
+.withPlaces <- function(data, table) {
+  old <- c(.keys$SECTION, .keys$SECTION_PROB, .keys$POSITIONS)
+  data <- data[setdiff(names(data), old)]
+  data[names(table)] <- table
+  data
+}
+
+# Positions of the cells, under the names of the spots' coordinates, x first.
+.placed <- function(table, map) {
+  axes <- colnames(.ordered(spatialCoords(map)[0L, , drop = FALSE]))
+  coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
+  dimnames(coords) <- list(rownames(table), axes)
+  coords
+}
+
+# The tissue: cells that have no place are not in it.
+.asTissue <- function(sce, map, table) {
+  known <- !is.na(table[[.keys$SPOT]])
+  if (!any(known)) {
+    .refuse(
+      "at least one cell with a place", sprintf("none of %d", length(known)),
+      "Map with sections, which compares how well the sections fit a cell."
+    )
+  }
+  if (!all(known)) {
+    .warn(sprintf(
+      paste(
+        "Left out %d of %d cells, which have no place. as =",
+        "\"SingleCellExperiment\" keeps them."
+      ), sum(!known), length(known)
+    ))
+    sce <- sce[, known]
+    table <- table[known, , drop = FALSE]
+  }
+  coords <- .placed(table, map)
+  if (!is.null(sce$sample_id)) {
+    sce$sc_sample_id <- sce$sample_id
+  }
+  sce$sample_id <- map$sample_id[match(table[[.keys$SPOT]], colnames(map))]
+  spe <- SpatialExperiment::toSpatialExperiment(sce, spatialCoords = coords)
+  images <- imgData(map)
+  if (!is.null(images) && nrow(images) > 0L) {
+    imgData(spe) <- images[images$sample_id %in% spe$sample_id, ]
+  }
+  spe
+}
+
 #' Give the cells places
 #'
 #' @description
@@ -88,182 +219,9 @@
 #' head(SpatialExperiment::spatialCoords(tissue))
 #'
 #' @name placeCells
+#' @aliases placeCells,ANY,ANY-method
 #' @export
-setGeneric(
-  "placeCells",
-  function(
-      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
-      max.radius = NULL, reduction = NULL, ...) {
-    .beforeMethod(sce)
-    standardGeneric("placeCells")
-  },
-  signature = c("map", "sce")
-)
-
-#' @rdname placeCells
-#' @export
-setMethod(
-  "placeCells", c("CellMapping", "SummarizedExperiment"),
-  function(
-      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
-      max.radius = NULL, reduction = NULL, ...) {
-    if (!is.null(as)) {
-      .checkChoice(as, .placedClasses, "as")
-    }
-    if (!is.null(reduction)) {
-      .checkString(reduction, "reduction")
-    }
-    .checkString(position, "position")
-    k <- .checkWhole(k, "k", 1L)
-    .requireCoordinates(map)
-    sce <- .withNames(sce, rownames(map))
-    .distinctColumns(sce, "cells")
-    lost <- setdiff(rownames(map), colnames(sce))
-    if (length(lost)) {
-      .refuse(
-        "the single-cell data that was mapped",
-        sprintf("data without %d cells (%s)", length(lost), .some(lost)),
-        "Pass that one."
-      )
-    }
-    table <- .cellTable(map, position, k, level, max.radius)
-    out <- .asSingleCell(sce)[, rownames(map)]
-    colData(out) <- .withPlaces(colData(out), table)
-    metadata(out)[[.keys$HOMESPOT]] <- c(
-      mappingInfo(map),
-      list(position = position, k = k, level = level),
-      if (!is.null(max.radius)) list(max_radius = max.radius)
-    )
-    if (!is.null(reduction)) {
-      reducedDim(out, reduction) <- .placed(table, map)
-    }
-    if (identical(as, "SpatialExperiment")) .asTissue(out, map, table) else out
-  }
-)
-
-#' @rdname placeCells
-#' @export
-setMethod(
-  "placeCells", c("ANY", "ANY"),
-  function(
-      map, sce, as = NULL, position = "median", k = 20L, level = 0.9,
-      max.radius = NULL, reduction = NULL, ...) {
-    .requireMapping(map)
-    if (.isSeurat(sce)) {
-      if (is.null(as)) {
-        return(.placeInSeurat(
-          map, sce, position, k, level, max.radius, reduction
-        ))
-      }
-      sce <- .fromSeurat(sce)
-      return(
-        placeCells(map, sce, as, position, k, level, max.radius, reduction)
-      )
-    }
-    .refuse(
-      paste(
-        "the single-cell data that was mapped, as a SummarizedExperiment or",
-        "a Seurat object"
-      ),
-      .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
-    )
-  }
-)
-
-.placedClasses <- c("SingleCellExperiment", "SpatialExperiment")
-
-.requireCoordinates <- function(map) {
-  if (ncol(spatialCoords(map)) == 0L) {
-    .refuse(
-      "a map whose spots have coordinates", "one made without",
-      paste(
-        "Map again with `coords`, or set spatialCoords(map): spots by two or",
-        "three coordinates."
-      )
-    )
-  }
-}
-
-# Home spot of every cell, and with coordinates its position and how far that
-# can be trusted, as a DataFrame; of several sections the cell's section first.
-.cellTable <- function(map, position, k, level, max.radius) {
-  coords <- spatialCoords(map)
-  rownames(coords) <- colnames(map)
-  .finite(coords)
-  of <- .mappingToPython(map)
-  found <- .columnsFromPython(if (ncol(coords) > 0L) {
-    .call(
-      "cell_positions", of, position, .whole(k), level = level,
-      max_radius = max.radius
-    )
-  } else {
-    .call("home_spots", of)
-  })
-  found <- lapply(found, function(column) {
-    # Of cells without a place.
-    replace(column, if (is.double(column)) is.nan(column) else FALSE, NA)
-  })
-  table <- .frame(found, nrow(map))
-  rownames(table) <- rownames(map)
-  table
-}
-
-.asSingleCell <- function(x) {
-  if (is(x, "SpatialExperiment")) {
-    # What a SpatialExperiment has beyond a SingleCellExperiment is the place.
-    imgData(x) <- NULL
-    as(x, "SingleCellExperiment")
-  } else if (is(x, "SingleCellExperiment")) {
-    x
-  } else {
-    as(x, "SingleCellExperiment")
-  }
-}
-
-# The columns of `table` in place of those from another map.
-.withPlaces <- function(data, table) {
-  old <- c(.keys$SECTION, .keys$SECTION_PROB, .keys$POSITIONS)
-  data <- data[setdiff(names(data), old)]
-  data[names(table)] <- table
-  data
-}
-
-# Positions of the cells, under the names of the spots' coordinates, x first.
-.placed <- function(table, map) {
-  axes <- colnames(.ordered(spatialCoords(map)[0L, , drop = FALSE]))
-  coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
-  dimnames(coords) <- list(rownames(table), axes)
-  coords
-}
-
-# The tissue: cells that have no place are not in it.
-.asTissue <- function(sce, map, table) {
-  known <- !is.na(table[[.keys$SPOT]])
-  if (!any(known)) {
-    .refuse(
-      "at least one cell with a place", sprintf("none of %d", length(known)),
-      "Map with sections, which compares how well the sections fit a cell."
-    )
-  }
-  if (!all(known)) {
-    .warn(sprintf(
-      paste(
-        "Left out %d of %d cells, which have no place. as =",
-        "\"SingleCellExperiment\" keeps them."
-      ), sum(!known), length(known)
-    ))
-    sce <- sce[, known]
-    table <- table[known, , drop = FALSE]
-  }
-  coords <- .placed(table, map)
-  if (!is.null(sce$sample_id)) {
-    sce$sc_sample_id <- sce$sample_id
-  }
-  sce$sample_id <- map$sample_id[match(table[[.keys$SPOT]], colnames(map))]
-  spe <- SpatialExperiment::toSpatialExperiment(sce, spatialCoords = coords)
-  images <- imgData(map)
-  if (!is.null(images) && nrow(images) > 0L) {
-    imgData(spe) <- images[images$sample_id %in% spe$sample_id, ]
-  }
-  spe
-}
+setGeneric("placeCells", `body<-`(.placeCells, value = quote({
+  .beforeMethod(sce)
+  standardGeneric("placeCells")
+})), signature = c("map", "sce"), useAsDefault = .placeCells)

@@ -101,9 +101,9 @@ simulateSpots <- function(
     stats::setNames(list(values), name)
   }
   cells <- .toR(value$get("cells")) + 1L
-  data <- side$data[cells, , drop = FALSE]
-  added <- .columnsFromPython(value$get("cell_columns"))
-  data[names(added)] <- added
+  data <- .withFound(
+    side$data[cells, , drop = FALSE], value$get("cell_columns")
+  )
   rownames(data) <- side$names[cells]
   sc <- SingleCellExperiment(
     assays(side$values[, cells, drop = FALSE], side$names[cells]),
@@ -129,25 +129,7 @@ simulateSpots <- function(
   st <- SpatialExperiment(
     assays = assays(.fromPython(value$get("x")), spots), rowData = rows,
     colData = data, spatialCoords = where,
-    metadata = stats::setNames(
-      list(.toR(value$get("record"))), .keys$HOMESPOT
-    )
+    metadata = .recordAs(.toR(value$get("record")))
   )
   list(sc = sc, st = st)
-}
-
-.checkNumber <- function(x, name) {
-  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
-    .refuse(sprintf("%s to be one number", name), .describe(x), "Choose one.")
-  }
-  x
-}
-
-.checkFlag <- function(x, name) {
-  if (!isTRUEorFALSE(x)) {
-    .refuse(
-      sprintf("%s to be TRUE or FALSE", name), .describe(x), "Choose one."
-    )
-  }
-  x
 }

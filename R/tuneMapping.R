@@ -77,18 +77,15 @@ tuneMapping <- function(
   seed <- .checkWhole(seed, "seed", 0L)
   fixed <- list(...)
   given <- .methodArguments(method, fixed)
-  pair <- .pair(
-    sc, st, sc.assay.type, st.assay.type, sc.scale, st.scale, sc.gene.column,
-    st.gene.column, sections, joint, list(given)
+  .checkBoth(missing(sc), missing(st))
+  data <- .bothData(environment())
+  .checkLabels(data, given)
+  value <- .callWithData(
+    "tune", data, method, .gridToPython(grid, method),
+    folds = .foldsToPython(folds), outer_folds = .foldsToPython(outer.folds),
+    seed = seed, preset = preset, device = device,
+    progress = .progress(progress, "Tuning"), parameters = .dict(given)
   )
-  value <- do.call(.call, c(
-    list("tune"), pair$sides, list(method, .gridToPython(grid, method)),
-    pair$named, list(
-      folds = .foldsToPython(folds), outer_folds = .foldsToPython(outer.folds),
-      seed = seed, preset = preset, device = device,
-      progress = .progress(progress, "Tuning"), parameters = .dict(given)
-    )
-  ), quote = TRUE)
   settings <- .toR(value$get("settings"))
   tried <- .dataFrame(value$get("tried"))
   names(settings) <- .dotted(names(settings))

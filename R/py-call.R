@@ -29,21 +29,6 @@
   if (name %in% names(table)) table[[name]] else otherwise
 }
 
-# What reticulate makes of plain Python values, without one-dimensional arrays.
-.plainValues <- function(x) {
-  if (is.list(x)) {
-    lapply(x, .plainValues)
-  } else if (is.array(x) && length(dim(x)) == 1L) {
-    as.vector(x)
-  } else {
-    x
-  }
-}
-
-.toR <- function(x) {
-  .plainValues(.fetch(x))
-}
-
 # The core's arguments, asked for once, and those in snake case.
 .knownArguments <- function() {
   if (is.null(.state$arguments)) {
@@ -62,27 +47,4 @@
 
 .dotted <- function(names) {
   gsub("_", ".", names, fixed = TRUE)
-}
-
-# One number that is there, here: Python takes R's NA for True. The core looks
-# at the number itself.
-.checkWhole <- function(x, name, low) {
-  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
-    .refuse(
-      sprintf("%s to be a whole number of at least %d", name, low),
-      .describe(x), "Choose such a number."
-    )
-  }
-  .whole(x)
-}
-
-# A whole number given as a double becomes an integer where Python's default
-# is one, or where a whole number is all that makes sense.
-.whole <- function(x) {
-  if (is.numeric(x) && length(x) == 1L && is.finite(x) && x == round(x) &&
-        abs(x) <= .Machine$integer.max) {
-    as.integer(x)
-  } else {
-    x
-  }
 }

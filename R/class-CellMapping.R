@@ -136,3 +136,53 @@ setValidity2("CellMapping", function(object) {
   }
   if (is.null(problems)) TRUE else problems
 })
+
+# Assembles the SpatialExperiment that .valid() makes a CellMapping of.
+.newMapping <- function(
+    mapping, cellNames, spotNames, cells, spots, coords, info,
+    images = NULL) {
+  dimnames(mapping) <- list(cellNames, spotNames)
+  rownames(cells) <- cellNames
+  rownames(spots) <- spotNames
+  rownames(coords) <- spotNames
+  spots$sample_id <- as.character(spots$sample_id)
+  spe <- SpatialExperiment(
+    assays = stats::setNames(list(mapping), .mappingAssay),
+    rowData = cells, colData = spots, spatialCoords = coords,
+    metadata = .recordAs(info)
+  )
+  if (!is.null(images) && nrow(images) > 0L) {
+    imgData(spe) <- images[images$sample_id %in% spe$sample_id, ]
+  }
+  spe
+}
+
+# Makes the map, which is when its validity is checked, once.
+.valid <- function(spe) {
+  force(spe)
+  tryCatch(new("CellMapping", spe), error = function(e) {
+    .abort(paste0(
+      "Expected a valid map of cells onto spots, found that it is not: ",
+      sub("^invalid class [^:]*:\\s*", "", conditionMessage(e)), "."
+    ))
+  })
+}
+
+# The map as what it extends, of which no validity is asked between steps.
+.plain <- function(map) {
+  as(map, "SpatialExperiment")
+}
+
+.annotation <- function(x, n, what) {
+  if (is.null(x)) {
+    return(make_zero_col_DFrame(n))
+  }
+  x <- as(x, "DataFrame")
+  if (nrow(x) != n) {
+    .refuse(
+      sprintf("annotation of %d %s", n, what), sprintf("%d rows", nrow(x)),
+      "Give one row for each."
+    )
+  }
+  x
+}

@@ -207,27 +207,3 @@
   }
   "Give every spot a row with its name."
 }
-
-# --- names that nobody gave --------------------------------------------------
-
-# The names that mapCells() gives to cells and spots without any.
-.namesByPlace <- function(n, column) {
-  sprintf("%s%d", column, seq_len(n))
-}
-
-# An object without names of columns, with those that a map of it has: `known`
-# are names of its cells or its spots.
-.withNames <- function(x, known) {
-  n <- ncol(x)
-  if (is.null(n) || !is.null(colnames(x)) || is.null(known)) {
-    return(x)
-  }
-  for (column in c("cell", "spot")) {
-    names <- .namesByPlace(n, column)
-    if (all(known %in% names)) {
-      colnames(x) <- names
-      break
-    }
-  }
-  x
-}

@@ -24,7 +24,6 @@
       .describe(x), "Pass one of these."
     )
   }
-  .core()
   .call("values", column, .namesToPython(names(x), what))
 }
 
@@ -44,23 +43,26 @@
 
 # Columns that parameters name have to be there, in what R can carry over. A
 # name that is none is left to the core, which refuses it with the others.
-.checkLabels <- function(x, sides, side, given) {
-  parameter <- .labelParameters[[side]]
-  name <- given[[parameter]]
-  if (is.character(name) && length(name) == 1L && nzchar(name)) {
-    .needColumn(x, sides, side, name, .dotted(parameter))
+.checkLabels <- function(data, given) {
+  for (side in names(.labelParameters)) {
+    parameter <- .labelParameters[[side]]
+    name <- given[[parameter]]
+    if (is.character(name) && length(name) == 1L && nzchar(name)) {
+      sides <- if (side == "sc") list(data$sc) else data$tables
+      .needColumn(data$given[[side]], sides, side, name, .dotted(parameter))
+    }
   }
 }
 
 .needColumn <- function(x, sides, side, name, parameter) {
   if (length(sides) > 1L && name == .keys$SECTION) {
-    return(invisible())  # which putting them together makes
+    return(invisible())  # Putting the sections together makes it.
   }
   for (i in seq_along(sides)) {
-    of <- if (length(sides) > 1L) .subset2(as.list(x), i) else x
     data <- sides[[i]]$data
     if (!name %in% names(data)) {
-      .refuseColumn(of, data, side, name, parameter)
+      object <- if (length(sides) > 1L) .subset2(as.list(x), i) else x
+      .refuseColumn(object, data, side, name, parameter)
     }
     if (is.null(.columnToPython(data[[name]]))) {
       .refuse(

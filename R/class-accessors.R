@@ -1,3 +1,18 @@
+#' @rdname mappingMatrix
+#' @export
+setGeneric(
+  "mappingMatrix",
+  function(map, ...) standardGeneric("mappingMatrix")
+)
+
+#' @rdname homeSpot
+#' @export
+setGeneric("homeSpot", function(map, ...) standardGeneric("homeSpot"))
+
+#' @rdname mappingInfo
+#' @export
+setGeneric("mappingInfo", function(map, ...) standardGeneric("mappingInfo"))
+
 #' The matrix of a map
 #'
 #' @param map A [CellMapping-class] of M cells and N spots.

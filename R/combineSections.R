@@ -99,15 +99,6 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   ))
 }
 
-# A map as Python has it, for what asks of its spots alone: without cells.
-.spotsToPython <- function(map) {
-  map <- .plain(map)[0L, ]
-  assays(map, withDimnames = FALSE) <- stats::setNames(
-    list(matrix(numeric(), 0L, ncol(map))), .mappingAssay
-  )
-  .mappingToPython(map)
-}
-
 #' @rdname combineSections
 #' @export
 setMethod("cbind", "CellMapping", function(..., deparse.level = 1) {

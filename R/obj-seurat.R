@@ -260,3 +260,14 @@
   }
   do.call(cbind, parts)
 }
+
+# Of a Seurat object the normalised values, or the prediction assay without its
+# row of maxima.
+.scoredSeurat <- function(x, assay.type, usual) {
+  ofTypes <- usual == "proportion"
+  if (is.null(assay.type)) {
+    assay.type <- if (ofTypes) "types" else "data"
+  }
+  x <- .fromSeurat(x, assay.type)
+  if (ofTypes) x[rownames(x) != "max", ] else x
+}

@@ -3,8 +3,10 @@
 # Python's objects stay there; here they are handles, which the rest of the
 # package uses as it does the objects themselves.
 
-# Calls one of this package's internal functions where Python is.
-.there <- function(name, ...) {
+# Calls one of this package's internal functions where Python is. The core comes
+# first: converting a value would let reticulate start a Python of its choice.
+.atPython <- function(name, ...) {
+  .core()
   if (is.null(.state$process)) {
     get(name, envir = asNamespace("homespot"))(...)
   } else {
@@ -15,7 +17,7 @@
 # What Python's object holds, as R's.
 .fetch <- function(x) {
   if (inherits(x, "homespotRemote")) {
-    .there(".fetch", x)
+    .atPython(".fetch", x)
   } else {
     reticulate::py_to_r(x)
   }
@@ -27,12 +29,12 @@
 
 #' @export
 `$.homespotRemote` <- function(x, name) {
-  function(...) .there(".method", x, name, ...)
+  function(...) .atPython(".method", x, name, ...)
 }
 
 #' @export
 names.homespotRemote <- function(x) {
-  .there("names", x)
+  .atPython("names", x)
 }
 
 .method <- function(object, name, ...) {

@@ -169,25 +169,6 @@
   }
 }
 
-.checkSections <- function(joint, shared.frame = FALSE) {
-  if (!is.null(joint)) {
-    .checkFlag(joint, "joint")
-  }
-  .checkFlag(shared.frame, "shared.frame")
-}
-
-# One data set of Python's, or several by name or in order.
-.spatialToPython <- function(sides, narrow = TRUE) {
-  tables <- lapply(sides, .experiment, narrow = narrow)
-  if (!is.null(names(tables))) {
-    .dict(tables)
-  } else if (length(tables) == 1L) {
-    tables[[1L]]
-  } else {
-    tables
-  }
-}
-
 # The sample of every spot, and the images by sample. Samples are those of the
 # user; where sections have the same, they get the name of their section.
 .samplesOf <- function(sides, section) {

@@ -1,0 +1,296 @@
+# Errors and warnings: one form of message, one set of classes, the same as
+# those of the Python core.
+
+# Says what was expected, what was found and what to do.
+.expected <- function(what, found, remedy) {
+  sprintf("Expected %s, found %s. %s", what, found, remedy)
+}
+
+.errorClasses <- c(
+  InputError = "homespot_input_error",
+  DeviceError = "homespot_device_error",
+  DependencyError = "homespot_dependency_error",
+  TooLargeError = "homespot_too_large_error",
+  HomespotError = "homespot_error"
+)
+
+.warningClasses <- c(
+  DataWarning = "homespot_data_warning",
+  ConvergenceWarning = "homespot_convergence_warning"
+)
+
+.abort <- function(message, class = "homespot_input_error") {
+  rlang::abort(
+    message,
+    class = unique(c(class, "homespot_error")), call = NULL
+  )
+}
+
+.refuse <- function(what, found, remedy, class = "homespot_input_error") {
+  .abort(.expected(what, found, remedy), class)
+}
+
+.warn <- function(message, class = "homespot_data_warning") {
+  rlang::warn(message, class = class)
+}
+
+# Names the first n: 'a', 'b', 'c', ...
+.some <- function(names, n = 3L) {
+  shown <- paste0("'", utils::head(names, n), "'", collapse = ", ")
+  if (length(names) > n) paste0(shown, ", ...") else shown
+}
+
+.describe <- function(x) {
+  if (is.null(x)) {
+    "NULL"
+  } else if (is.atomic(x) && length(x) == 1L && is.null(dim(x))) {
+    if (is.character(x)) paste0("'", x, "'") else format(x)
+  } else if (!is.null(dim(x))) {
+    class <- class(x)[1L]
+    sprintf(
+      "%s %s of %s", if (grepl("^[AEIOUaeiou]", class)) "an" else "a", class,
+      paste(dim(x), collapse = " x ")
+    )
+  } else if (is.atomic(x)) {
+    sprintf("%s values (%s)", length(x), class(x)[1L])
+  } else {
+    sprintf("an object of class %s", class(x)[1L])
+  }
+}
+
+.checkString <- function(x, name) {
+  if (!is.character(x) || length(x) != 1L || is.na(x)) {
+    .refuse(
+      sprintf("`%s` to be one string", name), .describe(x), "Give one name."
+    )
+  }
+  x
+}
+
+# Several of them by name; those that are optional may be NULL.
+.checkStrings <- function(..., optional = FALSE) {
+  given <- list(...)
+  for (name in names(given)) {
+    if (!optional || !is.null(given[[name]])) {
+      .checkString(given[[name]], name)
+    }
+  }
+}
+
+.checkChoice <- function(x, choices, name) {
+  if (identical(x, choices)) {
+    return(choices[1L])
+  }
+  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
+    .refuse(
+      sprintf("`%s` to be one of %s", name, .some(choices, length(choices))),
+      .describe(x), "Use one of these."
+    )
+  }
+  x
+}
+
+# One number that is there, here: Python takes R's NA for True. The core looks
+# at the number itself.
+.checkWhole <- function(x, name, low) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
+    .refuse(
+      sprintf("%s to be a whole number of at least %d", name, low),
+      .describe(x), "Choose such a number."
+    )
+  }
+  .whole(x)
+}
+
+# A whole number given as a double becomes an integer where Python's default
+# is one, or where a whole number is all that makes sense.
+.whole <- function(x) {
+  if (is.numeric(x) && length(x) == 1L && is.finite(x) && x == round(x) &&
+        abs(x) <= .Machine$integer.max) {
+    as.integer(x)
+  } else {
+    x
+  }
+}
+
+# Whole numbers given as doubles; others are left to the core, which refuses
+# them.
+.wholes <- function(x) {
+  whole <- is.finite(x) & x == round(x) & abs(x) <= .Machine$integer.max
+  if (length(x) && all(whole)) {
+    names <- names(x)
+    x <- as.integer(x)
+    names(x) <- names
+  }
+  x
+}
+
+.checkNumber <- function(x, name) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
+    .refuse(sprintf("%s to be one number", name), .describe(x), "Choose one.")
+  }
+  x
+}
+
+.checkFlag <- function(x, name) {
+  if (!isTRUEorFALSE(x)) {
+    .refuse(
+      sprintf("%s to be TRUE or FALSE", name), .describe(x), "Choose one."
+    )
+  }
+  x
+}
+
+.checkBoth <- function(noCells, noSpots, remedy = "Pass both data sets.") {
+  if (noCells || noSpots) {
+    .refuse(if (noCells) {
+      "single-cell data as `sc`"
+    } else {
+      "spatial data as `st`"
+    }, "none", remedy)
+  }
+}
+
+.requirePackage <- function(package, purpose) {
+  if (!requireNamespace(package, quietly = TRUE)) {
+    .refuse(
+      sprintf("the R package %s, for %s", package, purpose),
+      "that it is not installed",
+      sprintf("Install it: install.packages(\"%s\").", package),
+      "homespot_dependency_error"
+    )
+  }
+}
+
+.requireMapping <- function(map) {
+  if (!is(map, "CellMapping")) {
+    .refuse(
+      "a CellMapping", .describe(map),
+      "Give what mapCells() or loadMapping() returned."
+    )
+  }
+  map
+}
+
+.requireCoordinates <- function(map) {
+  if (ncol(spatialCoords(map)) == 0L) {
+    .refuse(
+      "a map whose spots have coordinates", "one made without",
+      paste(
+        "Map again with `coords`, or set spatialCoords(map): spots by two or",
+        "three coordinates."
+      )
+    )
+  }
+}
+
+# A name that stands there twice could be either.
+.distinctColumns <- function(x, what) {
+  twice <- unique(colnames(x)[duplicated(colnames(x))])
+  if (length(twice)) {
+    .refuse(
+      sprintf("unique names of %s", what),
+      sprintf("%s more than once", .some(twice)),
+      sprintf("Give each a name of its own, and map again: %s.", .ownNames(x))
+    )
+  }
+}
+
+# The line that makes the names of columns unique, by a column that says where
+# cells or spots are from.
+.ownNames <- function(x) {
+  data <- if (is(x, "SummarizedExperiment")) colData(x)
+  from <- Filter(function(name) {
+    !anyDuplicated(paste(data[[name]], colnames(x)))
+  }, intersect(.origins, names(data)))
+  if (length(from)) {
+    sprintf(
+      "colnames(x) <- paste(x$%s, colnames(x), sep = \"_\")", from[1L]
+    )
+  } else {
+    "colnames(x) <- make.unique(colnames(x))"
+  }
+}
+
+.origins <- c(
+  "homespot_section", "sample_id", "Sample", "sample", "section", "slide",
+  "batch", "donor", "orig.ident"
+)
+
+.needColumns <- function(x, columns, what, remedy) {
+  lost <- setdiff(columns, names(x))
+  if (length(lost)) {
+    .refuse(
+      sprintf("%s with %s", what, .columns(columns)),
+      sprintf("none of %s", .some(lost, length(lost))), remedy
+    )
+  }
+}
+
+.columns <- function(names) {
+  sprintf(
+    "%s %s", ngettext(length(names), "the column", "the columns"),
+    .some(names, length(names))
+  )
+}
+
+.checkNumbers <- function(x, table) {
+  kind <- if (is(x, "sparseMatrix")) {
+    "double"
+  } else {
+    .onDisk(DelayedArray::type(x))
+  }
+  if (!kind %in% c("double", "integer", "logical")) {
+    .refuse(
+      sprintf("numbers in the %s", table), sprintf("values of type %s", kind),
+      "Convert them to numbers."
+    )
+  }
+}
+
+# A matrix on disk may have lost its file. Every package says so in its own
+# words.
+.onDisk <- function(expr) {
+  tryCatch(expr, error = function(e) {
+    said <- conditionMessage(e)
+    file <- regmatches(said, regexec("['\"]([^'\"]*[/\\\\][^'\"]*)['\"]", said))
+    file <- c(file[[1L]], NA, NA)[2L]
+    gone <- !is.na(file) && !file.exists(file)
+    .refuse(
+      "a matrix that can be read", if (gone) {
+        sprintf("no file '%s', in which it was", file)
+      } else {
+        sprintf("one that cannot be read (%s)", said)
+      },
+      if (gone) {
+        "Put the file back to this place, or load the data again."
+      } else {
+        "Check the file that it is in."
+      }
+    )
+  })
+}
+
+# `cells` is what lists the columns that have coordinates, if there is such.
+.finite <- function(coords, cells = NULL, code = "st") {
+  force(coords)
+  bad <- which(rowSums(!is.finite(coords)) > 0)
+  if (length(bad)) {
+    .refuse(
+      "finite coordinates of every spot",
+      sprintf(
+        "%d spot(s) with missing or infinite ones (%s)",
+        length(bad), .some(rownames(coords)[bad])
+      ),
+      if (is.null(cells)) {
+        "Drop these spots first, or map without coordinates."
+      } else {
+        sprintf(
+          "To leave them out, set %s <- subset(%s, cells = %s).", code, code,
+          gsub("%s", code, cells, fixed = TRUE)
+        )
+      }
+    )
+  }
+  coords
+}
