@@ -148,7 +148,6 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
 
 # What the core says of the end of a run: words, and the curves that it drew.
 .ended <- function(solver) {
-  .core()
   .toR(.call("ending", .recordToPython(as.list(solver))))
 }
 

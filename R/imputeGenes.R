@@ -119,6 +119,7 @@
 #' @name imputeGenes
 #' @aliases imputeGenes,ANY,ANY-method
 #' @export
+#' @exportMethod imputeGenes
 setGeneric("imputeGenes", `body<-`(.imputeGenes, value = quote({
   .beforeMethod(sce)
   standardGeneric("imputeGenes")

@@ -268,6 +268,7 @@
 #' @name mapCells
 #' @aliases mapCells mapCells,ANY-method
 #' @export
+#' @exportMethod mapCells
 setGeneric("mapCells", `body<-`(.mapCells, value = quote({
   .beforeMethod(sc)
   standardGeneric("mapCells")

@@ -221,6 +221,7 @@
 #' @name placeCells
 #' @aliases placeCells,ANY,ANY-method
 #' @export
+#' @exportMethod placeCells
 setGeneric("placeCells", `body<-`(.placeCells, value = quote({
   .beforeMethod(sce)
   standardGeneric("placeCells")
