@@ -38,7 +38,7 @@
 #'
 #' @export
 accuracyScore <- function(scores) {
-  wanted <- c("pcc", "ssim", "rmse", "jsd")
+  wanted <- rownames(.metrics)
   if (is.list(scores) && !is.data.frame(scores)) {
     scores <- .byMethod(scores, wanted)
   }

@@ -24,10 +24,7 @@
   TYPE_PROB = "homespot_type_prob",
   CONFIDENT_SHARE = "homespot_confident_share",
   LABEL = "homespot_label",
-  LABEL_PROB = "homespot_label_prob",
-  SCORES = c(
-    "homespot_pcc", "homespot_ssim", "homespot_rmse", "homespot_jsd"
-  )
+  LABEL_PROB = "homespot_label_prob"
 )
 
 # Name of the assay of a CellMapping that holds the probabilities.

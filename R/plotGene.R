@@ -122,7 +122,7 @@ plotGene <- function(
 
 # The correlation of a gene that the map had not seen, if it is known.
 .heldOut <- function(imputed, gene) {
-  pcc <- rowData(imputed)[[.keys$SCORES[1L]]][match(gene, rownames(imputed))]
+  pcc <- rowData(imputed)[[.metrics$key[1L]]][match(gene, rownames(imputed))]
   if (isTRUE(is.finite(pcc))) pcc
 }
 

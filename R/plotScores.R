@@ -98,13 +98,10 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
   }
 }
 
-# Whether more is better.
-.metrics <- c(pcc = TRUE, ssim = TRUE, rmse = FALSE, jsd = FALSE)
-
 .metricName <- function(metric) {
   sprintf(
-    "%s (%s is better)", toupper(metric),
-    ifelse(.metrics[metric], "higher", "lower")
+    "%s (%s is better)", .metrics[metric, "label"],
+    ifelse(.metrics[metric, "higherIsBetter"], "higher", "lower")
   )
 }
 
@@ -115,9 +112,9 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       "Give a row for each gene and method."
     )
   }
-  if (!length(metric) || !all(metric %in% names(.metrics))) {
+  if (!length(metric) || !all(metric %in% rownames(.metrics))) {
     .refuse(
-      sprintf("`metric` among %s", .some(names(.metrics), 4L)),
+      sprintf("`metric` among %s", .some(rownames(.metrics), 4L)),
       .describe(metric), "Use one or several of these."
     )
   }
@@ -166,7 +163,9 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       p = if (method == reference) {
         NA
       } else {
-        .signedRank(ours[genes], others[genes], .metrics[[metric]])
+        .signedRank(
+          ours[genes], others[genes], .metrics[metric, "higherIsBetter"]
+        )
       },
       genes = length(genes)
     )

@@ -6,6 +6,7 @@ setup
 
 step "R manual pages"
 python tools/methods.py
+python tools/metrics.py
 Rscript -e 'roxygen2::roxygenise()'
 install_r_package
 step "Cheat sheet"

@@ -1,4 +1,4 @@
-"""R's documentation of the methods is that of the declarations in Python."""
+"""What R has of methods and metrics is made from the declarations in Python."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from homespot import methods
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_help_of_r_is_what_the_declarations_give(tmp_path: Path) -> None:
-    if not (ROOT / "tools" / "methods.py").exists():
+@pytest.mark.parametrize(("tool", "file"), [("methods", "methods-help.R"), ("metrics", "class-metrics.R")])
+def test_the_files_of_r_are_what_the_declarations_give(tool: str, file: str, tmp_path: Path) -> None:
+    script = ROOT / "tools" / f"{tool}.py"
+    if not script.exists():
         pytest.skip("the sources are not here")
-    made = tmp_path / "methods-help.R"
-    tool = subprocess.run(
-        [sys.executable, ROOT / "tools" / "methods.py", made], capture_output=True, text=True, check=False
-    )
-    assert tool.returncode == 0, tool.stderr
-    committed = (ROOT / "R" / "methods-help.R").read_text(encoding="utf-8")
-    assert made.read_text(encoding="utf-8") == committed, "make it anew with tools/methods.py"
+    made = tmp_path / file
+    done = subprocess.run([sys.executable, script, made], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    committed = (ROOT / "R" / file).read_text(encoding="utf-8")
+    assert made.read_text(encoding="utf-8") == committed, f"make it anew with tools/{tool}.py"
     assert max(map(len, committed.splitlines())) <= 80
 
 

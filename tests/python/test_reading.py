@@ -269,6 +269,15 @@ def write_zarr(adata: ad.AnnData, path: Path, version: int = 2) -> None:
             adata.copy().write_zarr(path)
 
 
+@pytest.mark.skipif(not zarr.__version__.startswith("2."), reason="zarr 3 reads format 3")
+def test_zarr_2_says_that_it_cannot_read_format_3(tmp_path: Path) -> None:
+    (tmp_path / "st.zarr").mkdir()
+    (tmp_path / "st.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    text = said(tmp_path / "st.zarr")
+    assert f"in format 3, which zarr {zarr.__version__} cannot read" in text
+    assert "zarr 3" in text
+
+
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_zarr_is_read_as_a_folder_and_packed(pair, tmp_path: Path, version: int) -> None:
     _, st = pair

@@ -16,6 +16,7 @@ import homespot as hs
 from ..common import keys, memory
 from ..evaluate.cross_validate import Spatial
 from ..expression.genes import genes_of
+from ..expression.metrics import METRICS
 from ..objects.annotated import annotated
 from ..objects.join_sections import as_one
 from ..objects.tables import X
@@ -74,7 +75,9 @@ def impute_genes(of: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> di
     found = hs.impute_genes(of, sc, chosen, layer=X, **named)  # R has chosen the values
     result = _turned(found)
     result["genes"] = _gene_rows(of, sc, found.var_names)
-    result["row_columns"] = frame_columns(found.var[[name for name in keys.SCORES if name in found.var]])
+    result["row_columns"] = frame_columns(
+        found.var[[metric.key for metric in METRICS.values() if metric.key in found.var]]
+    )
     result["read_out"] = found.uns[keys.HOMESPOT]["read_out"]
     if found.isbacked:
         found.file.close()

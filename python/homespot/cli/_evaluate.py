@@ -90,8 +90,7 @@ def evaluate(
         progress=PROGRESS[progress] if progress != "auto" or not as_json else False,
         **parameters(setting or []),
     )
-    scores = ["pcc", "ssim", "rmse", "jsd"]
-    means = table.groupby("method", sort=False)[scores].mean()
+    means = table.groupby("method", sort=False)[list(metrics.SCORES)].mean()
     means.insert(0, "median pcc", table.groupby("method", sort=False)["pcc"].median())
     if len(named) > 1:
         means["accuracy"] = metrics.accuracy_score(table)["accuracy"].reindex(means.index)

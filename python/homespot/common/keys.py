@@ -20,7 +20,6 @@ __all__ = [
     "POSITIONS",
     "PROB",
     "RADIUS",
-    "SCORES",
     "SECTION",
     "SECTION_PROB",
     "SPATIAL",
@@ -106,6 +105,3 @@ LABEL = "homespot_label"
 
 LABEL_PROB = "homespot_label_prob"
 """Probability of the most probable spatial label of a cell."""
-
-SCORES = ("homespot_pcc", "homespot_ssim", "homespot_rmse", "homespot_jsd")
-"""Held-out scores of an imputed gene that the atlas has measured."""

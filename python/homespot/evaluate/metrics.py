@@ -14,6 +14,7 @@ from scipy.stats import gaussian_kde
 
 from ..common.checks import one_of
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS, Patterns
 from ..matrix.sums import is_sparse
 
 __all__ = ["SCORES", "accuracy_score", "distances", "gene_scores", "kde_divergence", "proportion_scores"]
@@ -22,10 +23,9 @@ Floats = npt.NDArray[np.floating[Any]]
 Doubles = npt.NDArray[np.float64]
 Matrix = npt.NDArray[Any] | sparse.csr_matrix
 
-SCORES = ("pcc", "ssim", "rmse", "jsd")
+SCORES = tuple(METRICS)
 """The columns of a table of scores."""
 
-_HIGHER_IS_BETTER = {"pcc": True, "ssim": True, "rmse": False, "jsd": False}
 _GRID = 50
 _BLOCK_VALUES = 2**16  # of a block, which so stays in the processor's cache while it is gone through
 _BLOCK_LEAST = 16  # a line of the cache holds as many neighbouring float32
@@ -235,7 +235,7 @@ def accuracy_score(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.Data
         some_score = wide.loc[:, wide.notna().any()]
         means[score] = some_score[some_score.notna().all(axis=1)].mean().reindex(wide.columns)
         ranks[f"rank_{score}"] = means[score].rank(
-            ascending=_HIGHER_IS_BETTER[score], na_option="top", method="average"
+            ascending=METRICS[score].higher_is_better, na_option="top", method="average"
         )
     out = pd.DataFrame({**means, **ranks}).rename_axis(index="method")
     out["accuracy"] = pd.DataFrame(ranks).mean(axis=1) / len(out)
@@ -357,63 +357,6 @@ def _patterns(matrix: Matrix) -> Callable[[slice], Doubles]:
 
 
 def _pattern_scores(true: Doubles, found: Doubles, *, plain: bool = False) -> Doubles:
-    """Return the scores of patterns (one a row): patterns x `SCORES`; `plain` is RMSE without z-scores."""
-    n = true.shape[1]
-    sums = [x.sum(axis=1) for x in (true, found)]
-    tops = [x.max(axis=1) for x in (true, found)]
-    lows = [x.min(axis=1) for x in (true, found)]
-    jsd = _jsd(true, found, sums)
-    jsd[np.minimum(*lows) < 0] = np.nan
-    rmse = np.sqrt(np.square(true - found).mean(axis=1)) if plain else None
-
-    means = [total / n for total in sums]
-    centred = [x - mean[:, None] for x, mean in zip((true, found), means, strict=True)]
-    variances = [np.einsum("gs,gs->g", x, x) / n for x in centred]
-    covariance = np.einsum("gs,gs->g", *centred) / n
-    shrink = [np.divide(1, top, out=np.zeros(len(top)), where=top > 0) for top in tops]
-    ssim = _ssim(
-        [mean * s for mean, s in zip(means, shrink, strict=True)],
-        [variance * s**2 for variance, s in zip(variances, shrink, strict=True)],
-        covariance * shrink[0] * shrink[1],
-    )
-
-    z = centred
-    for x, variance, low, top in zip(z, variances, lows, tops, strict=True):
-        deviation = np.sqrt(variance)
-        varies = deviation > 1e-12 * np.maximum(np.abs(low), np.abs(top))
-        x *= np.divide(1, deviation, out=np.zeros(len(deviation)), where=varies)[:, None]
-    pcc = np.einsum("gs,gs->g", *z) / n
-    if rmse is None:
-        difference = z[0] - z[1]
-        rmse = np.sqrt(np.einsum("gs,gs->g", difference, difference) / n)
-    return np.stack([pcc, ssim, rmse, jsd], axis=1)
-
-
-def _ssim(means: list[Doubles], variances: list[Doubles], covariance: Doubles) -> Doubles:
-    # Scaled by their maxima, both patterns have the dynamic range 1.
-    c1, c2 = 0.01**2, 0.03**2
-    (mean_a, mean_b), (var_a, var_b) = means, variances
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    # contrast x structure with C3 = C2 / 2 is this one fraction
-    return np.asarray(luminance * (2 * covariance + c2) / (var_a + var_b + c2))
-
-
-def _jsd(true: Doubles, found: Doubles, sums: list[Doubles]) -> Doubles:
-    tiny = np.finfo(np.float64).tiny
-
-    def scaled(x: Doubles, total: Doubles) -> Doubles:
-        positive = total > 0
-        p = x * np.divide(1, total, out=np.zeros(len(total)), where=positive)[:, None]
-        p[~positive] = 1 / x.shape[1]
-        return np.asarray(p)
-
-    def divergence(p: Doubles, ratio: Doubles) -> Doubles:
-        logs = np.maximum(ratio, tiny)  # 0 log 0 is 0
-        np.log(logs, out=logs)
-        return np.asarray(np.einsum("gs,gs->g", p, logs))
-
-    # With m the mean of p and q and d = (p - q) / (p + q), p / m is 1 + d and q / m is 1 - d.
-    p, q = (scaled(x, total) for x, total in zip((true, found), sums, strict=True))
-    d = p - q
-    d /= p + q + tiny
-    return np.maximum(divergence(p, 1 + d) + divergence(q, 1 - d), 0) / 2
+    """Return patterns x `METRICS`, for one pattern a row; with `plain`, the RMSE is not of z-scores."""
+    patterns = Patterns(true, found, plain=plain)
+    return np.stack([metric.function(patterns) for metric in METRICS.values()], axis=1)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,9 @@ def _zarr(path: Path) -> Form:
     except ImportError:
         return Form("", kind, "Install zarr, which reads it: pip install zarr.")
     except Exception:  # zarr raises many kinds
+        if (path / "zarr.json").is_file() and metadata.version("zarr").startswith("2."):
+            found = f"{kind} in format 3, which zarr {metadata.version('zarr')} cannot read"
+            return Form("", found, "Install zarr 3 or later, or write it in format 2.")
         return Form("", f"{kind} that is cut off or damaged", _ANEW)
     encoding = str(attributes.get("encoding-type", "")).lower()
     if encoding == "mudata" or "mod" in names:

@@ -12,17 +12,16 @@ from scipy.stats import wilcoxon
 
 from ..common.checks import one_of
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS
 from ._base import RASTERISE_FROM, figure_axes
 from ._palette import PALETTE
 
 __all__ = ["compare", "scores"]
 
-_HIGHER_IS_BETTER = {"pcc": True, "ssim": True, "rmse": False, "jsd": False}
-
 
 def _by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the scores, genes x methods, with the methods in the order of the table."""
-    one_of("metric", metric, tuple(_HIGHER_IS_BETTER))
+    one_of("metric", metric, tuple(METRICS))
     missing = [name for name in ("gene", "method", metric) if name not in table]
     if missing or len(table) == 0:
         raise InputError(
@@ -75,7 +74,7 @@ def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = No
         difference = (wide[reference] - wide[method]).dropna().to_numpy()
         p = np.nan
         if (difference != 0).any():
-            side: Literal["greater", "less"] = "greater" if _HIGHER_IS_BETTER[metric] else "less"
+            side: Literal["greater", "less"] = "greater" if METRICS[metric].higher_is_better else "less"
             p = float(wilcoxon(difference, alternative=side).pvalue)
         rows[method] = (len(difference), float(np.median(difference)) if len(difference) else np.nan, p)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["genes", "difference", "p"])
@@ -147,7 +146,8 @@ def scores(
     ax.set_xticks(at, methods)
     if max(map(len, methods)) > 12:
         plt.setp(ax.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
-    ax.set_ylabel(f"{metric.upper()} ({'higher' if _HIGHER_IS_BETTER[metric] else 'lower'} is better)")
+    shown = METRICS[metric]
+    ax.set_ylabel(f"{shown.label} ({'higher' if shown.higher_is_better else 'lower'} is better)")
     ax.set_xlim(-0.6, len(methods) - 0.4)
     if len(methods) > 1:
         _annotate(ax, methods, reference, tested)

@@ -14,6 +14,7 @@ from matplotlib.colors import Normalize
 
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS
 from ..expression.scale import Scale
 from ..expression.transforms import log_normalised
 from ..mapping.align import section_remedy
@@ -37,6 +38,8 @@ from ._base import (
 from .panels import F64, Image, Panel, drawn_rows, panels, panels_of_spots
 
 __all__ = ["draw_values", "gene", "probability", "spots"]
+
+PCC = METRICS["pcc"].key
 
 
 def draw_values(
@@ -180,7 +183,7 @@ def gene(
     if gene in table.genes:
         rows = st.obs_names.get_indexer(imputed.obs_names)
         kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}
-    held_out = imputed.var["homespot_pcc"].get(gene, np.nan) if "homespot_pcc" in imputed.var else np.nan
+    held_out = imputed.var[PCC].get(gene, np.nan) if PCC in imputed.var else np.nan
     axes = tissue_axes(ax, sections, values=len(kinds), below=0.9)
     for listed, (kind, values) in zip(axes, kinds.items(), strict=True):
         draw_values(listed, sections, values, f"{gene}, log scale", unit=unit, size=size)

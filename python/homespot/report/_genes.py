@@ -13,8 +13,9 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from ..common.keys import HOMESPOT, SCORES
+from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS
 from ..expression.shared import unknown_genes
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised, most_variable
@@ -236,7 +237,7 @@ def _own(scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str]) -> 
 
 def _note(gene: pd.Series, measured: bool, scored: bool) -> str:
     """Say how far the pattern of an imputed gene can be trusted."""
-    pcc, ssim = (gene.get(key, np.nan) for key in SCORES[:2])
+    pcc, ssim = (gene.get(METRICS[name].key, np.nan) for name in ("pcc", "ssim"))
     if np.isfinite(pcc):
         return f"Held out, its pattern came out with PCC {pcc:.2f} and SSIM {ssim:.2f}."
     if measured:

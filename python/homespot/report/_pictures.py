@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ..common.ending import MARGINAL_ERROR, ending_of
-from ..common.keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SCORES, SPATIAL
+from ..common.keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SPATIAL
+from ..expression.metrics import METRICS
 from ..expression.table import Expression
 from ..mapping.by_section import sections_of
 from ..mapping.coordinates import images
@@ -28,7 +29,6 @@ _COLUMN = 800  # CSS pixels; wider pictures take the width of the page
 _PIES_UP_TO = 2_000
 _PANELS_UP_TO, _PANELS_OF_MANY = 12, 6
 _MANY = 20_000  # spots
-_METRICS = ("pcc", "ssim", "rmse", "jsd")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _of_the_scores(scores: pd.DataFrame) -> Iterator[Picture]:
 
     shown = [
         metric
-        for metric in _METRICS
+        for metric in METRICS
         if metric in scores and scores.groupby("method", observed=True)[metric].count().gt(0).all()
     ]
     if not shown or scores.duplicated(["gene", "method"]).any():
@@ -193,7 +193,8 @@ def _of_the_genes(imputed: ad.AnnData, st: Measured, image: Any, unit: str | Non
 
     measured = imputed.var[imputed.var_names.isin(st.table.genes)]
     values: dict[str, Any] = {"layer": st.layer or X, "scale": st.table.scale, "unit": unit, "image": image}
-    pcc = measured.get(SCORES[0], pd.Series(np.nan, index=measured.index)).dropna().sort_values()
+    scored = measured.get(METRICS["pcc"].key, pd.Series(np.nan, index=measured.index))
+    pcc = scored.dropna().sort_values()
     if len(pcc):
         which = {
             "the best": pcc.index[-1],

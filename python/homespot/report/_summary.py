@@ -12,12 +12,12 @@ import pandas as pd
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS
 
 __all__ = ["Run", "runs", "score_rows"]
 
 Rows = list[tuple[str, str]]
 
-_SCORES = {"pcc": "PCC", "ssim": "SSIM", "rmse": "RMSE", "jsd": "JSD"}
 _GENES_LISTED = 500
 _LEVELS = (0.25, 0.5, 0.75)
 
@@ -107,11 +107,11 @@ def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[l
     remedy = "Pass what cross_validate() returned."
     if not isinstance(scores, pd.DataFrame):
         raise InputError(expected("a table of scores", f"a {type(scores).__name__}", remedy))
-    kinds = [kind for kind in _SCORES if kind in scores]
+    kinds = [name for name in METRICS if name in scores]
     if not {"gene", "method"} <= set(scores.columns) or not kinds or scores.empty:
         found = f"{len(scores)} rows with the columns {some(scores.columns, 10) or 'none'}"
         raise InputError(
-            expected("scores with the columns gene, method, pcc, ssim, rmse, jsd", found, remedy)
+            expected("scores with the columns gene, method, " + ", ".join(METRICS), found, remedy)
         )
     methods = []
     for method, table in scores.groupby("method", sort=False, observed=True):
@@ -125,4 +125,4 @@ def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[l
         [str(row["gene"]), str(row["method"]), *(f"{row[kind]:.3f}" for kind in kinds)]
         for _, row in ordered.head(_GENES_LISTED).iterrows()
     ]
-    return [_SCORES[kind] for kind in kinds], methods, genes, len(scores) - len(genes)
+    return [METRICS[kind].label for kind in kinds], methods, genes, len(scores) - len(genes)

@@ -15,8 +15,9 @@ import pandas as pd
 
 from ..common import memory
 from ..common.checks import one_of, whole
-from ..common.keys import HOMESPOT, SCORES, SPATIAL
+from ..common.keys import HOMESPOT, SPATIAL
 from ..errors import InputError, expected, some
+from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
 from ..mapping.align import mapped_cells
@@ -58,7 +59,7 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
     """Add the scores of cross-validation to the genes, NaN for genes without scores."""
     if scores is None:
         return var
-    columns = [name.removeprefix("homespot_") for name in SCORES]
+    columns = list(METRICS)
     if not isinstance(scores, pd.DataFrame) or not {"gene", *columns} <= set(scores.columns):
         raise InputError(
             expected(
@@ -81,9 +82,7 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
         raise InputError(
             expected("scores of genes that are imputed", f"those of {some(known.index)}", "Pass others.")
         )
-    return var.assign(
-        **{key: known[name].reindex(var.index) for key, name in zip(SCORES, columns, strict=True)}
-    )
+    return var.assign(**{metric.key: known[metric.name].reindex(var.index) for metric in METRICS.values()})
 
 
 def impute_genes(
