@@ -20,6 +20,7 @@ from homespot import bridge
 from homespot.bridge import door
 from homespot.common import keys
 from homespot.errors import DataWarning, InputError
+from homespot.evaluate.compare import compare
 
 
 def value(verb: str, *arguments: Any, **named: Any) -> Any:
@@ -248,6 +249,24 @@ def test_a_report(both, tmp_path) -> None:
     pages = [(tmp_path / name).read_text(encoding="utf-8") for name in ("r.html", "python.html")]
     assert all("ssa" in page for page in pages)
     assert pages[0].count("<section") == pages[1].count("<section")
+
+
+@pytest.mark.parametrize("reference", [None, "b"])
+def test_comparison_of_methods(reference: str | None) -> None:
+    genes = [f"g{i}" for i in range(12)]
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"gene": genes * 3, "method": np.repeat(["a", "b", "c"], 12), "rmse": rng.random(36)}
+    )
+    columns = {
+        name: factor(table[name]) if name != "rmse" else {"kind": "double", "values": table[name]}
+        for name in table
+    }
+    crossed = value("frame", columns, [str(i) for i in range(36)])
+    wanted = compare(table, "rmse", reference)
+    as_columns(wanted.rename_axis("method").reset_index(), value("compare", crossed, "rmse", reference))
+    one = value("compare", crossed[:12], "rmse")
+    assert [len(column(found)) for found in one.values()] == [0, 0, 0, 0]
 
 
 # --- files ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ..common.cores import threads
 from ..common.keys import HOMESPOT, SPATIAL
 from ..common.progress import Progress, reporting
 from ..evaluate import calibration as calibrate
+from ..evaluate import compare as comparing
 from ..evaluate import metrics
 from ..evaluate import simulate_spots as simulating
 from ..evaluate import tune as tuning
@@ -261,6 +262,11 @@ def accuracy_score(scores: pd.DataFrame) -> dict[str, Any]:
     return frame_columns(metrics.accuracy_score(scores).reset_index())
 
 
+def compare(table: pd.DataFrame, metric: str, reference: str | None = None) -> dict[str, Any]:
+    """Test a method against each of the others; as `homespot.plot.compare`, with a column ``method``."""
+    return frame_columns(comparing.compare(table, metric, reference).rename_axis("method").reset_index())
+
+
 def distances(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> dict[str, float]:
     """Return the mean distances of positions; as `homespot.metrics.distances`."""
     return metrics.distances(true, found)
@@ -307,6 +313,7 @@ DOOR: dict[str, Callable[..., Any]] = {
     for function in (
         accuracy_score,
         calibration,
+        compare,
         cross_validation,
         distances,
         experiment,

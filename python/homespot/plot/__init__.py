@@ -14,10 +14,11 @@ try:
 except ImportError as error:
     raise missing("matplotlib", "pictures") from error
 
+from ..evaluate.compare import compare
 from ._cells import cells, confidence
 from ._palette import PALETTE
 from ._proportions import proportions
-from ._scores import compare, scores
+from ._scores import scores
 from ._solver import losses, marginals
 from ._spots import gene, probability, spots
 from ._trust import calibration, colocation
