@@ -24,7 +24,6 @@ from homespot.common.ending import trained
 from homespot.errors import ConvergenceWarning, InputError
 from homespot.evaluate.cross_validate import cross_validate
 from homespot.evaluate.gene_folds import gene_folds
-from homespot.evaluate.kept import described
 from homespot.evaluate.metrics import gene_scores
 from homespot.evaluate.scoring import score_fold, score_map
 from homespot.expression.table import Expression
@@ -600,19 +599,3 @@ def test_drosophila_has_the_recorded_scores(real_data: Path) -> None:
     assert table["pcc"].median() == pytest.approx(0.635, abs=0.003)
     means = table[["pcc", "ssim", "rmse", "jsd"]].mean()
     assert means.tolist() == pytest.approx([0.603, 0.505, 0.863, 0.075], abs=0.003)
-
-
-def test_functions_are_told_apart_by_what_they_hold() -> None:
-    """Else the finished folds of one would be taken for those of another."""
-    first, second = np.zeros((60, 60)), np.zeros((60, 60))
-    second[30, 30] = 1
-
-    def returning(table: np.ndarray) -> object:
-        return lambda *_: table
-
-    assert described(returning(first)) == described(returning(first.copy()))
-    assert described(returning(first)) != described(returning(second))
-    assert described(partial(max, first)) != described(partial(max, second))
-    assert described(lambda *data: data[0]) != described(lambda *data: data[1])
-    with pytest.raises(InputError, match=r"a method that can be told from others.*Leave output out"):
-        described(partial(max, (i for i in range(3))))

@@ -13,6 +13,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from .. import methods
 from ..common.checks import one_of, whole
 from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
@@ -27,9 +28,10 @@ from ..mapping.section_scale import refuse_scales_apart
 from ..objects.labels import LABELS, label_column, labels_named
 from ..objects.spots import SectionsGiven, Spots, both_sides, spots_of
 from ..objects.tables import expression
+from .described import described
 from .folds import run
 from .gene_folds import Folds, gene_folds
-from .kept import COLUMNS, described, digest, finished_folds, keep, target
+from .kept import COLUMNS, digest, finished_folds, keep, target
 from .plan import Data, MapFunction, Plan, Task
 
 __all__ = ["begin", "cross_validate", "tidy"]
@@ -255,7 +257,8 @@ def cross_validate(
         this below ``if __name__ == "__main__":``.
     output
         A .csv file in which finished folds are kept. If it is there, the folds in it are not done again; it
-        has to be of the same data and settings, which stand in a .json file beside it.
+        has to be of the same data, methods and settings, which stand in a .json file beside it. A function
+        is known by its code and by all that the code refers to, so an edited helper makes another method.
     seed
         Seed of the division into folds, and of methods that draw random numbers.
     sc_layer, st_layer, sc_scale, st_scale, sc_gene_column, st_gene_column, preset, device
@@ -330,12 +333,21 @@ def _described(
         "version": __version__,
         "data": digest(data.sc, data.st),
         "labels": described(labels),
-        "methods": {name: [described(plan.method), described(plan.settings)] for name, plan in plans.items()},
+        "methods": {name: [_method(plan), described(plan.settings)] for name, plan in plans.items()},
         "folds": {str(fold): part for fold, part in parts.items()},
         "read_out": read_out,
         "seed": seed,
         **({} if data.sections is None else {"sections": described(data.sections.labels().tolist())}),
     }
+
+
+def _method(plan: Plan) -> Any:
+    """Describe a method: homespot's own by its name, as the version says the rest."""
+    if not isinstance(plan.method, str):
+        return described(plan.method)
+    function = methods.get(plan.method).function
+    own = function.__module__.startswith("homespot.")
+    return plan.method if own else [plan.method, described(function)]
 
 
 def _finished(kept: pd.DataFrame, tasks: list[Task]) -> dict[tuple[Any, ...], pd.DataFrame]:

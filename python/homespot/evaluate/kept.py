@@ -5,11 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,7 +17,7 @@ from ..expression.table import Expression
 from ..matrix.sums import is_sparse
 from .metrics import SCORES
 
-__all__ = ["COLUMNS", "described", "digest", "finished_folds", "keep", "read_scores", "target"]
+__all__ = ["COLUMNS", "digest", "finished_folds", "keep", "read_scores", "target"]
 
 COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
 """The columns of a table of cross-validation."""
@@ -38,53 +34,6 @@ def digest(*tables: Expression) -> str:
                 state.update(part.astype(np.int64 if part.dtype.kind == "i" else part.dtype, order="C").data)
         state.update("\n".join([*table.names.tolist(), *table.genes.tolist()]).encode())
     return state.hexdigest()
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, CodeType):
-        return value.co_code.hex()
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
-
-
-def described(value: Any) -> Any:
-    """Describe a method or a parameter so that equal ones are described alike, and others are not.
-
-    A function is described by its name, its code, and what it takes from around it.
-
-    Raises
-    ------
-    InputError
-        If something in it has no bytes to tell it by.
-    """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, partial):
-        return [described(value.func), described(list(value.args)), described(value.keywords)]
-    if isinstance(value, Mapping):
-        return {str(name): described(item) for name, item in sorted(value.items())}
-    if isinstance(value, list | tuple):
-        return [described(item) for item in value]
-    if isinstance(value, FunctionType):
-        code = value.__code__
-        around = [cell.cell_contents for cell in value.__closure__ or ()]
-        around += [value.__globals__[name] for name in code.co_names if name in value.__globals__]
-        inner = [_constant(const) for const in code.co_consts]
-        data = [item for item in around if not isinstance(item, ModuleType | type | FunctionType)]
-        return [
-            f"{value.__module__}.{value.__qualname__}",
-            hashlib.sha256(repr((code.co_code, code.co_names, inner)).encode()).hexdigest(),
-            described([value.__defaults__, value.__kwdefaults__, *data]),
-        ]
-    try:
-        return hashlib.sha256(pickle.dumps(value)).hexdigest()
-    except Exception as error:  # whatever an object's own way of being pickled raises
-        raise InputError(
-            expected(
-                "a method that can be told from others, so that finished folds can be kept",
-                f"a {type(value).__name__} in it that cannot be pickled ({error})",
-                "Leave output out, or give the method plain values and arrays.",
-            )
-        ) from error
 
 
 def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
