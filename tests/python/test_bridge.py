@@ -251,6 +251,38 @@ def test_a_report(both, tmp_path) -> None:
     assert pages[0].count("<section") == pages[1].count("<section")
 
 
+def test_folds_one_by_one(both) -> None:
+    settings = {"regularisation": 0.1}
+    folds = value(
+        "cross_validation",
+        both.r_sc,
+        both.r_st,
+        {"soft": ["ssa", settings]},
+        folds=3,
+        read_out="sum",
+        output=None,
+        progress=False,
+        seed=0,
+        sc_scale="auto",
+        st_scale="auto",
+        sc_gene_column=None,
+        st_gene_column=None,
+        sections=None,
+        joint=None,
+        device="cpu",
+    )
+    assert value("folds_left", folds) == [0, 1, 2]
+    wanted = hs.cross_validate(both.sc, both.st, {"soft": ("ssa", settings)}, folds=3, read_out="sum")
+    for number in (0, 1, 2):
+        scores = value("run_fold", folds, number)
+        genes = wanted.loc[wanted["fold"] == number + 1, "gene"].tolist()
+        assert column(scores["gene"]).tolist() == genes
+        value("keep_fold", folds, number, value("frame", scores, [str(i) for i in range(len(genes))]))
+    assert value("folds_left", folds) == []
+    found = value("fold_scores", folds)
+    as_columns(wanted.drop(columns="seconds"), {k: v for k, v in found.items() if k != "seconds"})
+
+
 @pytest.mark.parametrize("reference", [None, "b"])
 def test_comparison_of_methods(reference: str | None) -> None:
     genes = [f"g{i}" for i in range(12)]

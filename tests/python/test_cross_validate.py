@@ -25,7 +25,6 @@ from homespot.errors import ConvergenceWarning, InputError
 from homespot.evaluate.cross_validate import cross_validate
 from homespot.evaluate.gene_folds import gene_folds
 from homespot.evaluate.metrics import gene_scores
-from homespot.evaluate.scoring import score_fold, score_map
 from homespot.expression.table import Expression
 from homespot.expression.transforms import log_normalised
 from homespot.methods import registry
@@ -187,19 +186,23 @@ def test_a_truncated_map_and_one_of_fewer_cells(pair) -> None:
 
 def test_a_spot_without_cells_is_like_any_other() -> None:
     names, genes = np.array(["a", "b", "c"]), ["g", "h", "i"]
-    sc = Expression(np.array([[1.0, 0, 2], [3, 1, 1], [2, 2, 0]]), names, genes, "sc", "log")
-    st = Expression(np.array([[1.0, 2, 4], [2, 1, 3], [1.5, 0, 4]]), names, genes, "st", "log")
+    tables = ([[1, 0, 2], [3, 1, 1], [2, 2, 0]], [[1, 2, 4], [2, 1, 3], [1.5, 0, 4]])
+    sc, st = (
+        ad.AnnData(np.array(table, float), pd.DataFrame(index=names), pd.DataFrame(index=genes))
+        for table in tables
+    )
     p = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
-    every = np.arange(3)
     # Over h and i, the cells have a mean of 1 each, the spots of 3, 2 and 2.
     for read_out, predicted in (
         ("scaled", [3.6, 4.8, 4.0]),
         ("mean", [1.0, 2.5, 2.0]),
         ("sum", [1.0, 5.0, 0.0]),
     ):
-        scores = score_map(p, every, every, sc, st, ["g"], read_out)
+        scores = cross_validate(
+            sc, st, lambda *_: p, folds={"g": 1}, read_out=read_out, sc_scale="log", st_scale="log"
+        )
         expected = gene_scores(np.array([[1.0], [2], [1.5]]), np.array(predicted)[:, None], ["g"])
-        pd.testing.assert_frame_equal(scores, expected)
+        pd.testing.assert_frame_equal(scores.set_index("gene")[list(expected)], expected)
 
 
 def test_folds_divide_the_sorted_genes() -> None:
@@ -221,19 +224,6 @@ def test_leave_one_out(pair) -> None:
     table = cross_validate(sc[:, genes].copy(), st[:, genes].copy(), "correlation", folds="loo")
     assert sorted(table["gene"]) == genes
     assert table["fold"].tolist() == list(range(1, 9))
-
-
-def test_one_fold_for_the_bridge(pair) -> None:
-    sc, st = pair
-    table = cross_validate(sc, st, "ssa", folds=3, read_out="sum", **SETTINGS)
-    part = table[table["fold"] == 2].reset_index(drop=True)
-    tables = [expression(x, side, None, "auto", "float32") for x, side in ((sc, "sc"), (st, "st"))]
-    fold = score_fold(*tables, part["gene"].tolist(), "ssa", read_out="sum", parameters=SETTINGS)
-    same(fold.assign(fold=2, method="ssa")[COLUMNS], part)
-    with pytest.raises(InputError, match="genes to hold out that both data sets have, found 'nowhere'"):
-        score_fold(*tables, ["nowhere"], "ssa")
-    with pytest.raises(InputError, match=r"genes to hold out .* found none"):
-        score_fold(*tables, [], "ssa")
 
 
 def test_empty_rows_are_dropped_once(make_pair) -> None:

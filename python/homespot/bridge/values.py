@@ -20,7 +20,6 @@ __all__ = [
     "frame_columns",
     "narrowed",
     "plain",
-    "plain_column",
     "plain_matrix",
     "read_column",
     "record_from",
@@ -151,12 +150,6 @@ def read_column(column: dict[str, Any]) -> Any:
         whole = np.where(missing, 0, values).astype(np.int64)
         return pd.arrays.IntegerArray(whole, missing) if missing.any() else whole
     return values
-
-
-def plain_column(column: dict[str, Any]) -> npt.NDArray[np.object_]:
-    """Read a column as plain values, None where one is missing."""
-    values = pd.Series(read_column(column))
-    return values.astype(object).where(values.notna(), None).to_numpy()
 
 
 def write_column(column: pd.Series[Any]) -> dict[str, Any]:

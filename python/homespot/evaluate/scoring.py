@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import one_of
 from ..common.cores import limited_threads
 from ..common.ending import ending_of
 from ..common.keys import LEFT_OVER, SPATIAL
@@ -31,7 +30,7 @@ from ..objects.annotated import x_of
 from .metrics import gene_scores
 from .plan import Data, MapFunction, Plan, Scores
 
-__all__ = ["fold_scores", "score_fold", "score_map"]
+__all__ = ["fold_scores"]
 
 
 Indices = npt.NDArray[np.intp]
@@ -61,48 +60,13 @@ def _predicted(
     return found
 
 
-def score_map(
-    matrix: Any,
-    cells: Indices,
-    spots: Indices,
-    sc: Expression,
-    st: Expression,
-    genes: Sequence[str],
-    read_out: ReadOut = "scaled",
-) -> pd.DataFrame:
-    """Score what a map predicts of genes that it has not seen.
-
-    Parameters
-    ----------
-    matrix
-        P, cells x spots, dense or CSR.
-    cells, spots
-        The row of `sc` for every row of P, and of `st` for every column.
-    sc, st
-        Both tables, with these genes; compared are values on the log scale.
-    genes
-        Genes that both tables have. The other shared ones are those that the map is taken to be made from.
-    read_out
-        As for `impute_genes`. A spot to which no cell goes is predicted as the mean over the cells, scaled
-        alike.
-
-    Returns
-    -------
-    `gene_scores` over the mapped spots.
-    """
-    one_of("read_out", read_out, get_args(ReadOut))
-    seen = st.without_genes(genes)
-    expressions = _expressions(sc, seen, cells, spots) if read_out == "scaled" else None
-    return scores_of_map(matrix, cells, spots, sc, st, genes, (read_out,), expressions)[read_out]
-
-
 def _expressions(sc: Expression, st: Expression, cells: Indices, spots: Indices) -> Expressions:
     """Return the mean log expression of these cells and spots over the genes that both tables have."""
     genes = shared_genes(sc, st)
     return row_means(log_normalised(sc, genes))[cells], row_means(log_normalised(st, genes))[spots]
 
 
-def scores_of_map(
+def _scores_of_map(
     matrix: Any,
     cells: Indices,
     spots: Indices,
@@ -117,54 +81,6 @@ def scores_of_map(
     with limited_threads():
         found = _predicted(matrix, x, read_outs, expressions)
     return {read_out: gene_scores(true, found[read_out], list(genes)) for read_out in read_outs}
-
-
-def score_fold(
-    sc: Expression,
-    st: Expression,
-    held_out: Sequence[str],
-    method: str,
-    *,
-    read_out: ReadOut = "scaled",
-    preset: str | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    parameters: dict[str, Any] | None = None,
-) -> pd.DataFrame:
-    """Map with the other genes, and score the prediction of those held out: one fold of `cross_validate`.
-
-    Parameters
-    ----------
-    sc, st
-        Single-cell and spatial expression, with the labels that the method wants.
-    held_out
-        Genes of both tables. The method sees the spatial data without them; its totals are still those over
-        all genes.
-    method, preset, seed, device, parameters
-        As for `map.solve`.
-    read_out
-        As for `score_map`.
-
-    Returns
-    -------
-    One row a gene held out: ``gene``, ``pcc``, ``ssim``, ``rmse``, ``jsd``, and ``seconds``, the time the map
-    took.
-    """
-    one_of("read_out", read_out, get_args(ReadOut))
-    for table in (sc, st):
-        unknown = [gene for gene in held_out if gene not in set(table.genes.tolist())]
-        if unknown or len(held_out) == 0:
-            raise InputError(
-                expected(
-                    "genes to hold out that both data sets have",
-                    some(unknown) if unknown else "none",
-                    "Check the names.",
-                )
-            )
-    sc, st = sc.without_empty_rows(), st.without_empty_rows()
-    plan = Plan(method, preset, parameters or {})
-    scores = fold_scores(plan, sc, st, held_out, (), (read_out,), seed, device, None)[read_out]
-    return scores.reset_index()
 
 
 def fold_scores(
@@ -209,7 +125,7 @@ def fold_scores(
     matrix, cells, spots, expressions = solution.matrix, solution.cells, solution.spots, solution.expression
     if not len(expressions[0]) and "scaled" in read_outs:
         expressions = _expressions(sc, seen, cells, spots)
-    scores = scores_of_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
+    scores = _scores_of_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
     return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
 
 

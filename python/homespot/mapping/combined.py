@@ -19,9 +19,6 @@ from .validity import filled
 __all__ = ["combined_record", "record_of", "refuse_none", "section_labels"]
 
 
-_OF_SPOTS = ("sections", "shared_frame", "y_direction", "y_down")
-
-
 def combined_record(records: Sequence[dict[str, Any]], dtype: Any, how: str) -> dict[str, Any]:
     """Return the record of combined maps, with the record of every part."""
     return {

@@ -27,7 +27,7 @@ from .formats import recognise, refused
 from .storable import old_strings, storable
 from .stored import write_streamed
 
-__all__ = ["check_target", "read_whole", "readable", "whole_file", "write_whole", "written"]
+__all__ = ["check_target", "read_whole", "readable", "write_whole", "written"]
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:
