@@ -17,7 +17,7 @@ from scipy import sparse
 
 import homespot as hs
 from homespot import bridge
-from homespot.bridge import door
+from homespot.bridge.offered import OFFERED
 from homespot.common import keys
 from homespot.errors import DataWarning, InputError
 from homespot.evaluate.compare import compare
@@ -390,14 +390,14 @@ def test_another_package_s_warning_passes(both, monkeypatch) -> None:
     def warns(*_: Any) -> None:
         warnings.warn("of another package", FutureWarning, stacklevel=1)
 
-    monkeypatch.setitem(door._DOOR, "cell_modes", warns)
+    monkeypatch.setitem(OFFERED, "cell_modes", warns)
     with pytest.warns(FutureWarning, match="of another package"):
         answer = bridge.call("cell_modes", both.r_map)
     assert answer == {"value": None, "error": None, "warnings": []}
 
 
 def test_names_of_the_door() -> None:
-    for name, function in door._DOOR.items():
+    for name, function in OFFERED.items():
         assert function.__name__ == name
         assert inspect.getdoc(function), name
     assert value("method_names") == hs.methods.names()

@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import homespot as hs
-
 from .. import methods
-from ..common import keys
 from ..common.device import resolve_device
 from ..common.extras import has
 from ..common.version import __version__
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from ..mapping.solve import versions
-from . import evaluate, files, maps, verbs
+from . import evaluate, files, maps, verbs  # noqa: F401  what they offer
+from .names import VERBS
+from .offered import OFFERED
+from .values import crossed
 
-__all__ = ["about", "argument_names", "call", "lacking", "set_threads"]
-
-_VERBS: dict[str, Callable[..., Any]] = {
-    "map_cells": hs.map_cells,
-    "place_cells": hs.place_cells,
-    "add_mapping": hs.add_mapping,
-    "simulate_spots": hs.simulate_spots,
-    "impute_genes": hs.impute_genes,
-    "deconvolve_spots": hs.deconvolve_spots,
-    "annotate_cells": hs.annotate_cells,
-    "assign_cells": hs.assign_cells,
-    "cell_modes": hs.cell_modes,
-    "report": hs.report,
-    "colocate_types": hs.colocate_types,
-    "type_distances": hs.type_distances,
-    "cell_distances": hs.cell_distances,
-    **evaluate.VERBS,
-}
+__all__ = ["about", "call", "lacking", "set_threads"]
 
 
 def about() -> dict[str, Any]:
@@ -89,7 +71,7 @@ def set_threads(limit: str) -> None:
 
 
 def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
-    """Call a function of this module, with its errors and warnings as plain values.
+    """Call what is offered to R under this name, or else the public verb, with errors as plain values.
 
     Returns
     -------
@@ -100,7 +82,10 @@ def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as caught, _own_libraries():
         warnings.simplefilter("always")
         try:
-            answer["value"] = _DOOR[verb](*arguments, **named)
+            if verb in OFFERED:
+                answer["value"] = OFFERED[verb](*arguments, **named)
+            else:
+                answer["value"] = crossed(VERBS[verb](*arguments, **named))
         except (HomespotError, MemoryError) as error:
             kind = type(error) if isinstance(error, HomespotError) else TooLargeError
             answer["error"] = {"class": kind.__name__, "message": str(error)}
@@ -111,43 +96,3 @@ def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return answer
-
-
-def key_names() -> dict[str, Any]:
-    """Return every name of keys.py."""
-    return {name: getattr(keys, name) for name in keys.__all__}
-
-
-def method_names() -> list[str]:
-    """Return the names of the registered methods."""
-    return methods.names()
-
-
-def method_parameters(method: str) -> dict[str, Any]:
-    """Return a method's own parameters with their defaults."""
-    return methods.get(method).parameters
-
-
-def signature(verb: str) -> dict[str, Any]:
-    """Return the arguments of a verb with their defaults, ``"<required>"`` where there is none."""
-    parameters = inspect.signature(_VERBS[verb]).parameters.values()
-    return {
-        p.name: "<required>" if p.default is p.empty else p.default
-        for p in parameters
-        if p.kind is not p.VAR_KEYWORD
-    }
-
-
-def argument_names() -> list[str]:
-    """Return the names of all arguments, of the verbs and of the methods."""
-    names = {name for verb in _VERBS for name in signature(verb)}
-    return sorted(names.union(*(method_parameters(method) for method in method_names())))
-
-
-_DOOR: dict[str, Callable[..., Any]] = {
-    **{function.__name__: function for function in (key_names, method_names, method_parameters, signature)},
-    **maps.DOOR,
-    **verbs.DOOR,
-    **evaluate.DOOR,
-    **files.DOOR,
-}

@@ -24,7 +24,7 @@ from ..evaluate import compare as comparing
 from ..evaluate import metrics
 from ..evaluate import simulate_spots as simulating
 from ..evaluate import tune as tuning
-from ..evaluate.cross_validate import Spatial, begin, cross_validate, tidy
+from ..evaluate.cross_validate import Spatial, begin, tidy
 from ..evaluate.folds import work
 from ..evaluate.kept import COLUMNS, keep
 from ..evaluate.plan import Data, Task
@@ -32,25 +32,11 @@ from ..mapping.read_out import ReadOut
 from ..matrix.streamed import in_memory
 from ..objects.annotated import x_of
 from ..objects.labels import LABELS
-from .objects import experiment, sections_in_memory
+from .objects import sections_in_memory
+from .offered import offered
 from .values import frame_columns, plain, plain_matrix, read_column, strings
 
-__all__ = ["DOOR", "VERBS"]
-
-
 _NUMBER = ".homespot_number"
-
-
-VERBS: dict[str, Callable[..., Any]] = {
-    "cross_validate": cross_validate,
-    "tune": tuning.tune,
-    "gene_scores": metrics.gene_scores,
-    "proportion_scores": metrics.proportion_scores,
-    "accuracy_score": metrics.accuracy_score,
-    "distances": metrics.distances,
-    "kde_divergence": metrics.kde_divergence,
-    "calibration": calibrate.calibration,
-}
 
 
 class RMethod:
@@ -69,6 +55,7 @@ class RMethod:
         return {**vars(self), "function": None}
 
     def __call__(self, cells: ad.AnnData, spots: ad.AnnData) -> Any:
+        """Map the cells to the spots in R, and return P."""
         assert self.function is not None
         answer = self.function(_seen(cells), _seen(spots))
         if "mapping" in answer:
@@ -116,11 +103,13 @@ class Folds:
             report(len(self.found), len(self.tasks), note)
 
 
+@offered
 def r_method(function: Callable[[Any, Any], dict[str, Any]], code: str) -> RMethod:
     """Take a function of R as a method."""
     return RMethod(function, code)
 
 
+@offered
 def cross_validation(
     sc: ad.AnnData,
     st: Spatial,
@@ -158,11 +147,13 @@ def cross_validation(
     return begun
 
 
+@offered
 def folds_left(folds: Folds) -> list[int]:
     """Return the numbers of the folds that are not finished."""
     return [i for i, task in enumerate(folds.tasks) if task.key not in folds.found]
 
 
+@offered
 def run_fold(folds: Folds, number: int) -> dict[str, Any]:
     """Do one fold, and return its scores as columns; in another process with its share of the threads."""
     with _share(folds.n_threads):
@@ -170,6 +161,7 @@ def run_fold(folds: Folds, number: int) -> dict[str, Any]:
     return frame_columns(scores.reset_index())
 
 
+@offered
 def keep_fold(folds: Folds, number: int, scores: pd.DataFrame) -> None:
     """Add the scores of a finished fold, to the file as well."""
     task = folds.tasks[number]
@@ -180,6 +172,7 @@ def keep_fold(folds: Folds, number: int, scores: pd.DataFrame) -> None:
     folds.report(f"{name}, fold {fold}: median PCC {scores['pcc'].median():.3f}")
 
 
+@offered
 def fold_scores(folds: Folds) -> dict[str, Any]:
     """Return the table of all finished folds, as columns."""
     return frame_columns(folds.table()[COLUMNS])
@@ -203,6 +196,7 @@ def _share(n_threads: int | None) -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
+@offered
 def send_folds(folds: Folds, path: str, workers: int) -> int:
     """Write all that other processes need to a file; return how many threads each of them may use."""
     n_threads = max(1, threads() // workers)
@@ -212,6 +206,7 @@ def send_folds(folds: Folds, path: str, workers: int) -> int:
     return n_threads
 
 
+@offered
 def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
     """Read what `send_folds` wrote; `functions` are those of R by the name of the method."""
     with Path(path).open("rb") as file:
@@ -222,6 +217,7 @@ def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
     return folds
 
 
+@offered
 def tune(
     sc: ad.AnnData, st: Spatial, method: str, grid: Mapping[str, Any] | None, **named: Any
 ) -> dict[str, Any]:
@@ -239,12 +235,14 @@ def tune(
     }
 
 
+@offered
 def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:
     """Score genes; as `homespot.metrics.gene_scores`; both tables are spots x genes."""
     tables = in_memory(true), in_memory(found)
     return frame_columns(metrics.gene_scores(*tables, strings(genes).tolist()).reset_index())
 
 
+@offered
 def proportions(
     matrix: npt.NDArray[np.float64], spots: str | Sequence[str], types: str | Sequence[str]
 ) -> pd.DataFrame:
@@ -252,26 +250,25 @@ def proportions(
     return pd.DataFrame(matrix, index=strings(spots), columns=strings(types))
 
 
+@offered
 def proportion_scores(true: pd.DataFrame, found: pd.DataFrame, by: Any) -> dict[str, Any]:
     """Score proportions; as `homespot.metrics.proportion_scores`."""
     return frame_columns(metrics.proportion_scores(true, found, by=by).reset_index())
 
 
+@offered
 def accuracy_score(scores: pd.DataFrame) -> dict[str, Any]:
     """Compare methods; as `homespot.metrics.accuracy_score`."""
     return frame_columns(metrics.accuracy_score(scores).reset_index())
 
 
+@offered
 def compare(table: pd.DataFrame, metric: str, reference: str | None = None) -> dict[str, Any]:
     """Test a method against each of the others; as `homespot.plot.compare`, with a column ``method``."""
     return frame_columns(comparing.compare(table, metric, reference).rename_axis("method").reset_index())
 
 
-def distances(true: npt.NDArray[np.float64], found: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the mean distances of positions; as `homespot.metrics.distances`."""
-    return metrics.distances(true, found)
-
-
+@offered
 def kde_divergence(
     true: npt.NDArray[np.float64], found: npt.NDArray[np.float64], labels: dict[str, Any]
 ) -> dict[str, Any]:
@@ -280,16 +277,19 @@ def kde_divergence(
     return {"types": np.asarray(divergence.index, dtype=object), "kl": divergence.to_numpy()}
 
 
-def calibration(of: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
+@offered
+def calibration(mapping: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
     """Compare stated levels with observed shares; as `homespot.calibration`."""
-    return frame_columns(calibrate.calibration(of, truth, np.atleast_1d(levels).tolist(), **named))
+    return frame_columns(calibrate.calibration(mapping, truth, np.atleast_1d(levels).tolist(), **named))
 
 
+@offered
 def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.DataFrame:
     """Take places from R, cells x coordinates, as a table by the names of the cells."""
     return pd.DataFrame(np.asarray(matrix), index=strings(cells))
 
 
+@offered
 def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
     of_cells = cells.obs.assign(**{_NUMBER: np.arange(cells.n_obs)})
@@ -306,30 +306,3 @@ def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
         "coordinates": st.obsm[SPATIAL],
         "record": plain(st.uns[HOMESPOT]),
     }
-
-
-DOOR: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        accuracy_score,
-        calibration,
-        compare,
-        cross_validation,
-        distances,
-        experiment,
-        fold_scores,
-        folds_left,
-        gene_scores,
-        kde_divergence,
-        keep_fold,
-        places,
-        proportion_scores,
-        proportions,
-        r_method,
-        received_folds,
-        run_fold,
-        send_folds,
-        simulate_spots,
-        tune,
-    )
-}

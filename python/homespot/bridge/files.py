@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,9 +18,8 @@ from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
 from ..objects import h5ad, reading
 from ..objects.annotated import annotated
+from .offered import offered
 from .values import frame_columns, plain, plain_matrix, read_column, record_from, strings, write_column
-
-__all__ = ["DOOR"]
 
 
 @contextmanager
@@ -57,6 +56,7 @@ def _stored_value(value: dict[str, Any]) -> Any:
     return value["value"] if kind in ("scalar", "array") else _stored_column(value)
 
 
+@offered
 def anndata_parts(
     x: Any,
     obs: dict[str, Any],
@@ -81,6 +81,7 @@ def _read(parts: dict[str, Any]) -> dict[str, Any]:
     return {**parts, "X": in_memory(parts["X"]), **({"layers": layers} if layers else {})}
 
 
+@offered
 def write_anndata(path: str, parts: dict[str, Any]) -> None:
     """Write what `anndata_parts` put together as .h5ad; the file appears whole or not at all.
 
@@ -94,6 +95,7 @@ def write_anndata(path: str, parts: dict[str, Any]) -> None:
         h5ad.write_whole(annotated(parts["X"], **others | {"layers": kept}), path, streamed)
 
 
+@offered
 def check_anndata_path(path: str) -> None:
     """Refuse a path to which no .h5ad file can be written."""
     h5ad.check_target(path)
@@ -195,13 +197,8 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
     }
 
 
+@offered
 def read_anndata(path: str) -> dict[str, Any]:
     """Read cells or spots in any form that `reading.read` knows, as plain values."""
     with _names_twice():
         return _plain_experiment(reading.read(path))
-
-
-DOOR: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (anndata_parts, check_anndata_path, read_anndata, write_anndata)
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anndata as ad
@@ -26,9 +26,10 @@ from ..space import axes
 from ..space.directions import combined_direction
 from ..verbs.cell_positions import CellTable
 from .objects import known_images, named_coordinates, sections_in_memory
+from .offered import offered
 from .values import frame, frame_columns, plain, plain_matrix, record_from
 
-__all__ = ["DOOR", "R_DOUBLES"]
+__all__ = ["R_DOUBLES"]
 
 _ROW = ".homespot_row"
 
@@ -64,6 +65,7 @@ def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
     return frame_columns(table[[name for name in _ADDED if name in table]])
 
 
+@offered
 def map_cells(
     sc: ad.AnnData,
     st: Spatial,
@@ -95,19 +97,22 @@ def map_cells(
     }
 
 
-def cell_positions(of: ad.AnnData, position: str, k: int, **named: Any) -> dict[str, Any]:
+@offered
+def cell_positions(mapping: ad.AnnData, position: str, k: int, **named: Any) -> dict[str, Any]:
     """Return where every cell sits, as columns; as `homespot.cell_positions`."""
-    return frame_columns(hs.cell_positions(of, position=position, k=k, **named))  # type: ignore[arg-type]
+    return frame_columns(hs.cell_positions(mapping, position=position, k=k, **named))  # type: ignore[arg-type]
 
 
-def home_spots(of: ad.AnnData) -> dict[str, Any]:
+@offered
+def home_spots(mapping: ad.AnnData) -> dict[str, Any]:
     """Return the home spot of every cell of a map without coordinates, its probability, and entropy."""
-    view = CheckedMap(of)
+    view = CheckedMap(mapping)
     cells = CellTable(view, placed=False)
     view.read(cells)
     return frame_columns(cells.table())
 
 
+@offered
 def ending(solver: dict[str, Any]) -> dict[str, Any]:
     """Return how a run ended, from what its record has as ``solver``: the words, and the curves as a table.
 
@@ -129,17 +134,20 @@ def ending(solver: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def several_sections(of: ad.AnnData) -> bool:
+@offered
+def several_sections(mapping: ad.AnnData) -> bool:
     """Whether the spots of a map lie in several sections, each in a frame of its own."""
-    return sections_of(of) is not None
+    return sections_of(mapping) is not None
 
 
-def combined_sections(maps_of: Sequence[ad.AnnData], names: Sequence[str] | None = None) -> dict[str, Any]:
+@offered
+def combined_sections(mappings: Sequence[ad.AnnData], names: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the section of every spot of maps that R puts side by side, and the direction of y."""
-    labels, down = section_labels(maps_of, names)
+    labels, down = section_labels(mappings, names)
     return {"sections": np.asarray(labels, dtype=object), "direction": plain(combined_direction(down))}
 
 
+@offered
 def new_mapping(
     matrix: Any,
     cells: str | Sequence[str],
@@ -172,11 +180,13 @@ def new_mapping(
     return made
 
 
-def save(path: str, of: ad.AnnData) -> None:
+@offered
+def save(path: str, mapping: ad.AnnData) -> None:
     """Write a mapping as .h5ad."""
-    hs.save(of, path)
+    hs.save(mapping, path)
 
 
+@offered
 def load(path: str, *, backed: bool) -> dict[str, Any]:
     """Read a mapping from .h5ad as plain values; where it stays `backed`, R reads P itself."""
     loaded = hs.load(path, backed=backed)
@@ -192,19 +202,3 @@ def load(path: str, *, backed: bool) -> dict[str, Any]:
         "coordinates": spot_places(loaded) if has_coordinates(loaded) else None,
         "record": plain(loaded.uns[keys.HOMESPOT]),
     }
-
-
-DOOR: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        map_cells,
-        cell_positions,
-        home_spots,
-        ending,
-        several_sections,
-        combined_sections,
-        new_mapping,
-        save,
-        load,
-    )
-}

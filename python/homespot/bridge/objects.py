@@ -15,11 +15,13 @@ from ..common.keys import COORDINATES, HOMESPOT, SPATIAL
 from ..evaluate.cross_validate import Spatial
 from ..matrix.streamed import Streamed, in_memory
 from ..objects.annotated import annotated, x_of
+from .offered import offered
 from .values import frame, narrowed, record_from, strings
 
 __all__ = ["experiment", "known_images", "named_coordinates", "sections_in_memory"]
 
 
+@offered
 def experiment(
     matrix: Any,
     names: str | Sequence[str],

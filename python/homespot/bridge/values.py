@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..common import keys
 from ..matrix.streamed import Streamed, in_blocks
 from ..matrix.sums import is_sparse
+from .offered import offered
 
 __all__ = [
     "columns",
+    "crossed",
     "csr",
     "frame",
     "frame_columns",
@@ -173,6 +177,7 @@ def write_column(column: pd.Series[Any]) -> dict[str, Any]:
     return {"kind": "character", "codes": codes.astype(np.int32), "levels": np.asarray(texts, dtype=object)}
 
 
+@offered
 def frame(columns: dict[str, Any], names: str | Sequence[str]) -> pd.DataFrame:
     """Read columns as a table with these row names."""
     read = {name: read_column(column) for name, column in columns.items()}
@@ -182,3 +187,26 @@ def frame(columns: dict[str, Any], names: str | Sequence[str]) -> pd.DataFrame:
 def frame_columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return the columns of a table as they cross."""
     return {str(name): write_column(table[name]) for name in table.columns}
+
+
+def crossed(result: Any) -> Any:
+    """Return what a verb returned as it crosses, by its type.
+
+    An AnnData comes with its variables in rows, as R has them, and with those columns of obs that homespot
+    added. A table whose rows and columns have the same names comes as a matrix, and any other table as
+    columns.
+    """
+    if isinstance(result, ad.AnnData):
+        added = [name for name in result.obs if str(name).startswith(keys.HOMESPOT)]
+        return {
+            "x": None if result.isbacked else plain_matrix(result.X.T),
+            "layers": {name: plain_matrix(layer.T) for name, layer in result.layers.items() if name},
+            "columns": frame_columns(result.obs[added]),
+            "rows": np.asarray(result.var_names, dtype=object),
+            "row_columns": frame_columns(result.var),
+        }
+    if isinstance(result, pd.DataFrame):
+        values = plain_matrix(result.to_numpy()) if result.index.equals(result.columns) else None
+        columns = values or {"columns": frame_columns(result)}
+        return {**columns, "rows": np.asarray(result.index, dtype=object)}
+    return plain(result)
