@@ -80,7 +80,9 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
     }
     n >= 2L && n <= max(2L, ncol(map) %/% 2L)
   }, NA)
-  any(divides) && .toR(.call("several_sections", .spotsToPython(map)))
+  any(divides) && .toR(.call(
+    "several_sections", .mappingToPython(.plain(map)[0L, ], p = FALSE)
+  ))
 }
 
 #' The record of the run

@@ -53,11 +53,6 @@
 combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   maps <- .allMappings(list(...))
   .checkFlag(shared.frame, "shared.frame")
-  weights <- .sectionWeights(weights, length(maps))
-  cells <- rownames(maps[[1L]])
-  for (map in maps[-1L]) {
-    .sameNames(cells, rownames(map), "cells", "combine sections", "rbind()")
-  }
   names <- .completeNames(names(list(...)))
   if (anyDuplicated(names)) {
     .refuse(
@@ -66,37 +61,46 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
       "Give each a name of its own."
     )
   }
-  .distinctNames(lapply(maps, colnames), "spots", .ownSpotNames(maps))
-  # What tells the sections apart, before names are made to differ.
+  cells <- rownames(maps[[1L]])
+  maps <- lapply(maps, function(map) {
+    same <- setequal(rownames(map), cells)
+    if (same) .plain(map)[cells, ] else .plain(map)
+  })
   found <- .call(
-    "combined_sections", lapply(maps, .spotsToPython),
-    if (length(names)) as.list(names)
+    "combined_sections", lapply(maps, .mappingToPython, p = FALSE),
+    if (length(names)) as.list(names), weights, shared_frame = shared.frame
   )
-  maps <- lapply(maps, function(map) .plain(map)[cells, ])
-  left <- Reduce(`+`, Map(
-    function(map, w) w * rowData(map)[[.keys$LEFT_OVER]], maps, weights
-  ))
-  maps <- .distinctSamples(maps, names)
-  gone <- Reduce(`+`, Map(function(map, w) w * .dropped(map), maps, weights))
-  coords <- .bindCoordinates(maps)
+  tissue <- .distinctSamples(
+    lapply(maps, function(map) map$sample_id), lapply(maps, imgData), names
+  )
   spots <- .bindTables(lapply(maps, colData))
-  record <- .combinedRecord(maps, "sections", weights)
-  record[names(.fetch(found$get("direction")))] <-
-    .fetch(found$get("direction"))
-  if (shared.frame) {
-    record$shared_frame <- TRUE
-  } else {
+  spots$sample_id <- tissue$sample
+  if (!shared.frame) {
     spots[[.keys$SECTION]] <- as.character(.toR(found$get("sections")))
   }
+  p <- Map(function(map, weight) {
+    dtype <- .record(map)$dtype
+    weight <- if (identical(dtype, "float32")) .single(weight) else weight
+    .timesRows(.mapping(map), rep(weight, nrow(map)), dtype)
+  }, maps, .toR(found$get("weights")))
+  record <- .toR(found$get("record"))
+  record$parts[] <- lapply(maps, .record)
   .valid(.newMapping(
-    do.call(cbind, Map(function(map, w) {
-      .weighted(.mapping(map), w, .record(map)$dtype)
-    }, maps, weights)),
-    cells, unlist(lapply(maps, colnames)), .cellData(maps[[1L]], left, gone),
-    spots, coords, record,
-    # Some may have none.
-    images = .bindTables(Filter(NROW, lapply(maps, imgData)))
+    do.call(cbind, p), cells, unlist(lapply(maps, colnames)),
+    .cellsOfSections(maps[[1L]], found$get("cells")), spots,
+    .bindCoordinates(maps), record, tissue$images
   ))
+}
+
+# The annotation of the cells, with what the core says of their mass.
+.cellsOfSections <- function(map, columns) {
+  cells <- rowData(map)
+  own <- c(.keys$DROPPED, .keys$SECTION, .keys$SECTION_PROB)
+  found <- .columnsFromPython(columns)
+  cells[setdiff(own, names(found))] <- NULL
+  mass <- intersect(c(.keys$LEFT_OVER, .keys$DROPPED), names(found))
+  cells[mass] <- found[mass]
+  cells
 }
 
 #' @rdname combineSections
@@ -111,37 +115,22 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   maps <- .allMappings(list(...))
   first <- maps[[1L]]
   spots <- colnames(first)
-  for (map in maps[-1L]) {
-    .sameNames(spots, colnames(map), "spots", "bind rows", "cbind()")
-  }
-  .distinctNames(
-    lapply(maps, rownames), "cells",
-    "rownames(map) <- paste(\"part1\", rownames(map), sep = \"_\")"
-  )
-  maps <- lapply(maps, function(map) .inSpotOrder(map, spots))
-  for (map in maps[-1L]) {
-    if (!isTRUE(all.equal(spatialCoords(map), spatialCoords(first)))) {
-      .refuse(
-        "the same spots in all maps",
-        "spots of the same names with other coordinates",
-        "Bind maps onto one spatial data set."
-      )
-    }
-  }
+  # Nothing is dropped, so the left-over stays as it is.
+  maps <- lapply(maps, function(map) {
+    same <- setequal(colnames(map), spots)
+    if (same) .plain(map)[, spots] else .plain(map)
+  })
+  record <- .toR(.call(
+    "combined_cells", lapply(maps, .mappingToPython, p = FALSE)
+  ))
+  record$parts[] <- lapply(maps, .record)
   .valid(.newMapping(
     do.call(rbind, lapply(maps, .mapping)),
     unlist(lapply(maps, rownames)), spots,
     .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),
-    c(.combinedRecord(maps, "cells"), .ofSpots(first)),
-    images = imgData(first)
+    record, images = imgData(first)
   ))
 })
-
-# What the record says of the spots, which are the same in all maps.
-.ofSpots <- function(map) {
-  record <- .record(map)
-  record[intersect(c("sections", .ofCoordinates), names(record))]
-}
 
 .allMappings <- function(maps) {
   maps <- unname(maps)
@@ -152,126 +141,6 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
       if (length(other)) .describe(other[[1L]]) else "none",
       "Give one map or more."
     )
-  }
-  maps
-}
-
-.sectionWeights <- function(weights, n) {
-  if (is.null(weights)) {
-    weights <- rep(1, n)
-  }
-  if (!is.numeric(weights) || length(weights) != n ||
-        !all(is.finite(weights)) || any(weights <= 0)) {
-    .refuse(
-      sprintf("`weights` to be %d positive numbers", n),
-      .describe(weights), "Give one weight for each section."
-    )
-  }
-  weights / sum(weights)
-}
-
-# In the type that the map was computed with, as Python does: the product of
-# two float32 is exact in a double, so rounding it once is their product. What
-# is delayed stays so, as doubles.
-.weighted <- function(p, weight, dtype) {
-  if (!identical(dtype, "float32") || is(p, "DelayedMatrix")) {
-    return(p * weight)
-  }
-  weight <- .single(weight)
-  if (is(p, "sparseMatrix")) {
-    p <- as(as(p, "generalMatrix"), "CsparseMatrix")
-    p@x <- .single(p@x * weight)
-  } else {
-    for (column in seq_len(ncol(p))) {
-      p[, column] <- .single(p[, column] * weight)
-    }
-  }
-  p
-}
-
-# The nearest float32.
-.single <- function(x) {
-  readBin(
-    writeBin(as.double(x), raw(), size = 4L), "double", length(x), size = 4L
-  )
-}
-
-.sameNames <- function(expected, found, what, verb, instead) {
-  if (!setequal(expected, found)) {
-    other <- c(setdiff(found, expected), setdiff(expected, found))
-    .refuse(
-      sprintf("the same %s in all maps", what),
-      sprintf("%d that are not in all of them (%s)", length(other), .some(
-        other
-      )),
-      sprintf(
-        "To %s the maps have to share their %s; for other %s see %s.",
-        verb, what, what, instead
-      )
-    )
-  }
-}
-
-.distinctNames <- function(names, what, line) {
-  names <- unlist(names)
-  twice <- unique(names[duplicated(names)])
-  if (length(twice)) {
-    .refuse(
-      sprintf(
-        "%s of distinct names in all %s", what,
-        if (what == "spots") "sections" else "maps"
-      ),
-      sprintf("%d names more than once (%s)", length(twice), .some(twice)),
-      sprintf("Give each a name of its own first: %s.", line)
-    )
-  }
-}
-
-# The line that makes the names of spots differ: by their samples, where these
-# tell the maps apart.
-.ownSpotNames <- function(maps) {
-  samples <- unlist(lapply(maps, function(map) unique(map$sample_id)))
-  if (anyDuplicated(samples)) {
-    paste(
-      "colnames(map) <- paste(\"a\", colnames(map), sep = \"_\"), with another",
-      "name than \"a\" for every map"
-    )
-  } else {
-    "colnames(map) <- paste(map$sample_id, colnames(map), sep = \"_\")"
-  }
-}
-
-# Reorders the spots; nothing is dropped, so the left-over stays as it is.
-.inSpotOrder <- function(map, spots) {
-  map <- .plain(map)
-  if (identical(colnames(map), spots)) map else map[, spots]
-}
-
-# Samples that are in several maps get the name or the number of the section.
-.distinctSamples <- function(maps, names = NULL) {
-  samples <- unlist(lapply(maps, function(map) unique(map$sample_id)))
-  if (anyDuplicated(samples)) {
-    maps <- Map(function(map, k) {
-      map <- .plain(map)
-      images <- imgData(map)
-      imgData(map) <- NULL
-      one <- length(unique(map$sample_id)) == 1L
-      renamed <- function(sample) {
-        if (is.null(names)) {
-          paste(sample, k, sep = ".")
-        } else if (one) {
-          rep(names[k], length(sample))
-        } else {
-          paste(names[k], sample, sep = "_")
-        }
-      }
-      map$sample_id <- renamed(map$sample_id)
-      if (!is.null(images) && nrow(images) > 0L) {
-        images$sample_id <- renamed(images$sample_id)
-        imgData(map) <- images
-      }
-      map
-    }, maps, seq_along(maps))
   }
   maps
 }
@@ -299,33 +168,4 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   }
   shared <- Reduce(intersect, lapply(tables, colnames))
   do.call(rbind, lapply(tables, function(table) table[, shared, drop = FALSE]))
-}
-
-# Without the section that a map of other spots has found.
-.cellData <- function(map, left, gone) {
-  cells <- rowData(map)
-  cells[c(.keys$SECTION, .keys$SECTION_PROB)] <- NULL
-  cells[[.keys$LEFT_OVER]] <- left
-  cells[[.keys$DROPPED]] <- if (any(gone > 0)) gone
-  cells
-}
-
-.combinedRecord <- function(maps, how, weights = NULL) {
-  records <- lapply(maps, .record)
-  names(records) <- paste0("part", seq_along(records))
-  methods <- unique(vapply(records, function(record) {
-    if (is.null(record$method)) "unknown" else record$method
-  }, ""))
-  record <- list(
-    method = paste(methods, collapse = ", "), combined = how, parts = records
-  )
-  # The type that saveMapping() writes: the widest of the parts.
-  types <- unlist(lapply(records, `[[`, "dtype"))
-  if (length(types)) {
-    record$dtype <- if ("float64" %in% types) "float64" else types[[1L]]
-  }
-  # NULL adds no entry.
-  record$format_version <- records[[1L]]$format_version
-  record$weights <- weights
-  record
 }

@@ -169,10 +169,9 @@
   }
 }
 
-# The sample of every spot, and the images by sample. Samples are those of the
-# user; where sections have the same, they get the name of their section.
+# The sample of every spot of a list of sections, and the images by sample.
 .samplesOf <- function(sides, section) {
-  own <- lapply(unname(sides), function(side) {
+  samples <- lapply(unname(sides), function(side) {
     sample <- side$data$sample_id
     if (is.null(sample)) {
       rep("sample01", length(side$names))
@@ -180,21 +179,38 @@
       as.character(sample)
     }
   })
-  images <- lapply(unname(sides), `[[`, "images")
-  if (anyDuplicated(unlist(lapply(own, unique)))) {
-    for (i in seq_along(sides)) {
-      name <- .sectionName(sides, i, section)
-      one <- length(unique(own[[i]])) == 1L
+  # The names are not looked for where no sample is in two sections.
+  .distinctSamples(
+    samples, lapply(unname(sides), `[[`, "images"),
+    names = vapply(seq_along(sides), function(i) {
+      .sectionName(sides, i, section)
+    }, "")
+  )
+}
+
+# The samples of sections that are put together, and their images, which are
+# known by the samples. Sections that have a sample in common get the name of
+# the section instead, or, without `names`, its number appended.
+.distinctSamples <- function(samples, images, names) {
+  if (anyDuplicated(unlist(lapply(samples, unique)))) {
+    for (i in seq_along(samples)) {
+      one <- length(unique(samples[[i]])) == 1L
       renamed <- function(sample) {
-        if (one) rep(name, length(sample)) else paste(name, sample, sep = "_")
+        if (is.null(names)) {
+          paste(sample, i, sep = ".")
+        } else if (one) {
+          rep(names[i], length(sample))
+        } else {
+          paste(names[i], sample, sep = "_")
+        }
       }
+      samples[[i]] <- renamed(samples[[i]])
       if (NROW(images[[i]])) {
         images[[i]]$sample_id <- renamed(images[[i]]$sample_id)
       }
-      own[[i]] <- renamed(own[[i]])
     }
   }
-  list(sample = unlist(own), images = .bindTables(Filter(NROW, images)))
+  list(sample = unlist(samples), images = .bindTables(Filter(NROW, images)))
 }
 
 # The name of a section of a list: the user's, or that which the core has given

@@ -49,59 +49,13 @@ kdeDivergence <- function(true, found, labels) {
   if (missing(labels) || is.null(labels)) {
     .refuse("labels of the cells", "none", "Pass one label a cell of `true`.")
   }
-  labels <- .cellLabels(labels, true, pair)
+  data <- if (is(true, "SummarizedExperiment")) colData(true)
+  labels <- .valuesOfTable(labels, "labels", data, "cell", "colData(true)")
   value <- .toR(.call(
-    "kde_divergence", pair$true, pair$found, .columnToPython(labels)
+    "kde_divergence", pair$true, pair$found, labels,
+    if (!is.null(pair$cells)) as.list(pair$cells), pair$taken - 1L, pair$n
   ))
   stats::setNames(value$kl, value$types)
-}
-
-# Labels of the cells that are compared.
-.cellLabels <- function(labels, true, pair) {
-  labels <- .plainLabels(labels)
-  if (is.character(labels) && length(labels) == 1L && is.null(names(labels)) &&
-        is(true, "SummarizedExperiment")) {
-    if (!labels %in% names(colData(true))) {
-      .refuse(
-        sprintf("a column '%s' in colData(true)", labels),
-        if (length(colData(true))) {
-          .some(names(colData(true)), 10L)
-        } else {
-          "no columns"
-        },
-        "Name one that is there, or pass one label a cell."
-      )
-    }
-    labels <- stats::setNames(colData(true)[[labels]], NULL)
-  }
-  if (is(labels, "Rle")) {
-    labels <- as.vector(labels)
-  }
-  if (!is.null(names(labels)) && !is.null(pair$cells)) {
-    lost <- setdiff(pair$cells, names(labels))
-    if (length(lost)) {
-      .refuse(
-        "labels of the cells",
-        sprintf("none of %d (%s)", length(lost), .some(lost)), "Add them."
-      )
-    }
-    labels <- labels[match(pair$cells, names(labels))]
-  } else {
-    if (length(labels) != pair$n) {
-      .refuse(
-        sprintf("one label for each of the %d cells of `true`", pair$n),
-        sprintf("%d", length(labels)), "Pass as many labels as cells."
-      )
-    }
-    labels <- labels[pair$taken]
-  }
-  if (anyNA(labels)) {
-    .refuse(
-      "a label of every cell", sprintf("%d without", sum(is.na(labels))),
-      "Label them, or drop these cells."
-    )
-  }
-  as.character(labels)
 }
 
 # True and found places of the same cells.

@@ -49,7 +49,7 @@
 #'
 #' @seealso [imputeGenes()], [plotSpots()].
 #'
-#' @examplesIf rlang::is_installed("ggplot2")
+#' @examplesIf rlang::is_installed("ggplot2") && homespot::hasPython()
 #' st <- demoData()$st
 #' # Any prediction will do: here the mean of two other genes.
 #' counts <- SummarizedExperiment::assay(st, "counts")
@@ -144,64 +144,16 @@ plotGene <- function(
   )
 }
 
-# --- the log scale -----------------------------------------------------------
-
-# What was measured, as the core normalises it.
+# What was measured, on the log scale.
 .logValues <- function(spe, gene, assay.type, scale) {
-  values <- .rowOf(spe, gene, assay.type, "spe")
   table <- .assayOf(spe, assay.type, "spe")
   .checkNumbers(table, "spatial data")
-  if (scale == "auto") {
-    scale <- if (.areCounts(table)) "counts" else "log"
-  }
   if (scale == "log") {
-    return(values)
+    return(.rowOf(spe, gene, assay.type, "spe"))
   }
-  total <- unname(colSums(table))
-  log1p(values * ifelse(total > 0, 1e4 / total, 0))
-}
-
-# By the rules of the core's preprocess.py, so that a plot needs no Python.
-.areCounts <- function(table) {
-  sparse <- DelayedArray::is_sparse(table)
-  grid <- colAutoGrid(table)
-  whole <- TRUE
-  range <- c(0, 0)
-  for (i in seq_along(grid)) {
-    block <- .onDisk(read_block(table, grid[[i]], as.sparse = sparse))
-    values <- if (sparse) SparseArray::nzvals(block) else as.vector(block)
-    range <- range(range, values)
-    whole <- whole && all(values == round(values))
-  }
-  if (!all(is.finite(range)) || range[1L] < 0) {
-    .refuse(
-      "counts or log values, finite and never negative, in `spe`",
-      sprintf("values from %.4g to %.4g", range[1L], range[2L]),
-      "Name the assay that has them as `assay.type`."
-    )
-  }
-  whole || range[2L] > 20 || .areMultiples(table)
-}
-
-# Whether nearly all spots, of 200, have whole multiples of one unit.
-.areMultiples <- function(table) {
-  some <- unique(as.integer(seq(0, ncol(table) - 1, length.out = 200L))) + 1L
-  columns <- as.matrix(table[, some, drop = FALSE])
-  values <- lapply(seq_along(some), function(j) {
-    unique(columns[columns[, j] > 0, j])
-  })
-  # Few distinct values say nothing.
-  values <- values[lengths(values) >= 3L]
-  length(values) > 0L && mean(vapply(values, .inUnits, NA)) >= 0.9
-}
-
-# Of the smallest value, or of a half or a third of it.
-.inUnits <- function(values) {
-  ratios <- values / min(values)
-  tolerance <- pmin(1e-3 + 1e-4 * ratios, 0.05)
-  any(vapply(seq_len(3L), function(k) {
-    all(abs(ratios * k - round(ratios * k)) < k * tolerance)
-  }, NA))
+  .toR(.call(
+    "log_values", .toPython(table), match(gene, rownames(spe)) - 1L, scale
+  ))
 }
 
 # --- panels ------------------------------------------------------------------

@@ -67,45 +67,19 @@ plotMapping <- function(
   match(cell, rownames(map))
 }
 
+# The cells that have a label.
 .labelRows <- function(map, label, labels) {
   .checkString(label, "label")
-  of <- as.character(.plottedLabels(map, labels))
-  rows <- which(of == label)
+  found <- .call(
+    "labels_of", .labelsToPython(labels, map, "cell"), as.list(rownames(map))
+  )
+  labels <- as.character(.columnFromPython(.fetch(found)))
+  rows <- which(labels == label)
   if (!length(rows)) {
     .refuse(
       "a label of the map's cells", sprintf("'%s'", label),
-      sprintf("There are %s.", .some(sort(unique(of)), 10L))
+      sprintf("There are %s.", .some(sort(unique(labels)), 10L))
     )
   }
   rows
-}
-
-.plottedLabels <- function(map, labels) {
-  labels <- .plainLabels(labels)
-  columns <- names(rowData(map))
-  column <- is.character(labels) && length(labels) == 1L && nrow(map) != 1L
-  if (column && labels %in% columns) {
-    return(rowData(map)[[labels]])
-  }
-  if (is.null(labels) || column || length(labels) != nrow(map)) {
-    .refuse(
-      sprintf(
-        "`labels` to be a column of rowData(map) or one label for each of %s",
-        sprintf("%d cells", nrow(map))
-      ), .describe(labels),
-      sprintf("There are the columns %s.", .some(columns, 10L))
-    )
-  }
-  if (is.null(names(labels))) {
-    return(labels)
-  }
-  lost <- setdiff(rownames(map), names(labels))
-  if (length(lost)) {
-    .refuse(
-      "labels of all cells, by name",
-      sprintf("none for %d cells (%s)", length(lost), .some(lost)),
-      "Name each by its cell, as rownames(map) has it."
-    )
-  }
-  labels[rownames(map)]
 }

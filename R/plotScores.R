@@ -19,9 +19,8 @@
 #' @details
 #' The test asks whether the reference is better than the other method on the
 #' same genes: larger in PCC and SSIM, smaller in RMSE and JSD.
-#' It is that of [stats::wilcox.test()], paired, with the exact distribution
-#' for fewer than 50 genes without ties, and else the normal one without a
-#' correction for continuity, as in SciPy.
+#' It is SciPy's, with the exact distribution for up to 50 genes without ties,
+#' and else the normal distribution without a correction for continuity.
 #' Genes with a finite score by both methods take part.
 #' The p-values are not corrected for the number of methods; where no gene
 #' differs there is none.
@@ -33,7 +32,7 @@
 #'
 #' @seealso [plotCalibration()].
 #'
-#' @examplesIf rlang::is_installed("ggplot2")
+#' @examplesIf rlang::is_installed("ggplot2") && homespot::hasPython()
 #' set.seed(1)
 #' table <- data.frame(
 #'   gene = rep(paste0("gene", 1:40), 2),
@@ -44,12 +43,13 @@
 #'
 #' @export
 plotScores <- function(table, metric = "pcc", reference = NULL) {
-  data <- .scoreTable(table, metric)
-  methods <- levels(data$method)
+  scores <- .scoreTable(table, metric)
+  methods <- levels(scores$method)
   if (is.null(reference)) {
     reference <- methods[1L]
   }
-  .checkChoice(reference, methods, "reference")
+  tests <- .pairedTests(scores, reference)
+  data <- scores[is.finite(scores$score), ]
   .requirePackage("ggplot2", "plots")
   ggplot2::ggplot(data, ggplot2::aes(.data$method, .data$score)) +
     ggplot2::geom_violin(
@@ -59,7 +59,7 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
     ggplot2::geom_boxplot(width = 0.15, outlier.size = 0.5) +
     ggplot2::geom_text(
       ggplot2::aes(y = Inf, label = .data$label),
-      .pairedTests(data, reference), vjust = 1.6, size = 3
+      tests, vjust = 1.6, size = 3
     ) +
     ggplot2::scale_fill_manual(
       values = rep_len(.palette, length(methods)), guide = "none", drop = FALSE
@@ -122,14 +122,6 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
   .needColumns(
     table, c("gene", "method", metric), "scores", "Add what is missing."
   )
-  twice <- duplicated(table[c("gene", "method")])
-  if (any(twice)) {
-    .refuse(
-      "one row for each gene and method", sprintf(
-        "%d more (gene %s)", sum(twice), .some(unique(table$gene[twice]))
-      ), "Take the mean of each first."
-    )
-  }
   method <- as.character(table$method)
   data <- do.call(rbind, lapply(metric, function(name) {
     data.frame(
@@ -138,56 +130,34 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       metric = factor(name, metric), score = as.numeric(table[[name]])
     )
   }))
-  data <- data[is.finite(data$score), ]
-  if (!nrow(data)) {
+  if (!any(is.finite(data$score))) {
     .refuse("finite scores", "none", "Score genes that are not constant.")
   }
   data
 }
 
-# Of every metric and method: whether the reference is better, gene by gene.
-.pairedTests <- function(data, reference) {
-  cases <- expand.grid(
-    metric = levels(data$metric), method = levels(data$method),
-    stringsAsFactors = FALSE
-  )
-  of <- function(metric, method) {
-    part <- data[data$metric == metric & data$method == method, ]
-    stats::setNames(part$score, part$gene)
-  }
-  tests <- Map(function(metric, method) {
-    ours <- of(metric, reference)
-    others <- of(metric, method)
-    genes <- intersect(names(ours), names(others))
-    c(
-      p = if (method == reference) {
-        NA
-      } else {
-        .signedRank(
-          ours[genes], others[genes], .metrics[metric, "higherIsBetter"]
-        )
-      },
-      genes = length(genes)
+# Whether the reference is better, gene by gene: a row for every metric and
+# method.
+.pairedTests <- function(scores, reference) {
+  tests <- do.call(rbind, lapply(levels(scores$metric), function(metric) {
+    of <- scores[scores$metric == metric, ]
+    finite <- is.finite(of$score)
+    table <- list(gene = of$gene, method = as.character(of$method))
+    table[[metric]] <- ifelse(finite, of$score, NA)
+    others <- .dataFrame(.call(
+      "compare", .tableToPython(as.data.frame(table), "scores"), metric,
+      reference
+    ))
+    data.frame(
+      metric = metric, method = c(reference, others$method),
+      p = c(NA, others$p),
+      genes = c(sum(finite & of$method == reference), others$genes),
+      label = c("reference", .pText(others$p))
     )
-  }, cases$metric, cases$method)
-  cases$p <- vapply(tests, `[[`, 0, "p")
-  cases$genes <- vapply(tests, `[[`, 0, "genes")
-  cases$label <- .pText(cases$p)
-  cases$label[cases$method == reference] <- "reference"
-  cases$metric <- factor(cases$metric, levels(data$metric))
-  cases$method <- factor(cases$method, levels(data$method))
-  cases
-}
-
-.signedRank <- function(ours, others, more) {
-  if (!any(ours != others)) {
-    return(NA_real_)
-  }
-  # Ties are handled, by the normal distribution; no need to say so.
-  suppressWarnings(stats::wilcox.test(
-    ours, others, paired = TRUE, correct = FALSE,
-    alternative = if (more) "greater" else "less"
-  ))$p.value
+  }))
+  tests$metric <- factor(tests$metric, levels(scores$metric))
+  tests$method <- factor(tests$method, levels(scores$method))
+  tests[order(tests$method, tests$metric), ]
 }
 
 .pText <- function(p) {

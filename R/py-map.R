@@ -1,27 +1,20 @@
 # Data sets and maps across the bridge, and results of the core as objects.
 
-# The map as Python has it; `warn` is told of columns that cannot go over.
-# Images are known by their samples, but for a file, in which none would be.
-.mappingToPython <- function(map, warn = identity, images = TRUE) {
+# The map as Python has it. `warn` gets a message about columns that cannot go
+# over. A file gets no images, which are otherwise known by their samples. `p`
+# is FALSE where only the annotation of the map is needed.
+.mappingToPython <- function(map, warn = identity, images = TRUE, p = TRUE) {
   coords <- spatialCoords(map)
   found <- ncol(coords) > 0L
   .call(
-    "new_mapping", .mapToPython(.mapping(map)), rownames(map), colnames(map),
+    "new_mapping", if (p) .mapToPython(.mapping(map)), rownames(map),
+    colnames(map),
     .columnsToPython(rowData(map), "cells", warn),
     .columnsToPython(colData(map), "spots", warn),
     .recordToPython(.record(map)), if (found) unname(coords),
     if (found) as.list(colnames(coords)),
     images = if (images) .dict(.pictureSizes(imgData(map)))
   )
-}
-
-# A map as Python has it, for what asks of its spots alone: without cells.
-.spotsToPython <- function(map) {
-  map <- .plain(map)[0L, ]
-  assays(map, withDimnames = FALSE) <- stats::setNames(
-    list(matrix(numeric(), 0L, ncol(map))), .mappingAssay
-  )
-  .mappingToPython(map)
 }
 
 # Expression as Python's verbs take it, with annotation of the genes; `warn` is

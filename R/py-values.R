@@ -165,26 +165,31 @@
   as.list(x)
 }
 
-# What the cells or the spots have, one value each: a column of the map, values
-# with names, or values in the map's order.
+# One value for every cell or spot of a map: the name of a column, values with
+# names, or values in the map's order. The core matches them to the map.
 .valuesToPython <- function(x, what, map, side) {
+  if (side == "cell") {
+    .valuesOfTable(x, what, rowData(map), side, "rowData(map)")
+  } else {
+    .valuesOfTable(x, what, colData(map), side, "colData(map)")
+  }
+}
+
+# The same for the rows of any table, which is `where` in the user's call.
+.valuesOfTable <- function(x, what, data, row, where) {
   if (is.null(x)) {
     return(NULL)
   }
   x <- .plainLabels(x)
   expected <- sprintf("%s as a vector, a factor or the name of a column", what)
-  remedy <- sprintf(
-    "Pass one value a %s, with names or in the map's order.", side
-  )
+  remedy <- sprintf("Pass one value a %s, with names or in their order.", row)
   if (is.character(x) && length(x) == 1L && is.null(names(x)) && !is.na(x)) {
     name <- x
-    data <- if (side == "cell") rowData(map) else colData(map)
-    where <- if (side == "cell") "rowData(map)" else "colData(map)"
     if (!name %in% names(data)) {
       .refuse(
         sprintf("a column '%s' with the %s in %s", name, what, where),
         if (length(data)) .some(names(data), 10L) else "no columns",
-        sprintf("Name one that is there, or pass one value a %s.", side)
+        sprintf("Name one that is there, or pass one value a %s.", row)
       )
     }
     x <- unname(data[[name]])
@@ -198,7 +203,7 @@
   if (is.null(column)) {
     .refuse(expected, .describe(x), remedy)
   }
-  .call("values", column, .namesToPython(names(x), paste0(side, "s")))
+  .call("values", column, .namesToPython(names(x), paste0(row, "s")))
 }
 
 .labelsToPython <- function(x, map, side) {

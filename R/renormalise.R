@@ -17,7 +17,7 @@ setGeneric("renormalise", function(map, ...) standardGeneric("renormalise"))
 #' A cell whose row is empty cannot be scaled: an error of class
 #' `homespot_input_error` names such cells.
 #'
-#' @examples
+#' @examplesIf homespot::hasPython()
 #' map <- CellMapping(matrix(c(0.9, 0.2, 0.1, 0.8), 2,
 #'   dimnames = list(c("cell1", "cell2"), c("spot1", "spot2"))
 #' ))
@@ -27,33 +27,42 @@ setGeneric("renormalise", function(map, ...) standardGeneric("renormalise"))
 #' @aliases renormalise,CellMapping-method
 #' @export
 setMethod("renormalise", "CellMapping", function(map, ...) {
-  p <- .mapping(map)
-  total <- unname(rowSums(p))
-  empty <- rownames(map)[total == 0]
-  if (length(empty)) {
-    .refuse(
-      "rows with a sum above 0",
-      sprintf("%d of %d cells without (%s)", length(empty), nrow(map), .some(
-        empty
-      )),
-      "Leave these cells out, or keep the spots they sit at."
-    )
+  typed <- .plain(map)
+  if (is.null(.record(map)$dtype)) {
+    # Made by hand, in R's doubles.
+    metadata(typed)[[.keys$HOMESPOT]]$dtype <- "float64"
   }
+  factors <- .toR(.call("row_factors", .mappingToPython(typed)))
   out <- .plain(map)
   assays(out, withDimnames = FALSE)[[.mappingAssay]] <-
-    .scaleRows(p, 1 / total)
+    .timesRows(.mapping(map), factors, .record(map)$dtype)
   rowData(out)[[.keys$LEFT_OVER]] <- rep(0, nrow(out))
   rowData(out)[[.keys$DROPPED]] <- NULL
   .valid(out)
 })
 
-# Rows times a factor each, in the matrix's own class.
-.scaleRows <- function(p, factor) {
+# Every row of P times its factor, in the class of P and in the type that the
+# map was computed with. The product of two float32 is exact in a double, so
+# rounding it once gives the product that Python has. A delayed P stays delayed,
+# in doubles.
+.timesRows <- function(p, factors, dtype) {
+  round <- if (identical(dtype, "float32")) .single else identity
   if (is(p, "Matrix")) {
     p <- as(as(p, "CsparseMatrix"), "generalMatrix")
-    p@x <- p@x * factor[p@i + 1L]
-    p
+    p@x <- round(p@x * factors[p@i + 1L])
+  } else if (is.matrix(p)) {
+    for (column in seq_len(ncol(p))) {
+      p[, column] <- round(p[, column] * factors)
+    }
   } else {
-    p * factor
+    p <- p * factors
   }
+  p
+}
+
+# The nearest float32.
+.single <- function(x) {
+  readBin(
+    writeBin(as.double(x), raw(), size = 4L), "double", length(x), size = 4L
+  )
 }

@@ -414,6 +414,7 @@ inLogs <- function(counts) {
 }
 
 test_that("plotGene() shows both sides, each over its own range", {
+  skipWithoutPython()
   spe <- grid()
   imputed <- spe[, 12:1]
   plot <- plotGene(spe, imputed, "g2")
@@ -439,6 +440,7 @@ panels <- function(plot) {
 }
 
 test_that("plotGene() gives the correlation, and that held out", {
+  skipWithoutPython()
   spe <- grid()
   logs <- inLogs(SummarizedExperiment::assay(spe, "counts"))[1L, ]
   guess <- rev(logs)^2
@@ -482,6 +484,7 @@ test_that("plotGene() draws a gene that was not measured by itself", {
 })
 
 test_that("plotGene() brings counts to the log scale, and only these", {
+  skipWithoutPython()
   spe <- grid()
   counts <- SummarizedExperiment::assay(spe, "counts") * 1
   counts[, 3L] <- 0
@@ -504,9 +507,9 @@ test_that("plotGene() brings counts to the log scale, and only these", {
     drawn(named, scale = "counts"), replace(inLogs(logs)[1L, ], 3L, 0)
   )
   expectRefused(
-    drawn(counts - 3), "Expected counts or log values, finite and never",
-    "negative, in `spe`, found values from -3 to 21. Name the assay that has",
-    "them as `assay.type`."
+    drawn(counts - 3), "Expected counts or log values, never negative, in the",
+    "spatial data, found values down to -3, as z-scores or scaled data have.",
+    "Pass the counts or the log-normalised values instead."
   )
   expectRefused(
     drawn(counts, scale = "raw"), "Expected `scale` to be one of 'auto',",
@@ -620,6 +623,7 @@ scoreTable <- function(n = 60) {
 }
 
 test_that("plotScores() has the p-values of the paired one-sided test", {
+  skipWithoutPython()
   table <- scoreTable()
   table <- table[sample(nrow(table)), ]
   table$pcc[table$gene == "g5" & table$method == "ssa"] <- NaN
@@ -650,6 +654,7 @@ test_that("plotScores() has the p-values of the paired one-sided test", {
 })
 
 test_that("plotScores() shows the table's scores, methods in its order", {
+  skipWithoutPython()
   table <- scoreTable(30)
   plot <- plotScores(table)
   expectDraws(plot)
@@ -829,9 +834,8 @@ test_that("plots of cells and maps refuse what they cannot draw", {
     "Expected a label of the map's cells, found 'Z'. There are 'A', 'B'."
   )
   expectRefused(
-    plotMapping(map, label = "A"), "Expected `labels` to be a column of",
-    "rowData(map) or one label for each of 3 cells, found NULL. There are the",
-    "columns 'cell_type', 'homespot_left_over'."
+    plotMapping(map, label = "A"), "Expected labels of the map's cells, found",
+    "none. Name a column, or pass one label a cell."
   )
 })
 
@@ -870,12 +874,12 @@ test_that("plots of genes, types and tables refuse what they cannot draw", {
     "'method', 'ssim', found none of 'ssim'. Add what is missing."
   )
   expectRefused(
-    plotScores(table, reference = "x"), "Expected `reference` to be one of",
+    plotScores(table, reference = "x"), "Expected reference to be one of",
     "'come', 'ssa', 'argmax', found 'x'. Use one of these."
   )
   expectRefused(
-    plotScores(rbind(table, table[1, ])), "Expected one row for each gene and",
-    "method, found 1 more (gene 'g1'). Take the mean of each first."
+    plotScores(rbind(table, table[1, ])), "Expected one row a gene and method,",
+    "found 1 more (e.g. of 'g1'). Average repeated scores first."
   )
   expectRefused(
     plotCalibration(data.frame(level = 50, share = 0.4, cells = 10)),

@@ -31,10 +31,10 @@ from ..evaluate.plan import Data, Task
 from ..mapping.read_out import ReadOut
 from ..matrix.streamed import in_memory
 from ..objects.annotated import x_of
-from ..objects.labels import LABELS
+from ..objects.labels import LABELS, in_order
 from .objects import sections_in_memory
 from .offered import offered
-from .values import frame_columns, plain, plain_matrix, read_column, strings
+from .values import frame_columns, plain, plain_matrix, strings
 
 _NUMBER = ".homespot_number"
 
@@ -270,10 +270,27 @@ def compare(table: pd.DataFrame, metric: str, reference: str | None = None) -> d
 
 @offered
 def kde_divergence(
-    true: npt.NDArray[np.float64], found: npt.NDArray[np.float64], labels: dict[str, Any]
+    true: npt.NDArray[np.float64],
+    found: npt.NDArray[np.float64],
+    labels: Any,
+    cells: str | Sequence[str] | None,
+    taken: npt.ArrayLike,
+    n_true: int,
 ) -> dict[str, Any]:
-    """Return the divergence of every type; as `homespot.metrics.kde_divergence`."""
-    divergence = metrics.kde_divergence(true, found, np.asarray(read_column(labels), dtype=str))
+    """Return the divergence of every type; as `homespot.metrics.kde_divergence`.
+
+    `labels` are those of the compared `cells` by name, or of the `n_true` cells with true places in their
+    order, of which `taken` are compared.
+    """
+    if cells is not None and isinstance(labels, pd.Series):
+        given = in_order(labels, pd.DataFrame(index=strings(cells)), "labels", "cell", "table `found`")
+    else:
+        given = in_order(
+            np.asarray(labels), pd.DataFrame(index=range(n_true)), "labels", "cell", "table `true`"
+        )
+        given = given.iloc[np.atleast_1d(taken)]
+    # Whole numbers are written without a decimal point, as R writes them.
+    divergence = metrics.kde_divergence(true, found, given.convert_dtypes().to_numpy(dtype=object))
     return {"types": np.asarray(divergence.index, dtype=object), "kl": divergence.to_numpy()}
 
 

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 
 import homespot as hs
 
@@ -17,13 +18,13 @@ from ..common.ending import MARGINAL_ERROR, ending_of
 from ..evaluate.cross_validate import Spatial
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
-from ..mapping.combined import section_labels
+from ..mapping.combined import record_of_cells, side_by_side
 from ..mapping.coordinates import coordinates as spot_places
 from ..mapping.coordinates import has_coordinates
 from ..mapping.validity import new_mapping as build_mapping
 from ..objects.labels import GIVEN_LABELS
 from ..space import axes
-from ..space.directions import combined_direction
+from ..verbs import renormalise
 from ..verbs.cell_positions import CellTable
 from .objects import known_images, named_coordinates, sections_in_memory
 from .offered import offered
@@ -141,15 +142,45 @@ def several_sections(mapping: ad.AnnData) -> bool:
 
 
 @offered
-def combined_sections(mappings: Sequence[ad.AnnData], names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the section of every spot of maps that R puts side by side, and the direction of y."""
-    labels, down = section_labels(mappings, names)
-    return {"sections": np.asarray(labels, dtype=object), "direction": plain(combined_direction(down))}
+def combined_sections(
+    mappings: Sequence[ad.AnnData],
+    names: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
+    *,
+    shared_frame: bool = False,
+) -> dict[str, Any]:
+    """Return what maps that R puts side by side have together, but for P; as `homespot.combine_sections`."""
+    weights = None if weights is None else np.atleast_1d(weights).tolist()
+    together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
+    return {
+        "weights": together.shares,
+        "cells": frame_columns(together.of_cells(mappings[0].obs)),
+        "sections": None if together.sections is None else np.asarray(together.sections, dtype=object),
+        "record": _combined_record(together.record, mappings),
+    }
+
+
+@offered
+def combined_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
+    """Return the record of maps that R puts one below the other; as `homespot.combine_cells`."""
+    return _combined_record(record_of_cells(mappings), mappings)
+
+
+def _combined_record(record: dict[str, Any], mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
+    """Leave the type out of the record of maps that were made by hand in R, whose numbers are doubles."""
+    typed = any("dtype" in one.uns[keys.HOMESPOT] for one in mappings)
+    return {name: plain(value) for name, value in record.items() if typed or name != "dtype"}
+
+
+@offered
+def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
+    """Return what R multiplies every row of a map by; as `homespot.renormalise`."""
+    return renormalise.row_factors(mapping)
 
 
 @offered
 def new_mapping(
-    matrix: Any,
+    matrix: Any | None,
     cells: str | Sequence[str],
     spots: str | Sequence[str],
     obs: dict[str, Any],
@@ -162,19 +193,28 @@ def new_mapping(
 ) -> ad.AnnData:
     """Build the mapping that R holds, in the type it was computed with; obs has the left-over.
 
+    Without a `matrix` the mapping has no mass, for what asks of its annotation alone.
     `names` are those of the columns of the coordinates; `images` as for `experiment`.
     """
     record = record_from(record)
     record.setdefault("format_version", keys.FORMAT_VERSION)
-    matrix = matrix.astype(np.dtype(record.get("dtype", "float32")))
-    if isinstance(matrix, np.ndarray):
-        matrix = np.ascontiguousarray(matrix)
-    cell_table = frame(obs, cells)
+    cell_table, spot_table = frame(obs, cells), frame(var, spots)
     left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
-    positions = axes.spot_coordinates(named_coordinates(coordinates, names), matrix.shape[1])
+    dtype = np.dtype(record.get("dtype", "float32"))
+    empty = sparse.csr_matrix((len(cell_table), len(spot_table)), dtype=dtype)
+    p = empty if matrix is None else matrix.astype(dtype)
+    if isinstance(p, np.ndarray):
+        p = np.ascontiguousarray(p)
+    positions = axes.spot_coordinates(named_coordinates(coordinates, names), len(spot_table))
     made = build_mapping(
-        matrix, cell_table, frame(var, spots), record, positions=positions, left_over=left_over
+        p,
+        cell_table,
+        spot_table,
+        record,
+        positions=positions,
+        left_over=left_over if matrix is not None else np.ones(len(cell_table)),
     )
+    made.obs[keys.LEFT_OVER] = left_over
     if images:
         made.uns[keys.SPATIAL] = known_images(images)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
@@ -17,13 +17,17 @@ from ..common import keys, memory
 from ..evaluate.cross_validate import Spatial
 from ..expression.genes import genes_of
 from ..expression.metrics import METRICS
+from ..expression.scale import Scale
+from ..expression.table import Expression
+from ..expression.transforms import log_normalised
 from ..objects.annotated import annotated
 from ..objects.join_sections import as_one
+from ..objects.labels import in_order
 from ..objects.tables import X
 from .maps import R_DOUBLES
 from .objects import sections_in_memory
 from .offered import offered
-from .values import crossed, frame, frame_columns, read_column, strings
+from .values import crossed, frame, frame_columns, read_column, strings, write_column
 
 
 @offered
@@ -111,3 +115,21 @@ def report(
 def cell_distances(mapping: ad.AnnData, cells: Any) -> Any:
     """Return the distances of cells; as `homespot.cell_distances`."""
     return crossed(hs.cell_distances(mapping, None if cells is None else list(strings(cells))))
+
+
+@offered
+def labels_of(labels: Any, cells: str | Sequence[str]) -> dict[str, Any]:
+    """Return the label of every cell of a map as a column, in the order of `cells`."""
+    return write_column(in_order(labels, pd.DataFrame(index=strings(cells)), "labels", "cell"))
+
+
+@offered
+def log_values(matrix: Any, gene: int, scale: Scale | Literal["auto"]) -> npt.NDArray[np.float64]:
+    """Return the values of a gene at every spot, on the log scale.
+
+    `matrix` is spots x genes, counts or log values as `scale` says; `gene` is the number of its column.
+    """
+    rows, genes = (np.arange(n).astype(str) for n in matrix.shape)
+    table = Expression(matrix, rows, genes, "st", scale, np.float64)
+    values: npt.NDArray[np.float64] = log_normalised(table, [str(gene)])[:, 0].astype(np.float64)
+    return values

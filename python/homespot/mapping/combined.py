@@ -1,22 +1,150 @@
-"""The record and the sections of several maps that are combined."""
+"""What several maps that are combined have beside P: the cells, the sections of the spots, and the record."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from ..common.keys import FORMAT_VERSION, HOMESPOT, SECTION
-from ..errors import InputError, expected
+from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
+from ..errors import InputError, expected, some
+from ..objects.access import refuse_duplicates
 from ..objects.annotated import x_of
 from ..space.axes import libraries
-from ..space.directions import sections_down, y_down
+from ..space.directions import combined_direction, sections_down, y_down
 from .by_section import sections_of
+from .coordinates import coordinates, has_coordinates
+from .left_over import dropped
 from .validity import filled
 
-__all__ = ["combined_record", "record_of", "refuse_none", "section_labels"]
+__all__ = ["SideBySide", "combined_record", "record_of_cells", "side_by_side"]
+
+
+_OF_SPOTS = ("sections", "shared_frame", "y_direction", "y_down")
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Maps of the same cells onto several sections, side by side, but for P.
+
+    ``shares`` are the weights of the sections, which sum to 1; ``left_over`` and ``dropped`` are those of the
+    cells. ``sections`` names the section of every spot; it is None if all spots share one frame.
+    """
+
+    shares: npt.NDArray[np.float64]
+    left_over: npt.NDArray[np.float64]
+    dropped: npt.NDArray[np.float64]
+    sections: list[str] | None
+    record: dict[str, Any]
+
+    def of_cells(self, obs: pd.DataFrame) -> pd.DataFrame:
+        """Return the annotation of the cells, without the section that a map of other spots has found."""
+        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB], errors="ignore")
+        gone = {DROPPED: self.dropped} if np.any(self.dropped) else {}
+        return out.assign(**{LEFT_OVER: self.left_over}, **gone)
+
+
+def side_by_side(
+    mappings: Sequence[ad.AnnData],
+    names: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
+    *,
+    shared_frame: bool = False,
+) -> SideBySide:
+    """Return what maps have together that are put side by side; P of the maps is not read.
+
+    `names` are the names of the sections, if they are given. Other parameters as for `combine_sections`.
+    """
+    refuse_none(mappings)
+    shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise InputError(
+            expected(
+                f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping."
+            )
+        )
+    shares = shares / shares.sum()
+    for mapping in mappings:
+        if not mapping.obs_names.equals(mappings[0].obs_names):
+            raise InputError(
+                expected(
+                    "mappings of the same cells in the same order",
+                    f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
+                    "Use combine_cells() for other cells on the same spots.",
+                )
+            )
+    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
+    dims = {coordinates(mapping).shape[1] if has_coordinates(mapping) else 0 for mapping in mappings}
+    if len(dims) > 1:
+        raise InputError(
+            expected(
+                "sections that all have coordinates of the same dimensions, or none",
+                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
+                "Map all sections with coordinates alike.",
+            )
+        )
+    labels, down = section_labels(mappings, names)
+    record = {**record_of(mappings, "sections"), "weights": shares}
+    if shared_frame:
+        record["shared_frame"] = True
+    return SideBySide(
+        shares,
+        _weighted(shares, [_left_over(mapping) for mapping in mappings]),
+        _weighted(shares, [dropped(mapping) for mapping in mappings]),
+        None if shared_frame else labels,
+        {**record, **combined_direction(down)},
+    )
+
+
+def _left_over(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[np.float64] = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+    return values
+
+
+def _weighted(
+    shares: npt.NDArray[np.float64], parts: Sequence[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    total = np.zeros_like(parts[0])
+    for share, part in zip(shares, parts, strict=True):
+        total = total + share * part
+    return total
+
+
+def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
+    """Return the record of maps of different cells onto the same spots; P of the maps is not read.
+
+    Raises
+    ------
+    InputError
+        If the spots are not the same, or a cell is in several maps.
+    """
+    refuse_none(mappings)
+    for mapping in mappings:
+        if not mapping.var_names.equals(mappings[0].var_names):
+            raise InputError(
+                expected(
+                    "mappings onto the same spots in the same order",
+                    f"{some(mappings[0].var_names)} and {some(mapping.var_names)}",
+                    "Use combine_sections() for the same cells on several sections.",
+                )
+            )
+    known = [coordinates(mapping) for mapping in mappings if has_coordinates(mapping)]
+    if any(not np.array_equal(where, known[0]) for where in known):
+        raise InputError(
+            expected(
+                "the same spots in all mappings",
+                "spots of the same names with other coordinates",
+                "Combine mappings onto one spatial data set.",
+            )
+        )
+    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
+    first = mappings[0].uns[HOMESPOT]
+    return {**record_of(mappings, "cells"), **{name: first[name] for name in _OF_SPOTS if name in first}}
 
 
 def combined_record(records: Sequence[dict[str, Any]], dtype: Any, how: str) -> dict[str, Any]:

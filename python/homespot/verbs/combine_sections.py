@@ -6,16 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 
-from ..common.keys import DROPPED, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
-from ..errors import InputError, expected, some
-from ..mapping.combined import record_of, refuse_none, section_labels
-from ..mapping.coordinates import coordinates, has_coordinates, images
-from ..mapping.left_over import dropped
+from ..common.keys import HOMESPOT, SECTION
+from ..mapping.combined import side_by_side
+from ..mapping.coordinates import images
 from ..mapping.validity import check_mapping
-from ..objects.access import copied, refuse_duplicates
-from ..space.directions import combined_direction
+from ..objects.access import copied
 
 __all__ = ["combine_sections"]
 
@@ -45,55 +41,17 @@ def combine_sections(
     """
     names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
     mappings = list(mappings.values()) if isinstance(mappings, Mapping) else mappings
-    refuse_none(mappings)
-    shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
-        raise InputError(
-            expected(
-                f"{len(mappings)} positive weights, one a section", str(weights), "Give one for each mapping."
-            )
-        )
-    shares = shares / shares.sum()
     for mapping in mappings:
         check_mapping(mapping)
-        if not mapping.obs_names.equals(mappings[0].obs_names):
-            raise InputError(
-                expected(
-                    "mappings of the same cells in the same order",
-                    f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
-                    "Use combine_cells() for other cells on the same spots.",
-                )
-            )
-    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
-    dims = {coordinates(mapping).shape[1] if has_coordinates(mapping) else 0 for mapping in mappings}
-    if len(dims) > 1:
-        raise InputError(
-            expected(
-                "sections that all have coordinates of the same dimensions, or none",
-                "sections with " + " and ".join(str(n) if n else "no" for n in sorted(dims)) + " dimensions",
-                "Map all sections with coordinates alike.",
-            )
-        )
+    together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
     scaled = []
-    for share, mapping in zip(shares, mappings, strict=True):
+    for share, mapping in zip(together.shares, mappings, strict=True):
         part = copied(mapping)
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
-    out.obs[LEFT_OVER] = sum(
-        share * mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
-        for share, mapping in zip(shares, mappings, strict=True)
-    )
-    gone = sum(share * dropped(mapping) for share, mapping in zip(shares, mappings, strict=True))
-    out.obs = out.obs.drop(columns=DROPPED, errors="ignore")
-    if np.any(gone):
-        out.obs[DROPPED] = gone
-    record = {**record_of(mappings, "sections"), "weights": shares}
-    out.obs = out.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
-    labels, directions = section_labels(mappings, names)
-    if shared_frame:
-        record["shared_frame"] = True
-    else:
-        out.var[SECTION] = labels
-    out.uns.update({**images(*mappings), HOMESPOT: {**record, **combined_direction(directions)}})
+    out.obs = together.of_cells(out.obs)
+    if together.sections is not None:
+        out.var[SECTION] = together.sections
+    out.uns.update({**images(*mappings), HOMESPOT: together.record})
     return out
