@@ -369,14 +369,18 @@ def test_files_that_are_no_scores_are_refused(pair, tmp_path: Path) -> None:
 def test_paths_that_cannot_be_written_are_refused(pair, tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "scores.txt", "output that ends in .csv"),
-        (tmp_path / "no" / "scores.csv", "a folder that can be written to"),
-        (Path("/proc/scores.csv"), "a folder that can be written to|to be able to write"),
+        (tmp_path / "no" / "scores.csv", "output in a folder that exists"),
+        (Path("/proc/scores.csv"), "output to which a file can be written"),
     ):
         with pytest.raises(InputError, match=message):
             cross_validate(*pair, output=path)
     (folder := tmp_path / "is_folder.csv").mkdir()
-    with pytest.raises(InputError, match="a folder that can be written to"):
+    with pytest.raises(InputError, match="which is a folder"):
         cross_validate(*pair, output=folder)
+    (tmp_path / "notes.csv.json").write_text("{}")
+    with pytest.raises(InputError, match=r"something else in '.*notes\.csv\.json'"):
+        cross_validate(*pair, output=tmp_path / "notes.csv")
+    assert (tmp_path / "notes.csv.json").read_text() == "{}"
 
 
 def test_a_disk_that_fills_up_leaves_what_was_there(pair, tmp_path: Path, monkeypatch) -> None:

@@ -480,8 +480,8 @@ cases <- list(
   row("a checkpoint in no folder", same, come(
     checkpoint = "/no_where/at_all/come.pt"
   ), input, c(
-    "Expected checkpoint to name a file in a folder that can be written to,",
-    "found '/no_where/at_all/come.pt'. Make the folder, or name another."
+    "Expected checkpoint in a folder that exists, found",
+    "'/no_where/at_all/come.pt'. Make the folder first."
   ))
 )
 

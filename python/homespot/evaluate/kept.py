@@ -46,19 +46,27 @@ def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def target(path: str | os.PathLike[str]) -> Path:
-    """Refuse a path to which no .csv file can be written."""
-    file = Path(path).expanduser()
-    if file.suffix != ".csv":
-        raise InputError(expected("output that ends in .csv", repr(str(path)), "Rename it."))
-    if not file.parent.is_dir() or file.is_dir() or not os.access(file.parent, os.W_OK):
+    """Refuse a path to which no .csv file can be written, or beside which lies a .json file of others."""
+    file = files.check_target(Path(path).expanduser(), ".csv", what="output")
+    side = files.check_target(_side(file), what="the file beside output")
+    if side.exists() and not file.exists() and not _is_account(side):
         raise InputError(
             expected(
-                "output to name a file in a folder that can be written to",
-                repr(str(path)),
-                "Make the folder, or name another.",
+                f"{side.name!r} beside output to be of cross_validate()",
+                f"something else in {str(side)!r}",
+                "Name another file.",
             )
         )
     return file
+
+
+def _is_account(side: Path) -> bool:
+    """Whether a file is the account of a run that `finished_folds` began."""
+    try:
+        known = json.loads(side.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(known, dict) and {"version", "data", "methods", "folds"} <= known.keys()
 
 
 def _side(file: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import time
 import warnings
@@ -13,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..common.files import whole
+from ..common.files import check_target, whole
 from ..errors import DataWarning, InputError, expected
 
 __all__ = ["Checkpoint", "fingerprint"]
@@ -49,20 +48,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: str, run: str) -> None:
-        self.path, self._run = Path(path).expanduser(), run
+        self.path, self._run = check_target(Path(path).expanduser(), what="checkpoint"), run
         self._written = time.monotonic()
-        self._check_writable()
-
-    def _check_writable(self) -> None:
-        folder = self.path.parent
-        if self.path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise InputError(
-                expected(
-                    "checkpoint to name a file in a folder that can be written to",
-                    repr(str(self.path)),
-                    "Make the folder, or name another.",
-                )
-            )
 
     def read(self, device: str) -> dict[str, Any] | None:
         """Return the state in the file; None if there is no file yet."""

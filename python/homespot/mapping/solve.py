@@ -19,6 +19,7 @@ from ..common.device import resolve_device
 from ..common.keys import FORMAT_VERSION
 from ..common.progress import Progress
 from ..common.progress import check as check_progress
+from ..common.signals import heard
 from ..common.version import __version__
 from ..expression.table import Expression
 from ..matrix.sums import is_sparse
@@ -96,7 +97,7 @@ def solve(
     chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
-    with limited_threads() as n_threads:
+    with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
     left_over = np.zeros(matrix.shape[0])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
+import h5py
 import pandas as pd
 
 from ..errors import InputError, expected
 from ..matrix.streamed import Streamed
 from .stored import file_matrix, is_dask, is_stored, read_later
 
-__all__ = ["Streaming", "annotated", "on_disk", "with_tables", "x_of"]
+__all__ = ["Streaming", "annotated", "files_of", "on_disk", "with_tables", "x_of"]
 
 
 class Streaming(ad.AnnData):  # type: ignore[misc]
@@ -32,6 +34,16 @@ def on_disk(adata: ad.AnnData) -> bool:
     if adata.isbacked or not _has_tables(adata):
         return True
     return any(is_dask(matrix) or is_stored(matrix) for matrix in (adata.X, *adata.layers.values()))
+
+
+def files_of(adata: ad.AnnData) -> list[Path]:
+    """Return the HDF5 files from which matrices of an AnnData are still to be read."""
+    if adata.isbacked:
+        return [Path(adata.filename)]
+    raw = [] if adata.raw is None else [adata.raw.X]
+    stored = [matrix for matrix in (adata.X, *raw, *adata.layers.values()) if is_stored(matrix)]
+    groups = [getattr(matrix, "group", matrix) for matrix in stored]
+    return [Path(group.file.filename) for group in groups if isinstance(group, h5py.HLObject)]
 
 
 def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:

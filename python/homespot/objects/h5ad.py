@@ -20,19 +20,26 @@ import pandas as pd
 from scipy import sparse
 
 from ..common import files, memory
+from ..common.signals import heard
+from ..common.version import __version__
 from ..errors import HomespotError, InputError, expected
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
+from .annotated import files_of
 from .formats import recognise, refused
 from .storable import old_strings, storable
 from .stored import write_streamed
 
 __all__ = ["check_target", "read_whole", "readable", "write_whole", "written"]
 
+_MARK = "homespot"  # attribute of a file, the version that wrote it
 
-def check_target(path: str | os.PathLike[str]) -> Path:
-    """Refuse a path to which no .h5ad file can be written."""
-    return files.check_target(path, ".h5ad")
+
+def check_target(path: str | os.PathLike[str], *read: ad.AnnData) -> Path:
+    """Refuse a path to which no .h5ad file can be written, or from which one of these is still read."""
+    target = files.check_target(path, ".h5ad")
+    files.refuse_inputs(target, [file for adata in read for file in files_of(adata)])
+    return target
 
 
 def _reserve(name: str, n_bytes: int) -> None:
@@ -53,12 +60,11 @@ def _reserve(name: str, n_bytes: int) -> None:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str], n_bytes: int) -> Iterator[str]:
-    """Yield the name of a temporary file; it replaces `path` at the end, and is deleted after an error.
+def _whole_file(target: Path, n_bytes: int) -> Iterator[str]:
+    """Yield the name of a temporary file; it replaces `target` at the end, and is deleted after an error.
 
     `n_bytes` is the largest size that the file can reach.
     """
-    target = check_target(path)
     with files.whole(target) as file:
         try:
             _reserve(str(file), n_bytes)
@@ -110,31 +116,36 @@ def written(
     and one warning names them; see `storable`. `beside` is the number of bytes that the caller adds to the
     file.
     """
-    parts, account = storable(adata)
-    parts["layers"] |= layers or {}
-    size = _stored_size(parts) + 2**20 + beside
-    later = {
-        **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _streamed_names(parts["layers"])},
-        **{slot: parts.pop(slot) for slot in _streamed_names(parts)},
-    }
-    for slot in _streamed_names(parts.get("raw", {})):
-        later[f"raw/{slot}"] = values = parts["raw"][slot]
-        parts["raw"][slot] = sparse.csr_matrix(values.shape, dtype=values.dtype)
-    with whole_file(path, size) as name:
-        try:
-            with old_strings():
-                ad.AnnData(**parts).write_h5ad(name, compression=compression)
-            with h5py.File(name, "r+") as file:
-                for place, values in later.items():
-                    if place in file:
-                        del file[place]
-                    write_streamed(file, place, values)
-        except HomespotError:
-            raise
-        except Exception as error:  # anndata raises many kinds
-            reason = " ".join([str(error), *getattr(error, "__notes__", [])])
-            raise InputError(expected("data that .h5ad can hold", reason, "Convert or drop it.")) from error
-        yield name
+    with heard():
+        target = check_target(path, adata)
+        parts, account = storable(adata)
+        parts["layers"] |= layers or {}
+        size = _stored_size(parts) + 2**20 + beside
+        later = {
+            **{f"layers/{layer}": parts["layers"].pop(layer) for layer in _streamed_names(parts["layers"])},
+            **{slot: parts.pop(slot) for slot in _streamed_names(parts)},
+        }
+        for slot in _streamed_names(parts.get("raw", {})):
+            later[f"raw/{slot}"] = values = parts["raw"][slot]
+            parts["raw"][slot] = sparse.csr_matrix(values.shape, dtype=values.dtype)
+        with _whole_file(target, size) as name:
+            try:
+                with old_strings():
+                    ad.AnnData(**parts).write_h5ad(name, compression=compression)
+                with h5py.File(name, "r+") as file:
+                    for place, values in later.items():
+                        if place in file:
+                            del file[place]
+                        write_streamed(file, place, values)
+                    file.attrs[_MARK] = __version__
+            except HomespotError:
+                raise
+            except Exception as error:  # anndata raises many kinds
+                reason = " ".join([str(error), *getattr(error, "__notes__", [])])
+                raise InputError(
+                    expected("data that .h5ad can hold", reason, "Convert or drop it.")
+                ) from error
+            yield name
     account.warn(stacklevel=4)
 
 
@@ -161,7 +172,7 @@ def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
     Warnings about names that are not unique are dropped; verbs that need unique names say so themselves.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), heard():
             warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
             yield
     except (HomespotError, MemoryError):

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from scipy import sparse
 
+from ..common.signals import heard
 from ..errors import InputError, expected
 from ..matrix.streamed import Streamed, by_blocks
 
@@ -33,7 +34,8 @@ def file_matrix(stored: Any, path: str) -> Any:
 
     def read(start: int, stop: int) -> Any:
         try:
-            part = stored[start:stop]
+            with heard():
+                part = stored[start:stop]
         except (KeyError, OSError, RuntimeError, ValueError) as error:
             raise InputError(
                 expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")

@@ -25,7 +25,7 @@ from ..mapping.coordinates import has_coordinates
 from ..mapping.read_out import read_out_of
 from ..matrix.gather import ColumnSums
 from ..objects.access import check_adata
-from ..objects.annotated import with_tables
+from ..objects.annotated import files_of, with_tables
 from ..objects.join_sections import as_one
 from ..objects.labels import in_order
 from ..objects.recorded import chosen_source, mapped_expression
@@ -173,6 +173,8 @@ def report(
         st = with_tables(st)
     for name, scale in (("sc_scale", sc_scale), ("st_scale", st_scale)):
         checks.one_of(name, scale, SCALES)
+    read = [adata for adata in (mapping, sc, st) if adata is not None]
+    files.refuse_inputs(target, [file for adata in read for file in files_of(adata)])
     for name, value in (("unit", unit), ("title", title)):
         if value is not None:
             checks.name(name, value)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import CONFIDENT, HOMESPOT, POSITIONS, RADIUS, SPATIAL
+from ..common.signals import heard
 from ..expression.metrics import METRICS
 from ..expression.table import Expression
 from ..mapping.by_section import sections_of
@@ -74,7 +75,7 @@ def _picture(draw: Callable[[], Any], caption: str, alt: str, *, formulas: bool 
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    with plt.ioff(), plt.style.context(["default", {"text.parse_math": formulas}]):
+    with heard(), plt.ioff(), plt.style.context(["default", {"text.parse_math": formulas}]):
         drawn = draw()
         figure = drawn if isinstance(drawn, Figure) else np.ravel(drawn)[0].figure
         try:

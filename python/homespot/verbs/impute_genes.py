@@ -167,9 +167,9 @@ def impute_genes(
     whole("block_size", block_size, 1)
     view = CheckedMap(mapping)
     factors = read_out_of(mapping, read_out)
-    if output is not None:
-        check_target(output)
     cells = mapped_cells(mapping, sc)
+    if output is not None:
+        check_target(output, mapping, sc)
     sc = with_tables(sc)
     table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
     selected(genes, table)  # before P is read
