@@ -182,12 +182,18 @@
 
 .basiliskMadeIt <- "basilisk made it, since no Python is loaded or named"
 
-# Where basilisk keeps an environment, in either generation of it. In the
-# package's folder is only what configure makes.
+# Whether an environment is kept in the package's folder, which holds only what
+# configure makes.
+.inPackage <- function(environment) {
+  identical(Sys.getenv("BASILISK_USE_SYSTEM_DIR"), "1") && identical(
+    methods::slot(environment, "envname"), methods::slot(homespotEnv, "envname")
+  )
+}
+
+# Where basilisk keeps an environment, in either generation of it.
 .environmentPath <- function(environment) {
   name <- methods::slot(environment, "envname")
-  first <- identical(name, methods::slot(homespotEnv, "envname"))
-  if (first && identical(Sys.getenv("BASILISK_USE_SYSTEM_DIR"), "1")) {
+  if (.inPackage(environment)) {
     return(system.file("basilisk", name, package = "homespot"))
   }
   # basilisk's own, or what it imports.
@@ -195,8 +201,17 @@
   file.path(external(), "homespot", .ownVersion(), name)
 }
 
+# Whether basilisk would download nothing. The older generation makes an
+# environment anew if the conda that made it is gone.
 .isMade <- function(environment) {
-  dir.exists(.environmentPath(environment))
+  conda <- get0("getCondaDir", envir = asNamespace("basilisk"))
+  needed <- c(
+    .environmentPath(environment),
+    if (!is.null(conda) && !.inPackage(environment)) {
+      .withEnv("BASILISK_USE_SYSTEM_DIR", "0", conda())
+    }
+  )
+  all(dir.exists(needed))
 }
 
 # Lets an environment be made if somebody agrees. `what` it is begins the

@@ -34,6 +34,10 @@
     )
   }
   regmatches(text, at, invert = TRUE) <- list(outside)
+  # R uses one Python of several, and pip on the path may be another's.
+  text <- .replaced(text, "\\bpip install (?=')", function(found) {
+    sprintf("%s -m pip install ", .state$python$python)
+  })
   .withHints(text, of)
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import datasets, methods
 from .common.version import __version__
+from .errors import DependencyError, UnavailableError
 from .evaluate import dream, metrics
 from .evaluate.calibration import calibration
 from .evaluate.cross_validate import cross_validate
@@ -77,7 +78,11 @@ __all__ = [
 def __getattr__(name: str) -> ModuleType:
     """Load `homespot.plot` when it is first used: it needs matplotlib, and the rest does not."""
     if name == "plot":
-        return import_module(".plot", __name__)
+        try:
+            return import_module(".plot", __name__)
+        except DependencyError as error:
+            # hasattr() and help() ask for every name, and take no error but an AttributeError.
+            raise UnavailableError(*error.args) from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "InputError",
     "Message",
     "TooLargeError",
+    "UnavailableError",
     "expected",
     "in_section",
     "some",
@@ -70,6 +71,10 @@ class DeviceError(HomespotError, RuntimeError):
 
 class DependencyError(HomespotError, ImportError):
     """A package that is needed is not installed."""
+
+
+class UnavailableError(HomespotError, AttributeError):
+    """A part of homespot needs a package that is not installed."""
 
 
 class TooLargeError(HomespotError, MemoryError):

@@ -119,3 +119,21 @@ def test_without_torch_the_other_methods_and_their_files_have_the_same_bytes(
         hs.save(hs.map_cells(sc, st, method, device="cpu", progress=False), tmp_path / "with.h5ad")
         with_torch = (tmp_path / "with.h5ad").read_bytes()
         assert (tmp_path / f"{method}-without.h5ad").read_bytes() == with_torch
+
+
+def test_without_matplotlib_plot_names_its_extra_and_help_works() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "import inspect, pydoc, homespot\n"
+        "assert 'plot' in dir(homespot) and not hasattr(homespot, 'plot')\n"
+        "assert 'map_cells' in dict(inspect.getmembers(homespot))\n"
+        "assert 'map_cells' in pydoc.render_doc(homespot)\n"
+        "for way in ('homespot.plot.cells', 'exec(\"from homespot import plot\")'):\n"
+        "    try:\n"
+        "        eval(way)\n"
+        "    except homespot.errors.HomespotError as error:\n"
+        "        print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    told = "Expected matplotlib for pictures, found that it is not installed. pip install 'homespot[plot]'"
+    assert done.stdout.splitlines() == [f"UnavailableError {told}", f"DependencyError {told}"]

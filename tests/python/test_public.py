@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from importlib import import_module, metadata, resources
@@ -67,30 +68,49 @@ def test_both_languages_and_the_citation_have_one_version():
     assert homespot.__version__ == named("CITATION.cff", r"^version: (.+)$")
 
 
-def test_a_wheel_has_the_version_and_the_types(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
     pytest.importorskip("hatchling", reason="builds a wheel")
+    folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    [wheel] = tmp_path.glob("*.whl")
+    [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(tmp_path / "site")
-        assert "homespot/py.typed" in packed.namelist()
-    [installed] = metadata.distributions(name="homespot", path=[str(tmp_path / "site")])
+        packed.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_a_wheel_has_the_version_and_the_types(site):
+    assert (site / "homespot" / "py.typed").is_file()
+    [installed] = metadata.distributions(name="homespot", path=[str(site)])
     assert installed.version == homespot.__version__
     told = subprocess.run(
         [sys.executable, "-c", "import homespot; print(homespot.__version__, homespot.__file__)"],
-        cwd=tmp_path / "site",
+        cwd=site,
         check=True,
         capture_output=True,
         text=True,
     )
     version, file = told.stdout.strip().split(" ", 1)
     assert version == homespot.__version__
-    assert Path(file).parent.parent == tmp_path / "site"
+    assert Path(file).parent.parent == site
+
+
+def test_the_links_of_the_readme_work_in_the_repository_and_outside(site):
+    link = re.compile(r"(!?)\[[^]]*\]\(([^)\s]+)\)")
+    links = link.findall(README)
+    assert len(links) > 10
+    assert [path for _, path in links if not (ROOT / path).exists()] == []
+    [installed] = metadata.distributions(name="homespot", path=[str(site)])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository = project["urls"]["Homepage"]
+    assert link.findall(installed.metadata.json["description"]) == [
+        (picture, f"{repository}/{'raw' if picture else 'blob'}/HEAD/{path}") for picture, path in links
+    ]
 
 
 def test_the_lines_of_the_readme_run_in_an_empty_folder(tmp_path):

@@ -141,35 +141,48 @@ test_that("COME runs in a process of its own where there is no torch", {
 })
 
 test_that("hasPython() asks and makes nothing, and the first use says how", {
-  cache <- withr::local_tempdir()
-  found <- freshR(
-    function(start) {
-      suppressPackageStartupMessages(start())
-      said <- capture.output(has <- hasPython(), type = "message")
-      options(homespot.download = TRUE)
-      still <- suppressMessages(hasPython())
-      options(homespot.download = NULL)
-      e <- tryCatch(homespotPython(), error = identity)
-      list(
-        has = has, still = still, said = said, message = conditionMessage(e),
-        class = class(e)
+  found <- function(start, half) {
+    suppressPackageStartupMessages(start())
+    if (half) {
+      # What is left where the conda that made it is gone.
+      path <- environment(homespotPython)$.environmentPath(
+        environment(homespotPython)$homespotEnv
       )
-    },
-    c(RETICULATE_PYTHON = "", BASILISK_EXTERNAL_DIR = cache),
-    start = loadHomespot()
-  )
-  expect_false(found$has)
-  expect_false(found$still)
-  expect_length(found$said, 1L)
-  expect_match(found$said, paste(
-    "^homespot: there is no Python environment yet. homespotSetup\\(\\) makes",
-    "it \\("
-  ))
-  expect_true("homespot_dependency_error" %in% found$class)
-  expect_match(found$message, "1. Make the environment once: homespotSetup()",
-    fixed = TRUE
-  )
-  expect_identical(
-    list.files(cache, recursive = TRUE, include.dirs = TRUE), character()
-  )
+      dir.create(path, recursive = TRUE)
+    }
+    cache <- Sys.getenv("BASILISK_EXTERNAL_DIR")
+    files <- function() list.files(cache, recursive = TRUE, include.dirs = TRUE)
+    before <- files()
+    said <- capture.output(has <- hasPython(), type = "message")
+    options(homespot.download = TRUE)
+    still <- suppressMessages(hasPython())
+    options(homespot.download = NULL)
+    e <- tryCatch(homespotPython(), error = identity)
+    list(
+      has = has, still = still, said = said, message = conditionMessage(e),
+      class = class(e), made = setdiff(files(), before)
+    )
+  }
+  conda <- exists("getCondaDir", envir = asNamespace("basilisk"))
+  for (half in c(FALSE, if (conda) TRUE)) {
+    answer <- freshR(found,
+      c(
+        RETICULATE_PYTHON = "", BASILISK_EXTERNAL_DIR = withr::local_tempdir()
+      ),
+      start = loadHomespot(), half = half
+    )
+    expect_false(answer$has)
+    expect_false(answer$still)
+    expect_length(answer$said, 1L)
+    expect_match(answer$said, paste(
+      "^homespot: there is no Python environment yet. homespotSetup\\(\\)",
+      "makes it \\("
+    ))
+    expect_true("homespot_dependency_error" %in% answer$class)
+    expect_match(
+      answer$message, "1. Make the environment once: homespotSetup()",
+      fixed = TRUE
+    )
+    expect_identical(answer$made, character())
+  }
 })

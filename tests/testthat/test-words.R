@@ -119,6 +119,13 @@ test_that("lines of Python become lines of R for the user's class", {
   }
 })
 
+test_that("what pip installs goes into the Python that computes", {
+  said <- "found that it is not installed. %spip install 'homespot[plot]'"
+  expect_identical(
+    .inR(sprintf(said, "")), sprintf(said, paste(testPython(), "-m "))
+  )
+})
+
 test_that("what the core says of an object is said in words of R", {
   problem <- smallProblem()
   sce <- SingleCellExperiment::SingleCellExperiment(list(counts = problem$sc))
