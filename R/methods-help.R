@@ -197,7 +197,9 @@
 #'     relax.cells.
 #'     A number from 0 to 1; by default \code{0.75}.}
 #'   \item{\code{tolerance}}{
-#'     The solver stops when the L1 error of the marginals is at most this.
+#'     The solver stops when the L1 error of the marginals is at most this, and
+#'     another iteration would change no row of P by more than ten times this
+#'     (L1), however small the mass of its cell.
 #'     A number above 0; by default \code{0.0001}.}
 #'   \item{\code{max.iter}}{
 #'     Most iterations; a warning says if they were not enough.

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from homespot.common import device, memory
 from homespot.common.extras import has
 from homespot.errors import ConvergenceWarning, DependencyError, TooLargeError
+from homespot.matrix.streamed import in_memory
 from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
 
 with warnings.catch_warnings():
@@ -76,7 +77,7 @@ def test_balanced_plan_is_that_of_pot(engine: dict[str, str], regularisation: fl
         plan = ot.sinkhorn(
             p, q, D, regularisation * D.max(), method="sinkhorn_log", stopThr=1e-12, numItermax=20000
         )
-    assert np.abs(result.matrix - plan).sum() < 20 * exactness(engine)
+    assert np.abs(in_memory(result.plan) - plan).sum() < 20 * exactness(engine)
     assert result.transport_cost() == pytest.approx((plan * D).sum(), abs=20 * exactness(engine))
     assert result.domain == ("log" if regularisation == 0.002 and engine["dtype"] == "float32" else "kernel")
 
@@ -116,7 +117,7 @@ def test_relaxed_plan_is_that_of_pot(
             stopThr=1e-13,
             numItermax=50000,
         )
-    assert np.abs(result.matrix - plan).sum() < 20 * exactness(engine) * max(plan.sum(), 1)
+    assert np.abs(in_memory(result.plan) - plan).sum() < 20 * exactness(engine) * max(plan.sum(), 1)
 
 
 @engines
@@ -140,7 +141,7 @@ def test_argmax_at_small_regularisation_is_the_hungarian_assignment(engine: dict
     rows, columns = linear_sum_assignment(D)
     exact = D[rows, columns].mean()
     assert exact - 1e-4 <= result.transport_cost() <= exact + 1e-3 * np.log(n)
-    assert (result.matrix.argmax(axis=1) == columns).mean() >= 0.9
+    assert (in_memory(result.plan).argmax(axis=1) == columns).mean() >= 0.9
 
 
 # Closed forms
@@ -151,7 +152,7 @@ def test_constant_cost_gives_the_product_of_the_marginals(engine: dict[str, str]
     _, p, q = problem()
     for constant in (0.0, 0.7):
         result = sinkhorn(MatrixCost(np.full((len(p), len(q)), constant)), p, q, **engine)
-        np.testing.assert_allclose(result.matrix, np.outer(p, q), rtol=1e-5)
+        np.testing.assert_allclose(in_memory(result.plan), np.outer(p, q), rtol=1e-5)
         assert result.scale == pytest.approx(constant)
         assert result.transport_cost() == pytest.approx(constant, abs=1e-5)
 
@@ -163,7 +164,9 @@ def test_two_by_two_in_closed_form(engine: dict[str, str], regularisation: float
     half = np.full(2, 0.5)
     result = sinkhorn(MatrixCost(1 - np.eye(2)), half, half, regularisation=regularisation, **engine)
     t = 1 / (1 + np.exp(-1 / regularisation))
-    np.testing.assert_allclose(result.matrix, [[t / 2, (1 - t) / 2], [(1 - t) / 2, t / 2]], atol=1e-7)
+    np.testing.assert_allclose(
+        in_memory(result.plan), [[t / 2, (1 - t) / 2], [(1 - t) / 2, t / 2]], atol=1e-7
+    )
 
 
 @engines
@@ -175,7 +178,7 @@ def test_ignoring_the_spots_gives_the_softmax_of_every_row(
     result = sinkhorn(MatrixCost(D), p, q, regularisation=regularisation, relax_spots=1, **engine)
     softmax = np.exp((D.min(axis=1, keepdims=True) - D) / (regularisation * D.max()))
     softmax /= softmax.sum(axis=1, keepdims=True)
-    plan = result.matrix.astype(np.float64)
+    plan = in_memory(result.plan).astype(np.float64)
     tolerance = exactness(engine) / regularisation
     np.testing.assert_allclose(plan / plan.sum(axis=1, keepdims=True), softmax, atol=tolerance)
     assert result.iterations == 1
@@ -185,7 +188,7 @@ def test_ignoring_the_spots_gives_the_softmax_of_every_row(
 def test_ignoring_both_marginals_gives_the_kernel() -> None:
     D, p, q = problem(9, 7)
     result = sinkhorn(MatrixCost(D), p, q, relax_cells=1, relax_spots=1, dtype="float64")
-    np.testing.assert_allclose(result.matrix, np.exp(-D / (0.05 * D.max())), rtol=1e-12)
+    np.testing.assert_allclose(in_memory(result.plan), np.exp(-D / (0.05 * D.max())), rtol=1e-12)
 
 
 # How it ended
@@ -196,7 +199,7 @@ def test_ignoring_both_marginals_gives_the_kernel() -> None:
 def test_reported_errors_are_those_of_the_plan(engine: dict[str, str], regularisation: float) -> None:
     D, p, q = problem()
     result = sinkhorn(MatrixCost(D), p, q, regularisation=regularisation, **engine)
-    plan = result.matrix.astype(np.float64)
+    plan = in_memory(result.plan).astype(np.float64)
     assert result.error_cells == pytest.approx(np.abs(plan.sum(axis=1) - p).sum(), abs=1e-7)
     assert result.error_spots == pytest.approx(np.abs(plan.sum(axis=0) - q).sum(), abs=1e-7)
     assert result.error_cells < 1e-6
@@ -205,7 +208,7 @@ def test_reported_errors_are_those_of_the_plan(engine: dict[str, str], regularis
     np.testing.assert_array_equal(result.errors[:, 0], np.arange(1, result.iterations + 1))
     assert (result.errors[:-1, 1] > 1e-4).all()
     assert result.errors[-1, 1] == pytest.approx(result.error_spots, abs=1e-6)
-    assert result.matrix.dtype == engine["dtype"]
+    assert in_memory(result.plan).dtype == engine["dtype"]
     assert result.scale == pytest.approx(D.max())
 
 
@@ -247,7 +250,7 @@ def test_tiny_regularisation_is_finite_and_converges(engine: dict[str, str]) -> 
     D, p, q = problem(31, 29)
     result = sinkhorn(MatrixCost(D), p, q, regularisation=1e-4, tolerance=1e-3, max_iter=50000, **engine)
     assert result.domain == "log"
-    assert np.isfinite(result.matrix).all()
+    assert np.isfinite(in_memory(result.plan)).all()
     assert result.converged
     assert result.error_spots < 1.1e-3
 
@@ -260,7 +263,7 @@ def test_very_unequal_masses(engine: dict[str, str]) -> None:
     result = sinkhorn(MatrixCost(D), p, q, **engine)
     assert result.converged
     assert result.error_cells < 1e-6
-    sums = result.matrix.astype(np.float64).sum(axis=1)
+    sums = in_memory(result.plan).astype(np.float64).sum(axis=1)
     np.testing.assert_allclose(sums, p, rtol=1e-5)
 
 
@@ -299,7 +302,7 @@ def test_float32_and_float64_agree(backend: str, regularisation: float) -> None:
         quiet(D, p, q, regularisation=regularisation, tolerance=3e-7, dtype=dtype, backend=backend)
         for dtype in ("float32", "float64")
     )
-    assert np.abs(single.matrix - double.matrix).sum() < 1e-7 / regularisation + 1e-5
+    assert np.abs(in_memory(single.plan) - in_memory(double.plan)).sum() < 1e-7 / regularisation + 1e-5
     assert single.transport_cost() == pytest.approx(double.transport_cost(), rel=1e-5)
 
 
@@ -317,17 +320,17 @@ def test_marginals_hold_and_order_does_not_matter(m: int, n: int, seed: int, reg
     D, p, q = problem(m, n, seed)
     options = {"regularisation": regularisation, "tolerance": 1e-10, "dtype": "float64", "max_iter": 20000}
     result = sinkhorn(MatrixCost(D), p, q, **options)
-    assert (result.matrix >= 0).all()
-    np.testing.assert_allclose(result.matrix.sum(axis=1), p, rtol=1e-10)
-    np.testing.assert_allclose(result.matrix.sum(axis=0), q, atol=1e-9)
+    assert (in_memory(result.plan) >= 0).all()
+    np.testing.assert_allclose(in_memory(result.plan).sum(axis=1), p, rtol=1e-10)
+    np.testing.assert_allclose(in_memory(result.plan).sum(axis=0), q, atol=1e-9)
     rng = np.random.default_rng(seed)
     rows, columns = rng.permutation(m), rng.permutation(n)
     shuffled = sinkhorn(MatrixCost(D[rows][:, columns]), p[rows], q[columns], **options)
-    np.testing.assert_allclose(shuffled.matrix, result.matrix[rows][:, columns], atol=1e-8)
+    np.testing.assert_allclose(in_memory(shuffled.plan), in_memory(result.plan)[rows][:, columns], atol=1e-8)
     # A constant changes nothing but the scale, which the regularisation is relative to.
     options["regularisation"] = regularisation * D.max() / (D.max() + 2)
     shifted = sinkhorn(MatrixCost(D + 2), p, q, **options)
-    np.testing.assert_allclose(shifted.matrix, result.matrix, atol=1e-8)
+    np.testing.assert_allclose(in_memory(shifted.plan), in_memory(result.plan), atol=1e-8)
     assert shifted.transport_cost() == pytest.approx(result.transport_cost() + 2, abs=1e-8)
 
 
@@ -418,7 +421,7 @@ def test_correlation_cost(engine: dict[str, str], absolute: bool) -> None:
     _, p, q = problem(1100, 50)
     one, other = sinkhorn(cost, p, q, **engine), sinkhorn(MatrixCost(D), p, q, **engine)
     assert one.scale == pytest.approx(other.scale, abs=1e-6)
-    np.testing.assert_allclose(one.matrix, other.matrix, atol=1e-6)
+    np.testing.assert_allclose(in_memory(one.plan), in_memory(other.plan), atol=1e-6)
     out = np.empty((3, 50))
     cost.writer("float64")(6, 9, out)
     np.testing.assert_allclose(out, D[6:9], atol=1e-6)
@@ -440,7 +443,7 @@ def test_a_cost_of_ones_own_needs_only_a_writer(engine: dict[str, str]) -> None:
             return write
 
     one, other = sinkhorn(Streamed(), p, q, **engine), sinkhorn(MatrixCost(D), p, q, **engine)
-    np.testing.assert_array_equal(one.matrix, other.matrix)
+    np.testing.assert_array_equal(in_memory(one.plan), in_memory(other.plan))
 
 
 @pytest.mark.parametrize(

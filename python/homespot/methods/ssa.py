@@ -21,9 +21,6 @@ from .registry import register
 
 __all__ = ["Correlation", "Genes", "Regularisation", "ssa"]
 
-_BLOCK = 1024
-
-
 # Parameters that other methods share.
 Genes = Annotated[
     int, Parameter("How many of the most variable genes of the single-cell data may be used.", low=2)
@@ -54,15 +51,6 @@ def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> np
     else:
         weights = (table.log_totals if marginals == "expression_all" else table.totals)[rows]
     return np.asarray(weights / weights.sum(), dtype=np.float64)
-
-
-def _rows_to_one(plan: Floats) -> Floats:
-    """Divide every row of the plan by its sum, in place: the plan T becomes the map P."""
-    for start in range(0, len(plan), _BLOCK):
-        block = plan[start : start + _BLOCK]
-        sums = block.sum(axis=1, dtype=np.float64)
-        block /= sums.astype(plan.dtype)[:, None]
-    return plan
 
 
 @register(
@@ -121,7 +109,10 @@ def ssa(
     tolerance: Annotated[
         float,
         Parameter(
-            "The solver stops when the L1 error of the marginals is at most this.", low=0, open_low=True
+            "The solver stops when the L1 error of the marginals is at most this, and another iteration "
+            "would change no row of P by more than ten times this (L1), however small the mass of its cell.",
+            low=0,
+            open_low=True,
         ),
     ] = 1e-4,
     max_iter: Annotated[
@@ -185,5 +176,5 @@ def ssa(
         "largest_cost": result.scale,
     }
     assert result.matrix is not None  # the solver has written it
-    matrix = _rows_to_one(result.matrix) if k_best is None else largest_entries(result.map, k_best)
+    matrix = result.matrix if k_best is None else largest_entries(result.matrix, k_best)
     return Outcome(matrix, cells, spots, genes, means, transported(numbers))

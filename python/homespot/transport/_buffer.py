@@ -1,20 +1,24 @@
-"""Shared by back ends and results: the memory for a plan, and the blocks in which a cost is written."""
+"""Shared by back ends and results: memory for a plan, blocks in which a cost is written, rows of the map."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.memory import require
 
-__all__ = ["ROWS", "blocks", "lanes", "require_plan"]
+__all__ = ["MOST", "ROWS", "blocks", "lanes", "require_plan", "softmax_rows"]
 
 # Fixed, and summed in order, so that the number of threads does not change a byte.
 _LANES = 16
 ROWS = 256
 """Number of rows in a matrix product."""
+
+MOST = 700.0
+"""Largest exponent whose power is written: a mass that is larger counts as this one."""
 
 
 def lanes(n_rows: int) -> list[slice]:
@@ -37,3 +41,16 @@ def require_plan(shape: tuple[int, int], dtype: npt.DTypeLike, device: str = "cp
     elif np.dtype(dtype) == np.float64:
         remedy = "Use dtype='float32', or map fewer cells at a time."
     require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy, device)
+
+
+def softmax_rows(exponents: npt.NDArray[np.float64], out: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Write the softmax of every row into `out`, and return the logarithms of the rows' sums.
+
+    No row is lost, however small its mass is: the largest exponent of a row is subtracted first.
+    """
+    largest = exponents.max(axis=1)
+    np.subtract(exponents, largest[:, None], out=out, casting="same_kind")
+    np.exp(out, out=out)
+    sums = out.sum(axis=1, dtype=np.float64)
+    out /= sums.astype(out.dtype)[:, None]
+    return np.asarray(np.log(sums) + largest)

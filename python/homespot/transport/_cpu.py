@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from ..common.cores import limited_threads, threads
 from ..common.threads import pool
-from ._buffer import ROWS, blocks, lanes, require_plan
-from ._loops import kernel_rows, log_rows
-from ._range import lowest_exponent, within_range
+from ._buffer import MOST, ROWS, blocks, lanes, require_plan, softmax_rows
+from ._loops import LARGEST, kernel_rows, log_rows
+from ._range import lowest_exponent, lowest_mass, within_range
 from .costs import Cost
 from .result import Domain
 
@@ -26,7 +26,7 @@ _CACHED = 2**18  # elements that stay in the cache of a core
 
 
 class CpuPasses:
-    """Passes over one M x N buffer, which holds the cost, then the kernel, then the plan.
+    """Passes over one M x N buffer, which holds the cost, then the kernel, then the map.
 
     Parameters
     ----------
@@ -117,51 +117,84 @@ class CpuPasses:
 
         Returns
         -------
-        Mass of every spot, shape (N,): sum_i T_ij, where T_ij = exp(f_i + g_j - D_ij / epsilon).
+        Logarithm of the mass of every spot, shape (N,): of sum_i T_ij, T_ij = exp(f_i + g_j - D_ij /
+        epsilon). In the kernel domain, -inf or NaN if a mass has left the range of floating point numbers.
         """
         if self._domain == "kernel":
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 b = np.exp(g).astype(self._buffer.dtype)
-            self._each_lane(lambda lane: self._kernel_lane(lane, b))
-        else:
-            b = np.ones_like(g)
-            self._each_lane(lambda lane: self._log_lane(lane, g))
-        with np.errstate(invalid="ignore"):
-            mass: F64 = self._columns.sum(axis=0) * b
-        return mass
+                self._each_lane(lambda lane: self._kernel_lane(lane, b))
+                return np.asarray(np.log(self._columns.sum(axis=0) * b))
+        top = max(self._each_lane(lambda lane: self._log_lane(lane, g)))
+        mass = self._columns.sum(axis=0)
+        lost = mass < lowest_mass(top, len(self._buffer), self._buffer.dtype)
+        if top > LARGEST:
+            lost[:] = True
+        with np.errstate(divide="ignore"):
+            log_mass: F64 = np.log(mass)
+        if lost.any():
+            log_mass[lost] = self._log_columns(lost) + g[lost]
+        return log_mass
 
     def _kernel_lane(self, lane: int, b: npt.NDArray[Any]) -> None:
         at, columns = self._lanes[lane], self._columns[lane]
         kernel_rows(self._buffer[at], self._p[at], self._keep, self._weight[at], b, self._rows[at], columns)
 
-    def _log_lane(self, lane: int, g: F64) -> None:
+    def _log_lane(self, lane: int, g: F64) -> float:
         at, columns = self._lanes[lane], self._columns[lane]
-        log_rows(self._buffer[at], self._log_p[at], self._keep, g, self._rows[at], columns)
+        return float(log_rows(self._buffer[at], self._log_p[at], self._keep, g, self._rows[at], columns))
+
+    def _log_columns(self, which: npt.NDArray[np.bool_]) -> F64:
+        """Return log sum_i exp(f_i - D_ij / epsilon) of some spots, whatever its size."""
+
+        def run(lane: int) -> F64:
+            found = np.full(int(which.sum()), -np.inf)
+            for rows in blocks(self._lanes[lane], self._cached_rows):
+                exponents = self._rows[rows, None] - self._buffer[rows][:, which]
+                largest = exponents.max(axis=0)
+                sums = np.exp(exponents - largest).sum(axis=0)
+                found = np.logaddexp(found, np.log(sums) + largest)
+            return found
+
+        return np.asarray(np.logaddexp.reduce(self._each_lane(run)))
 
     def safe(self, g: F64) -> bool:
         """Whether the last sweep in the kernel domain was accurate."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._buffer.dtype)
 
+    def change(self, g: F64, step: F64) -> float:
+        """Return the largest sum_j P_ij abs(step_j) of a row, for P of the last sweep."""
+
+        def run(lane: int) -> float:
+            largest = 0.0
+            for rows in blocks(self._lanes[lane], self._cached_rows):
+                block = np.empty_like(self._buffer[rows])
+                self._write_map(rows, g, block)
+                largest = max(largest, float(np.einsum("ij,j->i", block, np.abs(step)).max()))
+            return largest
+
+        return max(self._each_lane(run))
+
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:
-        """Turn the buffer into the plan of the last sweep; return it, its row sums, and its column sums."""
-        row_sums = np.empty(len(self._buffer))
+        """Turn the buffer into P of the last sweep; return it, and the row and column sums of the plan."""
+        masses = np.empty(len(self._buffer))
         self._columns[:] = 0
 
         def run(lane: int) -> None:
             for rows in blocks(self._lanes[lane], self._cached_rows):
-                self._to_plan(rows, g)
                 block = self._buffer[rows]
-                row_sums[rows] = block.sum(axis=1, dtype=np.float64)
-                self._columns[lane] += block.sum(axis=0)
+                masses[rows] = self._write_map(rows, g, block)
+                self._columns[lane] += np.einsum("i,ij->j", masses[rows], block)
 
         self._each_lane(run)
-        return self._buffer, row_sums, self._columns.sum(axis=0)
+        return self._buffer, masses, self._columns.sum(axis=0)
 
-    def _to_plan(self, rows: slice, g: F64) -> None:
-        """Turn a block into its part of the plan."""
-        block, scalings = self._buffer[rows], self._rows[rows, None]
+    def _write_map(self, rows: slice, g: F64, out: npt.NDArray[Any]) -> F64:
+        """Write these rows of P into `out`, and return their masses in the plan."""
+        block, scalings = self._buffer[rows], self._rows[rows]
         if self._domain == "log":
-            block[...] = np.exp(scalings + g - block)
-            return
-        block *= np.exp(g).astype(block.dtype)
-        block *= scalings.astype(block.dtype)
+            return np.asarray(np.exp(np.minimum(softmax_rows(g - block, out) + scalings, MOST)))
+        np.multiply(block, np.exp(g).astype(block.dtype), out=out)
+        sums = out.sum(axis=1, dtype=np.float64)
+        out /= sums.astype(block.dtype)[:, None]
+        return np.asarray(sums * scalings)

@@ -16,7 +16,7 @@ from numba.extending import overload
 
 from ..common.jit import compiled
 
-__all__ = ["kernel_rows", "log_rows"]
+__all__ = ["LARGEST", "kernel_rows", "log_rows"]
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +27,8 @@ _LOG2E = np.float32(1 / math.log(2))
 _LOG2_HIGH = np.float32(0.693359375)
 _LOG2_LOW = np.float32(math.log(2) - 0.693359375)
 _SMALLEST = np.float32(-87)
+LARGEST = 80.0
+"""Largest exponent of a row in `log_rows`, which keeps the sums of columns within float32."""
 _ROWS_BEFORE_FLUSH = 64
 
 
@@ -122,8 +124,11 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
 
 
 @compiled
-def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: Array) -> None:
+def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: Array) -> float:
     """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and columns_j = sum_i exp(f_i + g_j - D_ij).
+
+    Returns the largest f_i + max_j (g_j - D_ij), to within 1. The sums of columns are right if they are
+    not far below it, and if it is at most `LARGEST`.
 
     Exponents are float64: they are as large as the inverse regularisation, and their small differences
     matter.
@@ -150,6 +155,7 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     sums = np.zeros(n, D.dtype)
     entries = np.empty(n, D.dtype)
     rounded = g.astype(D.dtype)
+    top = -np.inf
     for i in range(m):
         d = D[i]
         # The largest exponent is needed only to an integer, and a maximum of integers is vectorised.
@@ -162,8 +168,9 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
             entries[j] = entry
             total += entry
         f[i] = keep * (log_p[i] - largest - math.log(total))
-        # With a relaxed marginal, a row's mass has no bound before convergence; 80 keeps it within float32.
-        scale = dtype(math.exp(min(f[i] + largest, 80.0)))
+        # With a relaxed marginal, a row's mass has no bound before convergence.
+        top = max(top, f[i] + largest)
+        scale = dtype(math.exp(min(f[i] + largest, LARGEST)))
         for j in range(n):
             sums[j] += scale * entries[j]
         if (i + 1) % _ROWS_BEFORE_FLUSH == 0:
@@ -172,3 +179,4 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
                 sums[j] = zero
     for j in range(n):
         columns[j] += sums[j]
+    return top

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["lowest_exponent", "try_kernel", "within_range"]
+__all__ = ["lowest_exponent", "lowest_mass", "try_kernel", "within_range"]
 
 _LOWEST = {"float32": -87.0, "float64": -700.0}
 
@@ -20,11 +20,25 @@ def try_kernel(regularisation: float, dtype: npt.DTypeLike) -> bool:
     return 1 / regularisation <= -2.3 * lowest_exponent(dtype)
 
 
+def lowest_mass(top: float, n_rows: int, dtype: npt.DTypeLike) -> float:
+    """Return the mass of a spot below which its sum, in the log domain, may lie outside the range.
+
+    Parameters
+    ----------
+    top
+        Largest exponent in the sums.
+    n_rows
+        Number of rows that are summed; each adds an error of at most the smallest normal number.
+    """
+    return float(1e4 * n_rows * np.exp(max(top, 0.0) + lowest_exponent(dtype)))
+
+
 def within_range(smallest: float, largest: float, g: npt.NDArray[np.float64], dtype: npt.DTypeLike) -> bool:
     """Whether the entries of the kernel that were cut off are negligible under these scalings.
 
     An entry that was cut off is below exp(lowest). Its entry of the plan is at most exp(log a + log b +
-    lowest), which is below exp(-35) in float32 here.
+    lowest), and its entry of P at most exp(max log b - min log b + lowest), as one entry of every row of the
+    kernel is 1. Both are below exp(-35) in float32 here.
 
     Parameters
     ----------
@@ -39,4 +53,5 @@ def within_range(smallest: float, largest: float, g: npt.NDArray[np.float64], dt
     if not (smallest > 0 and largest < np.inf):
         return False
     low, high = np.log(smallest), np.log(largest)
-    return bool(max(-low, high, np.abs(g).max()) <= 0.7 * limit and high + g.max() <= 0.6 * limit)
+    accurate = max(high + g.max(), g.max() - g.min()) <= 0.6 * limit
+    return bool(accurate and max(-low, high, np.abs(g).max()) <= 0.7 * limit)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ..common.cuda import torch_threads
-from ._buffer import require_plan
+from ._buffer import MOST, require_plan
 from ._range import lowest_exponent, within_range
 from .costs import CorrelationCost, Cost
 from .result import Domain
@@ -20,6 +20,7 @@ __all__ = ["TorchPasses"]
 F64 = npt.NDArray[np.float64]
 
 _ROWS = 1024  # block of a matrix product
+_RANGE = 600.0  # largest logarithm of a mass that is summed without logarithms
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
 
 
@@ -117,35 +118,66 @@ class TorchPasses:
         self._weight = ((self._keep - 1) * (low[:, 0].double() / epsilon)).exp()
 
     def sweep(self, g: F64) -> F64:
-        """Fit the cells to the spots' potentials; return the mass of every spot, shape (N,)."""
+        """Fit the cells to the spots' potentials; return the logarithm of the spots' mass, shape (N,)."""
         potentials = self._potentials(g)
         if self._domain == "kernel":
             b = potentials.exp().to(self._dtype)
             self._rows = self._weight * (self._p / (self._buffer @ b).double()) ** self._keep
             mass = (self._buffer.T @ self._rows.to(self._dtype)).double() * b
-        else:
-            mass = torch.zeros_like(potentials)
-            for rows in self._blocks():
-                exponents = potentials - self._buffer[rows]
-                self._rows[rows] = self._keep * (self._p[rows].log() - exponents.logsumexp(1))
-                exponents += self._rows[rows, None]
-                mass += exponents.clamp_(max=80).exp_().sum(0)
-        return mass.cpu().numpy()
+            return np.asarray(mass.log_().cpu().numpy())
+        mass = torch.zeros_like(potentials)
+        for rows in self._blocks():
+            exponents = potentials - self._buffer[rows]
+            self._rows[rows] = self._keep * (self._p[rows].log() - exponents.logsumexp(1))
+            exponents += self._rows[rows, None]
+            mass += exponents.exp_().sum(0)
+        log_mass = mass.log()
+        lost = ~(log_mass.abs() < _RANGE)
+        if lost.any():
+            log_mass[lost] = self._log_columns(lost) + potentials[lost]
+        return np.asarray(log_mass.cpu().numpy())
+
+    def _log_columns(self, which: torch.Tensor) -> torch.Tensor:
+        """Return log sum_i exp(f_i - D_ij / epsilon) of some spots, whatever its size."""
+        found = torch.full((int(which.sum()),), -torch.inf, dtype=torch.float64, device=self._device)
+        for rows in self._blocks():
+            exponents = self._rows[rows, None] - self._buffer[rows][:, which]
+            found = torch.logaddexp(found, exponents.logsumexp(0))
+        return found
 
     def safe(self, g: F64) -> bool:
         """Whether the last sweep in the kernel domain was accurate."""
         return within_range(float(self._rows.min()), float(self._rows.max()), g, self._name)
 
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:
-        """Turn the buffer into the plan of the last sweep; return it, its row sums, and its column sums."""
-        potentials = self._potentials(g)
-        row_sums, column_sums = torch.empty_like(self._rows), torch.zeros_like(potentials)
+    def _write_map(self, rows: slice, potentials: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Write these rows of P into `out`, and return their masses in the plan."""
+        block, scalings = self._buffer[rows], self._rows[rows]
+        if self._domain == "log":
+            exponents = potentials - block
+            log_sums = exponents.logsumexp(1)
+            out.copy_((exponents - log_sums[:, None]).exp_())
+            return (log_sums + scalings).clamp_(max=MOST).exp_()
+        torch.mul(block, potentials.exp().to(self._dtype), out=out)
+        sums = out.sum(1, dtype=torch.float64)
+        out.div_(sums.to(self._dtype)[:, None])
+        return sums * scalings
+
+    def change(self, g: F64, step: F64) -> float:
+        """Return the largest sum_j P_ij abs(step_j) of a row, for P of the last sweep."""
+        potentials, weights = self._potentials(g), self._potentials(np.abs(step)).to(self._dtype)
+        largest = torch.zeros((), dtype=self._dtype, device=self._device)
         for rows in self._blocks():
-            block, scalings = self._buffer[rows], self._rows[rows, None]
-            if self._domain == "kernel":
-                block.mul_(potentials.exp().to(self._dtype)).mul_(scalings.to(self._dtype))
-            else:
-                block.copy_((scalings + potentials - block).exp_())
-            row_sums[rows] = block.sum(1, dtype=torch.float64)
-            column_sums += block.sum(0, dtype=torch.float64)
-        return self._buffer.cpu().numpy(), row_sums.cpu().numpy(), column_sums.cpu().numpy()
+            block = torch.empty_like(self._buffer[rows])
+            self._write_map(rows, potentials, block)
+            largest = torch.maximum(largest, (block @ weights).max())
+        return float(largest)
+
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]:
+        """Turn the buffer into P of the last sweep; return it, and the row and column sums of the plan."""
+        potentials = self._potentials(g)
+        masses, column_sums = torch.empty_like(self._rows), torch.zeros_like(potentials)
+        for rows in self._blocks():
+            block = self._buffer[rows]
+            masses[rows] = self._write_map(rows, potentials, block)
+            column_sums += (masses[rows, None] * block).sum(0)
+        return self._buffer.cpu().numpy(), masses.cpu().numpy(), column_sums.cpu().numpy()

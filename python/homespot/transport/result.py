@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..common.cores import limited_threads
 from ..matrix.streamed import Streamed, by_blocks
-from ._buffer import ROWS, blocks, lanes
+from ._buffer import ROWS, blocks, lanes, softmax_rows
 from .costs import Cost, Writer
 
 __all__ = ["Domain", "TransportResult"]
@@ -25,37 +25,36 @@ F64 = npt.NDArray[np.float64]
 class TransportResult:
     """A transport plan, and how the solver ended.
 
-    The plan T and the map P, which is T with every row divided by its sum, follow from the potentials g of
-    the spots, whether or not T has been written down:
+    The map P, which is the plan T with every row divided by its sum, follows from the potentials g of the
+    spots, whether or not it has been written down. T follows from P and the masses m of its rows:
 
-        P_ij = exp(g_j - D_ij / epsilon) / s_i,    s_i = sum_j exp(g_j - D_ij / epsilon),
-        T_ij = s_i (p_i / s_i)^(1 - relax_cells) P_ij.
+        P_ij = exp(g_j - D_ij / epsilon) / sum_k exp(g_k - D_ik / epsilon),    T_ij = m_i P_ij.
 
-    `map` and `plan` give their rows block by block, as matrices that `homespot.matrix` takes: ``map[rows]``,
-    ``summed(map, X)`` for P X, ``masses(map, X.T).T`` for P' X, ``keep_best(map, k)``.
+    A row of P sums to 1 however small its mass is. `map` and `plan` give their rows block by block, as
+    matrices that `homespot.matrix` takes: ``map[rows]``, ``summed(map, X)`` for P X, ``masses(map, X.T).T``
+    for P' X, ``keep_best(map, k)``.
 
     Attributes
     ----------
     matrix
-        T, shape (M, N): mass that goes from cell i to spot j. None if it is not written down.
+        P, shape (M, N): row i is where cell i goes. None if it is not written down.
     potentials
         g, shape (N,), in units of epsilon.
+    masses
+        m, shape (M,): the sums of the rows of T. They are p if the cells' marginal is not relaxed.
     epsilon
         The regularisation, in the unit of the cost.
     cost
         D, shape (M, N).
-    p
-        Mass of the cells, shape (M,).
-    relax_cells
-        Relaxation of the marginal p; see `sinkhorn`.
     dtype
         Type of the rows.
     converged
-        Whether the last error was at or below the tolerance.
+        Whether the last error was at or below the tolerance, and P at or below its own.
     iterations
         Number of passes over the kernel.
     errors
-        Shape (checks, 2): iteration, and the L1 distance between the spots' mass and their target mass.
+        Shape (checks, 2): iteration, and the L1 distance between the spots' mass and their target mass, as a
+        share of the plan's mass.
     error_cells
         L1 error of the cells' marginal of T, ``sum |T 1 - p|``. For a relaxed marginal this is the deviation
         that the relaxation allows.
@@ -69,10 +68,9 @@ class TransportResult:
 
     matrix: npt.NDArray[Any] | None = field(repr=False)
     potentials: F64 = field(repr=False)
+    masses: F64 = field(repr=False)
     epsilon: float
     cost: Cost = field(repr=False)
-    p: F64 = field(repr=False)
-    relax_cells: float
     dtype: str
     converged: bool
     iterations: int
@@ -84,24 +82,21 @@ class TransportResult:
 
     @property
     def map(self) -> Streamed:
-        """P, cells x spots: rows of T divided by their sums, or computed from the potentials."""
+        """P, cells x spots: its rows, or computed from the potentials."""
         matrix = self.matrix
         if matrix is None:
-            return self._computed(of_plan=False)
-
-        def read(start: int, stop: int) -> npt.NDArray[Any]:
-            block = matrix[start:stop]
-            return np.asarray(block / block.sum(axis=1, dtype=np.float64).astype(block.dtype)[:, None])
-
-        return Streamed(read, self.cost.shape, matrix.dtype, sparse=False)
+            return self._computed()
+        return Streamed(lambda start, stop: matrix[start:stop], self.cost.shape, matrix.dtype, sparse=False)
 
     @property
     def plan(self) -> Streamed:
-        """T, cells x spots: its rows, or computed from the potentials."""
-        matrix = self.matrix
-        if matrix is None:
-            return self._computed(of_plan=True)
-        return Streamed(lambda start, stop: matrix[start:stop], self.cost.shape, matrix.dtype, sparse=False)
+        """T, cells x spots: the rows of P times their masses."""
+        found = self.map
+
+        def read(start: int, stop: int) -> npt.NDArray[Any]:
+            return np.asarray(found[start:stop] * self.masses[start:stop, None].astype(found.dtype))
+
+        return Streamed(read, found.shape, found.dtype, sparse=False)
 
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
@@ -133,24 +128,15 @@ class TransportResult:
                 write(rows.start, rows.stop, out[rows.start - first : rows.stop - first])
         return out
 
-    def _computed(self, *, of_plan: bool) -> Streamed:
-        """Return P or T as a matrix whose rows are computed when they are read."""
-        write, keep, tiles = self.cost.writer(self.dtype), 1 - self.relax_cells, self._tiles()
+    def _computed(self) -> Streamed:
+        """Return P as a matrix whose rows are computed when they are read."""
+        write, tiles = self.cost.writer(self.dtype), self._tiles()
 
         def fetch(k: int) -> npt.NDArray[Any]:
             block = self._written(tiles[k], write)
             # Exponents are as large as the inverse regularisation, and their small differences matter.
             exponents = self.potentials - block.astype(np.float64) / self.epsilon
-            largest = exponents.max(axis=1)
-            np.subtract(exponents, largest[:, None], out=block, casting="same_kind")
-            np.exp(block, out=block)
-            sums = block.sum(axis=1, dtype=np.float64)
-            factor = 1 / sums
-            if of_plan:
-                log_sums = np.log(sums) + largest
-                log_p = np.log(self.p[tiles[k][0].start : tiles[k][-1].stop])
-                factor *= np.exp(log_sums + keep * (log_p - log_sums))
-            block *= factor.astype(block.dtype)[:, None]
+            softmax_rows(exponents, block)
             return block
 
         ends = [tile[-1].stop for tile in tiles]

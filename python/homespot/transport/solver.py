@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
 from ..errors import ConvergenceWarning, InputError, expected
 from ._anderson import Extrapolation
+from ._buffer import MOST
 from ._range import try_kernel
 from .costs import Cost
 from .result import Domain, TransportResult
@@ -26,6 +27,9 @@ __all__ = ["REGULARISATION", "sinkhorn"]
 
 REGULARISATION = (1e-6, 1e6)
 """Range of the regularisation."""
+
+ROWS_TOLERANCE = 10
+"""Largest change of a row of P in another iteration (L1), in units of the tolerance."""
 
 F64 = npt.NDArray[np.float64]
 
@@ -39,6 +43,7 @@ class Passes(Protocol):
     def start(self, domain: Domain, epsilon: float) -> None: ...
     def sweep(self, g: F64) -> F64: ...
     def safe(self, g: F64) -> bool: ...
+    def change(self, g: F64, step: F64) -> float: ...
     def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]: ...
 
 
@@ -84,7 +89,10 @@ def sinkhorn(
     relax_spots
         How far the plan may deviate from the marginal q, likewise.
     tolerance
-        Largest L1 error of the spots' mass at the end; the cells' mass is exact.
+        Largest L1 error of the spots' mass at the end, as a share of the plan's mass; the cells' mass is
+        exact. That is the error of the plan, in which cells and spots of little mass hardly count. So P has a
+        tolerance of its own, `ROWS_TOLERANCE` times this one: another iteration would change no row of P by
+        more (L1), whatever its mass. Every row of P sums to 1, up to rounding.
     max_iter
         Largest number of passes over the kernel.
     dtype
@@ -109,10 +117,12 @@ def sinkhorn(
     make = _backend(backend, resolve_device(device))
     keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
-    g = np.zeros(len(q))
+    g = shape = np.zeros(len(q))
+    constant = 0.0
     extrapolate = Extrapolation(q)
     errors: list[tuple[int, float]] = []
     with make(cost, p, keep_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
+        rows = _Rows(passes, ROWS_TOLERANCE * tolerance)
         scale = passes.fill()
         if not np.isfinite(scale):
             raise InputError(expected("a finite cost", f"a largest cost of {scale}", "Look for NaN and Inf."))
@@ -121,20 +131,23 @@ def sinkhorn(
         passes.start(domain, epsilon)
         converged = False
         for iteration in range(1, max_iter + 1):
-            mass = passes.sweep(g)
-            if domain == "kernel" and not (passes.safe(g) and mass.min() > 0):
+            log_mass = passes.sweep(g)
+            if domain == "kernel" and not (passes.safe(g) and np.isfinite(log_mass).all()):
                 domain = "log"
                 passes.fill()
                 passes.start(domain, epsilon)
-                mass = passes.sweep(g)
-            step, error = _step(g, mass, log_q, keep_cells, keep_spots)
+                log_mass = passes.sweep(g)
+            step, rise, error = _step(g, log_mass, log_q, keep_cells, keep_spots)
             errors.append((iteration, error))
             report(iteration, max_iter, f"error {error:.1e}")
-            converged = error <= tolerance
+            converged = error <= tolerance and rows.settled(g, step)
             if converged or iteration == max_iter:
                 break
-            g = extrapolate(g, step, error)
-        matrix, row_sums, column_sums = passes.plan(g)
+            # The constant stays out of the extrapolation: it can be as large as the inverse relaxation.
+            shape = extrapolate(shape, step, error)
+            constant += rise
+            g = shape + constant
+        matrix, masses, column_sums = passes.plan(g)
     if not converged:
         warnings.warn(
             f"Sinkhorn stopped after {max_iter} iterations with an error of {error:.1e} where "
@@ -146,38 +159,83 @@ def sinkhorn(
     return TransportResult(
         matrix=matrix,
         potentials=g,
+        masses=masses,
         epsilon=epsilon,
         cost=cost,
-        p=p,
-        relax_cells=relax_cells,
         dtype=dtype,
         converged=converged,
         iterations=len(errors),
         errors=np.array(errors),
-        error_cells=float(np.abs(row_sums - p).sum()),
+        error_cells=float(np.abs(masses - p).sum()),
         error_spots=float(np.abs(column_sums - q).sum()),
         scale=scale,
         domain=domain,
     )
 
 
-def _step(g: F64, mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -> tuple[F64, float]:
-    """Return Sinkhorn's step of the spots' potentials, shape (N,), and the L1 error before it.
+class _Rows:
+    """Whether a step changes no row of P by more than `most`; P is read only when that is likely.
+
+    Parameters
+    ----------
+    passes
+        The back end, after its last sweep.
+    most
+        Largest change of a row.
+    """
+
+    def __init__(self, passes: Passes, most: float) -> None:
+        self._passes, self._most = passes, most
+        self._likely = np.inf  # the largest entry of a step from which on all rows may have settled
+
+    def settled(self, g: F64, step: F64) -> bool:
+        """Whether the step from g settles all rows: at most its largest entry, and often less."""
+        largest = float(np.abs(step).max())
+        if largest <= self._most:
+            return True
+        if largest > self._likely:
+            return False
+        change = self._passes.change(g, step)
+        self._likely = largest * self._most / max(change, self._most)
+        return change <= self._most
+
+
+class _Step(NamedTuple):
+    """Sinkhorn's step of the spots' potentials, and what it says of the plan before it.
+
+    Parameters
+    ----------
+    step
+        Change of the potentials without a constant for all spots, shape (N,). It is what changes P.
+    rise
+        The constant, which changes the mass of the plan.
+    error
+        L1 distance between the spots' mass and their target, as a share of the plan's mass.
+    """
+
+    step: F64
+    rise: float
+    error: float
+
+
+def _step(g: F64, log_mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -> _Step:
+    """Return Sinkhorn's step from the logarithms of the spots' mass.
 
     A constant c added to g scales the plan by exp((1 - keep_cells) c). If the cells' marginal is exact, the
     constant has no effect and is left out. If both marginals are relaxed, its error would shrink only by a
     factor of keep_cells keep_spots per step, so it is set at once to the sum of this series.
     """
-    # A spot whose mass underflowed gets a large step, and recovers after a few.
-    mass = np.clip(mass, 1e-300, 1e300)
-    log_mass = np.log(mass)
     step = keep_spots * (log_q - log_mass + g) - g
-    wanted = np.exp(np.minimum(log_mass + step, 700))
-    shift = np.log(wanted.sum() / mass.sum())
-    both = keep_cells * keep_spots
-    if keep_cells == 1:
-        return step - shift, float(np.abs(wanted * np.exp(-shift) - mass).sum())
-    return step + np.clip(both / (1 - both) * shift, -10, 10), float(np.abs(wanted - mass).sum())
+    total = np.logaddexp.reduce(log_mass)
+    log_share = log_mass - total
+    shift = float(np.logaddexp.reduce(log_share + step))
+    exact = keep_cells == 1
+    wanted = np.exp(np.minimum(log_share + step - (shift if exact else 0), MOST))
+    error = float(np.abs(wanted - np.exp(log_share)).sum())
+    if exact:
+        return _Step(step - shift, 0.0, error)
+    both, most = keep_cells * keep_spots, max(10.0, abs(shift))
+    return _Step(step - shift, shift + float(np.clip(both / (1 - both) * shift, -most, most)), error)
 
 
 def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, str], Passes]:
