@@ -11,7 +11,10 @@ import pytest
 from scipy import sparse
 
 from homespot import combine_sections, load, map_cells, methods, save
+from homespot.common.ending import trained
 from homespot.errors import ConvergenceWarning, DataWarning, InputError
+from homespot.expression.table import Expression
+from homespot.methods import registry
 from homespot.space.sections import sections_in
 
 
@@ -101,6 +104,21 @@ def test_k_best_keeps_the_largest_and_accounts_for_the_rest(pair) -> None:
     everything = map_cells(*pair, k_best=10_000)
     np.testing.assert_array_equal(everything.X.toarray(), whole.X)
     np.testing.assert_allclose(everything.obs["homespot_left_over"], 0, atol=1e-6)
+
+
+def test_a_method_that_keeps_more_than_k_best_is_refused(pair, monkeypatch, refused) -> None:
+    def method(sc: Expression, st: Expression, _: methods.Run) -> methods.Outcome:
+        shape = len(sc.names), len(st.names)
+        p = sparse.csr_matrix(np.full(shape, 1 / shape[1]))
+        every = [np.arange(n) for n in shape]
+        return methods.Outcome(
+            p, *every, [], (np.ones(shape[0]), np.ones(shape[1])), trained({"finished": True})
+        )
+
+    monkeypatch.setitem(registry._METHODS, "whole", methods.Method("whole", "for tests", method))
+    with refused("at most 4 entries 'whole' | a row with 25 | keep the k_best"):
+        map_cells(*pair, "whole", k_best=4)
+    assert map_cells(*pair, "whole", k_best=25).X.nnz == 40 * 25
 
 
 def test_a_layer_is_used_in_place_of_x(pair) -> None:

@@ -80,6 +80,14 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
     for module in (stored_matrices, annotated_objects):
         monkeypatch.setattr(module, "file_matrix", counted)
+    to_memory = ad.AnnData.to_memory
+
+    def whole(adata: ad.AnnData) -> ad.AnnData:
+        if adata.isbacked:
+            seen.append((adata.n_obs, adata.n_obs))
+        return to_memory(adata)
+
+    monkeypatch.setattr(ad.AnnData, "to_memory", whole)
     return seen
 
 
@@ -246,6 +254,9 @@ ONCE: dict[str, Callable[[ad.AnnData, ad.AnnData, Path], Any]] = {
     "colocate": lambda m, *_: hs.colocate_types(m, "type"),
     "type distances": lambda m, *_: hs.type_distances(m, "type"),
     "modes": lambda m, *_: hs.cell_modes(m),
+    "renormalise": lambda m, *_: hs.renormalise(m),
+    "combine cells": lambda m, *_: hs.combine_cells([m]),
+    "combine sections": lambda m, *_: hs.combine_sections({"one": m}),
 }
 
 
@@ -281,6 +292,28 @@ def test_a_map_is_checked_while_it_is_read_and_read_once(
     reads.clear()
     ONCE[verb](mapping, sc, tmp_path)
     assert sum(read for n, read in reads if n == mapping.n_obs) == mapping.n_obs
+    mapping.file.close()
+
+
+OFTEN: dict[str, tuple[Callable[[ad.AnnData], Any], int]] = {
+    "distances of two cells": (lambda m: hs.cell_distances(m, m.obs_names[:2]), 1),
+    "distances of all cells": (lambda m: hs.cell_distances(m), 2),
+    "assign": (lambda m: hs.assign_cells(m, 3), 3),
+    "assign by the expected numbers": (lambda m: hs.assign_cells(m), 3),
+    "subset": (lambda m: hs.subset(m, spots=m.var_names[:5]), 2),
+}
+
+
+@pytest.mark.parametrize("verb", OFTEN)
+def test_how_often_the_others_read_a_map(
+    stored_map: Callable[..., tuple[ad.AnnData, ad.AnnData]], reads: list[tuple[int, int]], verb: str
+) -> None:
+    mapping, _ = stored_map()
+    call, times = OFTEN[verb]
+    reads.clear()
+    call(mapping)
+    rows_read = sum(read for n, read in reads if n == mapping.n_obs)
+    assert times * mapping.n_obs <= rows_read <= times * mapping.n_obs + 2
     mapping.file.close()
 
 

@@ -175,7 +175,7 @@ def _combined_record(record: dict[str, Any], mappings: Sequence[ad.AnnData]) -> 
 @offered
 def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
     """Return what R multiplies every row of a map by; as `homespot.renormalise`."""
-    return renormalise.row_factors(mapping)
+    return renormalise.row_factors(CheckedMap(mapping))
 
 
 @offered

@@ -17,7 +17,7 @@ from ..objects.access import check_adata
 from ..objects.annotated import x_of
 from ..space.axes import spot_coordinates
 
-__all__ = ["CheckedMap"]
+__all__ = ["CheckedMap", "checked_in_memory"]
 
 _TOLERANCE = 1e-4
 
@@ -125,3 +125,11 @@ class CheckedMap:
             self._checked = True
         if refused is not None:
             raise refused
+
+
+def checked_in_memory(mapping: ad.AnnData) -> Any:
+    """Return the P of a valid mapping in memory, read once; see `CheckedMap`."""
+    view = CheckedMap(mapping)
+    view.load()
+    view.read()
+    return view.matrix

@@ -21,7 +21,9 @@ from ..common.progress import Progress
 from ..common.progress import check as check_progress
 from ..common.signals import heard
 from ..common.version import __version__
+from ..errors import InputError, expected
 from ..expression.table import Expression
+from ..matrix.rows import widest
 from ..matrix.sums import is_sparse
 from .left_over import keep_best, left_out
 
@@ -101,7 +103,8 @@ def solve(
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
     left_over = np.zeros(matrix.shape[0])
-    if is_sparse(matrix):  # the method has kept the best
+    if is_sparse(matrix):
+        _check_kept(matrix, k_best, method)
         left_over = left_out(matrix)
     elif k_best is not None:
         matrix, left_over = keep_best(matrix, k_best)
@@ -126,6 +129,19 @@ def solve(
     record |= {name: value for name, value in asked.items() if value is not None}
     rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
     return Solution(matrix, *rows, left_over, outcome.expression, record)
+
+
+def _check_kept(matrix: sparse.csr_matrix, k_best: int | None, method: str) -> None:
+    """Refuse a sparse P with more entries in a row than were asked for."""
+    n = widest(matrix)
+    if k_best is not None and n > k_best:
+        raise InputError(
+            expected(
+                f"at most {k_best} entries in every row of the sparse map of method {method!r}",
+                f"a row with {n}",
+                "Correct the method: keep the k_best entries of every row, or return an array of all.",
+            )
+        )
 
 
 def rows_named(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import pandas as pd
 
@@ -19,9 +21,18 @@ def check_adata(
         raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
 
 
-def copied(adata: ad.AnnData) -> ad.AnnData:
-    """Return a copy in memory."""
-    return adata.to_memory() if on_disk(adata) else adata.copy()
+_BESIDE_X = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
+
+
+def copied(adata: ad.AnnData, matrix: Any = None) -> ad.AnnData:
+    """Return a copy in memory; `matrix` is X, if it has been read from the file already."""
+    if not on_disk(adata):
+        return adata.copy()
+    if matrix is None:
+        return adata.to_memory()
+    copy = ad.AnnData(**{slot: getattr(adata, slot) for slot in _BESIDE_X}).to_memory()
+    copy.X = matrix
+    return copy
 
 
 def refuse_duplicates(names: pd.Index, kind: str) -> None:

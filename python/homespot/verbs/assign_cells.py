@@ -19,13 +19,13 @@ from ..common.checks import whole
 from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
 from ..errors import DataWarning, InputError, expected, in_section, some
 from ..mapping.by_section import cell_sections, held, parts, sections_of, warn_if_dropped
+from ..mapping.checked import CheckedMap
 from ..mapping.confidence import LEAST_HELD
 from ..mapping.coordinates import coordinates, has_coordinates
-from ..mapping.validity import check_mapping
 from ..matrix import rows
-from ..matrix.gather import masses
+from ..matrix.gather import ColumnSums, Summed, masses
 from ..matrix.streamed import Streamed
-from ..matrix.sums import column_sums, is_sparse, row_sums
+from ..matrix.sums import is_sparse, row_sums
 from ..objects.labels import in_order
 
 __all__ = ["assign", "assign_cells", "expected_capacity"]
@@ -40,16 +40,12 @@ _DENSE_BYTES, _SPARSE_BYTES = 10, 60  # bytes per pair; measured by benchmarks/a
 _MORE_ROOM = "Raise the capacity"
 
 
-def expected_capacity(matrix: Any) -> Ints:
+def expected_capacity(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
     """Return the expected number of cells of every spot, as whole numbers that sum to the number of cells.
 
-    These are the column sums of P, scaled to sum to the number of cells and rounded by the method of the
-    largest remainders (of equal remainders the first).
+    `mass` is the column sums of P. They are scaled to sum to the number of cells and rounded by the method of
+    the largest remainders (of equal remainders the first).
     """
-    return _rounded(column_sums(matrix), matrix.shape[0])
-
-
-def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
     share = mass * (n_cells / mass.sum())
     room = np.floor(share).astype(np.int64)
     room[np.argsort(room - share, kind="stable")[: n_cells - room.sum()]] += 1
@@ -59,7 +55,7 @@ def _rounded(mass: npt.NDArray[np.float64], n_cells: int) -> Ints:
 def _section_capacity(matrix: Any) -> Ints:
     """Return the expected number of cells of every spot of a section, in which every cell counts as one."""
     scale = sparse.csr_matrix(1 / row_sums(matrix)[None, :])
-    return _rounded(masses(matrix, scale)[0], matrix.shape[0])
+    return expected_capacity(masses(matrix, scale)[0], matrix.shape[0])
 
 
 def _refuse_little_room(room: Ints, n_cells: int) -> None:
@@ -260,10 +256,12 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
     TooLargeError
         If the costs do not fit in memory.
     """
-    check_mapping(mapping)
-    room = None if capacity is None else _capacity(mapping, capacity)
+    view = CheckedMap(mapping)
     sections = sections_of(mapping)
-    of_cells = None if sections is None else cell_sections(mapping, sections)
+    mass = ColumnSums() if sections is None else Summed(sections.membership())
+    view.read(mass)
+    room = None if capacity is None else _capacity(mapping, capacity)
+    of_cells = None if sections is None else cell_sections(mapping, sections, mass.total)
     if of_cells is not None and (of_cells.codes < 0).any():
         raise InputError(
             expected(
@@ -275,7 +273,7 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
     found = np.empty(mapping.n_obs, dtype=np.intp)
     probability = np.empty(mapping.n_obs)
     elsewhere = 0
-    for part in parts(mapping, sections, of_cells):
+    for part in parts(mapping, sections, of_cells, matrix=view.matrix):
         if not len(part.cells):
             continue
         elsewhere += int((held(mapping, part) <= LEAST_HELD).sum())
@@ -283,7 +281,8 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
         if room is not None:
             within = room[part.spots]
         else:
-            within = expected_capacity(matrix) if part.name is None else _section_capacity(matrix)
+            one = part.name is None
+            within = expected_capacity(mass.total, mapping.n_obs) if one else _section_capacity(matrix)
         try:
             _refuse_little_room(within, len(part.cells))
             spots = assign(matrix, within, candidates)

@@ -11,11 +11,11 @@ import pandas as pd
 from ..common import memory
 from ..mapping.align import positions_of
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
+from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
 from ..mapping.distances import BLOCK, expected_distances
-from ..mapping.validity import check_mapping
+from ..matrix.gather import Summed
 from ..matrix.streamed import Streamed, in_memory
-from ..objects.annotated import x_of
 
 __all__ = ["cell_distances"]
 
@@ -44,9 +44,12 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
     TooLargeError
         If the table would not fit into memory.
     """
-    check_mapping(mapping)
+    view = CheckedMap(mapping)
+    sections = sections_of(mapping)
+    mass = None if sections is None else Summed(sections.membership())
+    view.read(*([] if mass is None else [mass]))
     where = coordinates(mapping)
-    names, matrix = mapping.obs_names, x_of(mapping)
+    names, matrix = mapping.obs_names, view.matrix
     at = np.arange(len(names))
     if cells is not None:
         at = positions_of(cells, names, "cells")
@@ -58,13 +61,12 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
         f"the distances of {n:,} cells",
         "Name fewer cells, or use type_distances().",
     )
-    sections = sections_of(mapping)
-    if sections is None:
+    if sections is None or mass is None:
         return pd.DataFrame(expected_distances(in_memory(matrix), where), index=names, columns=names)
-    of_cells = cell_sections(mapping, sections)
+    of_cells = cell_sections(mapping, sections, mass.total)
     warn_nowhere(of_cells, "their distances are missing")
     distances = np.full((n, n), np.nan)
-    for part in parts(mapping, sections, of_cells):
+    for part in parts(mapping, sections, of_cells, matrix=view.matrix):
         inside = np.flatnonzero(np.isin(at, part.cells))
         if len(inside):
             held = in_memory(part.matrix)[np.searchsorted(part.cells, at[inside])]

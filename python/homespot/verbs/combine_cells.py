@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import anndata as ad
 
 from ..common.keys import HOMESPOT
+from ..mapping.checked import checked_in_memory
 from ..mapping.combined import record_of_cells
 from ..mapping.coordinates import images
-from ..mapping.validity import check_mapping
 from ..objects.access import copied
 
 __all__ = ["combine_cells"]
@@ -17,9 +17,8 @@ __all__ = ["combine_cells"]
 
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
     """Stack mappings of different cells onto the same spots into one, in memory."""
-    for mapping in mappings:
-        check_mapping(mapping)
+    matrices = [checked_in_memory(mapping) for mapping in mappings]
     record = record_of_cells(mappings)
-    out = ad.concat([copied(mapping) for mapping in mappings], axis="obs", join="outer", merge="first")
+    out = ad.concat(list(map(copied, mappings, matrices)), axis="obs", join="outer", merge="first")
     out.uns.update({**images(*mappings), HOMESPOT: record})
     return out

@@ -8,9 +8,9 @@ import anndata as ad
 import numpy as np
 
 from ..common.keys import HOMESPOT, SECTION
+from ..mapping.checked import checked_in_memory
 from ..mapping.combined import side_by_side
 from ..mapping.coordinates import images
-from ..mapping.validity import check_mapping
 from ..objects.access import copied
 
 __all__ = ["combine_sections"]
@@ -41,12 +41,11 @@ def combine_sections(
     """
     names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
     mappings = list(mappings.values()) if isinstance(mappings, Mapping) else mappings
-    for mapping in mappings:
-        check_mapping(mapping)
+    matrices = [checked_in_memory(mapping) for mapping in mappings]
     together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
     scaled = []
-    for share, mapping in zip(together.shares, mappings, strict=True):
-        part = copied(mapping)
+    for share, mapping, matrix in zip(together.shares, mappings, matrices, strict=True):
+        part = copied(mapping, matrix)
         part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
         scaled.append(part)
     out = ad.concat(scaled, axis="var", join="outer", merge="first")

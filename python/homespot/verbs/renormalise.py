@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from ..common.keys import DROPPED, LEFT_OVER
 from ..errors import InputError, expected, some
-from ..mapping.validity import check_mapping
+from ..mapping.checked import CheckedMap
 from ..matrix.sums import is_sparse, row_sums
 from ..objects.access import copied
-from ..objects.annotated import x_of
 
 __all__ = ["renormalise", "row_factors"]
 
 
-def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
+def row_factors(view: CheckedMap) -> npt.NDArray[Any]:
     """Return what every row of P is multiplied by to sum to 1, in the type of P.
 
     Raises
@@ -25,17 +24,17 @@ def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
     InputError
         If a cell has no mass on the kept spots.
     """
-    check_mapping(mapping)
-    sums = row_sums(x_of(mapping))
+    view.read()
+    sums = row_sums(view.matrix)
     if (sums <= 0).any():
         raise InputError(
             expected(
                 "every cell to have some probability on the spots kept",
-                f"{(sums <= 0).sum()} cell(s) without ({some(mapping.obs_names[sums <= 0])})",
+                f"{(sums <= 0).sum()} cell(s) without ({some(view.mapping.obs_names[sums <= 0])})",
                 "Drop these cells with subset() first.",
             )
         )
-    factors: npt.NDArray[Any] = (1 / sums).astype(x_of(mapping).dtype)
+    factors: npt.NDArray[Any] = (1 / sums).astype(view.matrix.dtype)
     return factors
 
 
@@ -47,8 +46,10 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     InputError
         If a cell has no mass on the kept spots.
     """
-    factors = row_factors(mapping)
-    out = copied(mapping)
+    view = CheckedMap(mapping)
+    view.load()
+    factors = row_factors(view)
+    out = copied(mapping, view.matrix)
     scaled = out.X.multiply(factors[:, None]).tocsr() if is_sparse(out.X) else out.X * factors[:, None]
     out.X = scaled
     out.obs[LEFT_OVER] = 0.0
