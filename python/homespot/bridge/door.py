@@ -25,7 +25,7 @@ __all__ = ["about", "call", "lacking", "set_threads"]
 
 
 def about() -> dict[str, Any]:
-    """Return which homespot and Python this is, its folder and device, and the versions of what it needs."""
+    """Return the version, folder and device of homespot, its Python, and the versions of its libraries."""
     return {
         "version": __version__,
         "device": resolve_device(),
@@ -44,11 +44,11 @@ def lacking(names: Sequence[str], device: str) -> list[str]:
 
 @contextmanager
 def _own_libraries() -> Iterator[None]:
-    """Let libraries that are loaded meanwhile look for symbols in themselves first.
+    """Make libraries that are loaded inside the block search for symbols in themselves first.
 
-    R's BLAS is in the global scope of its process, where torch's calls of ``sgemm_`` would find it before
-    torch's own: slower, and with other last digits than Python gets. Elsewhere than on Linux libraries always
-    look so.
+    R's BLAS is in the global scope of its process, so torch's calls of ``sgemm_`` would find it before
+    torch's own BLAS: slower, and with other last digits than in Python. On systems other than Linux,
+    libraries always search in themselves first.
     """
     deep = getattr(os, "RTLD_DEEPBIND", None)
     if deep is None:
@@ -63,7 +63,7 @@ def _own_libraries() -> Iterator[None]:
 
 
 def set_threads(limit: str) -> None:
-    """Take over what R's environment has as ``OMP_NUM_THREADS``; empty is no limit."""
+    """Set ``OMP_NUM_THREADS`` to its value in the environment of R; an empty value is no limit."""
     if limit:
         os.environ["OMP_NUM_THREADS"] = limit
     else:

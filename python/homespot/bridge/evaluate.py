@@ -1,4 +1,4 @@
-"""What crosses to R of evaluate: cross-validation fold by fold, tuning, scores, simulated spots."""
+"""Evaluation for R: cross-validation fold by fold, tuning, scores and simulated spots."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _NUMBER = ".homespot_number"
 
 
 class RMethod:
-    """A function of R that maps; what tells it from others is its code.
+    """A method of the user that is a function of R; its code distinguishes it from other methods.
 
-    R gets and returns plain values: `_seen` of both tables, and a dict with ``matrix``, or a ``mapping``.
-    Sent to another process, it waits there for its function.
+    The function gets plain values (`_seen`) of both tables, and returns a dict with ``matrix`` or
+    ``mapping``. In another process its function is missing until `received_folds` sets it.
     """
 
     def __init__(self, function: Callable[[Any, Any], dict[str, Any]], code: str) -> None:
         self.function: Callable[[Any, Any], dict[str, Any]] | None = function
-        # By these names the run is described in the file of finished folds.
+        # The file of finished folds describes the method by these names.
         self.__module__, self.__qualname__ = "R", code
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _seen(adata: ad.AnnData) -> dict[str, Any]:
 
 @dataclass
 class Folds:
-    """A cross-validation under way: its data, its folds, and the scores of those that are finished."""
+    """A running cross-validation: its data, its folds, and the scores of the finished folds."""
 
     data: Data
     tasks: list[Task]
@@ -98,14 +98,14 @@ class Folds:
         return pd.concat(tables, ignore_index=True)
 
     def report(self, note: str = "") -> None:
-        """Say how far it is."""
+        """Report the progress."""
         with reporting("Cross-validation", self.progress) as report:
             report(len(self.found), len(self.tasks), note)
 
 
 @offered
 def r_method(function: Callable[[Any, Any], dict[str, Any]], code: str) -> RMethod:
-    """Take a function of R as a method."""
+    """Return a function of R as a method."""
     return RMethod(function, code)
 
 
@@ -121,10 +121,10 @@ def cross_validation(
     progress: Progress,
     **named: Any,
 ) -> Folds:
-    """Begin what `homespot.cross_validate` does, so that R can go through the folds, or send them elsewhere.
+    """Begin a cross-validation whose folds R runs one by one, or sends to other processes.
 
-    `method` has for every name an `RMethod`, or a list of a method's name and its settings; `named` are the
-    other arguments of `homespot.cross_validate`.
+    `method` maps every name to an `RMethod`, or to a list of the name of a method and its settings; `named`
+    are the other arguments of `homespot.cross_validate`.
     """
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in method.items()}
     data, tasks, file, found = begin(
@@ -155,7 +155,7 @@ def folds_left(folds: Folds) -> list[int]:
 
 @offered
 def run_fold(folds: Folds, number: int) -> dict[str, Any]:
-    """Do one fold, and return its scores as columns; in another process with its share of the threads."""
+    """Run one fold, and return its scores as columns; another process uses its share of the threads."""
     with _share(folds.n_threads):
         scores = work(folds.data, folds.tasks[number])[folds.read_out]
     return frame_columns(scores.reset_index())
@@ -163,7 +163,7 @@ def run_fold(folds: Folds, number: int) -> dict[str, Any]:
 
 @offered
 def keep_fold(folds: Folds, number: int, scores: pd.DataFrame) -> None:
-    """Add the scores of a finished fold, to the file as well."""
+    """Add the scores of a finished fold to the table and to the file."""
     task = folds.tasks[number]
     name, fold = task.key
     folds.found[task.key] = tidy(scores.set_index("gene"), fold, name)
@@ -180,7 +180,7 @@ def fold_scores(folds: Folds) -> dict[str, Any]:
 
 @contextmanager
 def _share(n_threads: int | None) -> Iterator[None]:
-    """Keep to so many threads while the block runs."""
+    """Limit the number of threads while the block runs."""
     if n_threads is None:
         yield
         return
@@ -198,7 +198,7 @@ def _share(n_threads: int | None) -> Iterator[None]:
 
 @offered
 def send_folds(folds: Folds, path: str, workers: int) -> int:
-    """Write all that other processes need to a file; return how many threads each of them may use."""
+    """Write the folds to a file for other processes; return the number of threads for each of them."""
     n_threads = max(1, threads() // workers)
     sent = replace(folds, file=None, progress=False, found={}, n_threads=n_threads)
     with Path(path).open("wb") as file:
@@ -208,7 +208,7 @@ def send_folds(folds: Folds, path: str, workers: int) -> int:
 
 @offered
 def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
-    """Read what `send_folds` wrote; `functions` are those of R by the name of the method."""
+    """Read the file of `send_folds`; `functions` are the functions of R by the name of their method."""
     with Path(path).open("rb") as file:
         folds: Folds = pickle.load(file)
     for task in folds.tasks:
@@ -221,10 +221,10 @@ def received_folds(path: str, functions: Mapping[str, Any]) -> Folds:
 def tune(
     sc: ad.AnnData, st: Spatial, method: str, grid: Mapping[str, Any] | None, **named: Any
 ) -> dict[str, Any]:
-    """Tune; as `homespot.tune`."""
+    """Tune a method; see `homespot.tune`."""
     parameters = named.pop("parameters")
     found = tuning.tune(sc, sections_in_memory(st), method, grid, **named, **parameters)
-    # Labels that were given as values R has itself.
+    # R itself has labels that were given as values.
     settings = {name: value for name, value in found.settings.items() if name not in LABELS.values()}
     return {
         "settings": plain(settings),
@@ -237,7 +237,7 @@ def tune(
 
 @offered
 def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, Any]:
-    """Score genes; as `homespot.metrics.gene_scores`; both tables are spots x genes."""
+    """Score genes; see `homespot.metrics.gene_scores`. Both tables are spots x genes."""
     tables = in_memory(true), in_memory(found)
     return frame_columns(metrics.gene_scores(*tables, strings(genes).tolist()).reset_index())
 
@@ -246,25 +246,25 @@ def gene_scores(true: Any, found: Any, genes: str | Sequence[str]) -> dict[str, 
 def proportions(
     matrix: npt.NDArray[np.float64], spots: str | Sequence[str], types: str | Sequence[str]
 ) -> pd.DataFrame:
-    """Take a table of proportions, spots x types, from R."""
+    """Build a table of proportions, spots x types."""
     return pd.DataFrame(matrix, index=strings(spots), columns=strings(types))
 
 
 @offered
 def proportion_scores(true: pd.DataFrame, found: pd.DataFrame, by: Any) -> dict[str, Any]:
-    """Score proportions; as `homespot.metrics.proportion_scores`."""
+    """Score proportions; see `homespot.metrics.proportion_scores`."""
     return frame_columns(metrics.proportion_scores(true, found, by=by).reset_index())
 
 
 @offered
 def accuracy_score(scores: pd.DataFrame) -> dict[str, Any]:
-    """Compare methods; as `homespot.metrics.accuracy_score`."""
+    """Compare methods; see `homespot.metrics.accuracy_score`."""
     return frame_columns(metrics.accuracy_score(scores).reset_index())
 
 
 @offered
 def compare(table: pd.DataFrame, metric: str, reference: str | None = None) -> dict[str, Any]:
-    """Test a method against each of the others; as `homespot.plot.compare`, with a column ``method``."""
+    """Test a method against each of the others; see `homespot.plot.compare`. ``method`` is a column."""
     return frame_columns(comparing.compare(table, metric, reference).rename_axis("method").reset_index())
 
 
@@ -277,7 +277,7 @@ def kde_divergence(
     taken: npt.ArrayLike,
     n_true: int,
 ) -> dict[str, Any]:
-    """Return the divergence of every type; as `homespot.metrics.kde_divergence`.
+    """Return the divergence of every type; see `homespot.metrics.kde_divergence`.
 
     `labels` are those of the compared `cells` by name, or of the `n_true` cells with true places in their
     order, of which `taken` are compared.
@@ -296,19 +296,19 @@ def kde_divergence(
 
 @offered
 def calibration(mapping: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
-    """Compare stated levels with observed shares; as `homespot.calibration`."""
+    """Compare stated levels with observed shares; see `homespot.calibration`."""
     return frame_columns(calibrate.calibration(mapping, truth, np.atleast_1d(levels).tolist(), **named))
 
 
 @offered
 def places(matrix: npt.NDArray[np.float64], cells: str | Sequence[str]) -> pd.DataFrame:
-    """Take places from R, cells x coordinates, as a table by the names of the cells."""
+    """Build a table of places, cells x coordinates, indexed by the names of the cells."""
     return pd.DataFrame(np.asarray(matrix), index=strings(cells))
 
 
 @offered
 def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
-    """Simulate spots; as `homespot.evaluate.simulate.simulate_spots`. The mapped cells by their number."""
+    """Simulate spots; see `homespot.simulate_spots`. The mapped cells are named by their number."""
     of_cells = cells.obs.assign(**{_NUMBER: np.arange(cells.n_obs)})
     numbered = ad.AnnData(in_memory(x_of(cells)), of_cells, cells.var, uns=dict(cells.uns))
     numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]

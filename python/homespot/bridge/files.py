@@ -24,7 +24,7 @@ from .values import frame_columns, plain, plain_matrix, read_column, record_from
 
 @contextmanager
 def _names_twice() -> Iterator[None]:
-    """Let names pass that stand there twice: R's experiments may have such, and the verbs refuse them."""
+    """Suppress the warning about duplicate names, which R's experiments may have; the verbs refuse them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         yield
@@ -34,7 +34,7 @@ def _names_twice() -> Iterator[None]:
 
 
 def _stored_column(column: dict[str, Any]) -> Any:
-    """Read a column; text with missing values as categories, for only these have a place for them."""
+    """Read a column; text with missing values becomes categories, because only these can be missing."""
     missing = column["kind"] == "character" and -1 in np.atleast_1d(column["codes"])
     return read_column({**column, "kind": "factor"} if missing else column)
 
@@ -45,7 +45,7 @@ def _stored_frame(columns: dict[str, Any], names: str | Sequence[str]) -> pd.Dat
 
 
 def _stored_value(value: dict[str, Any]) -> Any:
-    """Read a value of uns: a column, or by its kind a list with names, scalar, array, image or table."""
+    """Read a value of uns: a column, a list with names, a scalar, an array, an image or a table."""
     kind = value["kind"]
     if kind == "list":
         return {name: _stored_value(item) for name, item in value["value"].items()}
@@ -105,7 +105,7 @@ def check_anndata_path(path: str) -> None:
 
 
 def _r_numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Take a type that R has: whole numbers of 32 bits, logical values, or doubles."""
+    """Convert to a type that R has: whole numbers of 32 bits, logical values, or doubles."""
     if values.dtype.kind == "b":
         return values
     if values.dtype.kind in "iu" and (
@@ -116,7 +116,7 @@ def _r_numbers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _turned(matrix: Any) -> dict[str, Any]:
-    """Return cells x genes as R's genes x cells: a dense matrix turned, the slots of CSR as they are."""
+    """Return cells x genes as genes x cells of R: a dense matrix transposed, the slots of CSR unchanged."""
     if not is_sparse(matrix):
         dense = np.asarray(matrix)
         if dense.dtype not in ("f4", "f8"):
@@ -130,7 +130,7 @@ def _turned(matrix: Any) -> dict[str, Any]:
 
 
 def _upright(matrix: Any) -> dict[str, Any]:
-    """Return a matrix of obsm, varm, obsp or varp as it stands, with the names of its columns if any."""
+    """Return a matrix of obsm, varm, obsp or varp, not transposed, with the names of its columns if any."""
     names = None
     if isinstance(matrix, pd.DataFrame):
         names = np.asarray(matrix.columns.astype(str), dtype=object)
@@ -144,7 +144,7 @@ def _upright(matrix: Any) -> dict[str, Any]:
 
 
 def _plain_value(value: Any) -> dict[str, Any]:
-    """Return a value of uns as R takes it; of what R has nothing for, its type."""
+    """Return a value of uns in a form that R takes, or the name of its type if R has no form for it."""
     if isinstance(value, Mapping):
         return {"kind": "list", "value": {str(key): _plain_value(item) for key, item in value.items()}}
     if isinstance(value, bool | int | float | str | np.bool_ | np.number):
@@ -169,27 +169,27 @@ def _plain_value(value: Any) -> dict[str, Any]:
     return {"kind": "other", "value": type(value).__name__}
 
 
-def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
-    """Return an AnnData as R takes it; alternative experiments and raw as experiments of their own."""
-    uns = dict(of.uns)
+def _plain_experiment(adata: ad.AnnData) -> dict[str, Any]:
+    """Return an AnnData in a form that R takes; raw and alternative experiments become experiments."""
+    uns = dict(adata.uns)
     found = uns.pop(ALT_EXPS, {})
     beside = {}
     for name, parts in found.items() if isinstance(found, Mapping) else ():
         beside[name] = _plain_experiment(ad.AnnData(**parts))
-    if of.raw is not None:
-        beside["raw"] = _plain_experiment(ad.AnnData(of.raw.X, obs=of.obs[[]], var=of.raw.var))
+    if adata.raw is not None:
+        beside["raw"] = _plain_experiment(ad.AnnData(adata.raw.X, obs=adata.obs[[]], var=adata.raw.var))
     return {
-        "x": None if of.X is None else _turned(of.X),
-        "layers": {name: _turned(layer) for name, layer in of.layers.items() if name is not None},
+        "x": None if adata.X is None else _turned(adata.X),
+        "layers": {name: _turned(layer) for name, layer in adata.layers.items() if name is not None},
         **{
             side: {
                 "names": np.asarray(table.index.astype(str), dtype=object),
                 "columns": frame_columns(table),
             }
-            for side, table in (("obs", of.obs), ("var", of.var))
+            for side, table in (("obs", adata.obs), ("var", adata.var))
         },
         **{
-            slot: {name: _upright(matrix) for name, matrix in getattr(of, slot).items()}
+            slot: {name: _upright(matrix) for name, matrix in getattr(adata, slot).items()}
             for slot in ("obsm", "varm", "obsp", "varp")
         },
         "uns": _plain_value(uns),
@@ -199,6 +199,6 @@ def _plain_experiment(of: ad.AnnData) -> dict[str, Any]:
 
 @offered
 def read_anndata(path: str) -> dict[str, Any]:
-    """Read cells or spots in any form that `reading.read` knows, as plain values."""
+    """Read cells or spots, in any format that `reading.read` knows, as plain values."""
     with _names_twice():
         return _plain_experiment(reading.read(path))

@@ -1,4 +1,4 @@
-"""The map and its files, for R: made, read, written, combined."""
+"""The map and its files, for R: how a map is made, read, written and combined."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is 
 
 
 def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
-    """Refuse a dense P for which R, whose numbers are doubles, has no room beside Python's."""
+    """Refuse a dense P that does not fit into memory twice: in Python and, as doubles, in R."""
     memory.require(
         n_cells * n_spots * (np.dtype(dtype).itemsize + R_DOUBLES * 8),
         f"a map of {n_cells:,} cells x {n_spots:,} spots in Python and, as doubles, in R",
@@ -57,7 +57,7 @@ def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
 
 
 def _numbered(adata: ad.AnnData, first: int) -> ad.AnnData:
-    """Give the rows of a data set numbers, by which R knows them in the result."""
+    """Give the rows of a data set numbers, so that R can find them in the result."""
     adata.obs[_ROW] = np.arange(first, first + adata.n_obs)
     return adata
 
@@ -75,7 +75,7 @@ def map_cells(
     parameters: dict[str, Any] | None = None,
     **named: Any,
 ) -> dict[str, Any]:
-    """Map cells to spots; as `homespot.map_cells`. Cells and spots by their row, from 0, of all sections."""
+    """Map cells to spots; see `homespot.map_cells`. Cells and spots are named by their row, from 0."""
     st = sections_in_memory(st)
     sections = [st] if isinstance(st, ad.AnnData) else list(st.values() if isinstance(st, Mapping) else st)
     if named.get("k_best") is None:
@@ -100,7 +100,7 @@ def map_cells(
 
 @offered
 def cell_positions(mapping: ad.AnnData, position: str, k: int, **named: Any) -> dict[str, Any]:
-    """Return where every cell sits, as columns; as `homespot.cell_positions`."""
+    """Return the place of every cell, as columns; see `homespot.cell_positions`."""
     return frame_columns(hs.cell_positions(mapping, position=position, k=k, **named))  # type: ignore[arg-type]
 
 
@@ -149,7 +149,7 @@ def combined_sections(
     *,
     shared_frame: bool = False,
 ) -> dict[str, Any]:
-    """Return what maps that R puts side by side have together, but for P; as `homespot.combine_sections`."""
+    """Return all but P of maps that R puts side by side; see `homespot.combine_sections`."""
     weights = None if weights is None else np.atleast_1d(weights).tolist()
     together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
     return {
@@ -162,7 +162,7 @@ def combined_sections(
 
 @offered
 def combined_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
-    """Return the record of maps that R puts one below the other; as `homespot.combine_cells`."""
+    """Return the record of maps that R puts one below the other; see `homespot.combine_cells`."""
     return _combined_record(record_of_cells(mappings), mappings)
 
 
@@ -174,7 +174,7 @@ def _combined_record(record: dict[str, Any], mappings: Sequence[ad.AnnData]) -> 
 
 @offered
 def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
-    """Return what R multiplies every row of a map by; as `homespot.renormalise`."""
+    """Return the factor by which R multiplies every row of a map; see `homespot.renormalise`."""
     return renormalise.row_factors(CheckedMap(mapping))
 
 
@@ -194,7 +194,7 @@ def new_mapping(
     """Build the mapping that R holds, in the type it was computed with; obs has the left-over.
 
     Without a `matrix` the mapping has no mass, for what asks of its annotation alone.
-    `names` are those of the columns of the coordinates; `images` as for `experiment`.
+    `names` are the names of the columns of the coordinates; for `images` see `experiment`.
     """
     record = record_from(record)
     record.setdefault("format_version", keys.FORMAT_VERSION)
@@ -228,7 +228,7 @@ def save(path: str, mapping: ad.AnnData) -> None:
 
 @offered
 def load(path: str, *, backed: bool) -> dict[str, Any]:
-    """Read a mapping from .h5ad as plain values; where it stays `backed`, R reads P itself."""
+    """Read a mapping from .h5ad as plain values; if it is `backed`, R reads P itself."""
     loaded = hs.load(path, backed=backed)
     matrix = {} if backed else plain_matrix(loaded.X)
     if backed:

@@ -79,7 +79,7 @@ def experiment(
 
 
 def known_images(images: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return tissue images as scanpy has them, of which but the size is known; they take no memory."""
+    """Return tissue images in the form of scanpy; only their size is known, and they take no memory."""
     found: dict[str, Any] = {}
     for name, size in images.items():
         found[name] = {"images": {}, "scalefactors": {}}

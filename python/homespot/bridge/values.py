@@ -1,4 +1,4 @@
-"""What crosses to R and back: matrices, columns of annotation, records, as arrays and plain values."""
+"""Values that go to R and come back: matrices, columns of annotation, and records, as plain values."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def csr(
 ) -> sparse.csr_matrix:
     """Build a cells x genes CSR matrix from the slots of a genes x cells dgCMatrix, without copy or sort."""
     matrix = sparse.csr_matrix((data, indices, indptr), shape=(int(n_rows), int(n_columns)), copy=False)
-    # R's class promises both; so nobody has to look again, or to copy.
+    # The class of R guarantees both, so SciPy need not check or copy.
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
     return matrix
 
 
 def narrowed(matrix: Any) -> Any:
-    """Copy R's doubles to the canonical form, float32 in C order; as float64 if float32 cannot hold them.
+    """Copy R's doubles to the canonical form, float32 in C order, or float64 if float32 would lose digits.
 
-    What is to be read comes in that form.
+    A matrix that is read in blocks is returned as it is: its blocks have this form.
     """
     if isinstance(matrix, Streamed):
         return matrix
-    with np.errstate(invalid="ignore", over="ignore"):  # NA, and what is kept as float64
+    with np.errstate(invalid="ignore", over="ignore"):  # NA, and values that stay float64
         if is_sparse(matrix):
             narrower: Any = matrix.astype(np.float32)
             same = np.array_equal(matrix.data, narrower.data, equal_nan=True)
@@ -63,10 +63,10 @@ def narrowed(matrix: Any) -> Any:
 
 
 def streamed(read: Callable[[int], Any], ends: Any, shape: Sequence[int], *, sparse: bool) -> Streamed:
-    """Take a matrix of which R reads the blocks of rows that end where `ends` says, as Python asks for them.
+    """Build a matrix whose blocks of rows R reads when Python asks for them; the blocks end at `ends`.
 
-    Blocks from R are doubles; they come in half the bytes where that loses nothing. `read` returns a block,
-    or what went wrong in words.
+    Blocks from R are doubles; they become float32 if that loses no digits. `read` returns a block, or a
+    message if R could not read it.
     """
 
     def block(k: int) -> Any:
@@ -77,12 +77,12 @@ def streamed(read: Callable[[int], Any], ends: Any, shape: Sequence[int], *, spa
 
 
 def strings(values: str | Sequence[str]) -> npt.NDArray[np.str_]:
-    """Take names from R, where one string and a vector of one are the same."""
+    """Return names from R as an array; R does not distinguish one string from a vector of one string."""
     return np.asarray([values] if isinstance(values, str) else values, dtype=str)
 
 
 def plain_matrix(matrix: Any) -> dict[str, Any]:
-    """Return a matrix as R takes it up: whole if dense, as its slots if sparse."""
+    """Return a matrix in the form that R reads: an array if dense, its slots if sparse."""
     is_sparse = sparse.issparse(matrix)
     if not is_sparse:
         dense = np.asarray(matrix)
@@ -93,20 +93,20 @@ def plain_matrix(matrix: Any) -> dict[str, Any]:
 
 
 def columns(result: dict[str, Any], start: int, stop: int) -> npt.NDArray[Any]:
-    """Return these columns of a result's dense matrix, which so goes to R without a second copy."""
+    """Return some columns of the dense matrix of a result; R copies the matrix part by part."""
     block: npt.NDArray[Any] = result["matrix"][:, int(start) : int(stop)]
     return block
 
 
 def release(result: dict[str, Any]) -> None:
-    """Let go of a result's matrix, which R has by now."""
+    """Free the matrix of a result after R has copied it."""
     result["matrix"] = None
 
 
 def plain(value: Any) -> Any:
-    """Bring a record to what R takes as it is: scalars, one-dimensional arrays, dicts of them.
+    """Turn a record into values that R takes unchanged: scalars, one-dimensional arrays, and dicts of them.
 
-    R's integers have 32 bits, and reticulate makes 0 of what does not fit: larger ones become floats.
+    R's integers have 32 bits, and reticulate turns larger ones into 0, so they become floats here.
     """
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -123,7 +123,7 @@ def plain(value: Any) -> Any:
 
 
 def record_from(value: Any) -> Any:
-    """Take a record back from R, where an empty dict has become an empty list."""
+    """Restore a record that comes from R, in which empty dicts have become empty lists."""
     if isinstance(value, dict):
         return {key: record_from(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -133,12 +133,12 @@ def record_from(value: Any) -> Any:
     return value
 
 
-# A column crosses as a dict: its kind, and values (numbers; logical: 0, 1 and -1 where missing) or codes
-# (0-based, -1 where missing) with their levels.
+# A column goes to R and back as a dict: its kind, and either values (numbers; for logical 0, 1, and -1 if
+# missing) or codes (from 0, -1 if missing) with their levels.
 
 
 def read_column(column: dict[str, Any]) -> Any:
-    """Read a column, in the type that pandas has for it."""
+    """Read a column in the type that pandas uses for it."""
     kind = column["kind"]
     if kind in ("factor", "ordered", "character"):
         codes = np.atleast_1d(np.asarray(column["codes"], dtype=np.intp))
@@ -185,15 +185,15 @@ def frame(columns: dict[str, Any], names: str | Sequence[str]) -> pd.DataFrame:
 
 
 def frame_columns(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the columns of a table as they cross."""
+    """Return the columns of a table in the form in which they go to R."""
     return {str(name): write_column(table[name]) for name in table.columns}
 
 
 def crossed(result: Any) -> Any:
-    """Return what a verb returned as it crosses, by its type.
+    """Return the result of a verb in the form in which it goes to R, by its type.
 
-    An AnnData comes with its variables in rows, as R has them, and with those columns of obs that homespot
-    added. A table whose rows and columns have the same names comes as a matrix, and any other table as
+    An AnnData is transposed, because R has variables in rows, and keeps only the columns of obs that homespot
+    added. A table whose rows and columns have the same names becomes a matrix. Any other table becomes its
     columns.
     """
     if isinstance(result, ad.AnnData):

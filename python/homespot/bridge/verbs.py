@@ -1,4 +1,4 @@
-"""What follows from a map, for R: the verbs whose arguments or results cross in a way of their own."""
+"""Verbs on a map, for R, whose arguments or results need a conversion of their own."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def single_cells(
 ) -> ad.AnnData:
     """Build an AnnData of expression, cells x genes, dense or CSR; `annotation` of the genes, if any."""
     with warnings.catch_warnings():
-        # The verbs refuse such, and say which.
+        # The verbs refuse duplicate names, and name them.
         warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
         return annotated(matrix, obs=pd.DataFrame(index=strings(names)), var=frame(annotation or {}, genes))
 
 
 @offered
 def values(column: dict[str, Any], names: str | Sequence[str] | None = None) -> Any:
-    """Take a vector from R: one value a row, or with their names where it has some."""
+    """Build a vector: one value per row, or a Series if the vector of R has names."""
     read = read_column(column)
     return read if names is None else pd.Series(read, index=strings(names))
 
 
 @offered
 def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> dict[str, Any]:
-    """Impute; as `homespot.impute_genes`. The file named by ``output`` is written and closed."""
+    """Impute genes; see `homespot.impute_genes`. The file named by ``output`` is written and closed."""
     chosen = None if genes is None else list(strings(genes))
     if named.get("output") is None:
         n_genes = sc.n_vars if chosen is None else len(chosen)
@@ -62,7 +62,7 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
             f"{n_genes:,} genes at {mapping.n_vars:,} spots in Python and, as doubles, in R",
             "Ask for fewer genes, or name an output file, which is written a block at a time.",
         )
-    found = hs.impute_genes(mapping, sc, chosen, layer=X, **named)  # R has chosen the values
+    found = hs.impute_genes(mapping, sc, chosen, layer=X, **named)  # R has put the chosen layer into X
     result: dict[str, Any] = crossed(found)
     result["genes"] = _gene_rows(mapping, sc, found.var_names)
     result["row_columns"] = frame_columns(
@@ -77,7 +77,7 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
 def _gene_rows(mapping: ad.AnnData, sc: ad.AnnData, names: pd.Index) -> npt.NDArray[np.int32]:
     """Return the gene of `sc`, by its number from 0, behind every name by which it was matched."""
     column = mapping.uns[keys.HOMESPOT].get("sc_gene_column")
-    with warnings.catch_warnings(action="ignore"):  # it has been said
+    with warnings.catch_warnings(action="ignore"):  # impute_genes() has warned already
         kept, about = genes_of(sc.var, "sc", column=column if column in sc.var else None)
     return kept[about.var.index.get_indexer(names)].astype(np.int32)
 
@@ -92,9 +92,10 @@ def report(
     images: Mapping[str, Sequence[Any]] | None = None,
     **named: Any,
 ) -> None:
-    """Write the page; as `homespot.report`.
+    """Write the page; see `homespot.report`.
 
-    `images` are pixels (height x width x colours, 0 to 255) and scale factor of the tissue, by section.
+    `images` are the pixels (height x width x colours, 0 to 255) and the scale factor of the tissue image, by
+    section.
     """
     drawn: dict[str, Any] = {}
     for name, (pixels, scale) in (images or {}).items():
@@ -107,13 +108,13 @@ def report(
     gene_column = mapping.uns[keys.HOMESPOT].get("st_gene_column")
     together = None if st is None else as_one(sections_in_memory(st), gene_column)
     if together is not None:
-        together.uns.pop(keys.SPATIAL, None)  # of which R has the pictures
+        together.uns.pop(keys.SPATIAL, None)  # R passes the images itself
     hs.report(mapping, output, genes=chosen, st=together, sc_layer=X, st_layer=X, **named)
 
 
 @offered
 def cell_distances(mapping: ad.AnnData, cells: Any) -> Any:
-    """Return the distances of cells; as `homespot.cell_distances`."""
+    """Return the distances of cells; see `homespot.cell_distances`."""
     return crossed(hs.cell_distances(mapping, None if cells is None else list(strings(cells))))
 
 

@@ -63,7 +63,7 @@ def _options(
 
 
 def _told() -> Callable[..., None]:
-    """Return what shows a warning: ours once each, and those of the libraries only where they were asked for.
+    """Return the function that shows a warning: each of ours once, those of libraries only if asked for.
 
     What a library warns of speaks to the programmer: what matters to the user, homespot says itself.
     """

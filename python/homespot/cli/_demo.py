@@ -1,4 +1,4 @@
-"""homespot demo: the whole way on data of its own."""
+"""homespot demo: all steps, on the data of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homespot map | methods | simulate: what comes before a map, and the map."""
+"""homespot map | methods | simulate: make a map, list the methods, and simulate data."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def map_(
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what there is to say of a map in plain values; the curves are in the file."""
+    """Return the summary of a map as plain values, without the curves, which are in the file."""
     numbers = {
         k: v for k, v in record["solver"].items() if isinstance(v, bool | int | float | str | np.generic)
     }
@@ -204,6 +204,6 @@ def _meaning(parameter: Parameter) -> str:
 
 
 def _entry(parameter: Parameter) -> str:
-    """Return a parameter as `homespot methods` lists it: name, default, and below what it means."""
+    """Return a parameter as `homespot methods` lists it: its name, its default and its meaning."""
     meaning = textwrap.fill(_meaning(parameter), 100, break_long_words=False, break_on_hyphens=False)
     return f"  {parameter.name} = {parameter.default!r}\n{textwrap.indent(meaning, '      ')}".rstrip()

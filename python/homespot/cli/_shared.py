@@ -1,4 +1,4 @@
-"""What the commands share: their options, and how they say what they did."""
+"""Parts that several commands use: options, and the summary that a command prints."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ ProgressWay = Annotated[str, typer.Option(help="auto, bar, none, or log: a line 
 
 
 def say(as_json: bool, values: dict[str, Any], text: str) -> None:
-    """Print what a command did, for people or for machines."""
+    """Print the result of a command as text or as JSON."""
     typer.echo(json.dumps(values) if as_json else text)
 
 
@@ -100,7 +100,7 @@ def spatial(paths: list[Path], read: Callable[[Path], ad.AnnData]) -> ad.AnnData
 
 
 def _apart(paths: list[Path]) -> list[str]:
-    """Return a name for every path: the first part, from the end, in which all of them differ."""
+    """Return a name for every path: the last part of the path in which all of them differ."""
     whole = [path.resolve() for path in paths]
     if len(set(whole)) == len(whole):
         for back in range(1, min(len(path.parts) for path in whole) + 1):
@@ -136,7 +136,7 @@ def parameters(settings: list[str]) -> dict[str, Any]:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a .csv file, or say what is wrong with it."""
+    """Read a .csv file; an error names what is wrong with it."""
     try:
         return read_scores(path)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""homespot place | impute | deconvolve: what follows from a map."""
+"""homespot place | impute | deconvolve: places, genes and cell types from a map."""
 
 from __future__ import annotations
 

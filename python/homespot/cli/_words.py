@@ -1,4 +1,4 @@
-"""What the core says, in the words of the command line.
+"""Messages of the core, in the words of the command line.
 
 The core speaks to somebody who writes Python. Here its arguments become options, its verbs become commands,
 and a line that changes an object says what is to be changed in the file. So no message needs a text of its
@@ -112,7 +112,7 @@ def _setting(outside: str) -> str | None:
 
 
 _HELD = "\0{}\0"
-"""What stands for a line until all else is in words."""
+"""Placeholder of a line of code while the rest of the text is reworded."""
 
 
 def _without_lines(text: str) -> tuple[str, list[tuple[str, str | None]]]:
@@ -140,7 +140,7 @@ def _without_lines(text: str) -> tuple[str, list[tuple[str, str | None]]]:
 
 
 def _assignment(text: str, start: int) -> tuple[int, str | None]:
-    """Return where the longest line that begins here ends, and what it does in words."""
+    """Return the end of the longest line of code that begins here, and its meaning in words."""
     for end in range(len(text), start, -1):
         if text[end - 1] in ".;, ":
             continue
@@ -154,7 +154,7 @@ def _assignment(text: str, start: int) -> tuple[int, str | None]:
 
 
 def _described(target: str, value: ast.expr) -> str | None:
-    """Say what an assignment does; None where no rule knows it."""
+    """Return the meaning of an assignment in words; None if no rule matches."""
     place = _place(target)
     code = ast.unparse(value)
     if isinstance(value, ast.Constant):
@@ -187,7 +187,7 @@ _METHODS: dict[str, Callable[[str, list[str]], str]] = {
     "lower": lambda place, _: f"write {place} in small letters",
     "strip": lambda place, _: f"take blanks off {place}",
 }
-"""What methods of pandas' do to a column, or to names."""
+"""The effect of methods of pandas on a column or on names, in words."""
 
 
 def _names(side: str, slot: str) -> str:
@@ -195,7 +195,7 @@ def _names(side: str, slot: str) -> str:
 
 
 def _place(code: str) -> str:
-    """Say where in a file something is: ``st.obs['a']`` is column 'a' of obs of the spatial data."""
+    """Return the place in a file, in words: ``st.obs['a']`` is column 'a' of obs of the spatial data."""
     side, *slots = re.split(r"\.(?![^\[]*\])", code)
     slot = ".".join(slots)
     if "[" not in slot and not slot.endswith(("_names", ".index")):

@@ -46,8 +46,10 @@ class Outcome:
     ----------
     matrix
         P, cells x spots: dense, each row summing to 1, or the `k_best` largest entries of every row as CSR.
-    cells, spots
-        Which rows of the two tables were mapped.
+    cells
+        The rows of the single-cell table that were mapped.
+    spots
+        The rows of the spatial table that were mapped.
     genes
         Names of the genes used.
     expression

@@ -64,24 +64,26 @@ def calibration(
     Parameters
     ----------
     mapping
-        What `map_cells` returned, made with coordinates; or the table of `cell_positions`, or any with the
-        columns ``homespot_x``, ``homespot_y`` (``homespot_z``) and ``homespot_radius``, indexed by cell.
+        A result of `map_cells`, made with coordinates; or the table of `cell_positions`; or another table
+        with the columns ``homespot_x``, ``homespot_y`` (``homespot_z``) and ``homespot_radius``, indexed by
+        cell.
     truth
-        True places: one row a cell, indexed by name, in any order, and one column a coordinate, as many as
-        the positions have. Cells without are left out, and so are cells that have no place. Where cells are
-        placed in several sections, the column ``homespot_section`` has the true one; a cell that was placed
-        in another section lies outside any radius.
+        True places: one row per cell, indexed by name, in any order, and one column per coordinate, as many
+        as the positions have. Cells without a true place are left out, and so are cells that the map gives no
+        place. If the cells are placed in several sections, the column ``homespot_section`` has the true
+        section; a cell that was placed in another section lies outside every radius.
     levels
-        Levels at which to look, 0.05 to 0.99.
+        Levels at which the shares are computed, from 0.05 to 0.99.
     level
-        Level for which the radius of a table was made; of a mapping, that at which cells are confident.
+        If `mapping` is a table, the level for which its radius was made. If it is a map, the level at which
+        cells are ``homespot_confident``.
     confident
         Whether to count only the cells that are ``homespot_confident``.
 
     Returns
     -------
-    One row a level: ``level``; ``share``, the observed share of cells within the radius of this level; and
-    ``cells``, how many were compared.
+    One row per level: ``level``; ``share``, the observed share of cells within the radius of this level; and
+    ``cells``, the number of cells that were compared.
     """
     table = mapping if isinstance(mapping, pd.DataFrame) else cell_positions(mapping, level=level)
     within("level", level, *LEVELS)

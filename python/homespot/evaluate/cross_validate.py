@@ -102,7 +102,7 @@ def _data(
     tables: dict[str, Expression] = {}
     frames: dict[str, pd.DataFrame] = {}
     sides: tuple[tuple[Side, ad.AnnData], ...] = (("sc", sc), ("st", st))
-    positions, sections = spots.positions, spots.alone
+    positions, sections = spots.positions, spots.mapped_one_by_one
     for side, adata in sides:
         rows = spots.rows if side == "st" and len(spots.rows) < st.n_obs else None
         full = expression(
@@ -142,7 +142,7 @@ def checked_data(
     device: str,
     progress: Progress,
 ) -> tuple[Data, list[str], str]:
-    """Check what `cross_validate` and `tune` share; return the data, the shared genes and the device."""
+    """Check what `cross_validate` and `tune` have in common; return the data, shared genes and device."""
     if any(plan.settings.get("checkpoint") is not None for plan in plans):
         raise InputError(expected("no checkpoint, which is of one training", "one", "Leave it out."))
     whole("seed", seed, 0)
@@ -178,7 +178,7 @@ def begin(
 ) -> tuple[Data, list[Task], Path | None, dict[tuple[Any, ...], pd.DataFrame]]:
     """Return the data, all folds of all methods, the file, and the folds that it holds already.
 
-    Parameters are those of `cross_validate`; `checked` are the others that `checked_data` takes.
+    The parameters are those of `cross_validate`; `checked` are the other arguments of `checked_data`.
     """
     one_of("read_out", read_out, get_args(ReadOut))
     sc, st, labelled, parameters = both_sides(sc, st, parameters, checked["st_gene_column"])
@@ -232,49 +232,67 @@ def cross_validate(
 ) -> pd.DataFrame:
     """Score a method by genes held out: map with the others, predict these, compare with what was measured.
 
-    Counts are normalised once, by the totals over all genes, before any gene is held out; predicted and
-    compared are values on the log scale. The single-cell data keeps all genes, as it does in use.
+    Counts are normalised once, by the totals over all genes, before any gene is held out. Values are
+    predicted and compared on the log scale. The single-cell data keeps all genes, as it does in use.
 
     Parameters
     ----------
-    sc, st
-        As for `map_cells`.
+    sc
+        Single-cell data; see `map_cells`.
+    st
+        Spatial data; see `map_cells`.
     method
-        The name of a registered method, or a list of names; or a function of the cells and the spots, both
-        AnnData, that returns P (cells x spots, rows sum to 1) as an array, a sparse matrix (whose rows may
-        sum to less) or a mapping; or several by the names that the table shall give them, each a name, a pair
-        of a name and its parameters, or a function. A function is given log values, and counts as
-        ``layers["counts"]`` where there are counts; its parameters are fixed with `functools.partial`.
+        The name of a registered method, or a list of names. Or a function: it takes the cells and the spots,
+        both AnnData, and returns P (cells x spots, rows sum to 1) as an array, a sparse matrix (whose rows
+        may sum to less) or a mapping. Or a dict of methods by the names that they get in the table: each is a
+        name, a pair of a name and its parameters, or a function. A function is given log values, and counts
+        as ``layers["counts"]`` if there are counts; its parameters are fixed with `functools.partial`.
     folds
-        How many folds the shared genes are divided into at random, ``"loo"`` for leave-one-out, or the fold
-        of every gene by name; see `gene_folds`.
+        Number of folds into which the shared genes are divided at random, ``"loo"`` for leave-one-out, or the
+        fold of every gene by name; see `gene_folds`.
     read_out
-        How a gene at a spot is read from the map: ``"scaled"``, ``"mean"`` or ``"sum"``, as for
-        `impute_genes`. The map of a function is taken to be made from all genes that it was given.
+        How a gene at a spot is read from the map: ``"scaled"``, ``"mean"`` or ``"sum"``; see `impute_genes`.
+        The map of a function is taken to be made from all genes that it was given.
     n_jobs
-        Processes that work at once; they share the threads there are, and each holds the data and a map of
-        its own. The scores are those of one process with as many threads. A script that uses several calls
-        this below ``if __name__ == "__main__":``.
+        Number of processes that work at once. They share the threads, and each holds the data and a map of
+        its own. The scores are the same as from one process with as many threads. A script that uses several
+        processes must call this below ``if __name__ == "__main__":``.
     output
-        A .csv file in which finished folds are kept. If it is there, the folds in it are not done again; it
-        has to be of the same data, methods and settings, which stand in a .json file beside it. A function
+        A .csv file in which finished folds are kept. If it exists, the folds in it are not run again; the
+        data, methods and settings must be the same, and a .json file beside it holds them. A function
         is known by its code and by all that the code refers to, so an edited helper makes another method.
     seed
         Seed of the division into folds, and of methods that draw random numbers.
-    sc_layer, st_layer, sc_scale, st_scale, sc_gene_column, st_gene_column, preset, device
-        As for `map_cells`.
-    sections, joint
-        As for `map_cells`: whether every section is mapped by itself in every fold; a warning says which
-        sections were found. Genes are scored over the spots of all sections.
+    sc_layer
+        Layer of `sc` with the expression; see `map_cells`.
+    st_layer
+        Layer of `st` with the expression; see `map_cells`.
+    sc_scale
+        Scale of `sc`; see `map_cells`.
+    st_scale
+        Scale of `st`; see `map_cells`.
+    sc_gene_column
+        Column of ``sc.var`` with the names of the genes; see `map_cells`.
+    st_gene_column
+        Column of ``st.var`` with the names of the genes; see `map_cells`.
+    sections
+        The sections of the spots; see `map_cells`. A warning says which sections were found. Genes are scored
+        over the spots of all sections.
+    joint
+        Whether all sections are mapped together in every fold; see `map_cells`.
+    preset
+        A preset of the method; see `map_cells`.
+    device
+        Device that computes; see `map_cells`.
     progress
-        As for `map_cells`; steps are folds.
+        How progress is reported; see `map_cells`. Steps are folds.
     **parameters
         The method's own parameters.
 
     Returns
     -------
-    One row a gene and method: ``gene``, ``fold``, ``method``, the scores ``pcc``, ``ssim``, ``rmse``, ``jsd``
-    of `gene_scores` over the mapped spots, and ``seconds``, the time the fold's map took.
+    One row per gene and method: ``gene``, ``fold``, ``method``, the scores ``pcc``, ``ssim``, ``rmse`` and
+    ``jsd`` of `gene_scores` over the mapped spots, and ``seconds``, the time that the fold's map took.
 
     Raises
     ------

@@ -25,7 +25,7 @@ __all__ = ["run", "work"]
 
 
 def work(data: Data, task: Task) -> Scores:
-    """Do one fold: map with the other genes, and score those held out."""
+    """Run one fold: map with the other genes, and score the genes that are held out."""
     sides: tuple[tuple[Side, Expression, pd.DataFrame], ...] = (
         ("sc", data.sc, data.cells),
         ("st", data.st, data.spots),
@@ -40,7 +40,7 @@ def work(data: Data, task: Task) -> Scores:
     )
 
 
-# What a process of the pool holds, from its start on.
+# The data that every process of the pool holds from its start.
 _DATA: Data | None = None
 
 
@@ -79,8 +79,8 @@ def _check_sendable(tasks: Sequence[Task]) -> None:
 def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task, Scores]]:
     """Yield the scores of every task, as they are finished.
 
-    With `n_jobs` above 1 the work is done in as many fresh processes, which share the threads there are; none
-    is left when the iterator is closed, whatever ended it.
+    If `n_jobs` is above 1, that number of fresh processes do the work and share the threads. When the
+    iterator is closed, for whatever reason, no process is left.
     """
     if n_jobs == 1 or len(tasks) < 2:
         for task in tasks:

@@ -27,9 +27,9 @@ def gene_folds(genes: list[str], folds: Folds, seed: int = 0) -> dict[Any, list[
     genes
         Names.
     folds
-        How many: the genes, sorted by name, are divided at random into so many parts of nearly equal size,
-        numbered from 1; ``"loo"``, as many as genes. Or the fold of every gene by name; genes without are
-        never held out.
+        A number: the genes are sorted by name and divided at random into this number of parts of nearly equal
+        size, numbered from 1. ``"loo"``: as many parts as there are genes. A mapping or Series: the fold of
+        every gene by name; genes without a fold are never held out.
     seed
         Seed of the division.
 
@@ -40,7 +40,8 @@ def gene_folds(genes: list[str], folds: Folds, seed: int = 0) -> dict[Any, list[
     Raises
     ------
     InputError
-        If there are not 2 to as many folds as genes, a gene is not known, or a fold leaves less than 2.
+        If there are fewer than 2 folds or more folds than genes, a gene is not known, or a fold leaves fewer
+        than 2 genes to map with.
     """
     if isinstance(folds, pd.Series | Mapping):
         parts = _given(genes, folds)

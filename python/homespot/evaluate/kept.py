@@ -1,4 +1,4 @@
-"""Finished folds in a file, so that an interrupted cross-validation goes on where it stopped."""
+"""Finished folds in a file, so that an interrupted cross-validation can be continued."""
 
 from __future__ import annotations
 
@@ -85,15 +85,15 @@ def _write(file: Path, text: str) -> None:
 
 
 def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
-    """Return the folds that the file holds, if it is of this run; a file that is not there is begun.
+    """Return the folds that the file holds if this run wrote it; begin the file if it does not exist.
 
     Parameters
     ----------
     file
         What `target` returned.
     run
-        All that the scores depend on, as plain values. It is kept beside the table, in a file of its name
-        and ``.json``.
+        All that the scores depend on, as plain values. It is kept beside the table, in a file of the same
+        name with ``.json`` added.
     """
     empty = pd.DataFrame(columns=COLUMNS)
     if not file.exists():

@@ -27,8 +27,8 @@ SCORES = tuple(METRICS)
 """The columns of a table of scores."""
 
 _GRID = 50
-_BLOCK_VALUES = 2**16  # of a block, which so stays in the processor's cache while it is gone through
-_BLOCK_LEAST = 16  # a line of the cache holds as many neighbouring float32
+_BLOCK_VALUES = 2**16  # of a block: small enough to stay in the processor's cache
+_BLOCK_LEAST = 16  # neighbouring float32 values that fill one line of the cache
 
 
 def _same_shape(
@@ -49,7 +49,7 @@ def _same_shape(
 
 
 def _same_names(true: Any, found: Any, remedy: str) -> None:
-    """Refuse two data frames whose rows or columns are named otherwise, or in another order."""
+    """Refuse two data frames whose rows or columns have different names or another order."""
     if not (isinstance(true, pd.DataFrame) and isinstance(found, pd.DataFrame)) or true.shape != found.shape:
         return
     for kind, a, b in (("rows", true.index, found.index), ("columns", true.columns, found.columns)):
@@ -78,13 +78,16 @@ def distances(true: Floats, found: Floats) -> dict[str, float]:
 def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Series:
     """Kullback-Leibler divergence, in nats, of the found from the true distribution in space, per cell type.
 
-    Two Gaussian kernel density estimates (Scott's bandwidth) on one 50 x 50 grid over both sets of positions,
-    each scaled to sum to 1: sum P log(P / Q), P the true one (Tran et al., appendix A).
+    Both distributions are Gaussian kernel density estimates (Scott's bandwidth) on one 50 x 50 grid over both
+    sets of positions, each scaled to sum to 1. The divergence is sum P log(P / Q), where P is the true
+    distribution (Tran et al., appendix A).
 
     Parameters
     ----------
-    true, found
-        Positions, cells x 2.
+    true
+        True positions, cells x 2.
+    found
+        Predicted positions, cells x 2.
     labels
         Cell type of every cell; types whose positions span no area (fewer than 3 cells, or all in line) get
         NaN.
@@ -128,22 +131,25 @@ def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Ser
 def gene_scores(true: Matrix, found: Matrix, genes: Sequence[str]) -> pd.DataFrame:
     """PCC, SSIM, RMSE and JSD of every gene's pattern in space (Li et al. 2022, as in the COME paper).
 
-    It goes through the genes in blocks: no copy of the tables is made but of sparse ones that are not CSC.
+    The genes are read in blocks. Of the tables, only sparse ones that are not CSC are copied.
 
     Parameters
     ----------
-    true, found
-        Expression, spots x genes; each dense or sparse, of any numeric type, and on one scale.
+    true
+        Measured expression, spots x genes, dense or sparse, of any numeric type.
+    found
+        Predicted expression, spots x genes, on the same scale as `true`; dense or sparse, of any numeric
+        type.
     genes
         Names of the columns.
 
     Returns
     -------
-    One row a gene. ``pcc``: Pearson correlation. ``ssim``: structural similarity of the patterns, each
+    One row per gene. ``pcc``: Pearson correlation. ``ssim``: structural similarity of the patterns, each
     divided by its maximum, C1 = 0.01 squared, C2 = 0.03 squared, C3 = C2 / 2. ``rmse``: root mean squared
     difference of the z-scores. ``jsd``: Jensen-Shannon divergence (nats) of the patterns, each scaled to
-    sum to 1, NaN where one has negative values. The z-scores of a constant pattern are 0, and so is its pcc;
-    a pattern of sum 0 counts as uniform.
+    sum to 1; NaN if one of them has negative values. The z-scores of a constant pattern are 0, and so is its
+    pcc; a pattern of sum 0 counts as uniform.
     """
     _same_names(true, found, "Bring one to the order of the other: found.loc[true.index, true.columns].")
     a, b = _as_matrix(true), _as_matrix(found)
@@ -171,22 +177,26 @@ def proportion_scores(
 ) -> pd.DataFrame:
     """PCC, SSIM, RMSE and JSD of the proportions of cell types, for every spot or for every type.
 
-    The four scores of Li et al. 2022 for spot deconvolution, which the COME paper takes over (section 3.6):
-    those of `gene_scores`, but for the RMSE, which is of the proportions as they are.
+    Li et al. 2022 and the COME paper (section 3.6) score the deconvolution of spots in this way. The scores
+    are computed as in `gene_scores`, except that the RMSE is computed from the proportions as they are, and
+    not from z-scores.
 
     Parameters
     ----------
-    true, found
-        Proportions in [0, 1], spots x types. Data frames, and AnnData as `deconvolve_spots` returns them,
-        are matched by the names of spots and types, in any order; arrays are compared as they are.
+    true
+        True proportions in [0, 1], spots x types: a data frame, an AnnData as `deconvolve_spots` returns it,
+        or an array.
+    found
+        Predicted proportions, in any of these forms. If both have names, they are matched by the names of
+        spots and types, in any order; arrays are compared as they are.
     by
         ``"spot"``: over the types of every spot; ``"type"``: over the spots of every type.
 
     Returns
     -------
-    One row a spot or type, in the order of `true`; columns as of `gene_scores`, with its answers for
-    constant proportions and for such of sum 0. ``jsd`` is the divergence in nats (Li et al.'s scripts take
-    its square root, the distance).
+    One row per spot or type, in the order of `true`, with the columns of `gene_scores`. Constant proportions
+    and proportions that sum to 0 are treated as `gene_scores` treats constant patterns and patterns of sum 0.
+    ``jsd`` is the divergence in nats (the scripts of Li et al. take its square root, the distance).
     """
     one_of("by", by, ("spot", "type"))
     a, b = _matched(true, found)
@@ -212,9 +222,10 @@ def proportion_scores(
 def accuracy_score(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Accuracy score (AS) of Li et al. 2022: the mean rank of every method over the four scores.
 
-    For each score the N methods are ranked by their mean over the genes: by PCC and SSIM the highest has rank
-    N, by RMSE and JSD the lowest; methods that tie share the mean of their ranks. AS is the mean of the four
-    ranks over N, from 1 / N (worst in all) to 1 (best in all). It depends on which methods are compared.
+    For each score the N methods are ranked by their mean over the genes. The method with the highest PCC or
+    SSIM has rank N, and so has the method with the lowest RMSE or JSD; methods that tie share the mean of
+    their ranks. AS is the mean of the four ranks, divided by N, from 1 / N (worst in all) to 1 (best in all).
+    It depends on which methods are compared.
 
     Parameters
     ----------
@@ -224,9 +235,9 @@ def accuracy_score(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.Data
 
     Returns
     -------
-    One row a method, in the order given: the mean of each score, ``rank_pcc`` to ``rank_jsd``, and
-    ``accuracy``. A mean is over the genes for which all methods have that score (a JSD can be NaN); a method
-    that has it for no gene is left out of that and ranks last.
+    One row per method, in the given order: the mean of each score, ``rank_pcc`` to ``rank_jsd``, and
+    ``accuracy``. A mean is taken over the genes for which all methods have the score (a JSD can be NaN). A
+    method that has the score for no gene is left out of this selection and ranks last.
     """
     tables = _by_method(scores)
     ranks, means = {}, {}
@@ -349,7 +360,7 @@ def _patterns(matrix: Matrix) -> Callable[[slice], Doubles]:
 
     def take(columns: slice) -> Doubles:
         block = matrix[:, columns]
-        # Copied first and turned then: reading across the rows of the whole table is several times slower.
+        # Copy first and transpose then: reading across the rows of the whole table is several times slower.
         dense = block.toarray() if is_sparse(block) else np.ascontiguousarray(block)
         return np.asarray(dense.T.astype(np.float64, order="C"), dtype=np.float64)
 

@@ -1,4 +1,4 @@
-"""What a cross-validation runs: methods with their settings, the data, one task a fold."""
+"""What a cross-validation runs: methods with their settings, the data, and one task for every fold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Data", "MapFunction", "Plan", "Scores", "Task"]
 
 
 MapFunction = Callable[[ad.AnnData, ad.AnnData], Any]
-"""A method of the user: of the cells and the spots to a P, cells x spots."""
+"""A method of the user: it takes the cells and the spots, and returns P (cells x spots)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Plan:
 class Data:
     """What every fold needs: both tables, and for functions their annotation and the spots' coordinates.
 
-    ``sections`` are those that are mapped by themselves, or None.
+    ``sections`` are the sections of the spots if each is mapped by itself, or else None.
     """
 
     sc: Expression
@@ -56,7 +56,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Task:
-    """A fold to be scored: which genes are predicted, and which are not even seen."""
+    """A fold to be scored: the genes that are predicted, and the genes that nothing sees in this fold."""
 
     key: tuple[Any, ...]
     plan: Plan

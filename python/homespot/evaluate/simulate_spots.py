@@ -43,7 +43,7 @@ def _grid(
             square += sections.codes * (square.max() + 1)
         return np.asarray(np.unique(square, return_inverse=True)[1])
 
-    # Bisection: tissue does not fill its bounding box, so the pitch cannot be had from the area.
+    # Bisection, because tissue does not fill its bounding box: the area does not give the pitch.
     high = float((xy.max(axis=0) - xy.min(axis=0)).max()) * 2
     low = high / 2**22
     for _ in range(40):
@@ -58,7 +58,7 @@ def _grid(
 def _names_of_sections(
     cells: pd.DataFrame, sections: Sections, codes: npt.NDArray[np.intp]
 ) -> dict[str, npt.NDArray[np.object_]]:
-    """Return the columns that say where cells are from, one value a section, of these codes of sections."""
+    """Return the columns with one value per section, for these codes of sections."""
     of_cells = sections.codes >= 0
     found = {}
     for name in dict.fromkeys([*section_columns(list(cells.columns)), sections.column]):
@@ -82,22 +82,24 @@ def simulate_spots(
 ) -> tuple[ad.AnnData, ad.AnnData]:
     """Make a single-cell and a spatial data set with a known map out of cells whose places are known.
 
-    A square grid is laid over the tissue. A spot is an occupied square: its expression is the mean of its
-    cells', its place their centroid. The cells are divided at random into `n_parts` equal parts, one of which
-    is the single-cell data.
+    A square grid is laid over the tissue. A spot is an occupied square: its expression is the mean of the
+    expression of its cells, and its place is their centroid. The cells are divided at random into `n_parts`
+    equal parts, and one part is the single-cell data.
 
     Parameters
     ----------
     cells
         Cells x genes, with ``obsm["spatial"]``; the grid is laid over its first two columns.
     cells_per_spot
-        How many cells an occupied square holds on average; sets the pitch of the grid.
-    n_parts, part
-        Into how many parts the cells are divided, and which of them (from 0) is mapped.
+        Number of cells that an occupied square holds on average; it sets the pitch of the grid.
+    n_parts
+        Number of parts into which the cells are divided.
+    part
+        Number of the part that is mapped, from 0.
     leave_out
         Whether the cells to be mapped are left out of the means of the spots. If not, as in the paper, every
-        cell is part of its own answer. A spot of which nothing else is left is dropped. Places are centroids
-        of all cells either way.
+        cell is part of its own answer. A spot that has no other cells is dropped. In both cases places are
+        the centroids of all cells.
     layer
         Layer with the expression, ``"raw"`` for ``cells.raw``; None is X.
     shared_frame
@@ -108,11 +110,11 @@ def simulate_spots(
 
     Returns
     -------
-    The single-cell data: the part's cells, obs with ``true_spot`` and its place ``true_x``, ``true_y``,
-    without coordinates. The spatial data: spots x genes, ``obsm["spatial"]``, obs with ``n_cells``;
-    ``uns["homespot"]["pitch"]`` is the pitch of the grid. Cells of several sections have ``true_section``,
-    and the spots ``homespot_section``; columns of the cells that name sections, such as ``sample_id``, are
-    those of the spots, too.
+    The single-cell data: the cells of the part, without coordinates; obs has ``true_spot`` and its place,
+    ``true_x`` and ``true_y``. The spatial data: spots x genes, with ``obsm["spatial"]``; obs has ``n_cells``,
+    and ``uns["homespot"]["pitch"]`` is the pitch of the grid. If the cells lie in several sections, they have
+    ``true_section``, and the spots have ``homespot_section``. Columns of the cells that name sections, for
+    example ``sample_id``, are also columns of the spots.
     """
     check_adata(cells, "cells")
     cells = with_tables(cells)
@@ -145,8 +147,10 @@ def simulate_spots(
     order = np.random.default_rng(seed).permutation(cells.n_obs)
     queried = np.sort(np.array_split(order, n_parts)[part])
 
-    def members(of: npt.NDArray[np.intp]) -> sparse.csr_matrix:
-        return sparse.csr_matrix((np.ones(len(of)), (square[of], of)), shape=(n_spots, cells.n_obs))
+    def members(inside: npt.NDArray[np.intp]) -> sparse.csr_matrix:
+        return sparse.csr_matrix(
+            (np.ones(len(inside)), (square[inside], inside)), shape=(n_spots, cells.n_obs)
+        )
 
     everyone = members(np.arange(cells.n_obs))
     centroid = (everyone @ xy) / np.asarray(everyone.sum(axis=1))

@@ -1,4 +1,4 @@
-"""tune: choose a method's few important settings on the user's own data, and say what that brings."""
+"""tune: choose the settings of a method on the user's own data, and measure what they gain."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ALL = "all"
 
 @dataclass(frozen=True)
 class Tuning:
-    """What `tune` found.
+    """The settings that `tune` chose, and the scores of all settings.
 
-    ``settings`` are the parameters chosen on all shared genes, for `map_cells`, and ``read_out`` the reading
-    that goes with them, for `impute_genes`. ``tried``, one row a setting and outer fold: ``outer`` (the outer
-    fold, or ``"all"``: the choice on all genes), the setting, ``pcc`` (the median over the genes of the inner
-    folds), ``seconds`` (of its maps) and ``chosen``. ``outer``, the honest scores: the table of
-    `cross_validate` over the outer folds, ``method`` being ``"tuned"`` (chosen inside the other genes) or
-    ``"defaults"``. ``seconds`` is the time that all took.
+    ``settings`` are the parameters that were chosen on all shared genes, for `map_cells`. ``read_out`` is the
+    reading that goes with them, for `impute_genes`. ``tried`` has one row per setting and outer fold:
+    ``outer`` (the outer fold, or ``"all"`` for the choice on all genes), the setting, ``pcc`` (the median
+    over the genes of the inner folds), ``seconds`` (the time of its maps) and ``chosen``. ``outer`` has the
+    honest scores: the table of `cross_validate` over the outer folds, with ``"tuned"`` (chosen on the other
+    genes) or ``"defaults"`` as ``method``. ``seconds`` is the time of the whole run.
     """
 
     method: str
@@ -50,11 +50,11 @@ class Tuning:
 
     @property
     def chosen_from(self) -> int:
-        """How many settings were tried."""
+        """The number of settings that were tried."""
         return int((self.tried["outer"] == _ALL).sum())
 
     def __str__(self) -> str:
-        """Say what was chosen, what it brings, and what it cost."""
+        """Say which settings were chosen, what they gain, and how long it took."""
         chosen = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         median = self.outer.groupby("method")["pcc"].median()
         return (
@@ -67,10 +67,10 @@ class Tuning:
 def _candidates(
     method: str, grid: Mapping[str, Sequence[Any]] | None, preset: str | None, fixed: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], tuple[ReadOut, ...]]:
-    """Return all combinations and read-outs, the defaults first: of equals the first is chosen."""
+    """Return all combinations and read-outs, the defaults first, because the first of equals is chosen."""
     chosen = methods.get(method)
     if grid is None:
-        # All read-outs are read from one map: they cost nothing more.
+        # All read-outs are read from one map, so they cost no further maps.
         own = {name: values for name, values in chosen.grid.items() if name not in fixed}
         grid = {**own, "read_out": get_args(ReadOut)}
     for name, values in grid.items():
@@ -130,40 +130,61 @@ def tune(
 ) -> Tuning:
     """Choose settings by cross-validation over genes.
 
-    On the shared genes every combination of the grid is cross-validated, and the one of highest median PCC is
-    chosen. Its own score is optimistic, as it was chosen for it. So the whole choice is also made inside
-    outer folds: on the genes outside an outer fold only, whose genes are then predicted with what was chosen
-    there, and with the defaults. These are the scores to report, and to compare.
+    Every combination of the grid is cross-validated on the shared genes, and the combination with the highest
+    median PCC is chosen. This score is optimistic, because the combination was chosen for it. The whole
+    choice is therefore repeated for every outer fold, on the genes outside it; the genes of the outer fold
+    are then predicted with the settings that were chosen there, and with the defaults. Report and compare
+    these scores.
 
     Parameters
     ----------
-    sc, st
-        As for `map_cells`.
+    sc
+        Single-cell data; see `map_cells`.
+    st
+        Spatial data; see `map_cells`.
     method
         The name of a registered method.
     grid
-        Values to try by parameter, and by ``"read_out"``. None: those that the method declares (its
-        `grid`), and all read-outs. The defaults (with `preset` and
-        `parameters`) are always tried as well, and kept where nothing is better.
+        Values to try by parameter, and by ``"read_out"``. None: the values that the method declares, and all
+        read-outs. The defaults (with `preset` and `parameters`) are always tried as well, and chosen if
+        nothing is better.
     folds
-        Inner folds.
+        Number of inner folds.
     outer_folds
-        Outer folds, as `folds` of `cross_validate`. The work is (outer folds + 1) x inner folds x
-        combinations maps, and two more for every outer fold.
-    n_jobs, seed, sc_layer, st_layer, sc_scale, st_scale, device
-        As for `cross_validate`.
-    sc_gene_column, st_gene_column, sections, joint
-        The same.
+        Outer folds, in the form of `folds` of `cross_validate`. The work is (outer folds + 1) x inner folds x
+        combinations maps, and two more maps for every outer fold.
+    n_jobs
+        Number of processes that work at once; see `cross_validate`.
+    seed
+        Seed of the division into folds, and of methods that draw random numbers.
+    sc_layer
+        Layer of `sc` with the expression; see `map_cells`.
+    st_layer
+        Layer of `st` with the expression; see `map_cells`.
+    sc_scale
+        Scale of `sc`; see `map_cells`.
+    st_scale
+        Scale of `st`; see `map_cells`.
+    sc_gene_column
+        Column of ``sc.var`` with the names of the genes; see `map_cells`.
+    st_gene_column
+        Column of ``st.var`` with the names of the genes; see `map_cells`.
+    sections
+        The sections of the spots; see `map_cells`.
+    joint
+        Whether all sections are mapped together; see `map_cells`.
     preset
-        The method's preset that everything starts from.
+        The preset of the method that all settings start from.
+    device
+        Device that computes; see `map_cells`.
     progress
-        As for `map_cells`; steps are maps.
+        How progress is reported; see `map_cells`. Steps are maps.
     **parameters
         Parameters of the method that are fixed.
 
     Returns
     -------
-    What was chosen, tried, and found; see `Tuning`.
+    The settings that were chosen, all that were tried, and their scores; see `Tuning`.
     """
     begun = time.perf_counter()
     given = parameters
@@ -238,7 +259,7 @@ def _tried(
     scores: dict[tuple[Any, ...], Scores],
     outer: list[Any],
 ) -> tuple[pd.DataFrame, dict[Any, tuple[int, ReadOut]]]:
-    """Return what was tried, and for every outer fold the best map (by its number) and its read-out."""
+    """Return the table of settings, and for every outer fold the number of the best one and its read-out."""
     rows: list[dict[str, Any]] = []
     best: dict[Any, tuple[int, ReadOut]] = {}
     for fold in outer:

@@ -1,4 +1,4 @@
-"""The mapping methods, and what a package needs that adds one."""
+"""The mapping methods, and the names that a package needs to add one."""
 
 from ..common.ending import Curve, Ending
 from ..expression.selection import log_tables, selected_genes

@@ -1,4 +1,4 @@
-"""What a parameter of a method is: declared once, in the signature of the method.
+"""The parameter of a method, which is declared once, in the signature of the method.
 
     def ssa(sc, st, run, *, n_genes: Annotated[int, Parameter("How many genes.", low=2)] = 5000) -> Outcome
 
@@ -30,19 +30,21 @@ class Parameter:
     """A parameter of a method.
 
     The type of the signature says which values it takes: ``int`` whole numbers, ``float`` finite numbers,
-    ``Literal`` its options, ``str`` names, ``os.PathLike`` paths, ``bool`` True or False, ``None`` that it
-    may be left out. `register` adds it here, with the name and the default.
+    ``Literal`` its options, ``str`` names, ``os.PathLike`` paths, and ``bool`` True or False; with ``None``
+    the parameter is optional. `register` adds the type, the name and the default.
 
     Parameters
     ----------
     doc
-        What the parameter means, in whole sentences, with line breaks as they come.
-    low, high
-        The smallest and the largest value of a number.
+        What the parameter means, in whole sentences; line breaks may be anywhere.
+    low
+        The smallest value of a number.
+    high
+        The largest value of a number.
     open_low
         Whether a number has to be above `low`.
     tuned
-        The values that `tune` tries where it is given no grid.
+        The values that `tune` tries if it is given no grid.
     """
 
     doc: str = ""
@@ -68,7 +70,7 @@ class Parameter:
 
     @property
     def accepts(self) -> str:
-        """Which values the parameter takes, in words; empty where the type says nothing."""
+        """The values that the parameter takes, in words; empty if its type does not limit them."""
         if self.options:
             words = "one of " + ", ".join(map(repr, self.options))
         elif bool in self.types:

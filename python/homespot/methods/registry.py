@@ -25,14 +25,14 @@ from .parameter import Parameter, declared, documented
 __all__ = ["GROUP", "Method", "Outcome", "Run", "get", "names", "register"]
 
 GROUP = "homespot.methods"
-"""The group of entry points by which other packages register methods: a name, and the module that has it."""
+"""The group of entry points by which other packages register methods, each a name and its module."""
 
 
 @dataclass(frozen=True)
 class Method:
     """A registered method: its function, parameters, presets, check, and the packages it needs.
 
-    ``distribution`` is the package that brought it along; None: homespot.
+    ``distribution`` is the package that contains it; None: homespot.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Method:
 
     @property
     def distributions(self) -> tuple[str, ...]:
-        """The package that brought the method along, where that is not homespot."""
+        """The package that contains the method, if that is not homespot."""
         return () if self.distribution is None else (self.distribution,)
 
     @property
@@ -132,13 +132,13 @@ def register(
 
 @cache
 def _points() -> list[metadata.EntryPoint]:
-    """Return the entry points that are not loaded yet; the list is emptied by whoever loads them."""
+    """Return the entry points that are not loaded yet; loading them empties the list."""
     return list(metadata.entry_points(group=GROUP))
 
 
 def _waiting() -> Iterator[metadata.EntryPoint]:
     while _points():
-        yield _points().pop(0)  # first, as its module may ask for names itself
+        yield _points().pop(0)  # removed first, because its module may ask for names itself
 
 
 def _load() -> None:
@@ -147,7 +147,7 @@ def _load() -> None:
         before = set(_METHODS)
         try:
             point.load()
-        except Exception as error:  # whatever another package's module raises must not stop the others
+        except Exception as error:  # no error of one package may stop the others
             _left_out(point, f"{type(error).__name__}: {error}")
             continue
         distribution = None if point.dist is None else point.dist.name
@@ -173,6 +173,6 @@ def get(name: str) -> Method:
 
 
 def names() -> list[str]:
-    """Return the names of all methods, those of other packages included."""
+    """Return the names of all methods, including methods of other packages."""
     _load()
     return sorted(_METHODS)

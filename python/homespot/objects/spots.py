@@ -61,8 +61,8 @@ class Spots:
     direction: dict[str, Any]
 
     @property
-    def apart(self) -> Sections | None:
-        """The sections if they have their own frames."""
+    def with_own_frames(self) -> Sections | None:
+        """The sections if each has a frame of coordinates of its own."""
         return None if self.shared_frame else self.sections
 
     @property
@@ -73,8 +73,8 @@ class Spots:
         return self.sections
 
     @property
-    def alone(self) -> Sections | None:
-        """The sections that are mapped by themselves."""
+    def mapped_one_by_one(self) -> Sections | None:
+        """The sections if each is mapped by itself."""
         return self.sections if self.separate else None
 
 

@@ -177,12 +177,20 @@ def confidence(
     by
         Column of obs that gives the colours: ``"homespot_radius"``, the distance within which the true place
         is expected, ``"homespot_prob"``, the probability of the home spot, or another column of numbers.
-    unit, jitter, size, image, ax
-        As for `cells`.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    jitter
+        Radius within which each cell is moved at random; see `cells`.
+    size
+        Diameter of a point; see `cells`.
+    image
+        Tissue image to draw underneath; see `cells`.
+    ax
+        Axes to draw into; see `cells`.
 
     Returns
     -------
-    As for `cells`.
+    The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     remedy = "Place the cells with place_cells() of this version."
     values = _column(placed, by, remedy)

@@ -50,10 +50,14 @@ def proportions(
     kind
         ``"pies"``: one pie per spot, in one Axes per section, for up to 20,000 spots. ``"panels"``: one panel
         per type (and section); each type has its own colour scale from 0.
-    unit, image
-        As for `cells`.
-    colours, legend
-        As for `cells`; they apply to the pies only.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    image
+        Tissue image to draw underneath; see `cells`.
+    colours
+        Colour of every type in the pies; see `cells`.
+    legend
+        Whether to draw a legend beside the pies; see `cells`.
     size
         Diameter of a pie or a point, in the unit of the coordinates; None: from the distance between spots.
     ax

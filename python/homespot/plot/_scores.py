@@ -30,12 +30,16 @@ def scores(
     """Draw the scores of the genes, with methods side by side and one point per gene.
 
     The p-value of `compare` is written above each of the other methods: the probability that the reference
-    would score at least so much better, gene by gene, if the other method were as good.
+    would be better by at least this much, gene by gene, if both methods were equally good.
 
     Parameters
     ----------
-    table, metric, reference
-        As for `compare`.
+    table
+        Table of `cross_validate`: columns gene, method and the metric.
+    metric
+        The score that is drawn; see `compare`.
+    reference
+        The method that is compared with the others; None: the first in the table.
     kind
         Boxes (quartiles, whiskers to 1.5 times their distance) or violins (Gaussian kernel density).
     ax

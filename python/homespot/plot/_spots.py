@@ -93,12 +93,18 @@ def spots(
         order; or the name of a column of obs. Spots without a number are grey.
     name
         Name of the value, written beside the colour bar.
-    unit, size, image, ax
-        As for `cells`.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    size
+        Diameter of a point; see `cells`.
+    image
+        Tissue image to draw underneath; see `cells`.
+    ax
+        Axes to draw into; see `cells`.
 
     Returns
     -------
-    As for `cells`.
+    The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     sections = panels(st, image)
     listed = in_order(values, st.obs, "values", "spot")
@@ -146,8 +152,12 @@ def gene(
     scale
         What the numbers are, as for `map_cells`. ``"auto"``: the scale stated for the map if its own layer is
         used, else the scale that is recognised.
-    unit, size, image
-        As for `cells`; True draws the image of `st`.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    size
+        Diameter of a point; see `cells`.
+    image
+        Tissue image to draw underneath; see `cells`. True draws the image of `st`.
     ax
         Axes to draw into: two, or one for a gene that was not measured, for each section; None makes a
         figure.
@@ -232,12 +242,18 @@ def probability(
         each spot.
     labels
         Type of every cell, as `deconvolve_spots` takes them.
-    unit, size, image, ax
-        As for `cells`.
+    unit
+        Unit of the coordinates, for the scale bar; None draws none.
+    size
+        Diameter of a point; see `cells`.
+    image
+        Tissue image to draw underneath; see `cells`.
+    ax
+        Axes to draw into; see `cells`.
 
     Returns
     -------
-    As for `cells`.
+    The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     view = CheckedMap(mapping)
     if (cell is None) == (label is None):

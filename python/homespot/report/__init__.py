@@ -42,7 +42,7 @@ _HERE = Path(__file__).parent
 
 
 def _write(text: str, target: Path) -> None:
-    """Write a page; it appears whole or not at all, an existing one is replaced."""
+    """Write a page completely or not at all; an existing file is replaced."""
     try:
         with files.whole(target) as file:
             file.write_text(text, encoding="utf-8", newline="\n")
@@ -57,7 +57,7 @@ def _write(text: str, target: Path) -> None:
 
 
 def _page(**values: Any) -> str:
-    """Fill the template. Whatever comes from the user goes through Jinja's escapes, or stays in JSON."""
+    """Fill the template. Text from the user is escaped by Jinja, or is part of JSON."""
     jinja2, markup = import_module("jinja2"), import_module("markupsafe").Markup
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
@@ -70,7 +70,7 @@ def _page(**values: Any) -> str:
     if values["tissue"] is not None:
         plotly = import_module("plotly.offline").get_plotlyjs()
         scripts = [plotly, (_HERE / "tissue.js").read_text(encoding="utf-8")]
-    # Only these scripts may run, and nothing may be fetched, whatever a name in the data says.
+    # The policy allows only these scripts and no requests, so a name in the data cannot run code.
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     page: str = environment.get_template("report.html.j2").render(
         scripts=[markup(script) for script in scripts],
@@ -82,7 +82,7 @@ def _page(**values: Any) -> str:
 
 
 def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], str]:
-    """Return the largest cell types at the spots, and what is left out in words."""
+    """Return the largest cell types at the spots, and a sentence that says how many are left out."""
     if types is None:
         return [], "Pass labels, a column of the mapping's obs, to see cell types."
     shares = np.asarray(types.X)
@@ -119,33 +119,38 @@ def report(
     unit: str | None = None,
     title: str | None = None,
 ) -> Path:
-    """Write one HTML page that says what was mapped, how it ended, and shows it.
+    """Write one HTML page about a map: what was mapped, how the run ended, scores and pictures.
 
-    The page holds all it needs, fetches nothing, and works offline: the run's record, scores, pictures, and a
-    tissue in which every spot tells its name, its cells and its types, coloured by a gene or a type. Of
-    several sections it shows one at a time, with its own direction of y, and all on one colour scale.
+    The page contains everything it needs and works offline. It has the record of the run, scores, pictures,
+    and the tissue, in which every spot shows its name, its cells and its types, and is coloured by a gene or
+    a type. If there are several sections, the page shows one at a time, with its own direction of y, and all
+    on one colour scale.
 
     Parameters
     ----------
     mapping
-        What `map_cells` returned. Without coordinates there is no tissue to see, and the page says so.
+        A result of `map_cells`. If it has no coordinates, the page has no tissue, and says so.
     output
-        File to write; it appears whole or not at all, an existing one is replaced.
+        File to write; it is written completely or not at all, and an existing file is replaced.
     sc
-        The single-cell data that was mapped; its genes are imputed, as `impute_genes` does it.
+        The single-cell data that was mapped; its genes are imputed as by `impute_genes`.
     st
-        The spatial data, or several sections as for `map_cells`; genes that it has are shown as measured,
-        too.
+        The spatial data, or several sections as for `map_cells`; its genes are also shown as measured.
     labels
-        Type of every cell: a column of the mapping's obs, or what else `deconvolve_spots` takes. None: those
-        with which the map was made, where there are any.
+        Type of every cell: a column of the mapping's obs, or labels in any other form that `deconvolve_spots`
+        takes. None: the labels with which the map was made, if any.
     genes
-        Which genes the tissue can be coloured by. None: some tens that vary most in space.
+        Genes by which the tissue can be coloured. None: some tens of genes that vary most in space.
     scores
-        What `cross_validate` returned for these data.
-    sc_layer, st_layer, sc_scale, st_scale
-        Layer with the expression (``"raw"``, and ``"X"`` for X), and what its numbers are, as for
-        `map_cells`. None, and ``"auto"``: as the map was made. So are the names of the genes.
+        The table of `cross_validate` for these data.
+    sc_layer
+        Layer of `sc` with the expression (``"X"``: X); see `map_cells`. None: the layer that was mapped.
+    st_layer
+        Layer of `st` with the expression (``"X"``: X); see `map_cells`. None: the layer that was mapped.
+    sc_scale
+        Scale of `sc`; see `map_cells`. ``"auto"``: the scale with which the map was made.
+    st_scale
+        Scale of `st`; see `map_cells`. ``"auto"``: the scale with which the map was made.
     unit
         Unit of the coordinates, for scale bars, e.g. ``"µm"``; None draws none.
     title
@@ -158,7 +163,7 @@ def report(
     Raises
     ------
     InputError
-        If the data do not belong to the mapping, a gene is nowhere, or the file cannot be written.
+        If the data do not belong to the mapping, neither data set has a gene, or the file cannot be written.
     DependencyError
         If jinja2, matplotlib or plotly is not installed.
     """

@@ -1,4 +1,4 @@
-"""Which genes the report shows in the tissue, imputed and measured."""
+"""The genes that the report shows in the tissue, imputed and measured."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Genes:
-    """Genes at the spots, what was taken and left out in words, and what `impute_genes` returned."""
+    """Genes at the spots, sentences about genes that are left out, and the result of `impute_genes`."""
 
     columns: list[Column]
     said: str
@@ -107,7 +107,7 @@ def spatial_covariance(
 def _chosen(
     view: CheckedMap, factors: FactorsOf, sc: Side, measured: set[str], n: int
 ) -> tuple[list[str], list[str]]:
-    """Return the imputed genes of largest spatial covariance, of all and of those measured."""
+    """Return the imputed genes with the largest spatial covariance, among all and among measured genes."""
     mapping, table = view.mapping, sc.table
     candidates = most_variable(table, _CANDIDATES)
     sections = sections_of(mapping)
@@ -155,7 +155,7 @@ def gene_columns(
     scores: pd.DataFrame | None,
     limit: int,
 ) -> Genes:
-    """Return genes at the spots, imputed where `sc` is given and measured where `st` is.
+    """Return genes at the spots: imputed if `sc` is given, and measured if `st` is given.
 
     Parameters
     ----------

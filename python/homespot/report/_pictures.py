@@ -1,4 +1,4 @@
-"""The pictures of the page: each where its data is there."""
+"""The pictures of the page; a picture is drawn if there is data for it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MANY = 20_000  # spots
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG as base64, its size in CSS pixels, and what is said below and instead of it."""
+    """A PNG as base64, its size in CSS pixels, its caption, and the text that replaces it."""
 
     png: str
     width: int
@@ -54,7 +54,7 @@ class Measured:
 
 
 def placed_cells(mapping: ad.AnnData, table: pd.DataFrame) -> ad.AnnData | None:
-    """Return the cells that have a place by `cell_positions`, without expression; None where none has."""
+    """Return the cells with a place, without expression; None if no cell has a place."""
     columns = [name for name in POSITIONS if name in table]
     there = table[columns].notna().all(axis=1).to_numpy() & bool(columns)
     if not there.any():
@@ -225,7 +225,7 @@ def pictures(
     scores: pd.DataFrame | None,
     unit: str | None,
 ) -> list[Picture]:
-    """Draw what there is data for.
+    """Draw the pictures for which there is data.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a run's record says, in rows of text."""
+"""The record of a run as rows of text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEVELS = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Run:
-    """One run, for people: how it ended in a sentence, whether well, and its record as rows of text."""
+    """One run as text: how it ended in a sentence, whether it ended well, and the rows of its record."""
 
     name: str
     ended: str
@@ -45,7 +45,7 @@ def _text(value: Any) -> str:
 
 
 def _rows(values: dict[str, Any]) -> Rows:
-    """Return what is one value; curves are drawn instead."""
+    """Return the entries that are single values; curves are drawn instead."""
     return [
         (str(name).replace("_", " "), _text(value))
         for name, value in values.items()
@@ -73,7 +73,7 @@ def _run(name: str, record: dict[str, Any]) -> Run:
 
 
 def runs(mapping: ad.AnnData) -> list[Run]:
-    """Return the mapping's run, or those of its parts where it was combined of several.
+    """Return the run of the mapping, or the runs of its parts if it was combined.
 
     A part that is the map of a section has the name of the section.
     """
@@ -92,12 +92,12 @@ def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[l
     Parameters
     ----------
     scores
-        The table of `cross_validate`: a row a gene and method.
+        The table of `cross_validate`: one row per gene and method.
 
     Returns
     -------
-    The names of the scores; a row a method with the median and the quartiles of each; a row a gene and
-    method, best first; and how many of these were left out.
+    The names of the scores; one row per method with the median and the quartiles of each score; one row per
+    gene and method, best first; and the number of these rows that were left out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The interactive tissue: what it can be coloured by, and what is said about a spot."""
+"""The interactive tissue: the columns that colour it, and the text about a spot."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 TYPES, MAP = "Cell types", "The map"
-"""Headings under which the choices stand."""
+"""Headings of the groups of columns."""
 
 CELLS_UP_TO = 20_000
 """Up to how many spots the page knows the most probable cells of each, and a label shows all there is."""
@@ -49,7 +49,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Column:
-    """What the tissue can be coloured by: `values`, one a spot, NaN where there is none.
+    """A column that can colour the tissue: `values`, one per spot, NaN if a spot has none.
 
     ``group`` is the heading under which it is chosen, ``unit`` stands with its name beside the colour bar,
     ``note`` below the choice.
@@ -90,7 +90,7 @@ class LikeliestCells(Reducer):
         self.value = np.zeros((matrix.shape[1], 0), dtype=np.float32)
 
     def add(self, block: RowBlock) -> None:
-        """Compare the best cells so far with these."""
+        """Update the most probable cells with the next rows."""
         rows = block.values
         # Sparse columns hold few of the block's cells, but which differs: as a dense block all go at once.
         p = np.ascontiguousarray((rows.toarray() if is_sparse(rows) else np.asarray(rows)).T)
@@ -115,7 +115,7 @@ def _packed(values: npt.NDArray[Any], dtype: str) -> str:
 
 
 def _quantised(column: Column) -> dict[str, Any]:
-    """Return a column in 255 steps from its lowest to its highest value: a byte a spot, 255 where missing."""
+    """Return a column as one byte per spot: 0 to 254 from the lowest to the highest value, 255 if missing."""
     values = np.asarray(column.values, dtype=np.float64)
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
@@ -133,7 +133,7 @@ def _quantised(column: Column) -> dict[str, Any]:
 
 
 def _pitch(where: npt.NDArray[np.float64]) -> float:
-    """Return the typical distance between neighbouring spots, 0 where all are in one place."""
+    """Return the typical distance between neighbouring spots; 0 if all spots coincide."""
     places = np.unique(where, axis=0)
     if len(places) < 2:
         return 0.0
@@ -141,7 +141,7 @@ def _pitch(where: npt.NDArray[np.float64]) -> float:
 
 
 def _ratio(where: npt.NDArray[np.float64]) -> float:
-    """Return the height of the tissue over its width, within what a page can show."""
+    """Return the height of the tissue divided by its width, limited to what a page can show."""
     if where.shape[1] == 3:
         return 0.8
     width, height = np.ptp(where, axis=0)
@@ -242,7 +242,7 @@ def tissue(
     mapping
         A mapping whose spots have coordinates.
     columns
-        What the tissue can be coloured by; those of the group `TYPES` are shares of cell types.
+        Columns by which the tissue can be coloured; those in the group `TYPES` are shares of cell types.
     unit
         Unit of the coordinates, for the scale bars; None draws none.
     sections

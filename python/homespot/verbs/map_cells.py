@@ -29,10 +29,14 @@ __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
 
 def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
     """Map one checked table to the other, jointly or section by section; `run` is passed to `solve`."""
-    if spots.alone is None:
+    if spots.mapped_one_by_one is None:
         return solve(sc, st, method, **run)
     return solve_by_section(
-        sc, st, spots.alone, lambda sc, table: solve(sc, table, method, **run), k_best=run.get("k_best")
+        sc,
+        st,
+        spots.mapped_one_by_one,
+        lambda sc, table: solve(sc, table, method, **run),
+        k_best=run.get("k_best"),
     )
 
 
@@ -176,10 +180,10 @@ def map_cells(
 
 def section_columns(solution: Solution, spots: Spots) -> dict[str, Any]:
     """Return the section of every cell and its probability as columns; no columns for a joint map."""
-    if solution.section is None or spots.apart is None:
+    if solution.section is None or spots.with_own_frames is None:
         return {}
     codes, probability = solution.section
-    names = np.asarray([*spots.apart.names, None], dtype=object)
+    names = np.asarray([*spots.with_own_frames.names, None], dtype=object)
     return {SECTION: names[codes], SECTION_PROB: probability}
 
 
@@ -199,8 +203,8 @@ def annotated_mapping(
     """Return a solution as a mapping, with the annotation of the cells and of the spots on the tissue."""
     of_cells = {EXPRESSION: solution.expression[0], **section_columns(solution, spots)}
     of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
-    if spots.apart is not None:
-        of_spots[SECTION] = spots.apart.labels()[solution.spots]
+    if spots.with_own_frames is not None:
+        of_spots[SECTION] = spots.with_own_frames.labels()[solution.spots]
     positions = spots.positions
     mapping = new_mapping(
         solution.matrix,
