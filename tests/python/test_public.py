@@ -1,5 +1,6 @@
 """What a user sees of the package as a whole: its names, its types, its version, its README."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -53,6 +54,26 @@ def test_dir_shows_the_public_names_only():
     for name in shown:
         if name != "plot":  # needs matplotlib
             getattr(homespot, name)
+
+
+def _documented(function):
+    """Return the names under Parameters in a docstring; two names on one line are one entry."""
+    text = inspect.getdoc(function)
+    part = re.search(r"\nParameters\n-+\n(.*?)(?=\n\n\w[^\n]*\n-+\n|\Z)", text, re.DOTALL)
+    return [] if part is None else re.findall(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)$", part[1], re.MULTILINE)
+
+
+def test_every_public_parameter_is_documented_by_itself():
+    pytest.importorskip("matplotlib")
+    checked = 0
+    for module in (homespot, *(getattr(homespot, name) for name in MODULES)):
+        functions = [getattr(module, name) for name in module.__all__]
+        for function in filter(inspect.isfunction, functions):
+            parameters = inspect.signature(function).parameters.values()
+            names = [f"{'**' if p.kind is p.VAR_KEYWORD else ''}{p.name}" for p in parameters]
+            assert _documented(function) == names, function.__qualname__
+            checked += 1
+    assert checked > 40
 
 
 def test_a_type_checker_takes_the_types():

@@ -42,6 +42,11 @@ def names() -> list[str]:
 def folder(name: str) -> Path:
     """Return the folder of a data set inside ``HOMESPOT_DATA``, after its files are checked by sha256.
 
+    Parameters
+    ----------
+    name
+        Name of the data set; see `names`.
+
     Raises
     ------
     InputError

@@ -32,6 +32,13 @@ def best_spots(mapping: ad.AnnData, k: int = N_BEST) -> pd.DataFrame:
     """Return the names of the k most probable spots of every cell (cells x k), best first.
 
     Spots of equal probability come in the order of the map.
+
+    Parameters
+    ----------
+    mapping
+        A result of `map_cells`.
+    k
+        Number of spots.
     """
     check_mapping(mapping)
     whole("k", k, 1)

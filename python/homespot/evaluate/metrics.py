@@ -60,7 +60,14 @@ def _same_names(true: Any, found: Any, remedy: str) -> None:
 
 
 def distances(true: Floats, found: Floats) -> dict[str, float]:
-    """Mean distance between true and found positions (cells x 2 or 3).
+    """Mean distance between true and found positions.
+
+    Parameters
+    ----------
+    true
+        True positions, cells x 2 or 3.
+    found
+        Predicted positions of the same cells, in the same order.
 
     Returns
     -------

@@ -18,7 +18,17 @@ Indices = npt.NDArray[np.intp]
 
 
 def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
-    """Return the shared genes among the `n_genes` most variable of the single-cell data."""
+    """Return the shared genes among the most variable genes of the single-cell data.
+
+    Parameters
+    ----------
+    sc
+        The single-cell table.
+    st
+        The spatial table.
+    n_genes
+        Number of the most variable genes.
+    """
     shared = shared_genes(sc, st)
     variable = set(sc.genes[most_variable(sc, n_genes)].tolist())
     genes = [gene for gene in shared if gene in variable]
@@ -84,6 +94,15 @@ def log_tables(
 
     Genes without expression in one of the tables are dropped first, then cells and spots without expression
     of the genes left. Warnings count them.
+
+    Parameters
+    ----------
+    sc
+        The single-cell table.
+    st
+        The spatial table.
+    genes
+        Genes that both tables have.
 
     Returns
     -------

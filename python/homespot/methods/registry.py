@@ -109,11 +109,22 @@ def register(
     check: Callable[..., None] | None = None,
     packages: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
-    """Register the decorated function as method `name`.
+    """Register the decorated function as a method.
 
-    Every value is checked by the `Parameter` of its argument, before any work on the data. `check` takes all
-    parameters by name and refuses values that do not go together. `packages` are those without which the
-    method cannot run.
+    Every value is checked by the `Parameter` of its argument, before any work on the data.
+
+    Parameters
+    ----------
+    name
+        Name of the method, as users give it.
+    summary
+        What the method does, in a few words.
+    presets
+        Values of some parameters, by the name of the preset.
+    check
+        A function that takes all parameters by name, and refuses values that do not go together.
+    packages
+        Packages without which the method cannot run.
     """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
@@ -167,7 +178,13 @@ def _left_out(point: metadata.EntryPoint, found: str) -> None:
 
 
 def get(name: str) -> Method:
-    """Return the method of this name."""
+    """Return a method.
+
+    Parameters
+    ----------
+    name
+        Name of a registered method.
+    """
     one_of("method", name, names())
     return _METHODS[name]
 

@@ -52,14 +52,14 @@ def proportions(
         per type (and section); each type has its own colour scale from 0.
     unit
         Unit of the coordinates, for the scale bar; None draws none.
+    size
+        Diameter of a pie or a point, in the unit of the coordinates; None: from the distance between spots.
     image
         Tissue image to draw underneath; see `cells`.
     colours
         Colour of every type in the pies; see `cells`.
     legend
         Whether to draw a legend beside the pies; see `cells`.
-    size
-        Diameter of a pie or a point, in the unit of the coordinates; None: from the distance between spots.
     ax
         Axes to draw into: one for pies, and one per type for panels, in each section; None makes a figure.
 

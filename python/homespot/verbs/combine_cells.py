@@ -16,7 +16,13 @@ __all__ = ["combine_cells"]
 
 
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
-    """Stack mappings of different cells onto the same spots into one, in memory."""
+    """Stack mappings of different cells onto the same spots into one, in memory.
+
+    Parameters
+    ----------
+    mappings
+        Results of `map_cells`, for different cells and the same spots in the same order.
+    """
     matrices = [checked_in_memory(mapping) for mapping in mappings]
     record = record_of_cells(mappings)
     out = ad.concat(list(map(copied, mappings, matrices)), axis="obs", join="outer", merge="first")

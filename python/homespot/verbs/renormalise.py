@@ -41,6 +41,11 @@ def row_factors(view: CheckedMap) -> npt.NDArray[Any]:
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     """Return the mapping, in memory, with every row divided by its sum; no mass is left over or dropped.
 
+    Parameters
+    ----------
+    mapping
+        A result of `map_cells`.
+
     Raises
     ------
     InputError

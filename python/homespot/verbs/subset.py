@@ -28,6 +28,15 @@ def subset(
     ``obs["homespot_dropped"]`` is this mass for each cell. If the spots that are taken out held more of a
     cell's mass than the others, the cell has a place among the others, but it is not confident (see
     `cell_positions`). If the mapping is on disk, the selected part is read into memory.
+
+    Parameters
+    ----------
+    mapping
+        A result of `map_cells`.
+    cells
+        Names of the cells to keep, in the order of the result; None keeps all.
+    spots
+        Names of the spots to keep, in the order of the result; None keeps all.
     """
     check_mapping(mapping)
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
