@@ -38,9 +38,6 @@ from .verbs.save import save
 from .verbs.subset import subset
 from .verbs.type_distances import type_distances
 
-if TYPE_CHECKING:
-    from . import plot as plot
-
 __all__ = [
     "__version__",
     "add_mapping",
@@ -75,15 +72,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Load `homespot.plot` when it is first used: it needs matplotlib, and the rest does not."""
-    if name == "plot":
-        try:
-            return import_module(".plot", __name__)
-        except DependencyError as error:
-            # hasattr() and help() ask for every name, and take no error but an AttributeError.
-            raise UnavailableError(*error.args) from error
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import plot as plot
+else:
+    # A type checker that saw this would take every name for a module.
+    def __getattr__(name: str) -> ModuleType:
+        """Load `homespot.plot` when it is first used: it needs matplotlib, and the rest does not."""
+        if name == "plot":
+            try:
+                return import_module(".plot", __name__)
+            except DependencyError as error:
+                # hasattr() and help() ask for every name, and take no error but an AttributeError.
+                raise UnavailableError(*error.args) from error
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -76,8 +76,16 @@ def test_every_public_parameter_is_documented_by_itself():
     assert checked > 40
 
 
-def test_a_type_checker_takes_the_types():
+def test_a_type_checker_takes_the_types(tmp_path):
     assert resources.files(homespot).joinpath("py.typed").is_file()
+    pytest.importorskip("mypy")
+    script = tmp_path / "script.py"
+    script.write_text("import homespot as hs\nhs.map_cells\nhs.plot.cells\nhs.map_cell\n")
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", script], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    [error] = [line for line in told.stdout.splitlines() if "error:" in line]
+    assert 'script.py:4: error: Module has no attribute "map_cell"' in error
 
 
 def test_both_languages_and_the_citation_have_one_version():
