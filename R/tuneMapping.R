@@ -61,7 +61,7 @@
 #'
 #' @export
 tuneMapping <- function(
-    sc, st, method = "come", grid = NULL, ..., folds = 5L, outer.folds = 3L,
+    sc, st, method = "ssa", grid = NULL, ..., folds = 5L, outer.folds = 3L,
     seed = 0L, sc.assay.type = NULL, st.assay.type = NULL, sc.scale = "auto",
     st.scale = "auto", sc.gene.column = NULL, st.gene.column = NULL,
     sections = NULL, joint = NULL, preset = NULL, device = "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -61,6 +62,20 @@ def test_the_oldest_versions_that_are_tried_are_the_lowest_that_are_named() -> N
         name, lowest = re.match(r"([\w-]+)>=([\d.]+)", line.lower()).groups()
         padded = [[*map(int, version.split(".")), 0, 0][:3] for version in (tried[name], lowest)]
         assert padded[0] == padded[1], name
+
+
+def test_no_verb_needs_an_extra_unless_it_is_told_to() -> None:
+    verbs = [verb for name in hs.__all__ if inspect.isfunction(verb := getattr(hs, name))]
+    defaults = {
+        verb.__name__: parameter.default
+        for verb in verbs
+        for parameter in inspect.signature(verb).parameters.values()
+        if parameter.name.startswith("method") and isinstance(parameter.default, str)
+    }
+    assert {"map_cells", "cross_validate", "tune"} <= defaults.keys()
+    assert {name: hs.methods.get(method).packages for name, method in defaults.items()} == dict.fromkeys(
+        defaults, ()
+    )
 
 
 @pytest.mark.usefixtures("without_torch")

@@ -108,7 +108,7 @@ def _candidates(
 def tune(
     sc: ad.AnnData,
     st: Spatial,
-    method: str = "come",
+    method: str = "ssa",
     grid: Mapping[str, Sequence[Any]] | None = None,
     *,
     folds: int = 5,
