@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import anndata as ad
@@ -21,8 +22,8 @@ ENDS = ["newest", "oldest"]
 
 
 def python(end: str) -> Path:
-    if end == "newest" and not hasattr(ad.settings, "zarr_write_format"):
-        pytest.skip("anndata 0.11 cannot read the zarr of the newest, and says so; see test_reading")
+    if end == "newest" and version("zarr").startswith("2."):
+        pytest.skip("zarr 2 cannot read the zarr of the newest, and says so; see test_reading")
     path = ROOT / f".venv-{end}" / "bin" / "python"
     if not path.exists():
         pytest.skip(f"tools/setup-python.sh {end} has not been run")
