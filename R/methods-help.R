@@ -32,7 +32,7 @@
 #'     How many of the most variable genes of the single-cell data may be used.
 #'     A whole number of at least 2; by default \code{3000}.}
 #'   \item{\code{technology}}{
-#'     \code{"imaging"}: every gene is brought to [0, 1] in each table.
+#'     \code{"imaging"}: every gene is brought to \[0, 1\] in each table.
 #'     \code{"sequencing"}: both tables are divided by their largest value.
 #'     \code{"auto"}: imaging if the spatial data has fewer than 2,000 genes.
 #'     One of "auto", "imaging", "sequencing"; by default \code{"auto"}.}

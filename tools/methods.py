@@ -28,6 +28,7 @@ HEAD = """\
 
 def in_r(text: str, names: set[str]) -> str:
     """Write a text of Python's documentation in the words of R."""
+    text = text.replace("[", r"\[").replace("]", r"\]")  # no links
     text = re.sub(r"``(.+?)``", r"\\code{\1}", text)
     text = re.sub(r"`(\w+)`", r"\\code{\1}", text)
     text = re.sub(r"\bNone\b", r"\\code{NULL}", text).replace("%", r"\%")
@@ -76,8 +77,7 @@ def section(method: Method) -> str:
             lines = [re.sub(r" +equations? ", "  eq. ", dotted(line, names)) for line in lines]
             blocks.append("#' ```\n" + "".join(f"#' {line}\n" for line in lines) + "#' ```\n")
         else:
-            text = " ".join(block.split()).replace("[", r"\[").replace("]", r"\]")  # no links
-            blocks.append(comment(in_r(text, names)))
+            blocks.append(comment(in_r(" ".join(block.split()), names)))
     items = "".join(item(parameter, names) for parameter in method.declared.values())
     head = f'#\' @section Parameters of method "{method.name}":\n'
     return head + "#'\n".join(blocks) + f"#'\n#' \\describe{{\n{items}#' }}\n"

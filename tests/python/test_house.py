@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ NUMERIC = FLOORS[: FLOORS.index("methods") + 1]
 TORCH = ("homespot.learning.", "homespot.transport._torch", "homespot.common.cuda")
 LONGEST = 400
 ENTRIES = 20
+BASE_R = ("base", "grDevices", "graphics", "grid", "stats", "tools", "utils")
 
 
 class Import(NamedTuple):
@@ -172,3 +174,31 @@ def test_the_tracked_entries_of_the_package_are_few() -> None:
         ["git", "ls-files", "python/homespot"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert len({line.split("/")[2] for line in listed}) <= ENTRIES
+
+
+def test_the_manual_of_r_links_to_its_own_pages() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "man").glob("*.Rd")]
+    if not pages:
+        pytest.skip("the sources are not here")
+    known = {alias for page in pages for alias in re.findall(r"\\alias\{(.+?)\}", page)}
+    links = {link for page in pages for link in re.findall(r"\\link(?:\[=|\{)(.+?)[]}]", page)}
+    assert len(links) > 20
+    assert links - known == set()
+
+
+def test_r_names_every_package_that_it_calls() -> None:
+    if not (ROOT / "DESCRIPTION").exists():
+        pytest.skip("the sources are not here")
+    described = (ROOT / "DESCRIPTION").read_text(encoding="utf-8")
+    [fields] = re.findall(r"^Depends:(.*)^VignetteBuilder:", described, re.MULTILINE | re.DOTALL)
+    known = {*re.findall(r"^ {4}([\w.]+)", fields, re.MULTILINE), *BASE_R, "homespot"}
+    files = [path for folder in ("R", "tests/testthat") for path in (ROOT / folder).glob("*.R*")]
+    called = {
+        package
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.lstrip().startswith("#")
+        for package in re.findall(r"\b([A-Za-z][A-Za-z0-9.]+):::?[A-Za-z.]", line)
+    }
+    assert "SummarizedExperiment" in called
+    assert called - known == set()

@@ -157,10 +157,10 @@ test_that("names of genes may stand in a list", {
   st <- spe
   names <- as.list(rownames(spe))
   rownames(st) <- sprintf("ENSG%011d", seq_len(30))
-  SummarizedExperiment::rowData(st)$Symbol <- IRanges::CharacterList(names)
+  SummarizedExperiment::rowData(st)$Symbol <- as(names, "CharacterList")
   expectSameMap(mapCells(sce, st, st.gene.column = "Symbol"))
   names[[3L]] <- c(names[[3L]], "alias")
-  SummarizedExperiment::rowData(st)$Symbol <- IRanges::CharacterList(names)
+  SummarizedExperiment::rowData(st)$Symbol <- as(names, "CharacterList")
   line <- paste0(
     "rowData(st)$Symbol <- sapply(as.list(rowData(st)$Symbol), \"[\", 1)"
   )
