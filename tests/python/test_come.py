@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import anndata as ad
 import numpy as np
@@ -687,6 +687,20 @@ def test_what_is_no_checkpoint_is_refused_and_left(tmp_path, refused, kind: str)
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
 
 
+def test_a_checkpoint_without_its_seal_is_refused(tmp_path, refused) -> None:
+    """Only 0.99.0 wrote checkpoints without one, and those do not name a format."""
+    path = tmp_path / "run.pt"
+    Checkpoint(str(path), "x").write({"numbers": torch.ones(1000)})
+    whole = path.read_bytes()
+    at = whole.index(checkpoint._MARK)
+    for spoilt in (whole[:at], whole[:-1], whole + b" ", whole[:at] + whole[at:].upper()):
+        path.write_bytes(spoilt)
+        with refused(f"whole checkpoint | {str(path)!r} damaged | another file anew", recorded=False):
+            Checkpoint(str(path), "x").read("cpu")
+    path.write_bytes(whole)
+    assert Checkpoint(str(path), "x").read("cpu")["numbers"].tolist() == [1.0] * 1000
+
+
 @pytest.mark.parametrize("where", ["no/run.pt", ".", "file/run.pt"])
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_training(
     pair, tmp_path, monkeypatch, refused, where: str
@@ -705,9 +719,9 @@ def test_a_checkpoint_without_an_ending_is_written(pair, tmp_path) -> None:
     assert come(pair, checkpoint=path).X.tobytes() == found.X.tobytes()
 
 
-def half_written(error: BaseException) -> Callable[[object, Path], None]:
-    def save(_state: object, file: Path) -> None:
-        file.write_bytes(b"half")
+def half_written(error: BaseException) -> Callable[[object, BinaryIO], None]:
+    def save(_state: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise error
 
     return save

@@ -27,7 +27,7 @@ SETTINGS = {
 def files(request, tmp_path_factory) -> Path:
     """The files of one older version, unpacked."""
     folder = tmp_path_factory.mktemp("older")
-    for packed in (DATA / request.param).glob("*.h5ad.gz"):
+    for packed in (DATA / request.param).glob("*.gz"):
         (folder / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
     return folder
 
@@ -89,3 +89,19 @@ def test_imputed_genes_of_an_older_version_are_what_is_imputed_today(files: Path
     assert old.var_names.tolist() == ["g1", "g2"]
     np.testing.assert_allclose(old.X, found.X, rtol=1e-6)
     pd.testing.assert_frame_equal(old.obs, found.obs, check_dtype=False, check_categorical=False)
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_with(files: Path):
+    """It has no seal. Its values are eighths, of which no machine has other logarithms, as none are taken."""
+    pytest.importorskip("torch")
+    from homespot.learning.checkpoint import _MARK
+
+    sc, st = (ad.read_h5ad(files / f"{side}.h5ad") for side in ("sc", "st"))
+    sc.X, st.X = sc.X / 8, st.X / 8
+    options = SETTINGS["come"] | {"sc_scale": "log", "st_scale": "log", "validation_genes": 0.25}
+    assert _MARK not in (files / "come.pt").read_bytes()
+    found = hs.map_cells(sc, st, "come", **options, checkpoint=str(files / "come.pt"))
+    np.testing.assert_allclose(found.X, hs.map_cells(sc, st, "come", **options).X, rtol=1e-3, atol=1e-6)
+    assert _MARK in (files / "come.pt").read_bytes()
+    again = hs.map_cells(sc, st, "come", **options, checkpoint=str(files / "come.pt"))
+    np.testing.assert_array_equal(again.X, found.X)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import os
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -18,6 +19,9 @@ from ..errors import DataWarning, InputError, expected
 __all__ = ["Checkpoint", "fingerprint"]
 
 _SECONDS = 60.0  # seconds between two writings
+_FORMAT = 2  # format 1, of homespot 0.99.0, has no seal
+_MARK = b"homespot sha256 "
+_SEAL = len(_MARK) + 64  # bytes of a seal
 
 
 def fingerprint(tensors: Mapping[str, torch.Tensor | None], settings: Mapping[str, Any]) -> str:
@@ -31,8 +35,37 @@ def fingerprint(tensors: Mapping[str, torch.Tensor | None], settings: Mapping[st
     return digest.hexdigest()
 
 
+def _seal(file: BinaryIO, size: int) -> bytes:
+    """Return what stands behind the first `size` bytes of a file: their digest."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while size > 0 and (part := file.read(min(size, 2**20))):
+        digest.update(part)
+        size -= len(part)
+    return _MARK + digest.hexdigest().encode()
+
+
+def _read(file: BinaryIO, device: str) -> tuple[str, dict[str, Any]]:
+    """Return the run and the state in a checkpoint, and raise an error of any kind if it is not whole."""
+    size = max(file.seek(0, os.SEEK_END) - _SEAL, 0)
+    file.seek(size)
+    seal = file.read()
+    sealed = seal.startswith(_MARK)
+    # Without a seal the sums that a zip keeps of its parts tell, which torch does not compare.
+    whole = seal == _seal(file, size) if sealed else zipfile.ZipFile(file).testzip() is None
+    if not whole:
+        raise ValueError("the digest is of something else")
+    file.seek(0)
+    with warnings.catch_warnings(action="ignore"):  # about pickles, which are refused
+        stored = torch.load(file, map_location=device, weights_only=True)
+    run, state = stored["run"], stored["state"]
+    if sealed != (stored.get("format") == _FORMAT) or not isinstance(state, dict):
+        raise ValueError("the seal, or the state, is gone")
+    return run, state
+
+
 class Checkpoint:
-    """The file of a run; it is written completely or not at all.
+    """The file of a run; it is written completely or not at all, and read only if its digest holds.
 
     Parameters
     ----------
@@ -56,20 +89,27 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with warnings.catch_warnings(action="ignore"):  # about pickles, refused below
-                stored = torch.load(self.path, map_location=device, weights_only=True)
-            run, state = stored["run"], stored["state"]
-        except (
-            OSError,
-            RuntimeError,
-            LookupError,
-            ValueError,
-            TypeError,
-            EOFError,
-            pickle.PickleError,
-        ) as error:
+            file = self.path.open("rb")
+        except OSError as error:
             raise InputError(
-                expected("a checkpoint", f"{str(self.path)!r}, which is none", "Name another file.")
+                expected(
+                    "a checkpoint that can be read",
+                    f"{str(self.path)!r} ({error.strerror or error})",
+                    "Name another file, or make this one readable.",
+                )
+            ) from error
+        try:
+            with file:
+                run, state = _read(file, device)
+        except MemoryError:
+            raise
+        except Exception as error:  # torch raises many kinds
+            raise InputError(
+                expected(
+                    "a whole checkpoint",
+                    f"{str(self.path)!r}, which is damaged or something else",
+                    "Name another file to start anew.",
+                )
             ) from error
         if run != self._run:
             raise InputError(
@@ -79,8 +119,7 @@ class Checkpoint:
                     "Name another file, or remove this one to start anew.",
                 )
             )
-        loaded: dict[str, Any] = state
-        return loaded
+        return state
 
     def maybe(self, state: Callable[[], dict[str, Any]]) -> None:
         """Write the state if it was last written at least a minute ago."""
@@ -91,8 +130,9 @@ class Checkpoint:
         """Write the state; a failure gives a warning only, as the training is worth more than the file."""
         self._written = time.monotonic()
         try:
-            with whole(self.path) as file:
-                torch.save({"run": self._run, "state": state}, file)
+            with whole(self.path) as temporary, temporary.open("r+b") as file:
+                torch.save({"format": _FORMAT, "run": self._run, "state": state}, file)
+                file.write(_seal(file, file.seek(0, os.SEEK_END)))
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError if the disk is full
             warnings.warn(
                 f"The checkpoint {str(self.path)!r} could not be written ({error}); the training goes on.",

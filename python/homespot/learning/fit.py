@@ -18,7 +18,6 @@ from ..common.cuda import torch_threads
 from ..common.ending import trained
 from ..common.progress import reporting
 from ..common.run import Outcome, Run
-from ..common.version import __version__
 from ..errors import ConvergenceWarning, InputError, expected
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats, Side
@@ -35,6 +34,7 @@ Names = npt.NDArray[np.str_]
 Plan = Callable[..., Outcome]
 
 _SEQUENCED_FROM = 2000  # number of genes measured; panels of probes are smaller
+_ALIKE_SINCE = "0.99.0"  # the version since which the same run has the same states
 _SAYS_NOTHING = 0.99  # row entropy over log N, which is 1 for uniform rows
 
 
@@ -146,7 +146,7 @@ def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> 
         **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
     }
     kept = {name: value for name, value in settings.items() if name not in free}
-    return Checkpoint(path, fingerprint(inputs, {"version": __version__, "seed": seed, **kept}))
+    return Checkpoint(path, fingerprint(inputs, {"version": _ALIKE_SINCE, "seed": seed, **kept}))
 
 
 def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
