@@ -239,14 +239,16 @@
       "The columns of the \\1 data have the names of the other's genes:",
       "pass genes x \\2, that is t(x)"
     ),
-    "pass coords = ", "Sum the rows of one gene"
+    "pass coords = ", "Sum the rows of one gene",
+    "saveMapping(as(readAnnData(\\1), \"CellMapping\"), \"other.h5ad\")"
   ),
   c(
     paste(
       "The rows of the ([a-z-]+) data have the names of the other's genes:",
       "pass (cells|spots) x genes \\(transpose it\\)"
     ),
-    "\\b(?:set )?coords = ", "Sum the columns of one gene"
+    "\\b(?:set )?coords = ", "Sum the columns of one gene",
+    "homespot\\.save\\(anndata\\.read_h5ad\\((.+?)\\), 'other\\.h5ad'\\)"
   )
 )
 

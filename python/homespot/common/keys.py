@@ -30,8 +30,8 @@ __all__ = [
     "TYPE_PROB",
 ]
 
-FORMAT_VERSION = 1
-"""Version of the file format of a saved mapping."""
+FORMAT_VERSION = 2
+"""Version of the file format of a saved mapping; version 1, of homespot 0.99.0, has no seal."""
 
 HOMESPOT = "homespot"
 """Key of the run's record (uns, metadata) and of the map (obsm, reducedDim, altExp)."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import anndata as ad
 import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from ..common.cores import limited_threads
-from ..common.keys import HOMESPOT, LEFT_OVER, SPATIAL
+from ..common.keys import DROPPED, HOMESPOT, LEFT_OVER, SECTION_PROB, SPATIAL
 from ..errors import InputError, expected
 from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock, row_blocks
 from ..matrix.streamed import in_memory
-from ..objects.access import check_adata
+from ..objects.access import check_adata, refuse_duplicates
 from ..objects.annotated import x_of
+from ..objects.seal import MatrixDigest, Seal, damaged, seal_of
 from ..space.axes import spot_coordinates
 
 __all__ = ["CheckedMap", "checked_in_memory"]
@@ -27,30 +31,34 @@ class _Validity:
 
     def __init__(self, mapping: ad.AnnData) -> None:
         self._mapping = mapping
-        self._left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64)
+        self._left_over = mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, na_value=np.nan)
         self._sums = self._left_over.copy()
+        self._outside: tuple[float, float] | None = None
 
     def add(self, block: RowBlock) -> bool:
-        """Check the next rows, and return whether they are valid; entries outside [0, 1] are refused."""
+        """Check the next rows, and return whether they are valid."""
         rows, values = block.rows, block.values
         self._sums[rows] += block.sums
         if 0 not in values.shape:
             low, high = float(values.min()), float(values.max())
             if not (low >= 0 and high <= 1 + _TOLERANCE):
-                raise InputError(
-                    expected(
-                        "probabilities in [0, 1] in the mapping",
-                        f"values from {low:.4g} to {high:.4g}",
-                        "Was X changed? Map again, or load the saved mapping.",
-                    )
-                )
+                self._outside = self._outside or (low, high)
+                return False
         return not self._wrong(rows).any()
 
     def _wrong(self, rows: slice) -> Any:
         return ~((self._left_over[rows] >= 0) & (np.abs(self._sums[rows] - 1) <= _TOLERANCE))
 
     def end(self) -> None:
-        """Refuse rows whose sum and left-over are not 1."""
+        """Refuse entries outside [0, 1], and rows whose sum and left-over are not 1."""
+        if self._outside is not None:
+            raise InputError(
+                expected(
+                    "probabilities in [0, 1] in the mapping",
+                    "values from {:.4g} to {:.4g}".format(*self._outside),
+                    "Was X changed? Map again, or load the saved mapping.",
+                )
+            )
         wrong = self._wrong(slice(None))
         if wrong.any():
             first = f"{self._mapping.obs_names[wrong][0]!r} with {self._sums[wrong][0]:.6g}"
@@ -63,33 +71,68 @@ class _Validity:
             )
 
 
+def _refuse_text(table: pd.DataFrame, *columns: str) -> None:
+    """Refuse columns of ours that are no numbers."""
+    for name in columns:
+        if name in table and not is_numeric_dtype(table[name].dtype):
+            raise InputError(
+                expected(
+                    f"numbers as obs[{name!r}] of a mapping",
+                    f"values of type {table[name].dtype}",
+                    "Map again, or load the saved mapping.",
+                )
+            )
+
+
 class CheckedMap:
     """A mapping and its P; the first reading of P checks it.
 
     Parameters
     ----------
     mapping
-        A result of `map_cells`. Its record, left-over and coordinates are checked at once.
+        A result of `map_cells`. Its names, record, left-over and coordinates are checked at once.
+    seal
+        The seal of the file that it was read from; None is that of the file in which P is, if it is in one.
+    empty
+        Whether it may be without cells or spots, of which nothing can be computed.
 
     Raises
     ------
     InputError
-        If the record or the left-over is missing, or ``varm["spatial"]`` does not hold coordinates.
+        If the record or the left-over is missing or something else, a name occurs twice, there are no cells
+        or spots, or ``varm["spatial"]`` does not hold coordinates.
     """
 
-    def __init__(self, mapping: ad.AnnData) -> None:
+    def __init__(self, mapping: ad.AnnData, *, seal: Seal | None = None, empty: bool = False) -> None:
         remedy = "Pass what map_cells() or load() returned."
         check_adata(mapping, "mapping", remedy)
-        if HOMESPOT not in mapping.uns or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
+        recorded = isinstance(mapping.uns.get(HOMESPOT), Mapping)
+        if not recorded or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
             raise InputError(
                 expected(
-                    f"a mapping, with uns[{HOMESPOT!r}] and obs[{LEFT_OVER!r}]",
+                    f"a mapping, with a record as uns[{HOMESPOT!r}] and with obs[{LEFT_OVER!r}]",
                     f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
                     remedy,
                 )
             )
+        if not empty and 0 in mapping.shape:
+            raise InputError(
+                expected(
+                    "a mapping of one cell and one spot or more",
+                    f"{mapping.n_obs} cells and {mapping.n_vars} spots",
+                    "Select others with subset().",
+                )
+            )
+        refuse_duplicates(mapping.obs_names, "cells")
+        refuse_duplicates(mapping.var_names, "spots")
+        _refuse_text(mapping.obs, LEFT_OVER, DROPPED, SECTION_PROB)
+        if np.dtype(matrix.dtype).kind not in "biuf":
+            raise InputError(
+                expected("numbers in the mapping's X", f"values of type {matrix.dtype}", "Map again.")
+            )
         spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
         self.mapping, self.matrix = mapping, matrix
+        self._seal = seal_of(mapping) if seal is None else seal
         self._checked = False
 
     def load(self) -> None:
@@ -102,16 +145,19 @@ class CheckedMap:
         Raises
         ------
         InputError
-            If an entry lies outside [0, 1], or a row sum and its left-over do not add up to 1 within 1e-4.
-            This error comes before any error of a reducer.
+            If P is not what the seal of its file says, an entry lies outside [0, 1], or a row sum and its
+            left-over do not add up to 1 within 1e-4. This error comes before any error of a reducer.
         """
         validity = None if self._checked else _Validity(self.mapping)
-        for reducer in reducers:
+        digest = MatrixDigest() if self._seal is not None and not self._checked else None
+        for reducer in (*reducers, *([] if digest is None else [digest])):
             reducer.start(self.matrix)
         refused: InputError | None = None
         valid = True
         with limited_threads():
             for block in row_blocks(self.matrix):
+                if digest is not None:
+                    digest.add(block)
                 if validity is not None:
                     valid &= validity.add(block)
                 if valid and refused is None:
@@ -120,6 +166,8 @@ class CheckedMap:
                             reducer.add(block)
                     except InputError as error:
                         refused = error  # raised below, once the whole map is known to be valid
+        if self._seal is not None and digest is not None and digest.total != self._seal.matrix:
+            raise damaged(self._seal.path)
         if validity is not None:
             validity.end()
             self._checked = True

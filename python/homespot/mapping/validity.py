@@ -101,12 +101,11 @@ def filled(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_mapping(mapping: ad.AnnData) -> None:
-    """Refuse an object that is not a valid mapping.
+    """Refuse an object that is not a valid mapping; one without cells or spots is valid.
 
     Raises
     ------
     InputError
-        If the record or the left-over is missing, an entry lies outside [0, 1], a row sum and its left-over
-        do not add up to 1 within 1e-4, or ``varm["spatial"]`` does not hold coordinates.
+        As for `CheckedMap` and its `read`.
     """
-    CheckedMap(mapping).read()
+    CheckedMap(mapping, empty=True).read()

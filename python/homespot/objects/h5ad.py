@@ -107,18 +107,19 @@ def written(
     path: str | os.PathLike[str],
     *,
     layers: Mapping[str, Streamed] | None = None,
+    uns: Mapping[str, Any] | None = None,
     beside: int = 0,
     compression: Literal["gzip"] | None = None,
 ) -> Iterator[str]:
     """Write an AnnData as .h5ad, and yield the name of the temporary file, which replaces `path` at the end.
 
     X and layers that are not in memory are written in blocks. Entries that .h5ad cannot hold are left out,
-    and one warning names them; see `storable`. `beside` is the number of bytes that the caller adds to the
-    file.
+    and one warning names them; see `storable`. Entries of `uns` replace those of the AnnData. `beside` is the
+    number of bytes that the caller adds to the file.
     """
     with heard():
         target = check_target(path, adata)
-        parts, account = storable(adata)
+        parts, account = storable(adata, uns)
         parts["layers"] |= layers or {}
         size = _stored_size(parts) + 2**20 + beside
         later = {

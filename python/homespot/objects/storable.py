@@ -91,16 +91,18 @@ def old_strings() -> Iterator[None]:
         yield
 
 
-def storable(adata: ad.AnnData) -> tuple[Parts, Account]:
+def storable(adata: ad.AnnData, uns: Mapping[str, Any] | None = None) -> tuple[Parts, Account]:
     """Return the slots of an AnnData in a form that can be written, and an account of the differences.
 
-    Large values are shared with `adata`, which is not changed. Matrices that are not in memory are not read.
+    Entries of `uns` replace those of the AnnData. Large values are shared with `adata`, which is not changed.
+    Matrices that are not in memory are not read.
     """
     adata, account = with_tables(adata), Account()
     parts: Parts = {slot: _frame(getattr(adata, slot), slot, account) for slot in ("obs", "var")}
     # anndata 0.13 lists X among the layers, as None.
     layers = {name: x_of(adata, name) for name in adata.layers if name is not None}
-    others = {slot: getattr(adata, slot) for slot in ("obsm", "varm", "obsp", "varp", "uns")}
+    others = {slot: getattr(adata, slot) for slot in ("obsm", "varm", "obsp", "varp")}
+    others["uns"] = {**adata.uns, **(uns or {})}
     for slot, found in {**others, "layers": layers}.items():
         parts[slot] = _mapping(found, slot, account)
     parts["X"] = _matrix(x_of(adata), "X", account)

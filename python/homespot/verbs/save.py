@@ -6,14 +6,18 @@ import os
 
 import anndata as ad
 
-from ..mapping.validity import check_mapping
-from ..objects.h5ad import write_whole
+from ..common.keys import FORMAT_VERSION, HOMESPOT
+from ..mapping.checked import CheckedMap
+from ..objects.h5ad import written
+from ..objects.seal import MatrixDigest, write_seal
 
 __all__ = ["save"]
 
 
 def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Write a mapping as .h5ad; the file is written completely or not at all.
+
+    A digest of all that is in it seals the file, so that `load` tells a damaged one.
 
     Parameters
     ----------
@@ -22,5 +26,8 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     path
         File to write; an existing file is replaced.
     """
-    check_mapping(mapping)
-    write_whole(mapping, path)
+    view, digest = CheckedMap(mapping, empty=True), MatrixDigest()
+    view.read(digest)
+    record = {**mapping.uns[HOMESPOT], "format_version": FORMAT_VERSION}
+    with written(mapping, path, uns={HOMESPOT: record}, compression="gzip") as name:
+        write_seal(name, digest.total)
