@@ -21,14 +21,14 @@ MEMORY = 8 * 2**30  # bytes of addresses that a worker may have; a damaged size 
 def equal(a: Any, b: Any) -> bool:
     """Whether two values that were read are the same."""
     import pandas as pd
-    import torch
     from scipy import sparse
 
+    torch = sys.modules.get("torch")
     if isinstance(a, Mapping):
         return isinstance(b, Mapping) and list(a) == list(b) and all(equal(a[name], b[name]) for name in a)
     if isinstance(a, list | tuple):
         return type(a) is type(b) and len(a) == len(b) and all(map(equal, a, b))
-    if isinstance(a, torch.Tensor):
+    if torch is not None and isinstance(a, torch.Tensor):
         return isinstance(b, torch.Tensor) and a.dtype == b.dtype and torch.equal(a, b)
     if sparse.issparse(a):
         return sparse.issparse(b) and a.shape == b.shape and a.dtype == b.dtype and (a != b).nnz == 0

@@ -218,7 +218,7 @@ def test_a_matrix_of_10x_that_is_not_whole_is_said(tmp_path: Path) -> None:
     write_10x(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5", "r+") as file:
         del file["matrix/features/name"]
-    assert "a.h5', which is damaged or incomplete. Copy or write it anew." in said(tmp_path / "a.h5")
+    assert "a.h5', which is damaged or incomplete. Copy it or write it anew." in said(tmp_path / "a.h5")
     write_mtx(tmp_path / "cut")
     with (tmp_path / "cut" / "matrix.mtx.gz").open("r+b") as file:
         file.truncate(40)

@@ -9,6 +9,7 @@ import typer
 
 from .. import cross_validate, load, metrics, report
 from ..common.checks import one_of
+from ..evaluate.kept import read_scores
 from ..objects.reading import read
 from ._shared import (
     PROGRESS,
@@ -27,7 +28,6 @@ from ._shared import (
     Spots,
     StLayer,
     parameters,
-    read_table,
     say,
     spatial,
 )
@@ -130,7 +130,7 @@ def report_(
         st=None if not st else spatial(st, read),
         labels=labels,
         genes=gene,
-        scores=None if scores is None else read_table(scores),
+        scores=None if scores is None else read_scores(scores),
         sc_layer=sc_layer,
         st_layer=st_layer,
         sc_scale=sc_scale,  # type: ignore[arg-type]

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import anndata as ad
-import pandas as pd
 import typer
 
 from .. import methods
 from ..common.progress import Progress
 from ..errors import InputError, expected
-from ..evaluate.kept import read_scores
 
 __all__ = [
     "PROGRESS",
@@ -40,7 +38,6 @@ __all__ = [
     "check_folder",
     "in_options",
     "parameters",
-    "read_table",
     "say",
     "spatial",
 ]
@@ -133,16 +130,6 @@ def parameters(settings: list[str]) -> dict[str, Any]:
         except (ValueError, SyntaxError):
             found[name.replace("-", "_")] = value
     return found
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a .csv file; an error names what is wrong with it."""
-    try:
-        return read_scores(path)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            expected("a table as .csv", f"{str(path)!r}, which cannot be read ({error})", "Check the path.")
-        ) from error
 
 
 _QUOTED = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""

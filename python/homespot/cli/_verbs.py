@@ -9,9 +9,10 @@ import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
 from ..common.keys import SECTION, SPREAD, TYPE
+from ..evaluate.kept import read_scores
 from ..objects.h5ad import check_target, write_whole
 from ..objects.reading import read
-from ._shared import Json, MapLayer, Out, Scale, read_table, say
+from ._shared import Json, MapLayer, Out, Scale, say
 
 
 def place(
@@ -71,7 +72,7 @@ def impute(
         read_out=read_out,  # type: ignore[arg-type]
         layer=layer,
         scale=scale,  # type: ignore[arg-type]
-        scores=None if scores is None else read_table(scores),
+        scores=None if scores is None else read_scores(scores),
         output=output,
         block_size=block_size,
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ..errors import InputError, expected, some
 
-__all__ = ["flag", "name", "one_of", "whole", "within"]
+__all__ = ["flag", "name", "numbers", "one_of", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -56,3 +60,13 @@ def flag(name: str, value: object) -> None:
 def _shown(value: object) -> str:
     text = str(value) if isinstance(value, Real) else repr(value)
     return text if len(text) <= 60 and "\n" not in text else f"a {type(value).__name__}"
+
+
+def numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """Return a column in float64; text that is no number is refused, and `name` names the column."""
+    try:
+        return column.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        text = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+        first = repr(text.iloc[0]) if len(text) else f"values of type {column.dtype}"
+        raise InputError(expected(f"numbers as {name}", first, "Correct or drop these rows.")) from error

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..common import files
+from ..common.checks import numbers
 from ..errors import InputError, expected
 from ..expression.table import Expression
 from ..matrix.sums import is_sparse
@@ -37,11 +38,24 @@ def digest(*tables: Expression) -> str:
 
 
 def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table of cross-validation; a gene may be called nan."""
-    # Numbers as text at first: pandas 2 loses the last digit where it reads them.
-    table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
-    numbers = [name for name in (*SCORES, "seconds") if name in table]
-    table[numbers] = table[numbers].replace("", "nan").astype(np.float64)
+    """Read a table of cross-validation; a gene may be called nan.
+
+    Raises
+    ------
+    InputError
+        If it is no table, or has text where a score should be.
+    """
+    name = repr(os.fspath(path))
+    try:
+        # Numbers as text at first: pandas 2 loses the last digit where it reads them.
+        table = pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            expected("a table as .csv", f"{name}, which cannot be read ({error})", "Check the path.")
+        ) from error
+    for column in (*SCORES, "seconds"):
+        if column in table:
+            table[column] = numbers(table[column].replace("", "nan"), f"{column} in {name}")
     return table
 
 
@@ -104,7 +118,7 @@ def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
         known = json.loads(_side(file).read_text(encoding="utf-8"))
         table = read_scores(file)
         whole = isinstance(known, dict) and list(table.columns) == COLUMNS
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # an InputError is one
         known, whole = {}, False
     if not whole:
         raise InputError(

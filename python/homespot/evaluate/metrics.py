@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import one_of
+from ..common.checks import numbers, one_of
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS, Patterns
 from ..matrix.sums import is_sparse
@@ -250,7 +250,7 @@ def accuracy_score(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> pd.Data
     tables = _by_method(scores)
     ranks, means = {}, {}
     for score in SCORES:
-        wide = pd.DataFrame({name: table[score] for name, table in tables.items()}).astype(np.float64)
+        wide = pd.DataFrame({name: numbers(table[score], score) for name, table in tables.items()})
         some_score = wide.loc[:, wide.notna().any()]
         means[score] = some_score[some_score.notna().all(axis=1)].mean().reindex(wide.columns)
         ranks[f"rank_{score}"] = means[score].rank(

@@ -61,7 +61,7 @@ def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
     path = str(adata.filename)
     try:
         stored = adata.X
-    except (KeyError, OSError) as error:
+    except Exception as error:  # h5py raises many kinds
         raise InputError(
             expected(f"a file {path!r} that can be read", str(error), "Is it still there?")
         ) from error
@@ -81,8 +81,13 @@ def with_tables(adata: ad.AnnData) -> ad.AnnData:
     if _has_tables(adata):
         return adata
     slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp")
-    tables = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots}).to_memory()
-    raw = None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var.to_memory()}
+    try:
+        tables = ad.AnnData(**{slot: getattr(adata, slot) for slot in slots}).to_memory()
+        raw = None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var.to_memory()}
+    except Exception as error:  # h5py, zarr and dask raise many kinds
+        raise InputError(
+            expected("annotation that can be read", str(error), "Is the file that it is in still there?")
+        ) from error
     return ad.AnnData(
         adata.X,
         layers={name: layer for name, layer in adata.layers.items() if name},

@@ -181,8 +181,13 @@ def _file(path: Path) -> Form:
     head, endings = _beginning(path), _endings(path)
     if h5py.is_hdf5(path) or head.startswith(b"\x89HDF"):
         return _hdf5(path)
-    if head.startswith(b"PK\x03\x04") and zipfile.is_zipfile(path) and _zarr_in_zip(path) is not None:
-        return _zarr(path)
+    if head.startswith(b"PK\x03\x04") and zipfile.is_zipfile(path):
+        try:
+            inside = _zarr_in_zip(path)
+        except Exception:  # zipfile raises many kinds
+            return Form("", "a .zip that is cut off or damaged", _ANEW)
+        if inside is not None:
+            return _zarr(path)
     if head[257:262] == b"ustar":
         return _form("", *_FILES[".tar"], path)
     known = next((ending for mark, ending in _MARKS if head.startswith(mark)), None)
@@ -203,7 +208,7 @@ def _hdf5(path: Path) -> Form:
     try:
         with h5py.File(path) as file:
             return _hdf5_content(path, file)
-    except OSError:
+    except Exception:  # h5py raises many kinds
         return Form("", "an HDF5 file that is cut off or damaged", _ANEW)
 
 

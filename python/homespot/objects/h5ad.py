@@ -22,13 +22,13 @@ from scipy import sparse
 from ..common import files, memory
 from ..common.signals import heard
 from ..common.version import __version__
-from ..errors import HomespotError, InputError, expected
+from ..errors import HomespotError, InputError, TooLargeError, expected
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from .annotated import files_of
 from .formats import recognise, refused
 from .storable import old_strings, storable
-from .stored import write_streamed
+from .stored import check_structure, write_streamed
 
 __all__ = ["check_target", "read_whole", "readable", "write_whole", "written"]
 
@@ -168,33 +168,41 @@ def write_whole(
 
 @contextmanager
 def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
-    """Raise an error of homespot if anndata cannot read a file that has been recognised.
+    """Raise an error of homespot if a file that has been recognised cannot be read.
 
     Warnings about names that are not unique are dropped; verbs that need unique names say so themselves.
     """
+    name = repr(os.fspath(path))
     try:
         with warnings.catch_warnings(), heard():
             warnings.filterwarnings("ignore", ".* names are not unique", UserWarning)
             yield
-    except (HomespotError, MemoryError):
+    except (HomespotError, Warning):
         raise
-    except Exception as error:  # anndata raises many kinds
-        causes = [error, error.__cause__, error.__context__]
-        if any(type(cause).__name__ == "IORegistryError" for cause in causes):
-            found = "which was written by a newer anndata"
-            remedy = "Update anndata: pip install --upgrade anndata."
+    except MemoryError as error:
+        raise TooLargeError(
+            expected(
+                f"room in memory for what {name} holds",
+                str(error) or "none",
+                "Read it on a larger machine. If it should fit, it is damaged: copy it or write it anew.",
+            )
+        ) from error
+    except Exception as error:  # anndata, h5py, zarr and scanpy raise many kinds
+        found, remedy = "which is damaged or incomplete", "Copy it or write it anew."
+        unknown = next((cause for cause in _causes(error) if type(cause).__name__ == "IORegistryError"), None)
+        if unknown is not None:
+            found = f"in which something is stored as anndata {metadata.version('anndata')} does not know it"
+            remedy = "A newer anndata wrote it, or it is damaged: pip install --upgrade anndata."
         elif any(word in str(error) for word in ("filter", "plugin")):  # filters of hdf5plugin
             found = "which is packed in a way that is not installed here"
             remedy = "Write it anew with compression='gzip'."
-        else:
-            found, remedy = "which is damaged or incomplete", "Copy it or write it anew."
-        raise InputError(
-            expected(
-                f"{what} that anndata {metadata.version('anndata')} can read",
-                f"{os.fspath(path)!r}, {found}",
-                remedy,
-            )
-        ) from error
+        raise InputError(expected(f"{what} that can be read", f"{name}, {found}", remedy)) from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
@@ -203,4 +211,6 @@ def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnD
     if form.kind != "h5ad":
         raise refused(path, form)
     with readable("an .h5ad file", path):
-        return ad.read_h5ad(path, backed="r" if backed else None)
+        found = ad.read_h5ad(path, backed="r" if backed else None)
+        check_structure(found)
+        return found

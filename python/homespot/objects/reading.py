@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import anndata as ad
 
@@ -13,6 +12,7 @@ from ..errors import InputError, expected, some
 from . import tenx
 from .formats import Form, open_zarr, recognise, refused
 from .h5ad import read_whole, readable
+from .stored import check_structure
 
 __all__ = ["TAKEN", "read"]
 
@@ -42,14 +42,16 @@ def read(path: str | os.PathLike[str]) -> ad.AnnData:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", message=".*zarr.*", category=UserWarning)
-        found = _read(where, form)
+        with readable(form.what, where):
+            found = _read(where, form)
+            check_structure(found)
     TAKEN.append(f"{where.name!r} as {form.what}, {found.n_obs} x {found.n_vars}")
     return found
 
 
 def _read(path: Path, form: Form) -> ad.AnnData:
     if form.kind == "zarr":
-        return _of_zarr(open_zarr(path), path)
+        return ad.read_zarr(open_zarr(path))
     if form.kind == "spatialdata":
         return _table(path)
     if form.kind == "10x":
@@ -61,18 +63,13 @@ def _read(path: Path, form: Form) -> ad.AnnData:
     raise refused(path, form)
 
 
-def _of_zarr(group: Any, path: Path) -> ad.AnnData:
-    with readable("a zarr of AnnData", path):
-        return ad.read_zarr(group)
-
-
 def _table(path: Path) -> ad.AnnData:
     """Read the table of a SpatialData; if there are several, the user names one."""
     root = open_zarr(path)
     names = sorted(root["tables"].group_keys()) if "tables" in root else []
     places = [f"tables/{name}" for name in names] or (["table"] if "table" in root else [])
     if len(places) == 1:
-        return _of_zarr(root[places[0]], path)
+        return ad.read_zarr(root[places[0]])
     if not places:
         raise InputError(
             expected(

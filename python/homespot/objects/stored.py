@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anndata as ad
@@ -11,13 +13,26 @@ import numpy as np
 from scipy import sparse
 
 from ..common.signals import heard
-from ..errors import InputError, expected
+from ..errors import HomespotError, InputError, expected
 from ..matrix.streamed import Streamed, by_blocks
 
-__all__ = ["file_matrix", "is_dask", "is_stored", "read_later", "write_streamed"]
+__all__ = ["check_structure", "file_matrix", "is_dask", "is_stored", "read_later", "write_streamed"]
 
 
 _CHUNK = 2**18
+
+
+def check_structure(adata: ad.AnnData) -> None:
+    """Raise a ValueError if a sparse matrix in memory has columns or rows outside its shape.
+
+    Reading a damaged file may give one, at which SciPy's compiled loops crash.
+    """
+    matrices = [] if adata.isbacked else [adata.X, *([] if adata.raw is None else [adata.raw.X])]
+    for slot in (adata.layers, adata.obsm, adata.varm, adata.obsp, adata.varp):
+        matrices += [matrix for name, matrix in slot.items() if name is not None]
+    for matrix in matrices:
+        if isinstance(matrix, sparse.csr_matrix | sparse.csr_array | sparse.csc_matrix | sparse.csc_array):
+            matrix.check_format(full_check=True)
 
 
 def _rows_of(part: Any) -> sparse.csr_matrix:
@@ -33,21 +48,38 @@ def file_matrix(stored: Any, path: str) -> Any:
     is_sparse = isinstance(stored, ad.abc.CSRDataset | ad.abc.CSCDataset)
 
     def read(start: int, stop: int) -> Any:
-        try:
-            with heard():
-                part = stored[start:stop]
-        except (KeyError, OSError, RuntimeError, ValueError) as error:
-            raise InputError(
-                expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")
-            ) from error
+        with _reading(path):
+            part = stored[start:stop]
+            if is_sparse:
+                part.check_format(full_check=True)
         return _rows_of(part) if is_sparse else part
 
-    if is_sparse and stored.format != "csr":
-        return stored[:]
-    found = Streamed(read, (int(stored.shape[0]), int(stored.shape[1])), np.dtype(stored.dtype), is_sparse)
-    if is_sparse:
-        vars(found)["counts"] = np.diff(stored.group["indptr"][:])  # the pointers are read without the values
+    with _reading(path):
+        if is_sparse and stored.format != "csr":
+            columns = stored[:]
+            columns.check_format(full_check=True)
+            return columns
+        shape = int(stored.shape[0]), int(stored.shape[1])
+        found = Streamed(read, shape, np.dtype(stored.dtype), is_sparse)
+        if is_sparse:  # the pointers are read without the values
+            vars(found)["counts"] = counts = np.diff(stored.group["indptr"][:])
+            if len(counts) != shape[0] or counts.min(initial=0) < 0:
+                raise ValueError("the pointers are not those of the rows")
     return found
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Raise an error of homespot if a matrix in a file cannot be read."""
+    try:
+        with heard():
+            yield
+    except (HomespotError, MemoryError, Warning):
+        raise
+    except Exception as error:  # h5py and zarr raise many kinds
+        raise InputError(
+            expected(f"a file {path!r} that can be read", str(error), "Open it anew, or write it anew.")
+        ) from error
 
 
 def _of_dask(array: Any) -> Streamed:

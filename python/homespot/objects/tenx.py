@@ -27,25 +27,14 @@ _POSITIONS = ("in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_
 
 @contextmanager
 def _scanpy(path: Path) -> Iterator[Any]:
-    """Yield scanpy without its messages; its errors are replaced by homespot's."""
+    """Yield scanpy without its messages."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import scanpy
         except ImportError as error:
             raise refused(path, recognise(path)) from error
-        try:
-            yield scanpy
-        except InputError:
-            raise
-        except Exception as error:  # scanpy raises many kinds
-            raise InputError(
-                expected(
-                    "a whole matrix of 10x",
-                    f"{str(path)!r}, which is damaged or incomplete",
-                    "Copy or write it anew.",
-                )
-            ) from error
+        yield scanpy
 
 
 def _with_names(adata: ad.AnnData, path: Path) -> ad.AnnData:

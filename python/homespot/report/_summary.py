@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from ..common.checks import numbers
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
@@ -102,7 +103,7 @@ def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[l
     Raises
     ------
     InputError
-        If columns are missing, or there is no row.
+        If columns are missing, have text where scores should be, or there is no row.
     """
     remedy = "Pass what cross_validate() returned."
     if not isinstance(scores, pd.DataFrame):
@@ -113,6 +114,7 @@ def score_rows(scores: pd.DataFrame) -> tuple[list[str], list[list[str]], list[l
         raise InputError(
             expected("scores with the columns gene, method, " + ", ".join(METRICS), found, remedy)
         )
+    scores = scores.assign(**{kind: numbers(scores[kind], kind) for kind in kinds})
     methods = []
     for method, table in scores.groupby("method", sort=False, observed=True):
         quartiles = table[kinds].quantile(list(_LEVELS))
