@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..common.checks import one_of
+from ..common.checks import numbers, one_of
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 
@@ -36,8 +36,9 @@ def scores_by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
             )
         )
     text = table.assign(method=table["method"].astype(str), gene=table["gene"].astype(str))
+    text[metric] = numbers(table[metric], metric)
     wide = text.pivot(index="gene", columns="method", values=metric)
-    return wide[list(dict.fromkeys(text["method"]))].astype(np.float64)
+    return wide[list(dict.fromkeys(text["method"]))]
 
 
 def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = None) -> pd.DataFrame:

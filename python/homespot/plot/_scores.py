@@ -9,80 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..common.checks import numbers, one_of
+from ..common.checks import one_of
 from ..errors import InputError, expected, some
 from ..evaluate.compare import compare, scores_by_method
 from ..expression.metrics import METRICS
 from ._base import RASTERISE_FROM, figure_axes
 from ._palette import PALETTE
 
-<<<<<<< HEAD
 __all__ = ["scores"]
-=======
-__all__ = ["compare", "scores"]
-
-
-def _by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the scores, genes x methods, with the methods in the order of the table."""
-    one_of("metric", metric, tuple(METRICS))
-    missing = [name for name in ("gene", "method", metric) if name not in table]
-    if missing or len(table) == 0:
-        raise InputError(
-            expected(
-                f"a table with the columns gene, method and {metric}",
-                f"one without {some(missing)}" if missing else "one without rows",
-                "Pass what cross_validate() returned, or several such tables below one another.",
-            )
-        )
-    twice = table.duplicated(["gene", "method"])
-    if twice.any():
-        raise InputError(
-            expected(
-                "one row a gene and method",
-                f"{twice.sum()} more (e.g. of {table.loc[twice, 'gene'].iloc[0]!r})",
-                "Average repeated scores first.",
-            )
-        )
-    text = table.assign(method=table["method"].astype(str), gene=table["gene"].astype(str))
-    text[metric] = numbers(table[metric], metric)
-    wide = text.pivot(index="gene", columns="method", values=metric)
-    return wide[list(dict.fromkeys(text["method"]))]
-
-
-def compare(table: pd.DataFrame, metric: str = "pcc", reference: str | None = None) -> pd.DataFrame:
-    """Test whether a method scores better than each of the others, gene by gene.
-
-    Wilcoxon's signed-rank test, paired by gene and one-sided, as in the COME paper. P-values are not
-    corrected for the number of methods.
-
-    Parameters
-    ----------
-    table
-        Table of `cross_validate`: columns gene, method and the metric, one row per gene and method.
-    metric
-        ``"pcc"`` or ``"ssim"``, where the reference is better if higher, ``"rmse"`` or ``"jsd"``, where it is
-        better if lower.
-    reference
-        The method that is compared with the others; None: the first in the table.
-
-    Returns
-    -------
-    One row for every other method: ``genes``, the number of genes with scores of both methods;
-    ``difference``, the median of reference - other over these genes; and ``p``, NaN if no gene differs.
-    """
-    wide = _by_method(table, metric)
-    reference = str(wide.columns[0]) if reference is None else reference
-    one_of("reference", reference, list(wide.columns))
-    rows = {}
-    for method in wide.columns.drop(reference):
-        difference = (wide[reference] - wide[method]).dropna().to_numpy()
-        p = np.nan
-        if (difference != 0).any():
-            side: Literal["greater", "less"] = "greater" if METRICS[metric].higher_is_better else "less"
-            p = float(wilcoxon(difference, alternative=side).pvalue)
-        rows[method] = (len(difference), float(np.median(difference)) if len(difference) else np.nan, p)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["genes", "difference", "p"])
->>>>>>> c5dc306 (Every door of reading ends in an error of homespot; text in a table of scores is named)
 
 
 def scores(
