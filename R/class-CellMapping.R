@@ -23,7 +23,8 @@
 #' @details
 #' Cells and spots have names, and the names are unique, for a home spot is
 #' named by its name.
-#' A spot without a `sample_id` is an error.
+#' A spot without a `sample_id` is an error, and so are coordinates that are
+#' not finite numbers.
 #'
 #' @seealso [mapCells()], which makes one; [CellMapping()], the constructor;
 #'   [mappingMatrix()], [homeSpot()] and [mappingInfo()], the accessors;
@@ -60,7 +61,7 @@ setClass("CellMapping", contains = "SpatialExperiment")
   if (!is.numeric(left)) {
     return(sprintf("no numeric column '%s' in rowData", .keys$LEFT_OVER))
   }
-  if (anyNA(left) || any(left < -.tolerance | left > 1 + .tolerance)) {
+  if (anyNA(left) || any(left < 0 | left > 1 + .tolerance)) {
     return(sprintf("'%s' is not within [0, 1]", .keys$LEFT_OVER))
   }
   total <- sums + left
@@ -116,6 +117,28 @@ setClass("CellMapping", contains = "SpatialExperiment")
   }
 }
 
+.validCoords <- function(object) {
+  coords <- spatialCoords(object)
+  if (ncol(coords) == 0L) {
+    return(NULL)
+  }
+  if (!is.numeric(coords) || !ncol(coords) %in% 2:3) {
+    "spatialCoords are not two or three columns of numbers"
+  } else if (!all(is.finite(coords))) {
+    sprintf(
+      "spatialCoords of %d of %d spots are missing or infinite",
+      sum(rowSums(!is.finite(coords)) > 0), ncol(object)
+    )
+  }
+}
+
+.validRecord <- function(object) {
+  record <- metadata(object)[[.keys$HOMESPOT]]
+  if (!is.null(record) && !is.list(record)) {
+    sprintf("metadata '%s' is not a list", .keys$HOMESPOT)
+  }
+}
+
 .mapping <- function(object) {
   assay(object, .mappingAssay, withDimnames = FALSE)
 }
@@ -124,7 +147,9 @@ setValidity2("CellMapping", function(object) {
   problems <- c(
     .validNames(rownames(object), "cells"),
     .validNames(colnames(object), "spots"),
-    .validSamples(object)
+    .validSamples(object),
+    .validCoords(object),
+    .validRecord(object)
   )
   if (!.mappingAssay %in% assayNames(object)) {
     return(c(problems, sprintf("no assay '%s'", .mappingAssay)))

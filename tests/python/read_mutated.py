@@ -1,4 +1,4 @@
-"""Reads mutated files for test_mutations: ``python read_mutated.py KIND FOLDER``.
+"""Reads mutated files for test_mutations: ``python read_mutated.py KIND FOLDER NAME...``.
 
 A line on the standard input is the path of a file, and the answer is a line of JSON: what became of it.
 """
@@ -83,7 +83,7 @@ READ: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def main(kind: str, folder: Path) -> None:
+def main(kind: str, folder: Path, names: list[str]) -> None:
     """Answer for every file; what the whole files hold is read first."""
     from homespot.errors import HomespotError
 
@@ -94,13 +94,11 @@ def main(kind: str, folder: Path) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    wholes: dict[str, Any] = {}
+    wholes = {name: READ[kind](folder / name) for name in names}
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         path = Path(line.rstrip("\n"))
         try:
-            if path.name not in wholes:
-                wholes[path.name] = READ[kind](folder / path.name)
             same = equal(READ[kind](path), wholes[path.name])
             answer = ["same" if same else "other", ""]
         except HomespotError as error:
@@ -112,4 +110,4 @@ def main(kind: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])

@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import h5py
@@ -64,8 +64,8 @@ def mutated(data: bytes, seed: int) -> tuple[str, bytes]:
 class Worker:
     """A process that reads files of one kind, replaced when it crashes or does not come back."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        self._command = [sys.executable, WORKER, kind, str(folder)]
+    def __init__(self, kind: str, folder: Path, names: Iterable[str]) -> None:
+        self._command = [sys.executable, WORKER, kind, str(folder), *names]
         self._process: subprocess.Popen[str] | None = None
 
     def _started(self) -> subprocess.Popen[str]:
@@ -118,7 +118,7 @@ def run(kind: str, files: Mapping[str, bytes], folder: Path, n: int) -> tuple[Co
     How often each outcome occurred, and what stands for a fault: a result other than that of the whole file,
     or an error that is not homespot's.
     """
-    worker = Worker(kind, folder)
+    worker = Worker(kind, folder, files)
     counts: Counter[str] = Counter()
     faults = []
     try:
@@ -127,6 +127,7 @@ def run(kind: str, files: Mapping[str, bytes], folder: Path, n: int) -> tuple[Co
             what, data = mutated(files[name], seed)
             path = folder / "mutated" / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)  # HDF5 knows a file that is open by its inode
             path.write_bytes(data)
             outcome, details = worker.read(path)
             counts[outcome] += 1

@@ -64,6 +64,23 @@ invalid <- list(
   )
 )
 
+test_that("coordinates, the record and the left-over are checked", {
+  map <- smallMap()
+  places <- SpatialExperiment::spatialCoords(map)
+  refused <- function(words, code) {
+    expect_error(code, words, class = "homespot_input_error")
+  }
+  remade <- function(coords = places, left.over = NULL, info = list()) {
+    CellMapping(mappingMatrix(map), coords, left.over = left.over, info = info)
+  }
+  refused("finite|missing", remade(replace(places, 1, NA)))
+  refused("2 or 3|two or three", remade(places[, 1, drop = FALSE]))
+  refused("metadata 'homespot' is not a list", remade(info = "ssa"))
+  refused("not within", remade(left.over = c(-1e-6, 0, 0)))
+  SpatialExperiment::spatialCoords(map)[2, 1] <- Inf
+  expect_error(validObject(map), "1 of 4 spots are missing or infinite")
+})
+
 for (case in names(invalid)) {
   test_that(paste("a map is refused:", case), {
     p <- invalid[[case]][[1L]](mappingMatrix(smallMap()))

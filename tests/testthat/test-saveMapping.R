@@ -101,3 +101,28 @@ test_that("paths are checked", {
     class = "homespot_input_error"
   )
 })
+
+test_that("a damaged map is refused, and the remedy is in R's words", {
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  saveMapping(smallMap(), path)
+  bytes <- readBin(path, "raw", file.size(path))
+  at <- grepRaw("1 [0-9a-f]{64} [0-9a-f]{64}", bytes) + 10L
+  bytes[at] <- charToRaw(if (bytes[at] == charToRaw("0")) "1" else "0")
+  writeBin(bytes, path)
+  remedy <- paste0(
+    "saveMapping(as(readAnnData('", path, "'), \"CellMapping\"), ",
+    "\"other.h5ad\")"
+  )
+  for (backed in c(FALSE, requireNamespace("HDF5Array", quietly = TRUE))) {
+    expect_error(
+      loadMapping(path, backed = backed), remedy,
+      fixed = TRUE, class = "homespot_input_error"
+    )
+  }
+  withr::local_dir(withr::local_tempdir())
+  eval(parse(text = remedy))
+  expect_equal(
+    mappingMatrix(loadMapping("other.h5ad")), mappingMatrix(smallMap()),
+    tolerance = 1e-6
+  )
+})

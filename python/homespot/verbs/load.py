@@ -39,6 +39,17 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
         seal, as those of homespot 0.99.0 have none; of these the map is checked, as by every verb.
     """
     mapping = read_whole(path, backed=backed)
+    try:
+        _check(mapping, path)
+    except BaseException:
+        if backed:
+            mapping.file.close()
+        raise
+    return mapping
+
+
+def _check(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
+    """Refuse a mapping that was damaged, is of a newer format, or is not valid."""
     with readable("an .h5ad file", path):
         seal = read_seal(path)
     if seal is not None and digest_of_tables(mapping) != seal.tables:
@@ -56,4 +67,3 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
             )
         )
     CheckedMap(mapping, seal=seal, empty=True).read()
-    return mapping
