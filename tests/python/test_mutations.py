@@ -27,7 +27,7 @@ from homespot.common.extras import has
 from homespot.evaluate.kept import COLUMNS
 
 WORKER = str(Path(__file__).with_name("read_mutated.py"))
-SECONDS = 20  # until a worker counts as one that does not come back
+SECONDS = 10  # until a worker counts as one that does not come back
 N = [pytest.param(40, id="sample"), pytest.param(2000, marks=pytest.mark.slow, id="all")]
 LOST = 0.02
 """Share of the mutations on which HDF5 itself may crash or not come back."""

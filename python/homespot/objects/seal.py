@@ -134,7 +134,7 @@ def _take_array(digest: Any, value: Any) -> None:
         _take(digest, {name: found[name] for name in found.dtype.names})
     elif found.dtype.kind in "biufc":
         _say(digest, found.dtype.kind, found.dtype.itemsize, found.shape)
-        digest.update(np.ascontiguousarray(found, dtype=found.dtype.newbyteorder("<")).data)
+        digest.update(found.astype(found.dtype.newbyteorder("<")).tobytes())
     else:
         _say(digest, "text", found.shape, [_text(item) for item in found.ravel().tolist()])
 

@@ -52,8 +52,8 @@ def _check(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Refuse a mapping that was damaged, is of a newer format, or is not valid."""
     with readable("an .h5ad file", path):
         seal = read_seal(path)
-    if seal is not None and digest_of_tables(mapping) != seal.tables:
-        raise damaged(seal.path)
+        if seal is not None and digest_of_tables(mapping) != seal.tables:
+            raise damaged(seal.path)
     record = mapping.uns.get(HOMESPOT)
     version = record.get("format_version", FORMAT_VERSION) if isinstance(record, Mapping) else FORMAT_VERSION
     number = isinstance(version, int | float | np.number)
