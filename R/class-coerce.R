@@ -79,7 +79,9 @@ NULL
     matrix(numeric(), length(spotNames), 0L)
   }
   if (ncol(coords) > 0L) {
-    spots <- spots[setdiff(names(spots), colnames(coords))]
+    # readAnnData() has them a second time, as a matrix.
+    twice <- if (is.matrix(spots[[.keys$SPATIAL]])) .keys$SPATIAL
+    spots <- spots[setdiff(names(spots), c(colnames(coords), twice))]
   }
   if (is.null(spots$sample_id)) {
     spots$sample_id <- rep("sample01", nrow(spots))
