@@ -8,6 +8,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from .common import start as _start  # noqa: F401 - before the rest
+
+# isort: split
 from . import datasets, methods
 from .common.version import __version__
 from .errors import DependencyError, UnavailableError

@@ -25,6 +25,7 @@ from homespot import (
     place_cells,
     simulate_spots,
 )
+from homespot.cli._shared import _is_own
 
 COMMANDS = ("map", "place", "impute", "deconvolve", "evaluate", "report", "simulate", "methods", "demo")
 
@@ -417,6 +418,7 @@ def test_demo_makes_everything_it_says(run, folder) -> None:
         {"demo.png", "report.html"} if answer["figure"] else set()
     )
     assert set(files(folder / "demo")) == made
+    assert all(_is_own(folder / "demo" / name) for name in made)
     assert load(folder / "demo" / "map.h5ad").n_obs == ad.read_h5ad(folder / "demo" / "placed.h5ad").n_obs
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..common.signals import ending
 from ..common.version import __version__
 from ..errors import DataWarning, HomespotError
 from ..objects.reading import TAKEN
@@ -80,12 +81,17 @@ def _told() -> Callable[..., None]:
 
 
 def main() -> None:
-    """Run the command line; 0: done, 1: homespot refused, 2: wrong usage, 130: interrupted."""
-    warnings.showwarning = _told()
-    TAKEN.clear()
-    try:
-        app()
-    except (HomespotError, OSError) as error:
-        said = in_words(str(error), app)
-        typer.echo(f"Error: {said}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
-        sys.exit(1)
+    """Run the command line.
+
+    The status is 0 if all was done, 1 if homespot refused, 2 for wrong usage, 130 after Ctrl-C and 143 after
+    SIGTERM.
+    """
+    with ending():
+        warnings.showwarning = _told()
+        TAKEN.clear()
+        try:
+            app()
+        except (HomespotError, OSError) as error:
+            said = in_words(str(error), app)
+            typer.echo(f"Error: {said}" + (f" (Read: {'; '.join(TAKEN)}.)" if TAKEN else ""), err=True)
+            sys.exit(1)

@@ -10,23 +10,27 @@ import numpy as np
 import typer
 
 from .. import add_mapping, make_demo, map_cells, metrics, place_cells, report, save
+from ..common.files import whole
 from ..common.keys import POSITIONS, SPATIAL
 from ..objects.h5ad import write_whole
 from ..verbs.cell_positions import cell_positions
-from ._shared import Json, check_folder, say
+from ._shared import Json, Overwrite, check_folder, say
 
 
 def demo(
+    context: typer.Context,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the data, the map and the figure.")
     ] = Path("homespot-demo"),
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Map the package's own data, whose truth is known.
 
     Writes cells.h5ad, spots.h5ad, map.h5ad, placed.h5ad, demo.png and report.html.
     """
-    check_folder(output)
+    made = ("cells.h5ad", "spots.h5ad", "map.h5ad", "placed.h5ad", "demo.png", "report.html")
+    check_folder(context, output, made, overwrite=overwrite)
     output.mkdir(parents=True, exist_ok=True)
     sc, st = make_demo()
     mapping = map_cells(sc, st, progress=False if as_json else None)
@@ -97,5 +101,6 @@ def _demo_figure(sc: ad.AnnData, st: ad.AnnData, placed: ad.AnnData, path: Path)
             handletextpad=0.1,
             frameon=False,
         )
-        figure.savefig(path, dpi=130)
+        with whole(path) as file:
+            figure.savefig(file, format="png", dpi=130, metadata={"Software": "homespot"})
     return True

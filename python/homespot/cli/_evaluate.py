@@ -9,7 +9,7 @@ import typer
 
 from .. import cross_validate, load, metrics, report
 from ..common.checks import one_of
-from ..evaluate.kept import read_scores
+from ..evaluate.kept import read_scores, target
 from ..objects.reading import read
 from ._shared import (
     PROGRESS,
@@ -18,6 +18,7 @@ from ._shared import (
     Joint,
     Json,
     MapLayer,
+    Overwrite,
     Preset,
     ProgressWay,
     Scale,
@@ -27,6 +28,7 @@ from ._shared import (
     Setting,
     Spots,
     StLayer,
+    check_outputs,
     parameters,
     say,
     spatial,
@@ -36,6 +38,7 @@ __all__ = ["evaluate", "report_"]
 
 
 def evaluate(
+    context: typer.Context,
     sc: Annotated[Path, typer.Argument(help="Single-cell data, cells x genes: .h5ad, zarr or 10x.")],
     st: Spots,
     output: Annotated[
@@ -67,6 +70,7 @@ def evaluate(
 ) -> None:
     """Score methods by genes held out: map with the others, predict these, compare with the measured ones."""
     one_of("progress", progress, tuple(PROGRESS))
+    check_outputs(context, [], kept=[target(output)])
     named = method or ["ssa"]
     table = cross_validate(
         read(sc),
@@ -103,6 +107,7 @@ def evaluate(
 
 
 def report_(
+    context: typer.Context,
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Page to write, .html; it appears whole or not at all.")
@@ -120,9 +125,11 @@ def report_(
     st_scale: Scale = "auto",
     unit: Annotated[str | None, typer.Option(help="Unit of the coordinates, for the scale bar.")] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page about a map: what was mapped, how it ended, pictures, and a tissue to explore."""
+    check_outputs(context, [output], ".html", ".htm", overwrite=overwrite)
     path = report(
         load(mapping),
         output,

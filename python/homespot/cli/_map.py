@@ -14,7 +14,7 @@ from ..common.checks import one_of
 from ..common.ending import ending_of
 from ..common.keys import HOMESPOT
 from ..methods import Parameter
-from ..objects.h5ad import check_target, write_whole
+from ..objects.h5ad import write_whole, written
 from ..objects.reading import read
 from ._shared import (
     PROGRESS,
@@ -23,6 +23,7 @@ from ._shared import (
     Joint,
     Json,
     Out,
+    Overwrite,
     Preset,
     ProgressWay,
     Scale,
@@ -33,6 +34,7 @@ from ._shared import (
     Spots,
     StLayer,
     check_folder,
+    check_outputs,
     parameters,
     say,
     spatial,
@@ -40,6 +42,7 @@ from ._shared import (
 
 
 def map_(
+    context: typer.Context,
     sc: Annotated[Path, typer.Argument(help="Single-cell data, cells x genes: .h5ad, zarr or 10x.")],
     st: Spots,
     output: Out = Path("map.h5ad"),
@@ -62,16 +65,19 @@ def map_(
     seed: Seed = 0,
     device: Device = "auto",
     progress: ProgressWay = "auto",
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Learn the map from cells to spots and write it as .h5ad (cells x spots).
 
     Counts or log values are recognised; genes are matched by name.
     """
-    check_target(output)
     one_of("progress", progress, tuple(PROGRESS))
     chosen = parameters(setting or [])
-    methods.get(method).settings(preset, chosen)
+    settings = methods.get(method).settings(preset, chosen)
+    checkpoint = settings.get("checkpoint")
+    kept = [] if checkpoint is None else [Path(checkpoint).expanduser()]
+    check_outputs(context, [output], ".h5ad", kept=kept, overwrite=overwrite)
     mapping = map_cells(
         read(sc),
         spatial(st, read),
@@ -136,6 +142,7 @@ def _described(record: dict[str, Any]) -> str:
 
 
 def simulate(
+    context: typer.Context,
     cells: Annotated[Path, typer.Argument(help="Cells with coordinates in obsm['spatial'], .h5ad.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for sc.h5ad and st.h5ad.")] = Path(
         "simulated"
@@ -146,10 +153,11 @@ def simulate(
     leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
     layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Make a single-cell and a spatial data set with known truth out of cells whose places are known."""
-    check_folder(output)
+    check_folder(context, output, ["sc.h5ad", "st.h5ad"], overwrite=overwrite)
     sc, st = simulate_spots(
         read(cells),
         cells_per_spot=cells_per_spot,
@@ -160,8 +168,8 @@ def simulate(
         seed=seed,
     )
     output.mkdir(parents=True, exist_ok=True)
-    write_whole(sc, output / "sc.h5ad")
-    write_whole(st, output / "st.h5ad")
+    with written(sc, output / "sc.h5ad", compression="gzip"):  # both appear, or none
+        write_whole(st, output / "st.h5ad")
     say(
         as_json,
         {

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +15,10 @@ import anndata as ad
 import typer
 
 from .. import methods
+from ..common import files
 from ..common.progress import Progress
 from ..errors import InputError, expected
+from ..objects import h5ad
 
 __all__ = [
     "PROGRESS",
@@ -26,6 +28,7 @@ __all__ = [
     "Json",
     "MapLayer",
     "Out",
+    "Overwrite",
     "Preset",
     "ProgressWay",
     "ScLayer",
@@ -36,6 +39,7 @@ __all__ = [
     "Spots",
     "StLayer",
     "check_folder",
+    "check_outputs",
     "in_options",
     "parameters",
     "say",
@@ -46,7 +50,12 @@ PROGRESS: dict[str, Progress] = {"auto": None, "bar": True, "none": False, "log"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Out = Annotated[Path, typer.Option("--output", "-o", help="File to write; it appears whole or not at all.")]
-
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace files that homespot did not write; its own are replaced without."
+    ),
+]
 
 Spots = Annotated[
     list[Path],
@@ -111,11 +120,68 @@ def _apart(paths: list[Path]) -> list[str]:
     )
 
 
-def check_folder(path: Path) -> None:
-    """Refuse a path that is no folder and cannot become one."""
+def check_outputs(
+    context: typer.Context,
+    targets: Sequence[Path],
+    *endings: str,
+    kept: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """Refuse, before any work, files that cannot be written or must not be replaced.
+
+    Parameters
+    ----------
+    context
+        That of the command: its paths are what is read, but for ``output``.
+    targets
+        The files to write. One that is there is replaced if homespot wrote it.
+    endings
+        The endings that their names may have.
+    kept
+        Files that are taken up if they are there, and written; whoever writes them checks what they hold.
+    overwrite
+        Whether files that homespot did not write are replaced.
+    """
+    read = [path for name, value in context.params.items() if name != "output" for path in _paths(value)]
+    for i, target in enumerate((*targets, *kept)):
+        files.check_target(target, *(endings if target in targets else ()), what="an output")
+        files.refuse_inputs(target, [*read, *[*targets, *kept][:i]], "an output")
+    for target in targets:
+        if not target.exists() or _is_own(target):
+            continue
+        if any(files.lies_in(target, folder) for folder in read):
+            found, remedy = "which is in a folder that is read", "Name another output."
+        elif not overwrite:
+            found = "which homespot did not write"
+            remedy = "Name another output, or replace this one with --overwrite."
+        else:
+            continue
+        what = "an output that is new, or was written by homespot"
+        raise InputError(expected(what, f"{str(target)!r}, {found}", remedy))
+
+
+def _paths(value: object) -> list[Path]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Path)]
+
+
+def _is_own(path: Path) -> bool:
+    """Whether homespot wrote a file, or there is nothing in it."""
+    with path.open("rb") as file:
+        head = file.read(1024)
+    return not head or any(mark in head for mark in _MARKS) or h5ad.is_own(path)
+
+
+_MARKS = (b'<meta name="generator" content="homespot', b"Software\0homespot")
+"""What stands at the beginning of a page, and of a picture."""
+
+
+def check_folder(context: typer.Context, path: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse a path that is no folder and cannot become one, or in which these must not be written."""
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise InputError(expected("a folder that can be written to", repr(str(path)), "Use another."))
+    there = [path / name for name in names if os.path.lexists(path / name)]
+    check_outputs(context, there, overwrite=overwrite)
 
 
 def parameters(settings: list[str]) -> dict[str, Any]:

@@ -10,21 +10,23 @@ import typer
 from .. import deconvolve_spots, impute_genes, load, place_cells
 from ..common.keys import SECTION, SPREAD, TYPE
 from ..evaluate.kept import read_scores
-from ..objects.h5ad import check_target, write_whole
+from ..objects.h5ad import write_whole
 from ..objects.reading import read
-from ._shared import Json, MapLayer, Out, Scale, say
+from ._shared import Json, MapLayer, Out, Overwrite, Scale, check_outputs, say
 
 
 def place(
+    context: typer.Context,
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
     output: Out = Path("placed.h5ad"),
     position: Annotated[str, typer.Option(help="median, mean, k_best or argmax.")] = "median",
     k: Annotated[int, typer.Option(help="How many spots median and k_best take.")] = 20,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Give the mapped cells coordinates: obsm["spatial"], and home spot, probability and spread in obs."""
-    check_target(output)
+    check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     placed = place_cells(load(mapping), read(sc), position=position, k=k)  # type: ignore[arg-type]
     write_whole(placed, output)
     spread = float(placed.obs[SPREAD].median())
@@ -45,6 +47,7 @@ def place(
 
 
 def impute(
+    context: typer.Context,
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     sc: Annotated[Path, typer.Argument(help="The single-cell data that was mapped, .h5ad.")],
     output: Out = Path("imputed.h5ad"),
@@ -62,9 +65,11 @@ def impute(
         Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv: how far to trust a gene.")
     ] = None,
     block_size: Annotated[int, typer.Option(help="How many genes are computed at once.")] = 256,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Bring genes of the single cells to the spots, a block at a time: spots x genes, on the log scale."""
+    check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     found = impute_genes(
         load(mapping),
         read(sc),
@@ -85,6 +90,7 @@ def impute(
 
 
 def deconvolve(
+    context: typer.Context,
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     labels: Annotated[str, typer.Argument(help="Column of the mapping's cells with their type.")],
     output: Out = Path("types.h5ad"),
@@ -94,10 +100,11 @@ def deconvolve(
     density: Annotated[
         str | None, typer.Option(help="Column of the mapping's spots with how many cells each holds.")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Find the cell types in every spot: spots x types, proportions and expected numbers of cells."""
-    check_target(output)
+    check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     found = deconvolve_spots(
         load(mapping),
         labels,

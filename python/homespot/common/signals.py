@@ -14,16 +14,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["Terminated", "heard"]
-
-
-class Terminated(SystemExit):
-    """Raised at SIGTERM by the command line."""
+__all__ = ["ending", "heard"]
 
 
-_SIGNALS = {KeyboardInterrupt: signal.SIGINT, Terminated: signal.SIGTERM}
+class _Terminated(SystemExit):
+    """Raised at SIGTERM within `ending`."""
+
+
+_SIGNALS = {KeyboardInterrupt: signal.SIGINT, _Terminated: signal.SIGTERM}
 
 
 @contextmanager
@@ -59,3 +59,24 @@ def heard() -> Iterator[None]:
             ended.get()
         finally:
             sys.unraisablehook = before
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated(143)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """End the process in order, with status 130 at Ctrl-C and 143 at SIGTERM."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS.values()}
+    try:
+        if before[signal.SIGINT] != signal.SIG_IGN:  # which a shell asks for what runs in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminate)
+        with heard():
+            yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

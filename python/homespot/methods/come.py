@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from ..common.files import check_target
 from ..common.run import Outcome, Run
 from ..common.threads import worker
 from ..errors import InputError, expected
@@ -19,6 +21,8 @@ __all__ = ["come"]
 
 def check(**settings: Any) -> None:
     """Refuse parameters that do not go together."""
+    if settings["checkpoint"] is not None:
+        check_target(Path(settings["checkpoint"]).expanduser(), what="checkpoint")
     terms = [name for name in settings if name.startswith("weight_")]
     if not any(settings[name] for name in terms if name not in ("weight_shrinkage", "weight_entropy")):
         raise InputError(

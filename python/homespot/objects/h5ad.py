@@ -30,7 +30,7 @@ from .formats import recognise, refused
 from .storable import old_strings, storable
 from .stored import check_structure, write_streamed
 
-__all__ = ["check_target", "read_whole", "readable", "write_whole", "written"]
+__all__ = ["check_target", "is_own", "read_whole", "readable", "write_whole", "written"]
 
 _MARK = "homespot"  # attribute of a file, the version that wrote it
 
@@ -40,6 +40,17 @@ def check_target(path: str | os.PathLike[str], *read: ad.AnnData) -> Path:
     target = files.check_target(path, ".h5ad")
     files.refuse_inputs(target, [file for adata in read for file in files_of(adata)])
     return target
+
+
+def is_own(path: Path) -> bool:
+    """Whether homespot wrote this file."""
+    if not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path) as file:
+            return _MARK in file.attrs
+    except OSError:  # damaged
+        return False
 
 
 def _reserve(name: str, n_bytes: int) -> None:
