@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -27,17 +28,35 @@ def _silent(done: int, total: int, note: str) -> None:
 
 
 def check(progress: object) -> None:
-    """Refuse what is not a `Progress`."""
-    if progress is None or isinstance(progress, bool) or progress == "log" or callable(progress):
+    """Refuse what is not a `Progress`, or a function that cannot be called as a `Report`."""
+    if callable(progress):
+        _check_function(progress)
+        return
+    if progress is None or isinstance(progress, bool) or (isinstance(progress, str) and progress == "log"):
         return
     raise InputError(
         expected("progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these.")
     )
 
 
+def _check_function(progress: Callable[..., object]) -> None:
+    try:
+        inspect.signature(progress).bind(0, 1, "")
+    except TypeError as error:
+        raise InputError(
+            expected(
+                "a progress function of three values: the steps done, the most there will be, and a note",
+                f"one that cannot take them ({error})",
+                "Define it as progress(done, total, note).",
+            )
+        ) from error
+    except ValueError:  # some functions that are written in C do not say what they take
+        return
+
+
 @contextmanager
 def reporting(description: str, progress: Progress = None) -> Iterator[Report]:
-    """Yield the function by which a loop reports how far it is."""
+    """Yield the function by which a loop reports how far it is; an error of the user's function passes."""
     check(progress)
     if callable(progress):
         yield progress

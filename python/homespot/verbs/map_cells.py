@@ -123,7 +123,8 @@ def map_cells(
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
     progress
         True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
-        step to stderr, or a function of (done, total, note).
+        step to stderr, or a function of (done, total, note). An error of the function ends the run and
+        reaches the caller unchanged.
     **parameters
         The method's own parameters, e.g. ``regularisation=0.02``. Labels are the name of a column, or the
         values themselves: one per cell, a Series or a dict by name.
