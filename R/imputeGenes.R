@@ -15,6 +15,9 @@
       "Call imputeGenes(map, sce)."
     )
   }
+  if (!is.null(output)) {
+    .call("check_anndata_path", output, .filesOf(map, sce))
+  }
   .distinctColumns(sce, "cells")
   side <- .side(sce, assay.type, "sce")
   side$called <- "sce"

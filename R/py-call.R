@@ -8,7 +8,10 @@
   # Python looked at the environment when it started, and R's may be another
   # by now.
   core$set_threads(Sys.getenv("OMP_NUM_THREADS"))
-  answer <- core$call(verb, ...)
+  .state$failure <- NULL
+  answer <- tryCatch(core$call(verb, ...), error = function(e) {
+    stop(if (is.null(.state$failure)) e else .state$failure)
+  })
   error <- .fetch(answer$get("error"))
   for (warning in .fetch(answer$get("warnings"))) {
     .warn(
@@ -23,6 +26,17 @@
     )
   }
   answer$get("value")
+}
+
+# A function of the user's for Python, which makes another error of the
+# function's error on the way; .call() signals the function's own.
+.ofUser <- function(f) {
+  function(...) {
+    tryCatch(f(...), error = function(e) {
+      .state$failure <- e
+      stop(e)
+    })
+  }
 }
 
 .named <- function(table, name, otherwise) {

@@ -202,15 +202,8 @@ environment(.elsewhere) <- baseenv()
   .state$folds
 }
 
-# An error of the user's function stays what it is.
 .runFold <- function(folds, number) {
-  .state$failure <- NULL
-  tryCatch(
-    .dataFrame(.call("run_fold", folds, number)),
-    error = function(e) {
-      stop(if (is.null(.state$failure)) e else .state$failure)
-    }
-  )
+  .dataFrame(.call("run_fold", folds, number))
 }
 
 .keepFold <- function(folds, number, scores) {

@@ -128,16 +128,9 @@
 }
 
 .callable <- function(f) {
-  reticulate::r_to_py(function(cells, spots) {
-    tryCatch(
-      .mapFromMethod(f(.seen(cells), .seen(spots))),
-      error = function(e) {
-        # Python makes another error of it on the way.
-        .state$failure <- e
-        stop(e)
-      }
-    )
-  }, convert = FALSE)
+  reticulate::r_to_py(.ofUser(function(cells, spots) {
+    .mapFromMethod(f(.seen(cells), .seen(spots)))
+  }), convert = FALSE)
 }
 
 # One side as a function gets it.

@@ -19,7 +19,11 @@
     return(FALSE)
   }
   if (is.function(progress)) {
-    reticulate::r_to_py(progress, convert = TRUE)
+    .checkProgress(progress)
+    reticulate::r_to_py(.ofUser(function(done, total, note) {
+      progress(done, total, note)
+      NULL
+    }), convert = TRUE)
   } else if (isTRUE(progress)) {
     .bar(what, envir)
   } else {
@@ -40,6 +44,29 @@
     ),
     .describe(progress), "Leave it out."
   )
+}
+
+# A function that cannot take the three values would fail in the middle.
+.checkProgress <- function(progress) {
+  arguments <- formals(args(progress))
+  needed <- names(Filter(function(x) identical(x, quote(expr = )), arguments))
+  needed <- setdiff(needed, "...")
+  fits <- "..." %in% names(arguments) || length(arguments) >= 3L
+  if (!is.null(args(progress)) && (!fits || length(needed) > 3L)) {
+    .refuse(
+      paste(
+        "a progress function of three values: the steps done, the most there",
+        "will be, and a note"
+      ),
+      sprintf("one of %s", .counted(arguments)),
+      "Define it as function(done, total, note)."
+    )
+  }
+}
+
+.counted <- function(arguments) {
+  names <- names(arguments)
+  if (length(names)) paste(names, collapse = ", ") else "none"
 }
 
 .bar <- function(what, envir) {

@@ -52,6 +52,7 @@
 saveMapping <- function(map, path) {
   .requireMapping(map)
   path <- path.expand(.checkString(path, "path"))
+  .call("check_anndata_path", path, .filesOf(map))
   if (!is.null(imgData(map)) && nrow(imgData(map)) > 0L) {
     .warn(sprintf(
       paste(

@@ -97,11 +97,29 @@
 writeAnnData <- function(x, path, assay.type = NULL) {
   .requireExperiment(x)
   path <- path.expand(.checkString(path, "path"))
-  .call("check_anndata_path", path)
+  .call("check_anndata_path", path, .filesOf(x))
   account <- .newAccount()
   .call("write_anndata", path, .experimentToPython(x, assay.type, account))
   .warnLeft(account, "the file")
   invisible(path)
+}
+
+# The files that matrices of experiments or maps are still in.
+.filesOf <- function(...) {
+  matrices <- unlist(lapply(list(...), function(x) {
+    beside <- if (is(x, "SingleCellExperiment")) altExps(x)
+    inner <- lapply(c(list(x), as.list(beside)), function(one) {
+      if (is(one, "SummarizedExperiment")) as.list(assays(one))
+    })
+    unlist(inner, recursive = FALSE)
+  }), recursive = FALSE)
+  delayed <- Filter(function(x) is(x, "DelayedArray"), matrices)
+  as.list(unique(unlist(lapply(delayed, DelayedArray::seedApply, .fileOf))))
+}
+
+# None of a seed that is in memory.
+.fileOf <- function(seed) {
+  tryCatch(DelayedArray::path(seed), error = function(e) NULL)
 }
 
 .requireExperiment <- function(x) {

@@ -252,7 +252,7 @@ def test_a_signal_at_any_time_ends_the_command_line_in_order(inputs, tmp_path, n
     rng = np.random.default_rng(int(number))
     shutil.copytree(inputs, tmp_path / "folder")
     before = sorted(path.name for path in (tmp_path / "folder").iterdir())
-    for delay in [0.3, 0.8, *rng.uniform(0.2, 5, 4)]:
+    for delay in [0.3, 0.8, *rng.uniform(0.2, 5, 2)]:
         process = subprocess.Popen(
             [sys.executable, "-c", PAUSED, "map", "sc.h5ad", "st.h5ad", "-o", "map.h5ad"],
             cwd=tmp_path / "folder",
@@ -271,7 +271,7 @@ def test_a_signal_at_any_time_ends_the_command_line_in_order(inputs, tmp_path, n
             assert left == sorted([*before, "map.h5ad"])
             (tmp_path / "folder" / "map.h5ad").unlink()
         else:
-            assert process.returncode in ((130,) if number == signal.SIGINT else (143, -signal.SIGTERM))
+            assert process.returncode in (128 + number, -number)
             assert [name for name in left if name != "map.h5ad"] == before
 
 

@@ -260,3 +260,35 @@ test_that("the names in the user's objects are Python's", {
     expect_identical(.keys[[name]], unlist(python[[name]]), label = name)
   }
 })
+
+test_that("an error of the user's progress function is passed on as it is", {
+  problem <- smallProblem()
+  own <- structure(
+    class = c("mine", "error", "condition"),
+    list(message = "my own text", call = NULL)
+  )
+  fail <- function(done, total, note) stop(own)
+  before <- mappingMatrix(mapCells(problem$sc, problem$st))
+  expect_identical(
+    tryCatch(
+      mapCells(problem$sc, problem$st, progress = fail),
+      error = identity
+    ), own
+  )
+  expect_identical(
+    tryCatch(
+      crossValidateGenes(problem$sc, problem$st, folds = 2, progress = fail),
+      error = identity
+    ), own
+  )
+  expect_identical(mappingMatrix(mapCells(problem$sc, problem$st)), before)
+  for (wrong in list(function() 1, function(a, b) 1, function(a, b, c, d) 1)) {
+    expect_error(
+      mapCells(problem$sc, problem$st, progress = wrong), "of three values",
+      class = "homespot_input_error"
+    )
+  }
+  for (right in list(function(...) 1, function(a, b, c, d = 1) 1)) {
+    expect_no_error(mapCells(problem$sc, problem$st, progress = right))
+  }
+})

@@ -124,5 +124,29 @@ test_that("a damaged map is refused, and the remedy is in R's words", {
   expect_equal(
     mappingMatrix(loadMapping("other.h5ad")), mappingMatrix(smallMap()),
     tolerance = 1e-6
+
+test_that("the file that a map on disk is read from is not written", {
+  skip_if_not_installed("HDF5Array")
+  folder <- withr::local_tempdir()
+  path <- file.path(folder, "map.h5ad")
+  problem <- smallProblem()
+  saveMapping(mapCells(problem$sc, problem$st), path)
+  before <- tools::md5sum(path)
+  backed <- loadMapping(path, backed = TRUE)
+  file.symlink(path, file.path(folder, "link.h5ad"))
+  for (target in file.path(folder, c("map.h5ad", "link.h5ad"))) {
+    expect_error(saveMapping(backed, target), "which is read",
+      class = "homespot_input_error"
+    )
+    expect_error(imputeGenes(backed, problem$sc, output = target),
+      "which is read",
+      class = "homespot_input_error"
+    )
+  }
+  expect_identical(tools::md5sum(path), before)
+  saveMapping(backed, file.path(folder, "copy.h5ad"))
+  expect_equal(
+    mappingMatrix(loadMapping(file.path(folder, "copy.h5ad"))),
+    mappingMatrix(loadMapping(path))
   )
 })

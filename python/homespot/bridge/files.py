@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..common.files import refuse_inputs
 from ..common.keys import ALT_EXPS, EXPERIMENT
 from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
@@ -96,9 +98,9 @@ def write_anndata(path: str, parts: dict[str, Any]) -> None:
 
 
 @offered
-def check_anndata_path(path: str) -> None:
-    """Refuse a path to which no .h5ad file can be written."""
-    h5ad.check_target(path)
+def check_anndata_path(path: str, read: Sequence[str] = ()) -> None:
+    """Refuse a path to which no .h5ad file can be written, or that is one of the files that R still reads."""
+    refuse_inputs(h5ad.check_target(path), [Path(file) for file in strings(read)])
 
 
 # --- to R -----------------------------------------------------------------------------------------------
