@@ -124,6 +124,8 @@ test_that("a damaged map is refused, and the remedy is in R's words", {
   expect_equal(
     mappingMatrix(loadMapping("other.h5ad")), mappingMatrix(smallMap()),
     tolerance = 1e-6
+  )
+})
 
 test_that("the file that a map on disk is read from is not written", {
   skip_if_not_installed("HDF5Array")
