@@ -19,15 +19,19 @@
   ConvergenceWarning = "homespot_convergence_warning"
 )
 
-.abort <- function(message, class = "homespot_input_error") {
+# The parts of the message are fields of the condition.
+.abort <- function(
+    message, class = "homespot_input_error", what = "", found = "",
+    remedy = "") {
   rlang::abort(
     message,
-    class = unique(c(class, "homespot_error")), call = NULL
+    class = unique(c(class, "homespot_error")), call = NULL, what = what,
+    found = found, remedy = remedy
   )
 }
 
 .refuse <- function(what, found, remedy, class = "homespot_input_error") {
-  .abort(.expected(what, found, remedy), class)
+  .abort(.expected(what, found, remedy), class, what, found, remedy)
 }
 
 .warn <- function(message, class = "homespot_data_warning") {

@@ -28,7 +28,7 @@
     .namesToPython(genes, "genes"),
     read_out = read.out, scale = scale,
     scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
-    output = output, block_size = block.size, .of = list(sc = side)
+    output = output, block_size = block.size, .sides = list(sc = side)
   )
   imputed <- if (is.null(output)) {
     .fromPython(value$get("x"))

@@ -40,6 +40,6 @@
     sc_gene_column = given$sc.gene.column,
     st_gene_column = given$st.gene.column,
     sections = data$sections, joint = given$joint,
-    .of = list(sc = data$sc, st = .speaking(data$st))
+    .sides = list(sc = data$sc, st = .firstOfSections(data$st))
   )
 }

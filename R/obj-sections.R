@@ -96,7 +96,8 @@
     .checkOwn(side$coords, if (is(st, "SpatialExperiment")) {
       sprintf("spatialCoords(%s)", code)
     } else {
-      .reductionOf(code, .keys$SPATIAL, side)
+      verb <- if (side$seurat) "Embeddings" else "reducedDim"
+      sprintf("%s(%s, \"%s\")", verb, code, .keys$SPATIAL)
     })
   }
   found <- .coordinates(

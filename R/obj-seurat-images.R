@@ -136,9 +136,9 @@
 # be.
 .seuratTissue <- function(side, x, assay.type, which) {
   side$seurat <- TRUE
-  side$of <- .chosenAssay(x, assay.type)$name
-  side$fixed <- is(x[[side$of]], "Assay")
-  side$hints <- function() .seuratHints(x, side$of, side$assay, which)
+  side$seuratAssay <- .chosenAssay(x, assay.type)$name
+  side$fixed <- is(x[[side$seuratAssay]], "Assay")
+  side$hints <- function() .seuratHints(x, side$seuratAssay, side$assay, which)
   places <- .seuratPlaces(x, side$names)
   if (is.null(places)) {
     names <- setdiff(SeuratObject::Reductions(x), .keys$SPATIAL)

@@ -1,28 +1,32 @@
-# Calls of the core: plain values over, results and what was warned of back,
-# errors as R conditions in R's words.
+# Calls of the core: plain values over, results and warnings back, errors as R
+# conditions. The core writes its messages in R's words.
 
-# Calls a function of bridge.py. Its result stays a Python object. `.of` are the
-# sides that messages speak of; see words.R.
-.call <- function(verb, ..., .of = NULL) {
+# Calls what the core offers to R under a name. The result stays a Python object.
+# `.sides` are the user's data sets by "sc" and "st", of which messages have
+# lines of code.
+.call <- function(verb, ..., .sides = NULL) {
   core <- .core()
   # Python looked at the environment when it started, and R's may be another
   # by now.
   core$set_threads(Sys.getenv("OMP_NUM_THREADS"))
   .state$failure <- NULL
-  answer <- tryCatch(core$call(verb, ...), error = function(e) {
+  answer <- tryCatch(core$call(
+    verb, ..., sides = .sidesOfMessages(.sides)
+  ), error = function(e) {
     stop(if (is.null(.state$failure)) e else .state$failure)
   })
   error <- .fetch(answer$get("error"))
   for (warning in .fetch(answer$get("warnings"))) {
     .warn(
-      .inR(warning$message, .of),
+      .withBetterRemedy(warning, .sides)$message,
       .named(.warningClasses, warning$class, "homespot_data_warning")
     )
   }
   if (!is.null(error)) {
+    error <- .withBetterRemedy(error, .sides)
     .abort(
-      .inR(error$message, .of),
-      .named(.errorClasses, error$class, "homespot_error")
+      error$message, .named(.errorClasses, error$class, "homespot_error"),
+      error$what, error$found, error$remedy
     )
   }
   answer$get("value")
@@ -39,20 +43,19 @@
   }
 }
 
+# What the core's messages say of each side: its name in the call and its kind.
+.sidesOfMessages <- function(sides) {
+  Map(function(side, name) {
+    list(
+      called = .called(name, side), seurat = isTRUE(side$seurat),
+      assay = side$seuratAssay %||% "", fixed = isTRUE(side$fixed),
+      bare = isTRUE(side$bare), several = !is.null(side$sections)
+    )
+  }, sides, names(sides))
+}
+
 .named <- function(table, name, otherwise) {
   if (name %in% names(table)) table[[name]] else otherwise
-}
-
-# The core's arguments, asked for once, and those in snake case.
-.knownArguments <- function() {
-  if (is.null(.state$arguments)) {
-    .state$arguments <- as.vector(.fetch(.core()$argument_names()))
-  }
-  .state$arguments
-}
-
-.argumentNames <- function() {
-  grep("_", .knownArguments(), fixed = TRUE, value = TRUE)
 }
 
 .snake <- function(names) {

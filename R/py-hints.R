@@ -155,9 +155,28 @@
 
 # --- in messages -------------------------------------------------------------
 
-# The spatial side as messages speak of it: the first of several sections, with
-# all of them.
-.speaking <- function(sides) {
+# A message of the core, with a better remedy where R knows one: other values, or
+# other names of genes, in the user's objects. The core says what the remedy is
+# about.
+.withBetterRemedy <- function(said, sides) {
+  better <- NULL
+  for (name in names(sides)) {
+    other <- sides[[setdiff(names(sides), name)[1L]]]
+    if (said$topic == paste("values of", name)) {
+      better <- .otherValuesInWords(name, sides[[name]], other)
+    } else if (said$topic == "genes" && is.null(better)) {
+      better <- .otherGenesInWords(name, sides[[name]], other)
+    }
+  }
+  if (!is.null(better)) {
+    said$message <- sub(said$remedy, better, said$message, fixed = TRUE)
+    said$remedy <- better
+  }
+  said
+}
+
+# The spatial side for messages: the first of several sections, with all of them.
+.firstOfSections <- function(sides) {
   side <- sides[[1L]]
   if (length(sides) > 1L) {
     side$sections <- sides
@@ -165,49 +184,24 @@
   side
 }
 
-# What the core says, with what would do beside what was refused.
-.withHints <- function(text, of) {
-  for (name in names(of)) {
-    other <- of[[setdiff(names(of), name)[1L]]]
-    text <- .withGenes(.withValues(text, name, of[[name]], other), name,
-      of[[name]], other
-    )
-  }
-  text
+# The name that an object has in the call.
+.called <- function(name, side) {
+  side$called %||% name
 }
 
-# Where values are refused: others that would do.
-.withValues <- function(text, name, side, other) {
-  refused <- sprintf(
-    "(finite numbers|never negative,) in the %s, found.*?\\. ",
-    .what[[name]][["table"]]
-  )
-  if (!grepl(refused, text)) {
-    return(text)
-  }
+# Values that would do in place of those that were refused.
+.otherValuesInWords <- function(name, side, other) {
   hints <- if (is.null(side$sections)) {
     .hintsOf(side, other, function(hint) hint$line(.called(name, side)))
   } else {
     .hintsOfSections(name, side$sections, other)
   }
   if (length(hints)) {
-    remedy <- paste0(
-      "Pass the counts or the log-normalised values instead\\.|",
-      "Replace them, or drop the (cells|spots) or genes that have them\\."
-    )
-    text <- .replaced(text, remedy, function(found) {
-      sprintf("Values that would do are %s.", paste(hints, collapse = ", "))
-    })
+    sprintf("Values that would do are %s.", paste(hints, collapse = ", "))
   }
-  text
 }
 
-# The name that an object has in the call.
-.called <- function(name, side) {
-  if (is.null(side$called)) name else side$called
-}
-
-.hintsOf <- function(side, other, line, of = "") {
+.hintsOf <- function(side, other, line, section = "") {
   if (is.null(side$hints)) {
     return(NULL)
   }
@@ -215,11 +209,11 @@
     function(hint) .areSuchGenes(hint, side, other), side$hints()
   )
   vapply(found, function(hint) {
-    sprintf("in %s%s (%s)", hint$where, of, line(hint))
+    sprintf("in %s%s (%s)", hint$where, section, line(hint))
   }, "")
 }
 
-# Of every section whose own values would not do.
+# Those of every section whose own values would not do.
 .hintsOfSections <- function(name, sections, other) {
   bad <- Filter(
     function(i) !.wouldDo(sections[[i]]$values), seq_along(sections)
@@ -238,7 +232,7 @@
   if (is.null(own)) {
     sprintf("%s[[%d]]", name, i)
   } else {
-    .element(name, own)
+    .elementCode(name, own)
   }
 }
 
@@ -247,15 +241,29 @@
   if (is.null(own)) as.character(i) else sprintf("'%s'", own)
 }
 
-# Where hardly any genes match: other experiments with more of them, or a column
-# of lists with their names.
-.withGenes <- function(text, name, side, other) {
-  generic <- paste0(
-    "(Check that both use the same kind of gene names|The [a-z-]+ data has ",
-    "Ensembl ids and the other gene symbols: translate one of them)\\."
-  )
-  if (is.null(other) || !is.null(side$sections) || !grepl(generic, text)) {
-    return(text)
+# The code of an element of an object, by its name.
+.elementCode <- function(code, name) {
+  if (identical(make.names(name), name) && !endsWith(code, "]]")) {
+    sprintf("%s$%s", code, name)
+  } else {
+    sprintf("%s[[%s]]", code, dQuote(name, FALSE))
+  }
+}
+
+# The code of the annotation of the genes, which a Seurat object has by assay.
+.geneTableCode <- function(code, side) {
+  if (isTRUE(side$seurat)) {
+    sprintf("%s[[\"%s\"]]", code, side$seuratAssay)
+  } else {
+    sprintf("rowData(%s)", code)
+  }
+}
+
+# Where more genes would match, if clearly more would: other experiments, or a
+# column of lists with their names.
+.otherGenesInWords <- function(name, side, other) {
+  if (is.null(other) || !is.null(side$sections)) {
+    return(NULL)
   }
   known <- .sideWords(other)
   now <- .shared(side$genes, known)
@@ -263,11 +271,7 @@
     .experimentOfGenes(name, side, known), .listOfGenes(name, side, known)
   )
   counts <- vapply(hints, `[[`, 0L, "count")
-  if (any(counts > max(2, 2 * now))) {
-    best <- hints[[which.max(counts)]]$words
-    text <- .replaced(text, generic, function(found) best)
-  }
-  text
+  if (any(counts > max(2, 2 * now))) hints[[which.max(counts)]]$words
 }
 
 .experimentOfGenes <- function(name, side, known) {
@@ -285,7 +289,7 @@
     values <- vapply(as.list(side$rows[[column]]), function(x) {
       as.character(x)[1L]
     }, "")
-    code <- .element(.geneTable(name, side), column)
+    code <- .elementCode(.geneTableCode(name, side), column)
     count <- .shared(values, known)
     list(count = count, words = sprintf(
       paste(
@@ -313,7 +317,7 @@
       next
     }
     code <- if (length(sides) > 1L) .sectionCode(name, sides, i) else name
-    code <- .element(.geneTable(code, sides[[i]]), column)
+    code <- .elementCode(.geneTableCode(code, sides[[i]]), column)
     .refuse(
       sprintf("one name of every gene in %s", code),
       if (.isListColumn(values)) {

@@ -21,21 +21,26 @@ __all__ = [
 
 
 class Message(str):
-    """A message that keeps its three parts: what was expected, what was found and the remedy."""
+    """A message that keeps its three parts: what was expected, what was found and the remedy.
+
+    ``topic`` is what a caller that knows more may say a better remedy about: ``"genes"``, or
+    ``"values of sc"``. It is empty for most messages.
+    """
 
     what: str
     found: str
     remedy: str
+    topic: str
 
-    def __new__(cls, text: str, what: str, found: str, remedy: str) -> Message:
+    def __new__(cls, text: str, what: str, found: str, remedy: str, topic: str = "") -> Message:
         """Keep the parts beside the text that they make up."""
         message = super().__new__(cls, text)
-        message.what, message.found, message.remedy = what, found, remedy
+        message.what, message.found, message.remedy, message.topic = what, found, remedy, topic
         return message
 
     def __reduce__(self) -> tuple[Any, ...]:
         # An error crosses from one process to another with its parts.
-        return Message, (str(self), self.what, self.found, self.remedy)
+        return Message, (str(self), self.what, self.found, self.remedy, self.topic)
 
 
 class HomespotError(Exception):
@@ -89,14 +94,15 @@ class ConvergenceWarning(UserWarning):
     """A solver stopped before it reached its tolerance; the message gives the number and the remedy."""
 
 
-def expected(what: str, found: str, remedy: str) -> Message:
+def expected(what: str, found: str, remedy: str, *, topic: str = "") -> Message:
     """Say what was expected, what was found and what to do."""
-    return Message(f"Expected {what}, found {found}. {remedy}", what, found, remedy)
+    return Message(f"Expected {what}, found {found}. {remedy}", what, found, remedy, topic)
 
 
 def in_section(name: str, error: HomespotError) -> InputError:
     """Return the error with the name of the section in which it occurred."""
-    return InputError(Message(f"Section {name!r}: {error}", error.what, error.found, error.remedy))
+    topic = getattr(error.args[0], "topic", "")
+    return InputError(Message(f"Section {name!r}: {error}", error.what, error.found, error.remedy, topic))
 
 
 def some(names: object, n: int = 3) -> str:

@@ -550,22 +550,6 @@ test_that("names and paths of the user's stay as they are", {
   )
 })
 
-test_that("Python's words become R's outside quotes, and only there", {
-  texts <- list(
-    c("Raise n_genes or max_iter=None.", "Raise n.genes or max.iter = NULL."),
-    c("Name it as sc_layer.", "Name it as sc.assay.type."),
-    c("row sum and homespot_left_over", "row sum and homespot_left_over"),
-    c("'k_best' is no k_best", "'k_best' is no k.best"),
-    c("\"n_genes\" and n_genes", "\"n_genes\" and n.genes"),
-    c("the other's k_best and its 'None'", "the other's k.best and its 'None'"),
-    c("at /data/k_best/n_genes.h5ad", "at /data/k_best/n_genes.h5ad"),
-    c("'it\\\\'s \"k_best\"' None", "'it\\\\'s \"k_best\"' NULL")
-  )
-  for (text in texts) {
-    expect_identical(.inR(text[1]), text[2])
-  }
-})
-
 test_that("a map that R's doubles make too large is refused before the work", {
   skip_if_not(file.exists("/proc/meminfo"), "no /proc")
   names <- sprintf("n%d", seq_len(4e5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from .. import methods
 from ..common.device import resolve_device
 from ..common.extras import has
 from ..common.version import __version__
+from ..common.wording import spoken
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from ..mapping.solve import versions
 from . import evaluate, files, maps, verbs  # noqa: F401  what they offer
 from .names import VERBS
 from .offered import OFFERED
 from .values import crossed
+from .wording import R
 
 __all__ = ["about", "call", "lacking", "set_threads"]
 
@@ -70,16 +72,21 @@ def set_threads(limit: str) -> None:
         os.environ.pop("OMP_NUM_THREADS", None)
 
 
-def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
+def call(
+    verb: str, *arguments: Any, sides: Mapping[str, Mapping[str, Any]] | None = None, **named: Any
+) -> dict[str, Any]:
     """Call what is offered to R under this name, or else the public verb, with errors as plain values.
+
+    `sides` says what the user has as ``sc`` and ``st``, for lines of code in messages; see `wording.Side`.
 
     Returns
     -------
-    ``value``; ``error``, None or the class and the message of what homespot refused; ``warnings``, the
-    classes and messages of homespot's own warnings. Other errors are faults of the program and pass.
+    ``value``; ``error``, None or what homespot refused; ``warnings``, homespot's own warnings. Errors and
+    warnings have their ``class``, the ``message``, and its parts ``what``, ``found``, ``remedy`` and
+    ``topic``. Other errors are faults of the program and pass.
     """
     answer: dict[str, Any] = {"value": None, "error": None}
-    with warnings.catch_warnings(record=True) as caught, _own_libraries():
+    with warnings.catch_warnings(record=True) as caught, _own_libraries(), spoken(R(sides)):
         warnings.simplefilter("always")
         try:
             if verb in OFFERED:
@@ -88,11 +95,18 @@ def call(verb: str, *arguments: Any, **named: Any) -> dict[str, Any]:
                 answer["value"] = crossed(VERBS[verb](*arguments, **named))
         except (HomespotError, MemoryError) as error:
             kind = type(error) if isinstance(error, HomespotError) else TooLargeError
-            answer["error"] = {"class": kind.__name__, "message": str(error)}
+            answer["error"] = _told(kind, error)
     answer["warnings"] = []
     for warning in caught:
         if issubclass(warning.category, DataWarning | ConvergenceWarning):
-            answer["warnings"].append({"class": warning.category.__name__, "message": str(warning.message)})
+            answer["warnings"].append(_told(warning.category, warning.message))
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return answer
+
+
+def _told(kind: type, said: BaseException | Warning | str) -> dict[str, str]:
+    """Return an error or a warning as plain values."""
+    text = said.args[0] if isinstance(said, BaseException) and said.args else said
+    parts = {name: getattr(text, name, "") for name in ("what", "found", "remedy", "topic")}
+    return {"class": kind.__name__, "message": str(said), **parts}

@@ -12,7 +12,7 @@ from .. import methods
 from ..common import keys
 from .offered import offered
 
-__all__ = ["VERBS", "argument_names"]
+__all__ = ["VERBS"]
 
 VERBS: dict[str, Callable[..., Any]] = {
     name: verb
@@ -50,9 +50,3 @@ def signature(verb: str) -> dict[str, Any]:
         for p in parameters
         if p.kind is not p.VAR_KEYWORD
     }
-
-
-def argument_names() -> list[str]:
-    """Return the names of all arguments, of the verbs and of the methods."""
-    names = {name for verb in VERBS for name in signature(verb)}
-    return sorted(names.union(*(method_parameters(method) for method in method_names())))

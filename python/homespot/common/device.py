@@ -7,6 +7,7 @@ import sys
 
 from ..errors import DeviceError, InputError, expected
 from .extras import has, require
+from .wording import argument
 
 __all__ = ["resolve_device"]
 
@@ -57,7 +58,7 @@ def resolve_device(device: str = "auto") -> str:
             expected(
                 f"device {device!r}",
                 f"{count} CUDA device(s) that torch {cuda.VERSION} can use",
-                "Use device='cpu', or install a CUDA build of torch and the NVIDIA driver.",
+                f"Use {argument('device', 'cpu')}, or install a CUDA build of torch and the NVIDIA driver.",
             )
         )
     return f"cuda:{int(index or 0)}"

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .wording import argument
+
 __all__ = ["MARGINAL_ERROR", "Curve", "Ending", "ending_of", "trained", "transported"]
 
 MARGINAL_ERROR = "marginal error"
@@ -125,7 +127,7 @@ def transported(numbers: Mapping[str, Any]) -> Ending:
         curves,
         {name: value for name, value in numbers.items() if name != "errors"},
         "converged" if well else "NOT converged",
-        "" if well else "Raise max_iter or regularisation, and map again.",
+        "" if well else f"Raise {argument('max_iter')} or regularisation, and map again.",
         recorded=dict(numbers),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from ..errors import DependencyError, expected
+from .wording import words
 
 __all__ = ["EXTRAS", "has", "missing", "require"]
 
@@ -38,5 +39,5 @@ def require(package: str, purpose: str) -> None:
 def missing(package: str, purpose: str) -> DependencyError:
     """Return the error that says what a package is needed for, and the line that installs its extra."""
     extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
-    remedy = f"pip install {package}" if extra is None else f"pip install 'homespot[{extra}]'"
+    remedy = words().pip(package if extra is None else f"'homespot[{extra}]'")
     return DependencyError(expected(f"{package} for {purpose}", "that it is not installed", remedy))

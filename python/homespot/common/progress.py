@@ -12,6 +12,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from ..errors import InputError, expected
+from .wording import shown
 
 __all__ = ["Progress", "Report", "check", "reporting"]
 
@@ -35,7 +36,11 @@ def check(progress: object) -> None:
     if progress is None or isinstance(progress, bool) or (isinstance(progress, str) and progress == "log"):
         return
     raise InputError(
-        expected("progress to be True, False, None, 'log' or a function", repr(progress), "Use one of these.")
+        expected(
+            f"progress to be {shown(True)}, {shown(False)}, {shown(None)}, 'log' or a function",
+            shown(progress),
+            "Use one of these.",
+        )
     )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..common.checks import within
 from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
+from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..mapping.confidence import LEVELS, factor
 from ..objects.access import refuse_duplicates
@@ -27,7 +28,7 @@ def _truth(truth: Any) -> pd.DataFrame:
             expected(
                 "the true places as a table with the names of the cells",
                 f"a {type(truth).__name__}",
-                "Pass a DataFrame, cells x 2 or 3 coordinates, indexed by name.",
+                f"Pass {either('a DataFrame', 'a table')}, cells x 2 or 3 coordinates, indexed by name.",
             )
         )
     refuse_duplicates(truth.index, "cells")
@@ -99,7 +100,7 @@ def calibration(
                 f"{some(missing, 5)} missing"
                 if missing
                 else f"{POSITIONS[2]!r}, which the truth does not have",
-                "Pass the table of cell_positions(), and true places of the same dimensions.",
+                f"Pass the table of {verb('cell_positions')}, and true places of the same dimensions.",
             )
         )
     refuse_duplicates(table.index, "cells")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import numbers, one_of
+from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 
@@ -23,7 +24,7 @@ def scores_by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
             expected(
                 f"a table with the columns gene, method and {metric}",
                 f"one without {some(missing)}" if missing else "one without rows",
-                "Pass what cross_validate() returned, or several such tables below one another.",
+                f"Pass what {verb('cross_validate')} returned, or several such tables below one another.",
             )
         )
     twice = table.duplicated(["gene", "method"])

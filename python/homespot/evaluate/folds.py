@@ -15,6 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from ..common.cores import threads
+from ..common.wording import argument
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected
 from ..expression.table import Expression, Side
 from ..objects.labels import LABELS
@@ -69,9 +70,9 @@ def _check_sendable(tasks: Sequence[Task]) -> None:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise InputError(
                 expected(
-                    "a method that can be sent to fresh processes, where n_jobs is above 1",
+                    f"a method that can be sent to fresh processes, where {argument('n_jobs')} is above 1",
                     f"one that cannot ({error})",
-                    "Define it in a module of its own, or set n_jobs=1.",
+                    f"Define it in a module of its own, or set {argument('n_jobs', 1)}.",
                 )
             ) from error
 
@@ -109,7 +110,7 @@ def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task,
                 f"{n_jobs} processes to do the work",
                 "that one of them ended",
                 "In a script, call this below `if __name__ == '__main__':`, with methods that a module "
-                "defines; if memory ran out, lower n_jobs.",
+                f"defines; if memory ran out, lower {argument('n_jobs')}.",
             )
         ) from error
     finally:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..common.wording import shown
 from ..errors import InputError, expected, some
 
 __all__ = ["Folds", "gene_folds"]
@@ -52,7 +53,7 @@ def gene_folds(genes: list[str], folds: Folds, seed: int = 0) -> dict[Any, list[
                 expected(
                     f"folds to be a whole number from 2 to the {len(genes)} shared genes, 'loo', "
                     "or the fold of every gene",
-                    repr(folds),
+                    shown(folds),
                     "Choose one of these.",
                 )
             )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..common import files
 from ..common.checks import numbers
+from ..common.wording import verb
 from ..errors import InputError, expected
 from ..expression.table import Expression
 from ..matrix.sums import is_sparse
@@ -123,7 +124,7 @@ def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
     if not whole:
         raise InputError(
             expected(
-                f"scores that cross_validate() wrote, and {_side(file).name!r} beside them",
+                f"scores that {verb('cross_validate')} wrote, and {_side(file).name!r} beside them",
                 f"something else in {str(file)!r}",
                 remedy,
             )

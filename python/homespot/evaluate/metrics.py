@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.checks import numbers, one_of
+from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS, Patterns
 from ..matrix.sums import is_sparse
@@ -270,7 +271,7 @@ def _by_method(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str, p
                 expected(
                     "a table with the columns method, gene, " + ", ".join(SCORES),
                     f"one without {some(missing, 6)}",
-                    "Pass what cross_validate() returned, or tables by method.",
+                    f"Pass what {verb('cross_validate')} returned, or tables by method.",
                 )
             )
         tables = {str(name): part.set_index("gene") for name, part in scores.groupby("method", sort=False)}
@@ -280,7 +281,7 @@ def _by_method(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str, p
             if not set(SCORES).issubset(getattr(table, "columns", ())):
                 raise InputError(
                     expected(
-                        "a table of gene_scores() for every method",
+                        f"a table of {verb('gene_scores')} for every method",
                         f"something else for {name!r}",
                         "Columns are " + ", ".join(SCORES) + ".",
                     )
@@ -332,7 +333,7 @@ def _as_matrix(matrix: Any) -> Matrix:
         raise InputError(
             expected(
                 "matrices, spots x genes, with the same rows and columns and both on the log scale",
-                "an AnnData, which does not say what its numbers are",
+                f"{either('an AnnData', 'an object')}, which does not say what its numbers are",
                 "Pass its values: adata[spots, genes].X, or a layer of it.",
             )
         )

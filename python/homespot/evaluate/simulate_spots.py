@@ -10,6 +10,7 @@ from scipy import sparse
 
 from ..common.checks import whole, within
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
+from ..common.wording import argument
 from ..errors import InputError, expected
 from ..mapping.by_section import sections_of_rows
 from ..matrix.streamed import in_memory
@@ -132,9 +133,9 @@ def simulate_spots(
     if leave_out and n_parts < 2:
         raise InputError(
             expected(
-                "n_parts of at least 2 where the mapped cells are left out",
+                f"{argument('n_parts')} of at least 2 where the mapped cells are left out",
                 str(n_parts),
-                "Raise it, or set leave_out=False.",
+                f"Raise it, or set {argument('leave_out', False)}.",
             )
         )
     xy = where[:, :2]

@@ -15,6 +15,7 @@ import pandas as pd
 from .. import methods
 from ..common.checks import one_of
 from ..common.progress import Progress, reporting
+from ..common.wording import argument, shown
 from ..errors import InputError, expected, some
 from ..expression.scale import Scale
 from ..mapping.read_out import ReadOut
@@ -76,11 +77,15 @@ def _candidates(
     for name, values in grid.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or len(values) == 0:
             raise InputError(
-                expected(f"a list of values of {name} to try", repr(values), f"Pass {name}=[...] in grid.")
+                expected(
+                    f"a list of values of {argument(name)} to try",
+                    shown(values),
+                    f"Pass {argument(name)}=[...] in grid.",
+                )
             )
         if name in fixed:
             raise InputError(
-                expected(f"{name} either in grid or fixed", "both", "Take it out of one of them.")
+                expected(f"{argument(name)} either in grid or fixed", "both", "Take it out of one of them.")
             )
     read_outs: Sequence[ReadOut] = grid.get("read_out", ("scaled",))
     for read_out in read_outs:
@@ -91,7 +96,8 @@ def _candidates(
     if unknown:
         raise InputError(
             expected(
-                f"parameters of method {method!r} ({', '.join(defaults)}) or read_out in grid",
+                f"parameters of method {method!r} ({', '.join(map(argument, defaults))}) or "
+                f"{argument('read_out')} in grid",
                 some(unknown),
                 "Check the spelling.",
             )

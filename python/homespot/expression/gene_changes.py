@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ..common.wording import Change, GeneTable, words
 from ..errors import some
 
-__all__ = ["Search"]
+__all__ = ["Named", "Search"]
+
+Named = Mapping[str, tuple[GeneTable, str | None]]
 
 _GENOME_WORD = (
     r"(?:(?:GRC[a-z]|hg|mm|mRatBN|Rnor|rn|dm|BDGP|GRCz|danRer|WBcel|ce|susScr|canFam|galGal|T2T|CHM)"
@@ -32,24 +35,24 @@ _SAMPLE = 2000  # number of names that are read to recognise endings
 class _Change:
     """A way in which the names of one side, or of both sides, may have been changed.
 
-    ``alike`` says which names the change makes equal; ``line`` is the pandas method that makes the change.
+    ``alike`` says which names the change makes equal; ``line`` is the code that makes the change.
     """
 
     alike: str
     rewrite: Callable[[str], str]
-    line: str
+    line: Change
     side: str | None = None
 
 
 def _replace(pattern: str, new: str, alike: str, side: str | None = None) -> _Change:
     compiled = re.compile(pattern)
-    line = f"replace({pattern!r}, {new!r}, regex=True)"
+    line = Change("replace", pattern, new)
     return _Change(alike, lambda name: compiled.sub(new, name), line, side)
 
 
-_CASE = _Change("upper and lower case were the same", str.upper, "upper()")
+_CASE = _Change("upper and lower case were the same", str.upper, Change("upper"))
 _ANYWHERE = (
-    _Change("blanks around them were left out", str.strip, "strip()"),
+    _Change("blanks around them were left out", str.strip, Change("strip")),
     _replace(
         "(?<=[0-9]{7})[.][0-9]+$", "", "the version, which is the number after the last '.', were left out"
     ),
@@ -234,17 +237,17 @@ class Search:
         for n in range(1, _MOST + 1):
             for chosen in combinations(effective, n):
                 # If numbers were removed on both sides, different genes of one family would be equal.
-                if sum(_NUMBER in self.changes[k].line for k in chosen) < 2:
+                if sum(self.changes[k].line.pattern == _NUMBER for k in chosen) < 2:
                     found[chosen] = self.pairs(chosen)
             if max(map(len, found.values())) >= 0.95 * self.possible:
                 break
         most = max(map(len, found.values()))
         return next((chosen, pairs) for chosen, pairs in found.items() if len(pairs) >= 0.95 * most)
 
-    def lines(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]) -> str:
+    def lines(self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Named) -> str:
         """Return the lines of code that make the changes on the sides whose names they alter.
 
-        `named` is the code for the names of each side: ``sc.var_names``, or a column.
+        `named` has the table with the names of each side, and their column or None for the index.
         """
         lines = []
         for i, side in enumerate(("sc", "st")):
@@ -252,19 +255,23 @@ class Search:
             for change in (self.changes[k] for k in chosen if self.changes[k].side in (None, side)):
                 changed = [change.rewrite(name) for name in names]
                 if changed != names:
-                    lines.append(f"{named[side]} = {named[side]}.str.{change.line}")
+                    lines.append(words().change_gene_names(*named[side], change.line))
                 names = changed
         return "; ".join(lines)
 
     def sentence(
-        self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Mapping[str, str]
+        self, chosen: tuple[int, ...], pairs: list[tuple[str, str]], named: Named, called: Mapping[str, str]
     ) -> str:
-        """Say how names would match, with an example, and give the lines that make the changes."""
+        """Say how names would match, with an example, and give the lines that make the changes.
+
+        `called` is what messages call each side.
+        """
         alike = " and ".join(self.changes[k].alike for k in chosen)
         one, other = next((a, b) for a, b in pairs if a != b)
         where = (
             "If the species is the same" if any(self.changes[k] is _CASE for k in chosen) else "To match them"
         )
         return (
-            f"if {alike}: {one!r} in sc and {other!r} in st. {where}, set {self.lines(chosen, pairs, named)}"
+            f"if {alike}: {one!r} in {called['sc']} and {other!r} in {called['st']}. "
+            f"{where}, set {self.lines(chosen, pairs, named)}"
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..common.wording import GeneTable, argument, either, words
 from .gene_changes import Search
 from .genes import TABLES, names_in
 
@@ -27,32 +28,57 @@ _MOST_COLUMNS = 8
 class Names:
     """The names of a table: its genes, its rows, and the annotation of its genes, if it has any.
 
-    ``where`` is what messages call the annotation. ``column`` is the column that the names come from; if it
-    is given, ``index`` holds the names in the index.
+    ``where`` is this annotation, for messages; None is that of the side. ``column`` is the column that the
+    names come from; if it is given, ``index`` holds the names in the index. ``section`` is the name of the
+    section, if the table is one of several.
     """
 
     side: str
     genes: Sequence[str]
     rows: Sequence[str]
     var: pd.DataFrame | None = None
-    where: str = ""
+    where: GeneTable | None = None
     column: str | None = None
     index: Iterable[str] | None = None
+    section: str | None = None
+
+    @property
+    def table(self) -> GeneTable:
+        """The annotation of the genes."""
+        return self.where or GeneTable(self.side)
+
+    @property
+    def called(self) -> str:
+        """What messages call the table."""
+        return self.side if self.section is None else f"section {self.section!r}"
 
 
 @dataclass(frozen=True)
 class _Source:
     """Names that a side has for its genes (None for a gene without one), and how a user selects them.
 
-    ``code`` is the code that gives the names. ``argument`` is the argument that selects them, with its value,
-    or without a value if the argument has to be left out; it is empty for the names in use.
+    The names are in ``column`` of the annotation of the genes, or in its index. ``in_use`` says whether they
+    are the names in use; if they are not, ``behind`` has the names in use.
     """
 
-    side: str
+    of: Names
     names: Sequence[str | None]
-    code: str
-    argument: str = ""
+    column: str | None = None
+    in_use: bool = True
     behind: Sequence[str] = ()
+
+    @property
+    def code(self) -> str:
+        """The code that gives the names."""
+        return words().gene_names(self.of.table, self.column)
+
+    @property
+    def selection(self) -> str:
+        """The argument, or for a section the line, that selects a column."""
+        assert self.column is not None
+        if self.of.section is not None:
+            return words().take_gene_names(self.of.table.owner, self.column)
+        return argument(f"{self.of.side}_gene_column", self.column)
 
     @cached_property
     def distinct(self) -> set[str]:
@@ -73,19 +99,15 @@ class _Source:
     def example(self, matched: set[str]) -> str:
         """Name one matching name, and the gene that has it."""
         at = next(i for i, value in enumerate(self.names) if value in matched)
-        return f"{self.names[at]!r} of {self.behind[at]!r} in {self.side}"
+        return f"{self.names[at]!r} of {self.behind[at]!r} in {self.of.called}"
 
 
 def _sources(table: Names) -> list[_Source]:
     """Return all names of a side's genes: the names in use, the index, and columns that may hold names."""
-    where = table.where or f"{table.side}.var"
-    index = f"{table.side}.var_names" if where == f"{table.side}.var" else f"{where}.index"
-    own = index if table.column is None else f"{where}[{table.column!r}]"
-    found = [_Source(table.side, list(table.genes), own)]
+    own = list(table.genes)
+    found = [_Source(table, own, table.column)]
     if table.index is not None:
-        found.append(
-            _Source(table.side, list(table.index), index, f"{table.side}_gene_column", list(table.genes)),
-        )
+        found.append(_Source(table, list(table.index), None, False, own))
     if table.var is None:
         return found
     for position, column in enumerate(table.var.columns):
@@ -94,8 +116,7 @@ def _sources(table: Names) -> list[_Source]:
             continue
         names = list(names_in(values))
         if len(set(names) - {None}) >= max(2, len(names) / 4):
-            code, argument = f"{where}[{column!r}]", f"{table.side}_gene_column={column!r}"
-            found.append(_Source(table.side, names, code, argument, list(table.genes)))
+            found.append(_Source(table, names, column, False, own))
     return found[:_MOST_COLUMNS]
 
 
@@ -110,18 +131,19 @@ def _may_be_names(column: str, values: pd.Series[Any]) -> bool:
 
 def _arguments(pair: Sequence[_Source], verb: str) -> str:
     """Say which arguments take these names: ``set sc_gene_column='symbol'``."""
-    valued = [source.argument for source in pair if "=" in source.argument]
-    others = [
-        f"leave {source.argument} out" for source in pair if source.argument and "=" not in source.argument
+    others = [source for source in pair if not source.in_use]
+    valued = [source.selection for source in others if source.column is not None]
+    left_out = [
+        f"leave {argument(f'{source.of.side}_gene_column')} out" for source in others if source.column is None
     ]
-    return " and ".join([*([f"{verb} {', '.join(valued)}"] if valued else []), *others])
+    return " and ".join([*([f"{verb} {', '.join(valued)}"] if valued else []), *left_out])
 
 
 def _pairs(sc: Names, st: Names) -> list[tuple[_Source, _Source]]:
     """Return every pair of sources: the pair in use, then pairs with one other source, then with two."""
     of_sc, of_st = _sources(sc), _sources(st)
     pairs = [(a, b) for a in of_sc for b in of_st]
-    return sorted(pairs, key=lambda pair: sum(bool(source.argument) for source in pair))
+    return sorted(pairs, key=lambda pair: sum(not source.in_use for source in pair))
 
 
 def numbered(sc: Names, st: Names) -> str | None:
@@ -135,7 +157,7 @@ def numbered(sc: Names, st: Names) -> str | None:
         genes = list(table.genes)
         if not all(name.isdecimal() for name in genes) or sorted(genes, key=int) != genes:
             return None
-    pairs = [(a, b) for a, b in _pairs(sc, st) if a.argument and b.argument]
+    pairs = [(a, b) for a, b in _pairs(sc, st) if not a.in_use and not b.in_use]
     if not pairs:
         return None
     a, b = max(pairs, key=lambda pair: len(pair[0].distinct & pair[1].distinct))
@@ -146,7 +168,7 @@ def numbered(sc: Names, st: Names) -> str | None:
 
 
 def _by_names(pair: tuple[_Source, _Source], matched: tuple[set[str], set[str]]) -> str:
-    others = [(source, names) for source, names in zip(pair, matched, strict=True) if source.argument]
+    others = [(source, names) for source, names in zip(pair, matched, strict=True) if not source.in_use]
     where = " and ".join(source.code for source, _ in others)
     examples = "; ".join(source.example(names) for source, names in others)
     return f"{len(matched[0])} would match by the names in {where} ({examples})"
@@ -188,7 +210,7 @@ def better_names(sc: Names, st: Names) -> str | None:
     for pair in pairs if most < fewer / 2 else pairs[:1]:
         # A change of names that are not in use has to gain clearly more.
         found = _changed(
-            pair, most + (gain if any(source.argument for source in pair) or not sentence else 1)
+            pair, most + (gain if any(not source.in_use for source in pair) or not sentence else 1)
         )
         if found is not None:
             most, sentence = (
@@ -225,7 +247,9 @@ def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] 
     chosen, pairs = search.best()
     if not chosen or len(pairs) < at_least:
         return None
-    sentence = search.sentence(chosen, pairs, {source.side: source.code for source in pair})
+    named = {source.of.side: (source.of.table, source.column) for source in pair}
+    called = {source.of.side: source.of.called for source in pair}
+    sentence = search.sentence(chosen, pairs, named, called)
     arguments = _arguments(pair, "pass")
     if not arguments:
         return len(pairs), f"would match {sentence}."
@@ -233,17 +257,22 @@ def _changed(pair: tuple[_Source, _Source], at_least: float) -> tuple[int, str] 
     return len(pairs), f"{_by_names(pair, matched)} {sentence}, and {arguments}."
 
 
-def cause(sc: Names, st: Names) -> str:
-    """Say why two tables may share hardly any genes, and what to do."""
+def cause(sc: Names, st: Names) -> tuple[str, bool]:
+    """Say why two tables may share hardly any genes, and what to do; and whether a caller may know better."""
     for table, other in ((sc, st), (st, sc)):
         if len(set(other.genes).intersection(table.rows)) >= 2:
-            rows = f"The rows of the {TABLES[table.side]} have the names of the other's genes"
-            return f"{rows}: pass {_ROWS[table.side]}s x genes (transpose it)."
+            which, rows = TABLES[table.side], f"{_ROWS[table.side]}s"
+            return either(
+                f"The rows of the {which} have the names of the other's genes: "
+                f"pass {rows} x genes (transpose it).",
+                f"The columns of the {which} have the names of the other's genes: "
+                f"pass genes x {rows}, that is t(x).",
+            ), False
     better = better_names(sc, st)
     if better is not None:
-        return better
+        return better, False
     ensembl = [any(map(_ENSEMBL.match, table.genes[:50])) for table in (sc, st)]
     if ensembl[0] != ensembl[1]:
         kind = "single-cell" if ensembl[0] else "spatial"
-        return f"The {kind} data has Ensembl ids and the other gene symbols: translate one of them."
-    return "Check that both use the same kind of gene names."
+        return f"The {kind} data has Ensembl ids and the other gene symbols: translate one of them.", True
+    return "Check that both use the same kind of gene names.", True

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.wording import GeneTable, argument, words
 from ..errors import DataWarning, InputError, expected, some
 from .no_genes import NoGene, lines_that_keep, no_genes, texts
 
@@ -35,7 +36,7 @@ class About:
     keep
         The lines of code that make these features count as genes.
     where
-        Name of the annotation in messages: ``sc.var`` or ``sc.raw.var``.
+        The annotation in messages.
     column
         The column that the names come from, or None.
     index
@@ -45,7 +46,7 @@ class About:
     var: pd.DataFrame = field(repr=False)
     left_out: Mapping[str, str] = field(default_factory=dict)
     keep: str = ""
-    where: str = ""
+    where: GeneTable | None = None
     column: str | None = None
     index: Objects | None = field(default=None, repr=False)
 
@@ -62,7 +63,7 @@ def names_in(values: Any) -> Objects:
 
 
 def genes_of(
-    var: pd.DataFrame, side: str, *, column: str | None = None, where: str | None = None
+    var: pd.DataFrame, side: str, *, column: str | None = None, where: GeneTable | None = None
 ) -> tuple[npt.NDArray[np.intp], About]:
     """Return which features are genes, and their names; warnings count the other features.
 
@@ -82,7 +83,7 @@ def genes_of(
         the index. Genes that share a name get their name in the index appended, as with Bioconductor's
         ``uniquifyFeatureNames()``.
     where
-        Name of `var` in messages.
+        What `var` is, for messages; None is the annotation of the side.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def genes_of(
     InputError
         If no feature is a gene, or `var` has no column `column`.
     """
-    where = where or f"{side}.var"
+    where = where or GeneTable(side)
     own = np.array([str(name) for name in var.index], dtype=object)
     names = own if column is None else _column(var, column, side, where)
     others = no_genes(var, own, names)
@@ -123,7 +124,7 @@ def genes_of(
     rest = var.iloc[kept] if others else var
     if column is None:
         return kept, About(rest, left_out, keep, where)
-    genes = _unique(own[kept], names[kept], f"{where}[{column!r}]")
+    genes = _unique(own[kept], names[kept], words().gene_column(where, column))
     return kept, About(rest.set_axis(genes, axis=0), left_out, keep, where, column, own[kept])
 
 
@@ -135,14 +136,14 @@ def _counted(others: Mapping[int, NoGene], names: Objects) -> str:
     return ", ".join(f"{kind.counted(len(found))} ({some(found, 2)})" for kind, found in members.items())
 
 
-def _column(var: pd.DataFrame, column: object, side: str, where: str) -> Objects:
+def _column(var: pd.DataFrame, column: object, side: str, where: GeneTable) -> Objects:
     """Return the features' names in a column, None for a feature without one."""
     if not isinstance(column, str) or column not in var:
         raise InputError(
             expected(
-                f"a column {column!r} in {where}",
+                f"a column {column!r} in {words().genes(where)}",
                 some(var.columns, 10) or "no columns",
-                f"Name the one with the genes' names as {side}_gene_column, or leave it out.",
+                f"Name the one with the genes' names as {argument(f'{side}_gene_column')}, or leave it out.",
             )
         )
     return names_in(var[column])

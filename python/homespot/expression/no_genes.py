@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.wording import GeneTable, words
+
 __all__ = ["NoGene", "lines_that_keep", "no_genes", "texts"]
 
 Flags = npt.NDArray[np.bool_]
@@ -155,11 +157,11 @@ class NoGene:
         plural = self.column is None and n > 1
         return f"{n} {_PLURALS.get(self.kind, f'{self.kind}s') if plural else self._word}"
 
-    def located(self, where: str) -> str:
+    def located(self, where: GeneTable) -> str:
         """Return the kind, and where it is found: ``'Antibody Capture' in sc.var['feature_types']``."""
         if self.column is None:
             return f"{'an' if self.kind.startswith('a') else 'a'} {self.kind} by its name"
-        return f"{self._word} in {where}[{self.column!r}]"
+        return f"{self._word} in {words().gene_column(where, self.column)}"
 
     @property
     def _word(self) -> str:
@@ -248,7 +250,7 @@ def no_genes(var: pd.DataFrame, *names: Objects) -> dict[int, NoGene]:
     return others
 
 
-def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: str) -> str:
+def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: GeneTable) -> str:
     """Return the lines of code that make these features count as genes, and change nothing else.
 
     Features recognised by their names get a new column, so that no existing column is overwritten.
@@ -261,10 +263,9 @@ def lines_that_keep(others: Mapping[int, NoGene], var: pd.DataFrame, where: str)
     for column, values in kinds.items():
         if column is None:
             new = next(name for name in _NEW_COLUMNS if name not in var)
-            lines.append(f"{where}[{new!r}] = {_GENE!r}")
+            lines.append(words().set_gene_column(where, new, _GENE))
         elif values in (["True"], ["False"]):
-            lines.append(f"{where}[{column!r}] = {values != ['True']}")
+            lines.append(words().set_gene_column(where, column, values != ["True"]))
         else:
-            code = f"{where}[{column!r}]"
-            lines.append(f"{code} = {code}.astype(object).replace({values!r}, {_GENE!r})")
+            lines.append(words().replace_in_gene_column(where, column, values, _GENE))
     return "; ".join(lines)

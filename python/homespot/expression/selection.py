@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, some
 from .shared import shared_genes
 from .table import Expression, Floats
@@ -37,7 +38,7 @@ def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
             expected(
                 f"at least 2 shared genes among the {n_genes} most variable of the single-cell data",
                 str(len(genes)),
-                "Raise n_genes.",
+                f"Raise {argument('n_genes')}.",
             )
         )
     return genes
@@ -58,7 +59,7 @@ def _expressed_genes(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
             expected(
                 "at least 2 genes with expression in both data sets",
                 str(seen.sum()),
-                "Raise n_genes, or check that both data sets are of one tissue.",
+                f"Raise {argument('n_genes')}, or check that both data sets are of one tissue.",
             )
         )
     return np.flatnonzero(seen)
@@ -81,7 +82,7 @@ def _expressed(x: Floats, table: Expression) -> Indices:
             expected(
                 f"at least 2 {row}s with any of the {x.shape[1]} genes used",
                 str(len(sums) - len(dropped)),
-                "Raise n_genes, or check that both data sets are of one tissue.",
+                f"Raise {argument('n_genes')}, or check that both data sets are of one tissue.",
             )
         )
     return np.flatnonzero(sums > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from ..errors import DataWarning, InputError, expected, some
+from ..errors import DataWarning, InputError, Message, expected, some
 from .gene_names import Names, better_names, cause, numbered
 from .genes import TABLES
 from .table import Expression
@@ -43,10 +43,10 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
     found = f"(single-cell: {some(sc.genes)}; spatial: {some(st.genes)})"
     fewer = min(len(sc.genes), len(st.genes))
     if len(shared) < at_least:
+        remedy, improvable = cause(_names(sc), _names(st))
+        topic = "genes" if improvable else ""
         raise InputError(
-            expected(
-                f"at least {at_least} shared genes", f"{len(shared)} {found}", cause(_names(sc), _names(st))
-            )
+            expected(f"at least {at_least} shared genes", f"{len(shared)} {found}", remedy, topic=topic)
         )
     if _NAMES_SAID in sc.warned_of & st.warned_of:
         return shared
@@ -60,7 +60,9 @@ def shared_genes(sc: Expression, st: Expression, at_least: int = 2) -> list[str]
         return shared
     few = f"Only {len(shared)} of {fewer} genes are in both data sets {found}."
     if len(shared) < fewer / 10:
-        warnings.warn(f"{few} {cause(_names(sc), _names(st))}", DataWarning, stacklevel=2)
+        remedy, improvable = cause(_names(sc), _names(st))
+        message = Message(f"{few} {remedy}", "", "", remedy, "genes" if improvable else "")
+        warnings.warn(DataWarning(message), stacklevel=2)
     else:
         better = better_names(_names(sc), _names(st))
         if better is not None:

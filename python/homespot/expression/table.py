@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.checks import one_of
+from ..common.wording import either
 from ..errors import DataWarning, InputError, expected, some
 from ..matrix.streamed import Streamed
 from ..matrix.sums import column_sums, is_sparse, row_sums
@@ -204,7 +205,7 @@ class Expression:
                     expected(
                         f"unique {kind} names in the {table}",
                         f"{len(twice)} that occur more than once ({some(twice)})",
-                        "Sum the columns of one gene, or give them names of their own."
+                        f"Sum the {either('columns', 'rows')} of one gene, or give them names of their own."
                         if kind == "gene"
                         else f"Give every {row} a name of its own.",
                     )
@@ -253,6 +254,7 @@ class Expression:
                     f"finite numbers in the {table}",
                     f"{bad} that are NaN or infinite",
                     others or f"Replace them, or drop the {row}s or genes that have them.",
+                    topic="" if others else f"values of {self.side}",
                 )
             )
         if lowest < 0:
@@ -261,6 +263,7 @@ class Expression:
                     f"counts or log values, never negative, in the {table}",
                     f"values down to {lowest:.4g}, as z-scores or scaled data have",
                     others or "Pass the counts or the log-normalised values instead.",
+                    topic="" if others else f"values of {self.side}",
                 )
             )
         object.__setattr__(self, "totals", totals)

@@ -18,6 +18,7 @@ from ..common.cuda import torch_threads
 from ..common.ending import trained
 from ..common.progress import reporting
 from ..common.run import Outcome, Run
+from ..common.wording import argument
 from ..errors import ConvergenceWarning, InputError, expected
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats, Side
@@ -70,7 +71,7 @@ def _types(table: Expression, rows: Indices) -> npt.NDArray[np.intp] | None:
             expected(
                 f"cells or spots of two types or more with expression in {table.side}",
                 f"only {str(table.labels[rows][0])!r}",
-                "Leave the labels out, or use more genes (n_genes).",
+                f"Leave the labels out, or use more genes ({argument('n_genes')}).",
             )
         )
     return codes
@@ -169,7 +170,7 @@ def _require(sc: Expression, st: Expression, width: int, held: bool, device: str
     memory.require(
         n_bytes,
         f"training a map of {m:,} cells x {n:,} spots",
-        "Map fewer cells at a time, or use fewer genes (n_genes).",
+        f"Map fewer cells at a time, or use fewer genes ({argument('n_genes')}).",
         device,
     )
     return n_bytes
@@ -195,7 +196,7 @@ def _split(genes: list[str], share: float, seed: int) -> tuple[list[str], list[s
             expected(
                 "at least 2 genes to train on and 2 to hold out",
                 f"{len(genes)} genes, of which validation_genes={share:g} holds out {n_held}",
-                "Raise n_genes, or set validation_genes=0.",
+                f"Raise {argument('n_genes')}, or set {argument('validation_genes', 0)}.",
             )
         )
     held = set(np.random.default_rng(seed).permutation(len(genes))[:n_held].tolist())

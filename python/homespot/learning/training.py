@@ -9,6 +9,7 @@ import torch
 
 from ..common.progress import Report
 from ..common.threads import worker
+from ..common.wording import argument
 from ..errors import InputError, expected
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
@@ -143,7 +144,7 @@ class Training:
                 expected(
                     "losses that stay finite",
                     f"{float(total.detach())} in epoch {self.epochs + 1}",
-                    "Lower rate or map_rate.",
+                    f"Lower rate or {argument('map_rate')}.",
                 )
             )
         total.backward()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..objects.access import check_adata, refuse_duplicates
 
@@ -43,7 +44,7 @@ def _rows_of(names: pd.Index, adata: ad.AnnData, side: str, data: str, kind: str
                 data,
                 f"data without {len(missing)} of its {kind} ({some(missing)})",
                 section_remedy(names, adata.obs_names)
-                or "Pass that one, or take the part of the mapping with subset().",
+                or f"Pass that one, or take the part of the mapping with {verb('subset')}.",
             )
         )
     return np.asarray(rows, dtype=np.intp)
@@ -59,7 +60,8 @@ def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
         return ""
     return (
         "The spots of the mapping have the name of their section in front, as several sections get it where "
-        "their names repeat: pass all sections, put together by join_sections()."
+        f"their names repeat: pass all sections, put together "
+        f"{either('by join_sections()', 'into one object')}."
     )
 
 

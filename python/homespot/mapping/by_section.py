@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import HOMESPOT, SECTION, SECTION_PROB, SPATIAL, SPOT
+from ..common.wording import argument, verb
 from ..errors import DataWarning
 from ..matrix.gather import summed
 from ..matrix.streamed import Streamed
@@ -173,7 +174,8 @@ def warn_if_dropped(n: int, n_cells: int, effect: str) -> None:
     if n:
         warnings.warn(
             f"{n} of {n_cells} cells had more of their mass on spots that were taken out of this map than on "
-            f"those that stay: {effect}. Take these cells out too with subset(), or use the map of all "
+            f"those that stay: {effect}. Take these cells out too with {verb('subset')}, or use the map of "
+            f"all "
             "spots.",
             DataWarning,
             stacklevel=4,
@@ -186,7 +188,8 @@ def warn_nowhere(found: CellSections, effect: str) -> None:
     if n:
         warnings.warn(
             f"{n} cell(s) have equal mass in several sections, which says nothing of their section: "
-            f"{effect}. map_cells() with sections= compares how well the sections fit; cell_modes() has "
+            f"{effect}. {verb('map_cells')} with {argument('sections')} compares how well the sections fit; "
+            f"{verb('cell_modes')} has "
             "places in each.",
             DataWarning,
             stacklevel=4,

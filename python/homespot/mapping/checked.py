@@ -12,6 +12,7 @@ from pandas.api.types import is_numeric_dtype
 
 from ..common.cores import limited_threads
 from ..common.keys import DROPPED, HOMESPOT, LEFT_OVER, SECTION_PROB, SPATIAL
+from ..common.wording import either, verb
 from ..errors import InputError, expected
 from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock, row_blocks
@@ -66,7 +67,7 @@ class _Validity:
                 expected(
                     f"every row sum and its {LEFT_OVER}, which is never negative, to add up to 1",
                     f"{wrong.sum()} cell(s) where they do not, e.g. {first}",
-                    "To take some spots of a mapping use subset(), which keeps the account.",
+                    f"To take some spots of a mapping use {verb('subset')}, which keeps the account.",
                 )
             )
 
@@ -104,14 +105,14 @@ class CheckedMap:
     """
 
     def __init__(self, mapping: ad.AnnData, *, seal: Seal | None = None, empty: bool = False) -> None:
-        remedy = "Pass what map_cells() or load() returned."
+        remedy = f"Pass what {verb('map_cells')} or {verb('load')} returned."
         check_adata(mapping, "mapping", remedy)
         recorded = isinstance(mapping.uns.get(HOMESPOT), Mapping)
         if not recorded or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
             raise InputError(
                 expected(
                     f"a mapping, with a record as uns[{HOMESPOT!r}] and with obs[{LEFT_OVER!r}]",
-                    f"an AnnData of {mapping.n_obs} x {mapping.n_vars} without them",
+                    f"{either('an AnnData', 'an object')} of {mapping.n_obs} x {mapping.n_vars} without them",
                     remedy,
                 )
             )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
+from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..objects.access import refuse_duplicates
 from ..objects.annotated import x_of
@@ -75,7 +76,7 @@ def side_by_side(
                 expected(
                     "mappings of the same cells in the same order",
                     f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
-                    "Use combine_cells() for other cells on the same spots.",
+                    f"Use {verb('combine_cells')} for other cells on the same spots.",
                 )
             )
     refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
@@ -130,7 +131,7 @@ def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
                 expected(
                     "mappings onto the same spots in the same order",
                     f"{some(mappings[0].var_names)} and {some(mapping.var_names)}",
-                    "Use combine_sections() for the same cells on several sections.",
+                    f"Use {verb('combine_sections')} for the same cells on several sections.",
                 )
             )
     known = [coordinates(mapping) for mapping in mappings if has_coordinates(mapping)]

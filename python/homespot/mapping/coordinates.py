@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.keys import SPATIAL
+from ..common.wording import either
 from ..errors import InputError, expected
 from ..space.axes import libraries, spot_coordinates
 from ..space.columns import plain_columns
@@ -38,7 +39,10 @@ def coordinates(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
             expected(
                 "a mapping whose spots have coordinates",
                 "one made without",
-                'Map again with coordinates in st.obsm["spatial"], or set mapping.varm["spatial"].',
+                either(
+                    'Map again with coordinates in st.obsm["spatial"], or set mapping.varm["spatial"].',
+                    "Map again with coordinates in `coords`, or in spatialCoords(st).",
+                ),
             )
         )
     return values

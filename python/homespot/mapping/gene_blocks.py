@@ -14,6 +14,7 @@ from scipy import sparse
 from ..common import memory
 from ..common.cores import threads
 from ..common.threads import pool
+from ..common.wording import argument
 from ..errors import InputError, expected, some
 from ..expression.shared import unknown_genes
 from ..expression.table import Expression
@@ -170,7 +171,8 @@ def imputed(
     memory.require(
         4 * n_spots * len(genes) + working_memory(matrix, table, len(genes), block_size),
         f"{len(genes):,} genes at {n_spots:,} spots",
-        "Ask for fewer genes, lower block_size, or name an output file, which is written a block at a time.",
+        f"Ask for fewer genes, lower {argument('block_size')}, or name an output file, which is written a "
+        f"block at a time.",
     )
     out = np.empty((n_spots, len(genes)), dtype=np.float32)
     for columns, block in gene_blocks(matrix, table, cells, genes, scale, block_size):

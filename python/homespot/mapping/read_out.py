@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import EXPRESSION
+from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected
 from ..matrix.gather import ColumnSums, Masses, Reducer, gather
 from ..matrix.rows import RowBlock
@@ -129,7 +130,7 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
             expected(
                 f"a mapping that knows its expression ({EXPRESSION!r} in obs and var), to scale by it",
                 "one that does not, as those from elsewhere",
-                "Use read_out='mean'.",
+                f"Use {argument('read_out', 'mean')}.",
             )
         )
     return FactorsOf(read_out or ("mean" if expressions is None else "scaled"), expressions)
@@ -141,7 +142,8 @@ def warn_if_empty(factors: Factors) -> None:
     if nothing.any():
         warnings.warn(
             f"{nothing.sum()} spot(s) hold no cell: their expression is missing (NaN). "
-            "A map with a larger k_best, or a dense one, reaches them, and read_out='sum' gives 0.",
+            f"A map with a larger {argument('k_best')}, or a dense one, reaches them, and "
+            f"{argument('read_out', 'sum')} gives 0.",
             DataWarning,
             stacklevel=3,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..common.wording import argument, either
 from ..errors import InputError, expected
 from ..expression.table import Expression
 from ..matrix.streamed import Streamed
@@ -38,7 +39,10 @@ def refuse_scales_apart(st: Expression, sections: Sections) -> None:
             expected(
                 "all sections on one scale",
                 said,
-                "Give counts of all sections, or log values of all, in X or in a layer (st_layer=); if they "
-                "are on one scale, say which: st_scale='counts' or st_scale='log'.",
+                "Give counts of all sections, or log values of all, "
+                + either("in X or in a layer (st_layer=)", "in one assay (st.assay.type)")
+                + "; if they "
+                f"are on one scale, say which: {argument('st_scale', 'counts')} or "
+                f"{argument('st_scale', 'log')}.",
             )
         )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ..common import memory
+from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
@@ -113,7 +114,7 @@ def _common(cells: list[Ints]) -> Ints:
     if lost:
         warnings.warn(
             f"Dropped {lost} cell(s) without expression of the genes that one of the sections uses. To keep "
-            "them, map onto all sections jointly (joint=True), or leave that section out.",
+            "them, map onto all sections jointly ({argument('joint', True)}), or leave that section out.",
             DataWarning,
             stacklevel=5,
         )
@@ -159,7 +160,7 @@ def solve_by_section(
     memory.require(
         n_cells * largest * dtype.itemsize + kept,
         f"maps of {n_cells:,} cells x {n_spots:,} spots in {n} sections",
-        "Use k_best, or map fewer cells at a time.",
+        f"Use {argument('k_best')}, or map fewer cells at a time.",
     )
 
     def solved() -> Iterable[Solution]:

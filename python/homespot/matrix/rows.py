@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ..common.wording import verb
 from ..errors import InputError, expected
 from .streamed import Streamed
 from .sums import is_sparse, row_sums
@@ -54,7 +55,7 @@ class RowBlock:
                 expected(
                     "every cell to have some probability",
                     f"{nowhere} cell(s) without any on the spots of this mapping",
-                    "Drop these cells with subset() first.",
+                    f"Drop these cells with {verb('subset')} first.",
                 )
             )
         return p, spots

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from ..common.files import check_target
 from ..common.run import Outcome, Run
 from ..common.threads import worker
+from ..common.wording import argument
 from ..errors import InputError, expected
 from ..expression.table import Expression
 from .parameter import Parameter
@@ -32,9 +33,10 @@ def check(**settings: Any) -> None:
     if wants_adam and settings["map_optimiser"] != "adam":
         raise InputError(
             expected(
-                "map_optimiser to be 'adam' where summed is 'coefficients' or weight_shrinkage is above 0",
+                f"{argument('map_optimiser')} to be 'adam' where summed is 'coefficients' or "
+                f"{argument('weight_shrinkage')} is above 0",
                 repr(settings["map_optimiser"]),
-                "Use map_optimiser='adam'.",
+                f"Use {argument('map_optimiser', 'adam')}.",
             )
         )
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..common import memory
 from ..common.ending import transported
 from ..common.run import Outcome, Run
+from ..common.wording import argument
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
@@ -145,7 +146,7 @@ def ssa(
     memory.require(
         size * dtype.itemsize + kept_bytes((sc.shape[0], st.shape[0]), k_best, dtype),
         f"a map of {sc.shape[0]} cells x {st.shape[0]} spots over {len(genes)} genes",
-        "Map fewer cells at a time, or use fewer genes (n_genes).",
+        f"Map fewer cells at a time, or use fewer genes ({argument('n_genes')}).",
     )
 
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)

@@ -7,6 +7,7 @@ from typing import Any
 import anndata as ad
 import pandas as pd
 
+from ..common.wording import either
 from ..errors import InputError, expected, some
 from .annotated import on_disk
 
@@ -18,7 +19,9 @@ def check_adata(
 ) -> None:
     """Refuse a value that is not an AnnData."""
     if not isinstance(adata, ad.AnnData):
-        raise InputError(expected(f"an AnnData as {name}", f"a {type(adata).__name__}", remedy))
+        raise InputError(
+            expected(f"{either('an AnnData', 'an object')} as {name}", f"a {type(adata).__name__}", remedy)
+        )
 
 
 _BESIDE_X = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")

@@ -17,6 +17,7 @@ from typing import Any
 
 import h5py
 
+from ..common.wording import words
 from ..errors import InputError, expected, some
 
 __all__ = ["Form", "counts_of", "matrix_files", "open_zarr", "recognise", "refused"]
@@ -121,7 +122,7 @@ _FILES: dict[str, tuple[str, str]] = {
 _SAME = {".rda": ".rdata", ".pickle": ".pkl", ".tab": ".tsv", ".tgz": ".tar"}
 
 _TEN_X = (
-    "scanpy reads it: pip install 'homespot[io]'. Or make an .h5ad of it: "
+    "scanpy reads it: {{pip}}. Or make an .h5ad of it: "
     "scanpy.{}('{{name}}', gex_only=False).write_h5ad('{{stem}}.h5ad')."
 )
 _ZARR = _CONVERT.format("anndata.read_zarr('{name}').write_h5ad('{stem}.h5ad')")
@@ -129,7 +130,8 @@ _ZARR = _CONVERT.format("anndata.read_zarr('{name}').write_h5ad('{stem}.h5ad')")
 
 def _form(kind: str, what: str, remedy: str, path: Path) -> Form:
     stem = re.sub(r"\.(h5|h5ad|zarr|gz|bz2|xz|zip|tar|[a-zA-Z]\w{0,8})$", "", path.name) or path.name
-    return Form(kind, what, remedy.format(name=path.name, stem=re.sub(r"\.\w{2,4}$", "", stem)))
+    stem = re.sub(r"\.\w{2,4}$", "", stem)
+    return Form(kind, what, remedy.format(name=path.name, stem=stem, pip=words().pip("'homespot[io]'")))
 
 
 def recognise(path: str | os.PathLike[str]) -> Form:
@@ -271,7 +273,7 @@ def _zarr(path: Path) -> Form:
             return Form("", f"{kind} with one array", "Name the folder above it, which holds an AnnData.")
         names, attributes = set(root), dict(root.attrs)
     except ImportError:
-        return Form("", kind, "Install zarr, which reads it: pip install zarr.")
+        return Form("", kind, f"Install zarr, which reads it: {words().pip('zarr')}.")
     except Exception:  # zarr raises many kinds
         if (path / "zarr.json").is_file() and metadata.version("zarr").startswith("2."):
             found = f"{kind} in format 3, which zarr {metadata.version('zarr')} cannot read"

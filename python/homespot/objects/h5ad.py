@@ -22,6 +22,7 @@ from scipy import sparse
 from ..common import files, memory
 from ..common.signals import heard
 from ..common.version import __version__
+from ..common.wording import words
 from ..errors import HomespotError, InputError, TooLargeError, expected
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
@@ -203,7 +204,7 @@ def readable(what: str, path: str | os.PathLike[str]) -> Iterator[None]:
         unknown = next((cause for cause in _causes(error) if type(cause).__name__ == "IORegistryError"), None)
         if unknown is not None:
             found = f"in which something is stored as anndata {metadata.version('anndata')} does not know it"
-            remedy = "A newer anndata wrote it, or it is damaged: pip install --upgrade anndata."
+            remedy = f"A newer anndata wrote it, or it is damaged: {words().pip('--upgrade anndata')}."
         elif any(word in str(error) for word in ("filter", "plugin")):  # filters of hdf5plugin
             found = "which is packed in a way that is not installed here"
             remedy = "Write it anew with compression='gzip'."

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping
 
 import anndata as ad
 import numpy as np
 
+from ..common.wording import GeneTable, argument, either, words
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.gene_names import Names, better_names, clear_gain
 from ..expression.genes import genes_of, names_in
 
 __all__ = ["genes_of_all", "named_by"]
-
-_SIDES = ("sc", "st")
-"""Sides under which two sections are compared, as two tables are."""
 
 
 def named_by(parts: Mapping[str, ad.AnnData], column: str, codes: Mapping[str, str]) -> dict[str, ad.AnnData]:
@@ -28,11 +25,11 @@ def named_by(parts: Mapping[str, ad.AnnData], column: str, codes: Mapping[str, s
     return {name: _with_names_of(part, codes[name], column) for name, part in parts.items()}
 
 
-def _with_names_of(part: ad.AnnData, what: str, column: str) -> ad.AnnData:
+def _with_names_of(part: ad.AnnData, code: str, column: str) -> ad.AnnData:
     of_raw = part.raw is not None and column in part.raw.var
     var, kept = part.var, np.arange(part.n_vars)
     if column in var or not of_raw:
-        kept, about = genes_of(var, "st", column=column, where=f"{what}.var")
+        kept, about = genes_of(var, "st", column=column, where=GeneTable(code))
         var = about.var.assign(**{column: about.var.index})
     taken = part[:, kept]
     raw = None
@@ -42,7 +39,7 @@ def _with_names_of(part: ad.AnnData, what: str, column: str) -> ad.AnnData:
             with warnings.catch_warnings():
                 if column in part.var:  # the call before has given the same warnings
                     warnings.simplefilter("ignore", DataWarning)
-                rows, about = genes_of(part.raw.var, "st", column=column, where=f"{what}.raw.var")
+                rows, about = genes_of(part.raw.var, "st", column=column, where=GeneTable(code, raw=True))
             raw = {"X": part.raw.X[:, rows], "var": about.var.assign(**{column: about.var.index})}
     return ad.AnnData(
         taken.X,
@@ -73,7 +70,7 @@ def genes_of_all(named: Mapping[str, ad.AnnData], codes: Mapping[str, str]) -> l
                 expected(
                     f"unique gene names in section {name!r}",
                     f"{some(twice)} more than once",
-                    f"Make them unique first: {codes[name]}.var_names_make_unique().",
+                    f"Make them unique first: {words().unique_gene_names(codes[name])}.",
                 )
             )
     known = set(parts[0].var_names).intersection(*(part.var_names for part in parts[1:]))
@@ -107,17 +104,15 @@ def _better_names(named: Mapping[str, ad.AnnData], codes: Mapping[str, str], sha
     (first, one), *others = named.items()
     found = []
     for name, part in others:
-        tables = (_names("sc", one), _names("st", part))
-        sentence = better_names(*tables)
+        sentence = better_names(_names("sc", first, one, codes[first]), _names("st", name, part, codes[name]))
         if sentence is not None:
-            found.append(_about_sections(sentence, (first, name), codes))
+            found.append(sentence)
     return " ".join(found[:2])
 
 
-def _names(side: str, part: ad.AnnData) -> Names:
-    return Names(
-        side, [str(gene) for gene in part.var_names], [str(spot) for spot in part.obs_names], part.var
-    )
+def _names(side: str, section: str, part: ad.AnnData, code: str) -> Names:
+    genes, spots = ([str(name) for name in index] for index in (part.var_names, part.obs_names))
+    return Names(side, genes, spots, part.var, GeneTable(code), section=section)
 
 
 def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
@@ -138,18 +133,6 @@ def _by_column(named: Mapping[str, ad.AnnData], shared: int) -> str:
             most, best = len(set.intersection(*sets)), column
     if most < shared + gain:
         return ""
-    return f"{most} would be shared by the names in column {best!r} of var: set st_gene_column={best!r}."
-
-
-def _about_sections(sentence: str, names: tuple[str, str], codes: Mapping[str, str]) -> str:
-    """Return a sentence about two tables as a sentence about two sections; quoted text is not changed."""
-    pieces = re.split(r"""((?<!\w)'[^']*'|"[^"]*")""", sentence)
-    for i in range(0, len(pieces), 2):
-        for side, name in zip(_SIDES, names, strict=True):
-            code = codes[name].replace("\\", r"\\")
-            piece = re.sub(rf"\bin {side}\b(?![.]\w)", f"in section {name!r}".replace("\\", r"\\"), pieces[i])
-            piece = re.sub(rf"\b{side}(?=[.]var)", code, piece)
-            pieces[i] = re.sub(rf"\b{side}_gene_column=$", f"{code}.var_names = {code}.var[", piece)
-            if pieces[i] != piece:
-                pieces[i + 1] += "]"
-    return "".join(pieces)
+    set_column = argument("st_gene_column", best)
+    where = either("var", "rowData")
+    return f"{most} would be shared by the names in column {best!r} of {where}: set {set_column}."

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
+from ..common.wording import either, shown, words
 from ..errors import DataWarning, InputError, expected, in_section, some
 from ..space.axes import libraries, spot_coordinates
 from ..space.columns import plain_columns
@@ -68,9 +69,9 @@ def join_sections(
     """
     named = _by_name(sections)
     if isinstance(sections, Mapping):
-        codes = {name: f"st[{name!r}]" for name in named}
+        codes = {name: words().section(name) for name in named}
     else:
-        codes = {name: f"st[{i}]" for i, name in enumerate(named)}
+        codes = {name: words().section(i) for i, name in enumerate(named)}
     if gene_column is not None:
         named = named_by(named, gene_column, codes)
     parts = list(named.values())
@@ -118,14 +119,16 @@ def _by_name(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[
     keys = list(sections) if isinstance(sections, Mapping) else [None] * len(sections)
     given = list(sections.values() if isinstance(sections, Mapping) else sections)
     wrong = [
-        f"{'None' if part is None else f'a {type(part).__name__}'} as st[{i if key is None else key!r}]"
+        f"{shown(None) if part is None else f'a {type(part).__name__}'} as "
+        + words().section(i if key is None else key)
         for i, (key, part) in enumerate(zip(keys, given, strict=True))
         if not isinstance(part, ad.AnnData)
     ]
     if not given or wrong:
         raise InputError(
             expected(
-                "an AnnData as st, or a list or dict of several sections, each an AnnData",
+                f"{either('an AnnData', 'an object')} as st, or a list or dict of several sections, each "
+                f"{either('an AnnData', 'an object')}",
                 ", ".join(wrong) if wrong else "no section",
                 "Pass [st1, st2], or {'a': st1, 'b': st2}.",
             )

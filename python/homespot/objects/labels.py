@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..common.wording import argument, either, verb, words
 from ..errors import DataWarning, InputError, expected, some
 
 __all__ = ["GIVEN_LABELS", "LABELS", "Labels", "in_order", "label_column", "labels_named", "resolve"]
@@ -105,7 +106,9 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str =
                 f"{listed.size} value(s)"
                 if listed.ndim == 1
                 else "a table of " + " x ".join(map(str, listed.shape)),
-                f"Pass one a {row} in the {owner}'s order, a Series with their names, or a column's name.",
+                f"Pass one a {row} in the {owner}'s order, {either('a Series', 'a vector')} with their "
+                f"names, or a "
+                "column's name.",
             )
         )
     return pd.Series(listed, index=frame.index)
@@ -116,9 +119,9 @@ def label_column(frame: pd.DataFrame, side: str, name: str) -> npt.NDArray[np.ob
     if name not in frame:
         raise InputError(
             expected(
-                f"a column {name!r} in {side}.obs",
+                f"a column {name!r} in {words().annotation(side)}",
                 some(frame.columns, 10) or "no columns",
-                f"Name one that is there as {LABELS[side]}.",
+                f"Name one that is there as {argument(LABELS[side])}.",
             )
         )
     return frame[name].to_numpy(dtype=object)
@@ -170,7 +173,7 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
             expected(
                 f"a label of every {row}",
                 f"{missing.sum()} {row}(s) without ({some(frame.index[missing])})",
-                f"Label them, or leave these {row}s out with subset().",
+                f"Label them, or leave these {row}s out with {verb('subset')}.",
             )
         )
     if column.dtype.kind == "f" and ((column == column.round()) & (column.abs() < 2**53)).all():

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import SECTION, SPATIAL
+from ..common.wording import argument, either, shown, verb, words
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.table import Side
 from ..space.axes import all_axes, libraries, spot_coordinates
@@ -112,7 +113,11 @@ def spots_of(
     """
     for name, value in (("joint", joint), ("shared_frame", shared_frame)):
         if not isinstance(value, bool | np.bool_) and not (name == "joint" and value is None):
-            raise InputError(expected(f"{name} to be True or False", repr(value), "Choose one."))
+            raise InputError(
+                expected(
+                    f"{argument(name)} to be {shown(True)} or {shown(False)}", shown(value), "Choose one."
+                )
+            )
     rows = on_tissue(st.obs)
     frame = st.obs if len(rows) == st.n_obs else st.obs.iloc[rows]
     positions = _positions(st, frame, rows)
@@ -133,7 +138,7 @@ def spots_of(
     if joint is False and found is None:
         raise InputError(
             expected(
-                "several sections, to map each by itself (joint=False)",
+                f"several sections, to map each by itself ({argument('joint', False)})",
                 "one",
                 "Name the column with the section of every spot as sections, or leave joint out.",
             )
@@ -167,7 +172,10 @@ def _given_sections(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, i
         if in_objects and isinstance(sections, str) and sections not in obs:
             raise InputError(
                 expected(
-                    f"a column {sections!r} in the obs of every object of st",
+                    either(
+                        f"a column {sections!r} in the obs of every object of st",
+                        f"a column {sections!r} in colData of every object of st",
+                    ),
                     some((name for name in obs.columns if name != SECTION), 10) or "no columns in all",
                     "Name the one with the section of every spot as sections, or leave it out.",
                 )
@@ -193,15 +201,16 @@ def _found_sections(
     if crops is not None:
         warnings.warn(
             f"The images {some(crops.names)} are of one section: the spots of one lie in a gap between those "
-            f"of another, and touch them. If they are of several, set sections={crops.column!r}.",
+            f"of another, and touch them. If they are of several, set {argument('sections', crops.column)}.",
             DataWarning,
             stacklevel=4,
         )
         return None, True
     if len(known) > 1 and not _one_of_these(frame, known):
         warnings.warn(
-            f"st.uns['spatial'] has the images of {len(known)} sections ({some(known)}), but no column of "
-            "st.obs says which spot lies in which, so all spots are taken as one section. "
+            f"{words().images()} has the images of {len(known)} sections ({some(known)}), but no column of "
+            f"{words().annotation('st')} says which spot lies in which, so all spots are taken as one "
+            f"section. "
             "Name the column as sections.",
             DataWarning,
             stacklevel=4,
@@ -215,11 +224,13 @@ def _tell_likely(search: Search) -> None:
     """Warn if the coordinates look like several sections, and no column names sections."""
     likely = search.likely()
     if likely is not None:
-        given = "the section of every spot" if likely.source else repr(likely.column)
+        given = argument("sections", likely.column)
+        if likely.source:
+            given = f"{argument('sections')} to the section of every spot"
         warnings.warn(
             "All spots are taken as one section, but their coordinates look like those of "
             f"{len(likely.names)} sections by {likely.where} ({counted(likely)} spots), which lie wide apart "
-            f"or over one another. If they are sections, set sections={given}.",
+            f"or over one another. If they are sections, set {given}.",
             DataWarning,
             stacklevel=5,
         )
@@ -233,8 +244,9 @@ def _tell_likely(search: Search) -> None:
         if n >= max(_REPEATED[0], _REPEATED[1] * n_spots):
             warnings.warn(
                 f"{n} of {n_spots} spots have the {what} of another spot, and all are taken as one "
-                "section. If they lie in several, set sections= to the column that says so, or to the "
-                "section of every spot.",
+                f"section. If they lie in several, set {argument('sections')} to the column that says so, "
+                f"or to "
+                "the section of every spot.",
                 DataWarning,
                 stacklevel=5,
             )
@@ -253,11 +265,11 @@ def _warn_found(found: Sections, *, separate: bool, placed: bool) -> None:
     how = "Each is mapped by itself" if separate else "Cells are mapped onto all of them jointly"
     place = ", and every cell has its place in one of them" if placed else ""
     if separate:
-        other = "joint=True maps onto all of them jointly"
+        other = f"{argument('joint', True)} maps onto all of them jointly"
     else:
-        own = "joint=False" if found.source else f"sections={found.column!r}"
+        own = argument("joint", False) if found.source else argument("sections", found.column)
         other = f"{own} maps each by itself"
-    frame = "; shared_frame=True if all spots share one frame" if placed else ""
+    frame = f"; {argument('shared_frame', True)} if all spots share one frame" if placed else ""
     warnings.warn(
         f"Found {len(found.names)} sections in {found.where} ({counted(found)} spots). "
         f"{how}{place}. ({other}{frame}.)",
@@ -284,8 +296,9 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
         line = elsewhere(st, frame)
         if line:
             warnings.warn(
-                "The spatial data has no coordinates in st.obsm['spatial'], so cells will have no place. "
-                + line,
+                "The spatial data has no coordinates"
+                + either(" in st.obsm['spatial'], so", ", so")
+                + f" cells will have no place. {line}",
                 DataWarning,
                 stacklevel=4,
             )
@@ -312,8 +325,9 @@ def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool
         if _proportional(where[:, 0], y) and _proportional(where[:, 1], x) and not _proportional(x, y):
             return (
                 f"The spatial data contradicts itself: x of its coordinates has the values of "
-                f"st.obs[{names[1]!r}], and y those of st.obs[{names[0]!r}]. The coordinates are taken as "
-                f"they are; if the columns are right, set st.obsm['spatial'] = st.obs[{names}].to_numpy()."
+                f"{words().column('st', names[1])}, and y those of {words().column('st', names[0])}. The "
+                "coordinates are taken as they are; if the columns are right, "
+                f"{words().set_coordinates(words().coordinates_in_columns(names))}."
             )
     if named:
         return ""
@@ -327,7 +341,7 @@ def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool
             return (
                 f"The spatial data contradicts itself: {1 - inside:.0%} of the spots lie outside the image "
                 f"of {name!r}, and all lie in it with x and y swapped. The coordinates are taken as they "
-                "are; to swap them, set st.obsm['spatial'] = st.obsm['spatial'][:, [1, 0]]."
+                f"are; to swap them, {words().set_coordinates(words().swapped_coordinates())}."
             )
     return ""
 
@@ -362,14 +376,17 @@ def warn_if_no_places(sc: ad.AnnData, st: ad.AnnData, spots: Spots) -> None:
     if has_places or elsewhere(sc, sc.obs, guess=False):
         warnings.warn(
             "Only the single-cell data (sc) has coordinates, and the spatial data (st) has none. If they are "
-            "swapped, call map_cells(st, sc) the other way round.",
+            f"swapped, call {verb('map_cells', 'st, sc')} the other way round.",
             DataWarning,
             stacklevel=3,
         )
     elif not _is_bare(st) and not elsewhere(st, spots.frame):
         warnings.warn(
-            "The spatial data has no coordinates, so cells will have no place. If it is to have some, set "
-            "st.obsm['spatial']: spots x 2 or 3, x first.",
+            "The spatial data has no coordinates, so cells will have no place. If it is to have some, "
+            + either(
+                "set st.obsm['spatial']: spots x 2 or 3, x first.",
+                "pass coords: a row for each spot, with columns x and y.",
+            ),
             DataWarning,
             stacklevel=3,
         )

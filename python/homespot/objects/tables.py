@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.wording import GeneTable, either, words
+from ..common.wording import argument as spelled
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.genes import TABLES, genes_of
 from ..expression.scale import Scale
@@ -33,10 +35,10 @@ X = "X"
 
 _ROWS = {"sc": "cell", "st": "spot"}
 _ASSUMED = {
-    "log": ("log values", "'counts' to have them normalised"),
-    "counts": ("counts", "'log' to have them used as they are"),
+    "log": ("log values", "counts", "to have them normalised"),
+    "counts": ("counts", "log", "to have them used as they are"),
 }
-"""The scale that is assumed, and the scale that users may state instead."""
+"""The scale that is assumed, the scale that users may state instead, and what that does."""
 
 
 def _layers(adata: ad.AnnData) -> list[str]:
@@ -46,8 +48,8 @@ def _layers(adata: ad.AnnData) -> list[str]:
 
 def values_of(
     adata: ad.AnnData, layer: str | None, name: str, argument: str, hints: Sequence[str] | None = None
-) -> tuple[Any, pd.DataFrame, str]:
-    """Return the values of X, of a layer or of raw, the annotation of their genes, and its name.
+) -> tuple[Any, pd.DataFrame, GeneTable]:
+    """Return the values of X, of a layer or of raw, the annotation of their genes, and what that is.
 
     Parameters
     ----------
@@ -73,19 +75,23 @@ def values_of(
         if matrix is None:
             others = _elsewhere(adata, layer, name, argument, hints)
             raise InputError(
-                expected(f"expression values in {name}.X", "none", others or f"Name a layer as {argument}.")
+                expected(
+                    f"expression values in {name}.X",
+                    "none",
+                    others or f"Name a layer as {spelled(argument)}.",
+                )
             )
-        return matrix, adata.var, f"{name}.var"
+        return matrix, adata.var, GeneTable(name)
     if layer in layers:
-        return x_of(adata, layer), adata.var, f"{name}.var"
+        return x_of(adata, layer), adata.var, GeneTable(name)
     if layer == RAW and adata.raw is not None:
-        return read_later(adata.raw.X), adata.raw.var, f"{name}.raw.var"
+        return read_later(adata.raw.X), adata.raw.var, GeneTable(name, raw=True)
     available = [*layers, *([] if adata.raw is None else [RAW])]
     raise InputError(
         expected(
             f"a layer {layer!r} in {name}",
             some(available, 10) or "no layers",
-            f"Name one that is there as {argument}, or leave it out to use X.",
+            f"Name one that is there as {spelled(argument)}, or leave it out to use X.",
         )
     )
 
@@ -109,19 +115,19 @@ def _elsewhere(
         layers = _layers(adata)
         x = None if layer is None else x_of(adata)
         if x is not None and _would_do(x):
-            yield f"in {name}.X (leave {argument} out)"
+            yield f"in {name}.X (leave {spelled(argument)} out)"
         if adata.raw is not None and RAW not in (layer, *layers) and _would_do(read_later(adata.raw.X)):
-            yield f"in {name}.raw ({argument}={RAW!r})"
+            yield f"in {name}.raw ({spelled(argument, RAW)})"
         for other in layers:
             if other != layer and _would_do(x_of(adata, other)):
-                yield f"in {name}.layers[{other!r}] ({argument}={other!r})"
+                yield f"in {name}.layers[{other!r}] ({spelled(argument, other)})"
         yield from hints or ()
 
     found = list(others())
     return f"Values that would do are {', '.join(found)}." if found else ""
 
 
-def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str) -> None:
+def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: GeneTable) -> None:
     """Refuse names that occur more than once, with the line that makes them unique."""
     row, table = _ROWS[side], TABLES[side]
     rows = adata.obs_names.astype(str)
@@ -136,12 +142,14 @@ def _refuse_repeated(adata: ad.AnnData, genes: pd.Index, side: Side, where: str)
         )
     if not genes.is_unique:
         twice = genes[genes.duplicated()].unique()
-        line = f"{side}.var_names_make_unique()" if where == f"{side}.var" else f"other names in {where}"
+        line = words().unique_gene_names(side)
+        if where.raw:
+            line = f"other names in {words().genes(where)}"
         raise InputError(
             expected(
                 f"unique gene names in the {table}",
                 f"{len(twice)} that occur more than once ({some(twice)})",
-                f"Sum the columns of one gene, or give them names of their own: {line}.",
+                f"Sum the {either('columns', 'rows')} of one gene, or give them names of their own: {line}.",
             )
         )
 
@@ -151,8 +159,8 @@ def _unique_rows(adata: ad.AnnData, side: Side) -> str:
     rows = adata.obs_names.astype(str)
     for column in section_columns(adata.obs.columns):
         if (adata.obs[column].astype(str).to_numpy() + "_" + rows).is_unique:
-            return f"{side}.obs_names = {side}.obs[{column!r}].astype(str) + '_' + {side}.obs_names"
-    return f"{side}.obs_names_make_unique()"
+            return words().unique_rows(side, column)
+    return words().unique_rows(side)
 
 
 def _columns(matrix: Any, columns: npt.NDArray[np.intp]) -> Any:
@@ -216,7 +224,7 @@ def expression(
     if len(getattr(matrix, "shape", ())) == 2 and matrix.shape[1] != len(var):
         raise InputError(
             expected(
-                f"as many columns in the values of {side} as {where} has rows",
+                f"as many columns in the values of {side} as {words().genes(where)} has rows",
                 f"{matrix.shape[1]} and {len(var)}",
                 "Write the data anew.",
             )
@@ -238,11 +246,12 @@ def expression(
         partial(_elsewhere, adata, layer, side, argument, hints),
     )
     if table.assumed:
-        named = argument.replace("layer", "scale")
-        taken, other = _ASSUMED[table.scale]
+        scale_argument = argument.replace("layer", "scale")
+        taken, other, instead = _ASSUMED[table.scale]
         warnings.warn(
             f"The {TABLES[side]} is taken as {taken}, but nothing in the values says so: {table.evidence}."
-            f" Set {named}='{table.scale}' if they are, or {named}={other}.",
+            f" Set {spelled(scale_argument, table.scale)} if they are, or "
+            f"{spelled(scale_argument, other)} {instead}.",
             DataWarning,
             stacklevel=2,
         )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import COORDINATES
+from ..common.wording import words
 from ..errors import some
 from .axes import PIXELS, counts_rows, named_axes
 from .sections import plain_name
@@ -86,8 +87,8 @@ def _places(adata: ad.AnnData, obs: pd.DataFrame, *, guess: bool) -> Iterator[st
     names = obs.index.astype(str)
     if len(names) and all(map(_GRID_NAME.fullmatch, names)):
         yield (
-            f"The names of the spots look like coordinates ({some(names, 2)}): st.obsm['spatial'] = "
-            "numpy.array([name.split('x') for name in st.obs_names], dtype=float)."
+            f"The names of the spots look like coordinates ({some(names, 2)}): "
+            f"{words().set_coordinates(words().coordinates_in_names())}."
         )
 
 
@@ -100,18 +101,18 @@ def _columns(obs: pd.DataFrame) -> tuple[str, bool]:
         return "", False
     names = [listed[i] for i in axes.columns]
     shown = [str(name) for name in names]
-    line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy(dtype=float)"
-    if all(pd.api.types.is_numeric_dtype(obs[name]) for name in names):
-        line = f"st.obsm['spatial'] = st.obs[{shown}].to_numpy()"
+    text = not all(pd.api.types.is_numeric_dtype(obs[name]) for name in names)
+    line = words().set_coordinates(words().coordinates_in_columns(shown, text=text))
     grid = axes.rows and not any(PIXELS.search(plain_name(name)) for name in names)
     missing = int((~np.isfinite(np.column_stack([numbers[name] for name in names]))).any(axis=1).sum())
     if not missing:
-        return f"The columns {some(shown)} of st.obs look like coordinates: {line}.", grid
+        return f"The columns {some(shown)} of {words().annotation('st')} look like coordinates: {line}.", grid
     # Plain columns x and y are used without being asked for, if every spot has values.
-    then = "" if shown[:2] == list(COORDINATES[:2]) else f", and set {line}"
+    then = "" if shown[:2] == list(COORDINATES[:2]) else f", and {line}"
     return (
-        f"The columns {some(shown)} of st.obs look like coordinates, but {missing} of {len(obs)} spots have "
-        f"missing or infinite ones: correct them, or drop these spots{then}."
+        f"The columns {some(shown)} of {words().annotation('st')} look like coordinates, but {missing} of "
+        f"{len(obs)} "
+        f"spots have missing or infinite ones: correct them, or drop these spots{then}."
     ), grid
 
 
@@ -129,11 +130,11 @@ def _matrices(adata: ad.AnnData) -> tuple[list[str], list[str]]:
             named = isinstance(value, pd.DataFrame) and named_axes(value.columns) is not None
             if (shape[1] not in (2, 3) and not named) or not _are_numbers(value):
                 continue
-            where = f"st.{slot}[{name!r}]"
+            where = words().matrix(slot, name)
             if named or _PLACES.search(plain_name(name)) is not None:
-                likely.append(f"{where} looks like coordinates: st.obsm['spatial'] = {where}.")
+                likely.append(f"{where} looks like coordinates: {words().set_coordinates(where)}.")
             elif not str(name).startswith("X_"):  # scanpy's prefix for embeddings
-                others.append(f"{where} may be coordinates: st.obsm['spatial'] = {where}.")
+                others.append(f"{where} may be coordinates: {words().set_coordinates(where)}.")
     return likely, others
 
 

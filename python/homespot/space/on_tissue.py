@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.wording import words
 from ..errors import DataWarning, InputError, expected, some
 from .section_names import plain_name
 
@@ -52,7 +53,8 @@ def on_tissue(obs: pd.DataFrame, *, warn: bool = True) -> Ints:
         if warn and plain_name(name) in _CERTAIN and (on is None or 0 < missing < len(obs)):
             found = f"{missing} missing" if on is not None else f"{some(obs[name].dropna().unique())}"
             warnings.warn(
-                f"st.obs[{name!r}] does not say with 1 or 0 of every spot whether it lies on the tissue "
+                f"{words().column('st', name)} does not say with 1 or 0 of every spot whether it lies on "
+                f"the tissue "
                 f"({found}). The other spots are taken as on the tissue.",
                 DataWarning,
                 stacklevel=4,
@@ -63,14 +65,14 @@ def on_tissue(obs: pd.DataFrame, *, warn: bool = True) -> Ints:
             raise InputError(
                 expected(
                     "at least 2 spots on the tissue",
-                    f"{on.sum()} of {len(on)} by st.obs[{name!r}]",
-                    f"Correct this column, or set st.obs[{name!r}] = 1 to use all spots.",
+                    f"{on.sum()} of {len(on)} by {words().column('st', name)}",
+                    f"Correct this column, or set {words().set_column('st', name, 1)} to use all spots.",
                 )
             )
         if warn:
             warnings.warn(
-                f"Left out {(~on).sum()} of {len(on)} spots, which are off the tissue by st.obs[{name!r}]. "
-                f"To keep them, set st.obs[{name!r}] = 1.",
+                f"Left out {(~on).sum()} of {len(on)} spots, which are off the tissue by "
+                f"{words().column('st', name)}. To keep them, set {words().set_column('st', name, 1)}.",
                 DataWarning,
                 stacklevel=4,
             )

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import SECTION
+from ..common.wording import argument, words
 from ..errors import DataWarning, InputError, expected, some
 from .section_names import plain_name, section_columns
 
@@ -49,7 +50,7 @@ class Sections:
     @property
     def where(self) -> str:
         """Where the sections were found, for messages."""
-        return self.source or f"st.obs[{self.column!r}]"
+        return self.source or words().column("st", self.column)
 
     def rows(self, code: int) -> Ints:
         """Return the spots of one section."""
@@ -93,12 +94,12 @@ def sections_in(spots: pd.DataFrame, column: object, place: str | None = None) -
     if not isinstance(column, str) or column not in spots:
         raise InputError(
             expected(
-                f"a column {column!r} in st.obs",
+                f"a column {column!r} in {words().annotation('st')}",
                 some(spots.columns, 10) or "no columns",
                 "Name the one with the section of every spot as sections, or leave it out.",
             )
         )
-    given, place = spots[column], place or f"column {column!r} of st.obs"
+    given, place = spots[column], place or f"column {column!r} of {words().annotation('st')}"
     missing = is_missing(given)
     if missing.any():
         raise InputError(
@@ -202,7 +203,7 @@ def within_objects(sections: Sections, objects: npt.NDArray[Any], *, placed: boo
     warnings.warn(
         f"Several objects of st have {some(again)} as a section. Those of different objects are different "
         f"sections, called {some(labels)}."
-        + (" If all spots share one frame, set shared_frame=True." if placed else ""),
+        + (f" If all spots share one frame, set {argument('shared_frame', True)}." if placed else ""),
         DataWarning,
         stacklevel=5,
     )

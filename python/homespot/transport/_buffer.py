@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.memory import require
+from ..common.wording import argument
 
 __all__ = ["MOST", "ROWS", "blocks", "lanes", "require_plan", "softmax_rows"]
 
@@ -37,9 +38,9 @@ def require_plan(shape: tuple[int, int], dtype: npt.DTypeLike, device: str = "cp
     m, n = shape
     remedy = "Map fewer cells at a time."
     if device != "cpu":
-        remedy = "Use device='cpu', or map fewer cells at a time."
+        remedy = f"Use {argument('device', 'cpu')}, or map fewer cells at a time."
     elif np.dtype(dtype) == np.float64:
-        remedy = "Use dtype='float32', or map fewer cells at a time."
+        remedy = f"Use {argument('dtype', 'float32')}, or map fewer cells at a time."
     require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy, device)
 
 

@@ -13,6 +13,7 @@ from ..common import extras
 from ..common.checks import within
 from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
+from ..common.wording import argument, shown
 from ..errors import ConvergenceWarning, InputError, expected
 from ._anderson import Extrapolation
 from ._buffer import MOST
@@ -151,8 +152,8 @@ def sinkhorn(
     if not converged:
         warnings.warn(
             f"Sinkhorn stopped after {max_iter} iterations with an error of {error:.1e} where "
-            f"{tolerance:.1e} was asked for. Raise max_iter, tolerance or regularisation, "
-            "or use dtype='float64'.",
+            f"{tolerance:.1e} was asked for. Raise {argument('max_iter')}, tolerance or regularisation, "
+            f"or use {argument('dtype', 'float64')}.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -248,9 +249,17 @@ def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, st
 
         return partial(TorchPasses, device=device)
     if backend != "numba":
-        raise InputError(expected("backend 'numba' or 'torch'", repr(backend), "Use one of these, or None."))
+        raise InputError(
+            expected("backend 'numba' or 'torch'", repr(backend), f"Use one of these, or {shown(None)}.")
+        )
     if device != "cpu":
-        raise InputError(expected("backend 'torch' on a GPU", "'numba'", "Use device='cpu' or backend=None."))
+        raise InputError(
+            expected(
+                "backend 'torch' on a GPU",
+                "'numba'",
+                f"Use {argument('device', 'cpu')} or {argument('backend', None)}.",
+            )
+        )
     from ._cpu import CpuPasses
 
     return CpuPasses
@@ -285,10 +294,20 @@ def _check(
     """Check the plain parameters."""
     within("regularisation", regularisation, *REGULARISATION)
     for ok, what, found, remedy in (
-        (0 <= relax_cells <= 1, "relax_cells from 0 to 1", relax_cells, "0 keeps the marginal exactly."),
-        (0 <= relax_spots <= 1, "relax_spots from 0 to 1", relax_spots, "0 keeps the marginal exactly."),
+        (
+            0 <= relax_cells <= 1,
+            f"{argument('relax_cells')} from 0 to 1",
+            relax_cells,
+            "0 keeps the marginal exactly.",
+        ),
+        (
+            0 <= relax_spots <= 1,
+            f"{argument('relax_spots')} from 0 to 1",
+            relax_spots,
+            "0 keeps the marginal exactly.",
+        ),
         (0 < tolerance < np.inf, "tolerance above 0", tolerance, "1e-4 is usual."),
-        (max_iter >= 1, "max_iter of at least 1", max_iter, "1000 is usual."),
+        (max_iter >= 1, f"{argument('max_iter')} of at least 1", max_iter, "1000 is usual."),
         (dtype in ("float32", "float64"), "dtype 'float32' or 'float64'", repr(dtype), "Use one of these."),
     ):
         if not ok:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
+from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.align import section_remedy
 from ..mapping.checked import CheckedMap
@@ -82,7 +83,7 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
                 "Name cells and spots differently."
                 if both
                 else section_remedy(mapping.var_names, adata.obs_names)
-                or "Pass the data that was mapped, or take the part of the mapping with subset().",
+                or f"Pass the data that was mapped, or take the part of the mapping with {verb('subset')}.",
             )
         )
     view.load()

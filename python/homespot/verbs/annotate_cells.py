@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 
 from ..common.keys import HOMESPOT, LABEL, LABEL_PROB
+from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.checked import CheckedMap
 from ..matrix.gather import Summed
@@ -56,7 +57,7 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
                 "every cell to have some probability",
                 f"{nowhere.sum()} cell(s) without any on the spots of this mapping "
                 f"({some(mapping.obs_names[nowhere])})",
-                "Drop these cells with subset() first.",
+                f"Drop these cells with {verb('subset')} first.",
             )
         )
     best = found.argmax(axis=1)

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from ..common import memory
 from ..common.checks import whole
 from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
+from ..common.wording import argument, either, verb
 from ..errors import DataWarning, InputError, expected, in_section, some
 from ..mapping.by_section import cell_sections, held, parts, sections_of, warn_if_dropped
 from ..mapping.checked import CheckedMap
@@ -64,7 +65,7 @@ def _refuse_little_room(room: Ints, n_cells: int) -> None:
             expected(
                 f"room for all {n_cells} cells",
                 f"a capacity of {room.sum()} in all",
-                f"{_MORE_ROOM}, or leave cells out with subset().",
+                f"{_MORE_ROOM}, or leave cells out with {verb('subset')}.",
             )
         )
 
@@ -97,7 +98,7 @@ def _too_many(what: str) -> InputError:
         expected(
             "a place with some probability for every cell",
             f"cells that must share too few {what}",
-            f"{_MORE_ROOM} of these, or map with a larger k_best or densely.",
+            f"{_MORE_ROOM} of these, or map with a larger {argument('k_best')} or densely.",
         )
     )
 
@@ -108,7 +109,7 @@ def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
     memory.require(
         _DENSE_BYTES * n_cells * n_places,
         f"the costs of {n_cells:,} cells x {n_places:,} places",
-        "Consider fewer spots for each cell: candidates=50.",
+        f"Consider fewer spots for each cell: {argument('candidates', 50)}.",
     )
     spot = np.repeat(np.arange(len(room)), room)
     cost = np.empty((n_cells, n_places))
@@ -142,7 +143,7 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
     memory.require(
         _SPARSE_BYTES * n_pairs,
         f"{n_pairs:,} pairs of a cell and a place",
-        f"Consider fewer spots for each cell: candidates={max(1, k // 2)}.",
+        f"Consider fewer spots for each cell: {argument('candidates', max(1, k // 2))}.",
     )
     first = np.cumsum(room) - room
     nth = np.arange(n_pairs) - np.repeat(np.cumsum(copies) - copies, copies)
@@ -198,7 +199,7 @@ def assign(matrix: Any, room: Ints, candidates: int | None = None) -> npt.NDArra
     if candidates is None and k < kept:
         warnings.warn(
             f"Considered the {k} most probable spots of every cell, not all {kept:,}. "
-            "To choose, or to consider all, set candidates.",
+            f"To choose, or to consider all, set {argument('candidates')}.",
             DataWarning,
             stacklevel=3,
         )
@@ -267,7 +268,9 @@ def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int |
             expected(
                 "cells that each have a section",
                 f"{(of_cells.codes < 0).sum()} cell(s) with equal mass in several",
-                "Map with map_cells(sections=...), or take one section first: subset(mapping, spots=...).",
+                f"Map with {verb('map_cells', either('sections=...', 'sections = ...'))}, or take one "
+                f"section "
+                f"first: {either('subset(mapping, spots=...)', 'map[, spots]')}.",
             )
         )
     found = np.empty(mapping.n_obs, dtype=np.intp)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..common import memory
+from ..common.wording import verb
 from ..mapping.align import positions_of
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
 from ..mapping.checked import CheckedMap
@@ -59,7 +60,7 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
     memory.require(
         8 * (2 * n * n + 2 * n * BLOCK + n_spots * BLOCK) + of_p,
         f"the distances of {n:,} cells",
-        "Name fewer cells, or use type_distances().",
+        f"Name fewer cells, or use {verb('type_distances')}.",
     )
     if sections is None or mass is None:
         return pd.DataFrame(expected_distances(in_memory(matrix), where), index=names, columns=names)

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from ..common.checks import one_of
 from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
+from ..common.wording import argument, shown, verb
 from ..errors import DataWarning, InputError, expected, some
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
@@ -38,7 +39,7 @@ def proportions(mass: F64) -> F64:
     if empty.any():
         warnings.warn(
             f"{empty.sum()} spot(s) hold no cell: their proportions are missing (NaN). "
-            "A map with a larger k_best, or a dense one, reaches them.",
+            f"A map with a larger {argument('k_best')}, or a dense one, reaches them.",
             DataWarning,
             stacklevel=3,
         )
@@ -53,11 +54,11 @@ def _flags(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_]:
     if missing.any() or not pd.api.types.is_bool_dtype(values.dtype):
         raise InputError(
             expected(
-                "True or False for every cell as confident",
+                f"{shown(True)} or {shown(False)} for every cell as confident",
                 f"{missing.sum()} cell(s) without ({some(mapping.obs_names[missing])})"
                 if missing.any()
                 else f"values like {some(values)}",
-                f"Pass the column {CONFIDENT!r} of place_cells().",
+                f"Pass the column {CONFIDENT!r} of {verb('place_cells')}.",
             )
         )
     return values.to_numpy(dtype=bool)

@@ -16,6 +16,7 @@ import pandas as pd
 from ..common import memory
 from ..common.checks import one_of, whole
 from ..common.keys import HOMESPOT, SPATIAL
+from ..common.wording import argument, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
@@ -66,7 +67,7 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
                 f"scores as a table with the columns gene, {', '.join(columns)}",
                 f"a {type(scores).__name__}"
                 + (f" with {some(scores.columns, 10)}" if isinstance(scores, pd.DataFrame) else ""),
-                "Pass what cross_validate() returned.",
+                f"Pass what {verb('cross_validate')} returned.",
             )
         )
     if "method" in scores and scores["method"].nunique() > 1:
@@ -219,7 +220,7 @@ def impute_table(
     memory.require(
         working_memory(view.matrix, table, len(columns), block_size),
         f"blocks of {min(block_size, len(columns)):,} genes at {mapping.n_vars:,} spots",
-        "Lower block_size, or ask for fewer genes.",
+        f"Lower {argument('block_size')}, or ask for fewer genes.",
     )
     write_imputed(
         gene_blocks(view.matrix, table, cells, columns, factor, block_size), empty, output, block_size

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 
 from ..common.keys import FORMAT_VERSION, HOMESPOT
+from ..common.wording import verb
 from ..errors import InputError, expected
 from ..mapping.checked import CheckedMap
 from ..objects.h5ad import read_whole, readable
@@ -63,7 +64,9 @@ def _check(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
             expected(
                 f"a mapping of format version 1 to {FORMAT_VERSION}",
                 f"version {version}",
-                "Update homespot: a newer one wrote this file." if newer else "Write it anew with save().",
+                "Update homespot: a newer one wrote this file."
+                if newer
+                else f"Write it anew with {verb('save')}.",
             )
         )
     CheckedMap(mapping, seal=seal, empty=True).read()

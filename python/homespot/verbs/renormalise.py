@@ -8,6 +8,7 @@ import anndata as ad
 import numpy.typing as npt
 
 from ..common.keys import DROPPED, LEFT_OVER
+from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.checked import CheckedMap
 from ..matrix.sums import is_sparse, row_sums
@@ -31,7 +32,7 @@ def row_factors(view: CheckedMap) -> npt.NDArray[Any]:
             expected(
                 "every cell to have some probability on the spots kept",
                 f"{(sums <= 0).sum()} cell(s) without ({some(view.mapping.obs_names[sums <= 0])})",
-                "Drop these cells with subset() first.",
+                f"Drop these cells with {verb('subset')} first.",
             )
         )
     factors: npt.NDArray[Any] = (1 / sums).astype(view.matrix.dtype)
