@@ -42,12 +42,11 @@ accuracyScore <- function(scores) {
   if (is.list(scores) && !is.data.frame(scores)) {
     scores <- .byMethod(scores, wanted)
   }
-  if (!is.data.frame(scores) && !is(scores, "DataFrame")) {
-    .refuse(
-      "a data.frame of scores, or a list of such named by method",
-      .describe(scores), "Pass what crossValidateGenes() returned."
-    )
-  }
+  .refuseIf(
+    !is.data.frame(scores) && !is(scores, "DataFrame"),
+    "a data.frame of scores, or a list of such named by method",
+    .describe(scores), "Pass what crossValidateGenes() returned."
+  )
   columns <- c("method", "gene", wanted)
   .needColumns(
     scores, columns, "scores",
@@ -62,27 +61,25 @@ accuracyScore <- function(scores) {
 
 .byMethod <- function(tables, wanted) {
   names <- names(tables)
-  if (is.null(names) || !all(nzchar(names)) || anyDuplicated(names)) {
-    .refuse(
-      "tables of scores named by method, each once", .describe(tables),
-      "Pass list(name = table, other = table)."
-    )
-  }
+  .refuseIf(
+    is.null(names) || !all(nzchar(names)) || anyDuplicated(names),
+    "tables of scores named by method, each once", .describe(tables),
+    "Pass list(name = table, other = table)."
+  )
   columns <- c("gene", wanted)
   parts <- lapply(names, function(name) {
     table <- tables[[name]]
     lost <- setdiff(columns, colnames(table))
-    if (!is.data.frame(table) || length(lost)) {
-      .refuse(
-        sprintf("a table of scoreGenes() for method '%s'", name),
-        if (is.data.frame(table)) {
-          sprintf("one without %s", .some(lost, 5L))
-        } else {
-          .describe(table)
-        },
-        "Columns are gene, pcc, ssim, rmse and jsd."
-      )
-    }
+    .refuseIf(
+      !is.data.frame(table) || length(lost),
+      sprintf("a table of scoreGenes() for method '%s'", name),
+      if (is.data.frame(table)) {
+        sprintf("one without %s", .some(lost, 5L))
+      } else {
+        .describe(table)
+      },
+      "Columns are gene, pcc, ssim, rmse and jsd."
+    )
     cbind(
       table[columns], method = rep(name, nrow(table)), stringsAsFactors = FALSE
     )

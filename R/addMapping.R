@@ -119,25 +119,23 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   }
   ofCells <- all(rownames(map) %in% colnames(x))
   ofSpots <- all(colnames(map) %in% colnames(x))
-  if (ofCells == ofSpots) {
-    .refuse(
-      sprintf(
-        "data with all mapped cells (%s) or all spots (%s)",
-        .some(rownames(map)), .some(colnames(map))
-      ),
-      if (ofCells) {
-        "the names of both"
-      } else if (is.null(colnames(x))) {
-        "columns without names"
-      } else {
-        .some(colnames(x))
-      },
-      paste0(
-        "Pass one of the two data sets that were mapped",
-        if (ofCells) ", with cells and spots named differently", "."
-      )
+  .refuseIf(
+    ofCells == ofSpots, sprintf(
+      "data with all mapped cells (%s) or all spots (%s)",
+      .some(rownames(map)), .some(colnames(map))
+    ),
+    if (ofCells) {
+      "the names of both"
+    } else if (is.null(colnames(x))) {
+      "columns without names"
+    } else {
+      .some(colnames(x))
+    },
+    paste0(
+      "Pass one of the two data sets that were mapped",
+      if (ofCells) ", with cells and spots named differently", "."
     )
-  }
+  )
   x <- if (ofCells) .addToCells(x, map) else .addToSpots(x, map)
   metadata(x)[[.keys$HOMESPOT]] <- mappingInfo(map)
   x
@@ -244,33 +242,26 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   kind <- if (is(result, "SummarizedExperiment")) {
     .resultKind(c(assayNames(result), "")[1L])
   }
-  if (is.null(kind)) {
-    .refuse(
-      paste(
-        "a CellMapping, or what imputeGenes(), deconvolveSpots() or",
-        "annotateCells() returned"
-      ),
-      .describe(result), "Give one of these."
-    )
-  }
-  if (!is(x, "SingleCellExperiment")) {
-    .refuse(
-      sprintf(
-        "a SingleCellExperiment, with room for an altExp '%s'", kind$name
-      ),
-      .describe(x), "Convert it first: as(x, \"SingleCellExperiment\")."
-    )
-  }
+  .refuseIf(
+    is.null(kind), paste(
+      "a CellMapping, or what imputeGenes(), deconvolveSpots() or",
+      "annotateCells() returned"
+    ),
+    .describe(result), "Give one of these."
+  )
+  .refuseIf(
+    !is(x, "SingleCellExperiment"),
+    sprintf("a SingleCellExperiment, with room for an altExp '%s'", kind$name),
+    .describe(x), "Convert it first: as(x, \"SingleCellExperiment\")."
+  )
   .freeForResult(x, kind$name)
   x <- .withNames(x, colnames(result))
   lost <- setdiff(colnames(result), colnames(x))
-  if (length(lost)) {
-    .refuse(
-      sprintf("data with all of %s", .some(colnames(result))),
-      sprintf("data without %d of them (%s)", length(lost), .some(lost)),
-      "Pass the data that was mapped, or take a part of the result."
-    )
-  }
+  .refuseIf(
+    length(lost), sprintf("data with all of %s", .some(colnames(result))),
+    sprintf("data without %d of them (%s)", length(lost), .some(lost)),
+    "Pass the data that was mapped, or take a part of the result."
+  )
   at <- match(colnames(x), colnames(result))
   result <- .resultAt(result, at, x, kind$columns)
   for (name in setdiff(names(colData(result)), "sample_id")) {
@@ -283,13 +274,12 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 
 # An altExp of the user's own stays; a result from before gives way.
 .freeForResult <- function(x, name) {
-  if (name %in% altExpNames(x) &&
-        is.null(metadata(altExp(x, name))[[.keys$HOMESPOT]])) {
-    .refuse(
-      sprintf("no altExp '%s' but a result of homespot's", name),
-      "one of another kind", "Rename it, or take it out."
-    )
-  }
+  .refuseIf(
+    name %in% altExpNames(x) &&
+      is.null(metadata(altExp(x, name))[[.keys$HOMESPOT]]),
+    sprintf("no altExp '%s' but a result of homespot's", name),
+    "one of another kind", "Rename it, or take it out."
+  )
 }
 
 # A result in the order of x; what was not mapped is missing.

@@ -42,18 +42,19 @@ calibrateMapping <- function(
     confident = FALSE) {
   .checkNumber(level, "level")
   .checkFlag(confident, "confident")
-  if (!is.numeric(levels) || !length(levels) || anyNA(levels)) {
-    .refuse("levels as numbers", .describe(levels), "Pass one or several.")
-  }
-  if (missing(truth)) {
-    .refuse("the true places of the cells", "none", "Pass them as `truth`.")
-  }
+  .refuseIf(
+    !is.numeric(levels) || !length(levels) || anyNA(levels),
+    "levels as numbers", .describe(levels), "Pass one or several."
+  )
+  .refuseIf(
+    missing(truth), "the true places of the cells", "none",
+    "Pass them as `truth`."
+  )
   truth <- .cellPlaces(truth, "truth")
-  if (is.null(rownames(truth))) {
-    .refuse(
-      "the true places with the names of the cells", "none", "Set rownames()."
-    )
-  }
+  .refuseIf(
+    is.null(rownames(truth)), "the true places with the names of the cells",
+    "none", "Set rownames()."
+  )
   if (is(map, "CellMapping")) {
     .requireCoordinates(map)
   }
@@ -78,12 +79,11 @@ calibrateMapping <- function(
   } else {
     cells <- rownames(x)
   }
-  if (!(is.data.frame(x) || is(x, "DataFrame")) || is.null(cells)) {
-    .refuse(
-      "a map, or places of cells with their names", .describe(x),
-      "Pass what mapCells() or placeCells() returned."
-    )
-  }
+  .refuseIf(
+    !(is.data.frame(x) || is(x, "DataFrame")) || is.null(cells),
+    "a map, or places of cells with their names", .describe(x),
+    "Pass what mapCells() or placeCells() returned."
+  )
   known <- intersect(
     c(.keys$POSITIONS, .keys$RADIUS, .keys$CONFIDENT), names(x)
   )

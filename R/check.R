@@ -34,6 +34,14 @@
   .abort(.expected(what, found, remedy), class, what, found, remedy)
 }
 
+# Refuses what the condition says. The words are only made where it holds.
+.refuseIf <- function(
+    condition, what, found, remedy, class = "homespot_input_error") {
+  if (condition) {
+    .refuse(what, found, remedy, class)
+  }
+}
+
 .warn <- function(message, class = "homespot_data_warning") {
   rlang::warn(message, class = class)
 }
@@ -63,11 +71,10 @@
 }
 
 .checkString <- function(x, name) {
-  if (!is.character(x) || length(x) != 1L || is.na(x)) {
-    .refuse(
-      sprintf("`%s` to be one string", name), .describe(x), "Give one name."
-    )
-  }
+  .refuseIf(
+    !is.character(x) || length(x) != 1L || is.na(x),
+    sprintf("`%s` to be one string", name), .describe(x), "Give one name."
+  )
   x
 }
 
@@ -85,24 +92,22 @@
   if (identical(x, choices)) {
     return(choices[1L])
   }
-  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    .refuse(
-      sprintf("`%s` to be one of %s", name, .some(choices, length(choices))),
-      .describe(x), "Use one of these."
-    )
-  }
+  .refuseIf(
+    !is.character(x) || length(x) != 1L || !x %in% choices,
+    sprintf("`%s` to be one of %s", name, .some(choices, length(choices))),
+    .describe(x), "Use one of these."
+  )
   x
 }
 
 # One number that is there, here: Python takes R's NA for True. The core looks
 # at the number itself.
 .checkWhole <- function(x, name, low) {
-  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
-    .refuse(
-      sprintf("%s to be a whole number of at least %d", name, low),
-      .describe(x), "Choose such a number."
-    )
-  }
+  .refuseIf(
+    !is.numeric(x) || length(x) != 1L || is.na(x),
+    sprintf("%s to be a whole number of at least %d", name, low), .describe(x),
+    "Choose such a number."
+  )
   .whole(x)
 }
 
@@ -130,74 +135,65 @@
 }
 
 .checkNumber <- function(x, name) {
-  if (!is.numeric(x) || length(x) != 1L || is.na(x)) {
-    .refuse(sprintf("%s to be one number", name), .describe(x), "Choose one.")
-  }
+  .refuseIf(
+    !is.numeric(x) || length(x) != 1L || is.na(x),
+    sprintf("%s to be one number", name), .describe(x), "Choose one."
+  )
   x
 }
 
 .checkFlag <- function(x, name) {
-  if (!isTRUEorFALSE(x)) {
-    .refuse(
-      sprintf("%s to be TRUE or FALSE", name), .describe(x), "Choose one."
-    )
-  }
+  .refuseIf(
+    !isTRUEorFALSE(x), sprintf("%s to be TRUE or FALSE", name), .describe(x),
+    "Choose one."
+  )
   x
 }
 
 .checkBoth <- function(noCells, noSpots, remedy = "Pass both data sets.") {
-  if (noCells || noSpots) {
-    .refuse(if (noCells) {
-      "single-cell data as `sc`"
-    } else {
-      "spatial data as `st`"
-    }, "none", remedy)
-  }
+  .refuseIf(
+    noCells || noSpots,
+    if (noCells) "single-cell data as `sc`" else "spatial data as `st`",
+    "none", remedy
+  )
 }
 
 .requirePackage <- function(package, purpose) {
-  if (!requireNamespace(package, quietly = TRUE)) {
-    .refuse(
-      sprintf("the R package %s, for %s", package, purpose),
-      "that it is not installed",
-      sprintf("Install it: install.packages(\"%s\").", package),
-      "homespot_dependency_error"
-    )
-  }
+  .refuseIf(
+    !requireNamespace(package, quietly = TRUE),
+    sprintf("the R package %s, for %s", package, purpose),
+    "that it is not installed",
+    sprintf("Install it: install.packages(\"%s\").", package),
+    "homespot_dependency_error"
+  )
 }
 
 .requireMapping <- function(map) {
-  if (!is(map, "CellMapping")) {
-    .refuse(
-      "a CellMapping", .describe(map),
-      "Give what mapCells() or loadMapping() returned."
-    )
-  }
+  .refuseIf(
+    !is(map, "CellMapping"), "a CellMapping", .describe(map),
+    "Give what mapCells() or loadMapping() returned."
+  )
   map
 }
 
 .requireCoordinates <- function(map) {
-  if (ncol(spatialCoords(map)) == 0L) {
-    .refuse(
-      "a map whose spots have coordinates", "one made without",
-      paste(
-        "Map again with `coords`, or set spatialCoords(map): spots by two or",
-        "three coordinates."
-      )
+  .refuseIf(
+    ncol(spatialCoords(map)) == 0L, "a map whose spots have coordinates",
+    "one made without", paste(
+      "Map again with `coords`, or set spatialCoords(map): spots by two or",
+      "three coordinates."
     )
-  }
+  )
 }
 
 # A name that stands there twice could be either.
 .distinctColumns <- function(x, what) {
   twice <- unique(colnames(x)[duplicated(colnames(x))])
-  if (length(twice)) {
-    .refuse(
-      sprintf("unique names of %s", what),
-      sprintf("%s more than once", .some(twice)),
-      sprintf("Give each a name of its own, and map again: %s.", .ownNames(x))
-    )
-  }
+  .refuseIf(
+    length(twice), sprintf("unique names of %s", what),
+    sprintf("%s more than once", .some(twice)),
+    sprintf("Give each a name of its own, and map again: %s.", .ownNames(x))
+  )
 }
 
 # The line that makes the names of columns unique, by a column that says where
@@ -223,12 +219,10 @@
 
 .needColumns <- function(x, columns, what, remedy) {
   lost <- setdiff(columns, names(x))
-  if (length(lost)) {
-    .refuse(
-      sprintf("%s with %s", what, .columns(columns)),
-      sprintf("none of %s", .some(lost, length(lost))), remedy
-    )
-  }
+  .refuseIf(
+    length(lost), sprintf("%s with %s", what, .columns(columns)),
+    sprintf("none of %s", .some(lost, length(lost))), remedy
+  )
 }
 
 .columns <- function(names) {
@@ -244,12 +238,11 @@
   } else {
     .onDisk(DelayedArray::type(x))
   }
-  if (!kind %in% c("double", "integer", "logical")) {
-    .refuse(
-      sprintf("numbers in the %s", table), sprintf("values of type %s", kind),
-      "Convert them to numbers."
-    )
-  }
+  .refuseIf(
+    !kind %in% c("double", "integer", "logical"),
+    sprintf("numbers in the %s", table), sprintf("values of type %s", kind),
+    "Convert them to numbers."
+  )
 }
 
 # A matrix on disk may have lost its file. Every package says so in its own
@@ -279,22 +272,19 @@
 .finite <- function(coords, cells = NULL, code = "st") {
   force(coords)
   bad <- which(rowSums(!is.finite(coords)) > 0)
-  if (length(bad)) {
-    .refuse(
-      "finite coordinates of every spot",
+  .refuseIf(
+    length(bad), "finite coordinates of every spot", sprintf(
+      "%d spot(s) with missing or infinite ones (%s)",
+      length(bad), .some(rownames(coords)[bad])
+    ),
+    if (is.null(cells)) {
+      "Drop these spots first, or map without coordinates."
+    } else {
       sprintf(
-        "%d spot(s) with missing or infinite ones (%s)",
-        length(bad), .some(rownames(coords)[bad])
-      ),
-      if (is.null(cells)) {
-        "Drop these spots first, or map without coordinates."
-      } else {
-        sprintf(
-          "To leave them out, set %s <- subset(%s, cells = %s).", code, code,
-          gsub("%s", code, cells, fixed = TRUE)
-        )
-      }
-    )
-  }
+        "To leave them out, set %s <- subset(%s, cells = %s).", code, code,
+        gsub("%s", code, cells, fixed = TRUE)
+      )
+    }
+  )
   coords
 }

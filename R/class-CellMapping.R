@@ -203,11 +203,9 @@ setValidity2("CellMapping", function(object) {
     return(make_zero_col_DFrame(n))
   }
   x <- as(x, "DataFrame")
-  if (nrow(x) != n) {
-    .refuse(
-      sprintf("annotation of %d %s", n, what), sprintf("%d rows", nrow(x)),
-      "Give one row for each."
-    )
-  }
+  .refuseIf(
+    nrow(x) != n, sprintf("annotation of %d %s", n, what),
+    sprintf("%d rows", nrow(x)), "Give one row for each."
+  )
   x
 }

@@ -43,20 +43,17 @@ NULL
 .asMapping <- function(from) {
   onCells <- .keys$LEFT_OVER %in% names(rowData(from))
   onColumns <- .keys$LEFT_OVER %in% names(colData(from))
-  if (onCells == onColumns) {
-    .refuse(
-      sprintf("a converted map with the cells' column '%s'", .keys$LEFT_OVER),
-      if (onCells) "one on both sides" else "none",
-      "Convert an object that map_cells() or mapCells() has made."
-    )
-  }
+  .refuseIf(
+    onCells == onColumns,
+    sprintf("a converted map with the cells' column '%s'", .keys$LEFT_OVER),
+    if (onCells) "one on both sides" else "none",
+    "Convert an object that map_cells() or mapCells() has made."
+  )
   name <- intersect(c(.mappingAssay, "X"), assayNames(from))
-  if (length(name) == 0L) {
-    .refuse(
-      sprintf("an assay '%s' or 'X'", .mappingAssay),
-      .some(assayNames(from)), "Keep the assay's name when you convert."
-    )
-  }
+  .refuseIf(
+    length(name) == 0L, sprintf("an assay '%s' or 'X'", .mappingAssay),
+    .some(assayNames(from)), "Keep the assay's name when you convert."
+  )
   p <- assay(from, name[1L], withDimnames = FALSE)
   cells <- rowData(from)
   spots <- colData(from)

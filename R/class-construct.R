@@ -36,12 +36,11 @@
 CellMapping <- function(
     mapping, coords = NULL, cells = NULL, spots = NULL, left.over = NULL,
     info = list()) {
-  if (length(dim(mapping)) != 2L || is.data.frame(mapping)) {
-    .refuse(
-      "`mapping` to be a matrix of cells by spots", .describe(mapping),
-      "Give a matrix, a dgCMatrix or a DelayedMatrix."
-    )
-  }
+  .refuseIf(
+    length(dim(mapping)) != 2L || is.data.frame(mapping),
+    "`mapping` to be a matrix of cells by spots", .describe(mapping),
+    "Give a matrix, a dgCMatrix or a DelayedMatrix."
+  )
   if (is.null(left.over)) {
     left.over <- pmin(pmax(1 - unname(rowSums(mapping)), 0), 1)
   }

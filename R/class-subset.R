@@ -71,13 +71,11 @@ setMethod(
 
 .noneTwice <- function(names, what) {
   twice <- unique(names[duplicated(names)])
-  if (length(twice)) {
-    .refuse(
-      sprintf("every one of the %s once", what),
-      sprintf("%d more than once (%s)", length(twice), .some(twice)),
-      "Take each of them once."
-    )
-  }
+  .refuseIf(
+    length(twice), sprintf("every one of the %s once", what),
+    sprintf("%d more than once (%s)", length(twice), .some(twice)),
+    "Take each of them once."
+  )
 }
 
 #' @rdname CellMapping-subset

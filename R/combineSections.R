@@ -54,13 +54,11 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   maps <- .allMappings(list(...))
   .checkFlag(shared.frame, "shared.frame")
   names <- .completeNames(names(list(...)))
-  if (anyDuplicated(names)) {
-    .refuse(
-      "every section once",
-      sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
-      "Give each a name of its own."
-    )
-  }
+  .refuseIf(
+    anyDuplicated(names), "every section once",
+    sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
+    "Give each a name of its own."
+  )
   cells <- rownames(maps[[1L]])
   maps <- lapply(maps, function(map) {
     same <- setequal(rownames(map), cells)
@@ -135,28 +133,24 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
 .allMappings <- function(maps) {
   maps <- unname(maps)
   other <- Filter(function(map) !is(map, "CellMapping"), maps)
-  if (length(other) || length(maps) == 0L) {
-    .refuse(
-      "objects of class CellMapping",
-      if (length(other)) .describe(other[[1L]]) else "none",
-      "Give one map or more."
-    )
-  }
+  .refuseIf(
+    length(other) || length(maps) == 0L, "objects of class CellMapping",
+    if (length(other)) .describe(other[[1L]]) else "none",
+    "Give one map or more."
+  )
   maps
 }
 
 .bindCoordinates <- function(maps) {
   coords <- lapply(maps, spatialCoords)
   columns <- unique(lapply(coords, colnames))
-  if (length(unique(vapply(coords, ncol, 0L))) > 1L || length(columns) > 1L) {
-    .refuse(
-      "the same coordinates in all maps",
-      paste(vapply(columns, function(names) {
-        if (length(names)) paste(names, collapse = ", ") else "none"
-      }, ""), collapse = " and "),
-      "Give all sections coordinates of the same names."
-    )
-  }
+  .refuseIf(
+    length(unique(vapply(coords, ncol, 0L))) > 1L || length(columns) > 1L,
+    "the same coordinates in all maps", paste(vapply(columns, function(names) {
+      if (length(names)) paste(names, collapse = ", ") else "none"
+    }, ""), collapse = " and "),
+    "Give all sections coordinates of the same names."
+  )
   do.call(base::rbind, coords)
 }
 

@@ -9,12 +9,10 @@
     .requirePackage("HDF5Array", "assays on disk")
     output <- path.expand(output)
   }
-  if (missing(sce)) {
-    .refuse(
-      "the single-cell data that was mapped", "none",
-      "Call imputeGenes(map, sce)."
-    )
-  }
+  .refuseIf(
+    missing(sce), "the single-cell data that was mapped", "none",
+    "Call imputeGenes(map, sce)."
+  )
   if (!is.null(output)) {
     .call("check_anndata_path", output, .filesOf(map, sce))
   }

@@ -29,23 +29,20 @@
   if (is.data.frame(coords) || is(coords, "DataFrame")) {
     return(.coordsFrame(coords, spots))
   }
-  if (length(dim(coords)) != 2L) {
-    .refuse(
-      "`coords` to be numeric, spots by two or three coordinates",
-      .describe(coords), "Give one row for each spot."
-    )
-  }
+  .refuseIf(
+    length(dim(coords)) != 2L,
+    "`coords` to be numeric, spots by two or three coordinates",
+    .describe(coords), "Give one row for each spot."
+  )
   values <- as.matrix(coords)
   if (is.character(values)) {
     values[] <- .textAsNumbers(values, "numbers in `coords`")
     storage.mode(values) <- "double"
   }
-  if (!is.numeric(values)) {
-    .refuse(
-      "numbers as coordinates", sprintf("values of type %s", typeof(values)),
-      "Convert them to numbers."
-    )
-  }
+  .refuseIf(
+    !is.numeric(values), "numbers as coordinates",
+    sprintf("values of type %s", typeof(values)), "Convert them to numbers."
+  )
   list(
     values = .twoOrThree(values), names = rownames(values),
     place = "rownames(coords)"
@@ -97,12 +94,11 @@
   found <- suppressWarnings(as.numeric(text))
   given <- !is.na(text) & !text %in% c("NA", "NaN", "")
   wrong <- unique(text[is.na(found) & given])
-  if (length(wrong)) {
-    .refuse(
-      what, sprintf("%d values of text (%s)", length(wrong), .some(wrong)),
-      "Correct these, or set them to NA."
-    )
-  }
+  .refuseIf(
+    length(wrong), what,
+    sprintf("%d values of text (%s)", length(wrong), .some(wrong)),
+    "Correct these, or set them to NA."
+  )
   found
 }
 
@@ -123,51 +119,45 @@
 # The columns of x, y and z: by their names, or two or three in this order.
 .twoOrThree <- function(values, columns = colnames(values)) {
   values <- .ordered(values)
-  if (!ncol(values) %in% 2:3) {
-    .refuse(
-      "coordinates with a column x and a column y",
-      if (length(columns)) {
-        sprintf("the columns %s", .some(columns, 8L))
-      } else {
-        sprintf("%d column(s)", ncol(values))
-      },
-      paste(
-        "Name the columns x and y, or keep two or three columns of numbers in",
-        "the order x, y, z."
-      )
+  .refuseIf(
+    !ncol(values) %in% 2:3, "coordinates with a column x and a column y",
+    if (length(columns)) {
+      sprintf("the columns %s", .some(columns, 8L))
+    } else {
+      sprintf("%d column(s)", ncol(values))
+    },
+    paste(
+      "Name the columns x and y, or keep two or three columns of numbers in",
+      "the order x, y, z."
     )
-  }
+  )
   values
 }
 
 # Which row has which spot: by name where rows have names, else in order.
 .coordsRows <- function(names, spots, found, n, place) {
   if (is.null(names) || is.null(spots)) {
-    if (found != n) {
-      .refuse(
-        sprintf("coordinates for %d spots", n), sprintf("%d rows", found),
-        "Give one row for each spot, or rows with the names of the spots."
-      )
-    }
+    .refuseIf(
+      found != n, sprintf("coordinates for %d spots", n),
+      sprintf("%d rows", found),
+      "Give one row for each spot, or rows with the names of the spots."
+    )
     return(seq_len(n))
   }
   lost <- setdiff(spots, names)
-  if (length(lost)) {
-    .refuse(
-      "coordinates for every spot", sprintf(
-        "none for %d of %d (%s; the rows of `coords` are %s)",
-        length(lost), n, .some(lost), .some(names)
-      ), .renamed(lost, names, place)
-    )
-  }
+  .refuseIf(
+    length(lost), "coordinates for every spot", sprintf(
+      "none for %d of %d (%s; the rows of `coords` are %s)",
+      length(lost), n, .some(lost), .some(names)
+    ),
+    .renamed(lost, names, place)
+  )
   twice <- intersect(names[duplicated(names)], spots)
-  if (length(twice)) {
-    .refuse(
-      "coordinates of every spot once",
-      sprintf("%d more than once (%s)", length(twice), .some(twice)),
-      "Keep one row for each spot."
-    )
-  }
+  .refuseIf(
+    length(twice), "coordinates of every spot once",
+    sprintf("%d more than once (%s)", length(twice), .some(twice)),
+    "Keep one row for each spot."
+  )
   match(spots, names)
 }
 

@@ -16,14 +16,12 @@
 .labelValues <- function(x, what) {
   x <- .plainLabels(x)
   column <- if (is.atomic(x) || is(x, "Rle")) .columnToPython(unname(x))
-  if (is.null(column)) {
-    .refuse(
-      sprintf(
-        "%s as the name of a column, a vector, a factor or a list by name", what
-      ),
-      .describe(x), "Pass one of these."
-    )
-  }
+  .refuseIf(
+    is.null(column), sprintf(
+      "%s as the name of a column, a vector, a factor or a list by name", what
+    ),
+    .describe(x), "Pass one of these."
+  )
   .call("values", column, .namesToPython(names(x), what))
 }
 
@@ -64,12 +62,11 @@
       object <- if (length(sides) > 1L) .subset2(as.list(x), i) else x
       .refuseColumn(object, data, side, name, parameter)
     }
-    if (is.null(.columnToPython(data[[name]]))) {
-      .refuse(
-        sprintf("plain values in column '%s' of colData(%s)", name, side),
-        .describe(data[[name]]), "Make it a factor or text first."
-      )
-    }
+    .refuseIf(
+      is.null(.columnToPython(data[[name]])),
+      sprintf("plain values in column '%s' of colData(%s)", name, side),
+      .describe(data[[name]]), "Make it a factor or text first."
+    )
   }
 }
 
@@ -82,15 +79,13 @@
       "a column '%s' in colData(%s)"
     }, name, side
   )
-  if (!seurat && !is(x, "SummarizedExperiment") && length(data) == 0L) {
-    .refuse(
-      what, sprintf("%s, which has no colData", .describe(x)),
-      sprintf(paste(
-        "Put it into a SingleCellExperiment with that column, or leave %s",
-        "out."
-      ), parameter)
-    )
-  }
+  .refuseIf(
+    !seurat && !is(x, "SummarizedExperiment") && length(data) == 0L, what,
+    sprintf("%s, which has no colData", .describe(x)), sprintf(paste(
+      "Put it into a SingleCellExperiment with that column, or leave %s",
+      "out."
+    ), parameter)
+  )
   .refuse(
     what, if (length(data)) .some(names(data), 10L) else "no columns",
     sprintf("Name one that is there as %s.", parameter)

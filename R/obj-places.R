@@ -12,23 +12,19 @@
   if (is.data.frame(x) || is(x, "DataFrame")) {
     x <- as.matrix(x)
   }
-  if (!is.matrix(x) || !is.numeric(x)) {
-    .refuse(
-      sprintf("places `%s` as numbers, cells by two or three", name),
-      .describe(x), "Pass a matrix, or a SpatialExperiment of cells."
-    )
-  }
+  .refuseIf(
+    !is.matrix(x) || !is.numeric(x),
+    sprintf("places `%s` as numbers, cells by two or three", name),
+    .describe(x), "Pass a matrix, or a SpatialExperiment of cells."
+  )
   if (automatic) {
     rownames(x) <- NULL
   }
   twice <- unique(rownames(x)[duplicated(rownames(x))])
-  if (length(twice)) {
-    .refuse(
-      sprintf("every cell once in `%s`", name),
-      sprintf("%s more than once", .some(twice)),
-      "Give each a name of its own."
-    )
-  }
+  .refuseIf(
+    length(twice), sprintf("every cell once in `%s`", name),
+    sprintf("%s more than once", .some(twice)), "Give each a name of its own."
+  )
   storage.mode(x) <- "double"
   x
 }

@@ -8,27 +8,24 @@
   }
   sections <- as.list(st)
   names <- names(sections)
-  if (length(sections) == 0L) {
-    .refuse(
-      "spatial data as `st`, or a list of sections", "an empty list",
-      "Pass list(a = st1, b = st2)."
-    )
-  }
-  if (!is.null(names) && anyDuplicated(names[nzchar(names)])) {
-    .refuse(
-      "every section once in `st`",
-      sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
-      "Give each a name of its own."
-    )
-  }
+  .refuseIf(
+    length(sections) == 0L, "spatial data as `st`, or a list of sections",
+    "an empty list", "Pass list(a = st1, b = st2)."
+  )
+  .refuseIf(
+    !is.null(names) && anyDuplicated(names[nzchar(names)]),
+    "every section once in `st`",
+    sprintf("%s more than once", .some(unique(names[duplicated(names)]))),
+    "Give each a name of its own."
+  )
   names(sections) <- .completeNames(names)
-  if (!is.null(coords) && !.fitsSections(coords, sections)) {
-    .refuse(
-      sprintf("`coords` as a list with one for each of %d sections", length(
-        sections
-      )), .describe(coords), "Pass list(a = coords1, b = coords2)."
-    )
-  }
+  .refuseIf(
+    !is.null(coords) && !.fitsSections(coords, sections),
+    sprintf("`coords` as a list with one for each of %d sections", length(
+      sections
+    )),
+    .describe(coords), "Pass list(a = coords1, b = coords2)."
+  )
   if (!is.null(names(sections)) && !is.null(names(coords))) {
     coords <- coords[names(sections)]
   }
@@ -114,25 +111,22 @@
 
 # The object's own coordinates. The user may not know that it has any.
 .checkOwn <- function(coords, where) {
-  if (NCOL(coords) > 3L && is.null(.axes(colnames(coords)))) {
-    .refuse(
-      sprintf("two or three columns of coordinates in %s", where),
-      sprintf("%d, whose names do not say which are x and y", ncol(coords)),
-      sprintf("Pass those that are as coords, such as %s[, 1:2].", where)
-    )
-  }
+  .refuseIf(
+    NCOL(coords) > 3L && is.null(.axes(colnames(coords))),
+    sprintf("two or three columns of coordinates in %s", where),
+    sprintf("%d, whose names do not say which are x and y", ncol(coords)),
+    sprintf("Pass those that are as coords, such as %s[, 1:2].", where)
+  )
 }
 
 # Before the work: a map's spots all have a sample.
 .checkSamples <- function(sample, spots, code) {
   bad <- which(is.na(sample) | !nzchar(as.character(sample)))
-  if (length(bad)) {
-    .refuse(
-      "a `sample_id` of every spot",
-      sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
-      sprintf("Set %s$sample_id for them, or drop them.", code)
-    )
-  }
+  .refuseIf(
+    length(bad), "a `sample_id` of every spot",
+    sprintf("%d spot(s) without (%s)", length(bad), .some(spots[bad])),
+    sprintf("Set %s$sample_id for them, or drop them.", code)
+  )
 }
 
 # The name of a column, or the section of every spot as Python takes values.

@@ -47,12 +47,11 @@
     isTRUE(SeuratObject::Misc(x[[other]], .keys$HOMESPOT))
   }, SeuratObject::Assays(x))
   .freeForSeurat(x, name, key, own)
-  if (is(values, "DelayedMatrix")) {
-    .refuse(
-      sprintf("'%s' in memory, for an assay of a Seurat object", name),
-      .describe(values), "Bring it into memory first, or a part of it."
-    )
-  }
+  .refuseIf(
+    is(values, "DelayedMatrix"),
+    sprintf("'%s' in memory, for an assay of a Seurat object", name),
+    .describe(values), "Bring it into memory first, or a part of it."
+  )
   # Totals of counts, which there are none of, are not to be added.
   old <- options(Seurat.object.assay.calcn = FALSE)
   on.exit(options(old))
@@ -90,13 +89,12 @@
     c(intersect(name, names(x)), names(keys)[keys == key]),
     intersect(name, replaced)
   )
-  if (length(taken)) {
-    .refuse(
-      sprintf("the name '%s' and the key '%s' to be free", name, key),
-      sprintf("that %s has one of them", .some(taken)),
-      "Choose another name, or rename what is there."
-    )
-  }
+  .refuseIf(
+    length(taken),
+    sprintf("the name '%s' and the key '%s' to be free", name, key),
+    sprintf("that %s has one of them", .some(taken)),
+    "Choose another name, or rename what is there."
+  )
 }
 
 .seuratKey <- function(name) {

@@ -129,21 +129,20 @@
   assay <- x[[name]]
   there <- SeuratObject::Layers(assay)
   found <- if (length(layer) < 2L) .seuratLayers(there, layer)
-  if (is.null(found)) {
-    .refuse(
-      sprintf("an assay or a layer %s in the Seurat object", .some(
-        if (is.null(assay.type)) c("counts", "data") else assay.type
-      )),
-      sprintf(
-        "the assays %s, and the layers %s of '%s'", .some(assays, 10L),
-        .some(there, 10L), name
-      ),
-      sprintf(
-        "Name an assay, a layer of '%s', or both, c(assay, layer), as %s.",
-        SeuratObject::DefaultAssay(x), .what[[side]][["assay"]]
-      )
+  .refuseIf(
+    is.null(found),
+    sprintf("an assay or a layer %s in the Seurat object", .some(
+      if (is.null(assay.type)) c("counts", "data") else assay.type
+    )),
+    sprintf(
+      "the assays %s, and the layers %s of '%s'", .some(assays, 10L),
+      .some(there, 10L), name
+    ),
+    sprintf(
+      "Name an assay, a layer of '%s', or both, c(assay, layer), as %s.",
+      SeuratObject::DefaultAssay(x), .what[[side]][["assay"]]
     )
-  }
+  )
   .tellAssay(x, assay.type, name, side)
   parts <- lapply(found$layers, function(part) {
     .readable(SeuratObject::LayerData(assay, layer = part), name, part)

@@ -27,32 +27,26 @@ setGeneric(
 
 .bareSide <- function(x, assay.type, side) {
   what <- .what[[side]]
-  if (!is.null(assay.type)) {
-    .refuse(
-      sprintf("no `%s` for a matrix", what[["assay"]]),
-      .describe(assay.type),
-      "Leave it out, or give an object that has assays."
-    )
-  }
+  .refuseIf(
+    !is.null(assay.type), sprintf("no `%s` for a matrix", what[["assay"]]),
+    .describe(assay.type), "Leave it out, or give an object that has assays."
+  )
   .checkNumbers(x, what[["table"]])
   genes <- rownames(x)
-  if (is.null(genes) || anyNA(genes)) {
-    .refuse(
-      sprintf("gene names as row names of the %s", what[["table"]]),
-      if (is.null(genes)) "none" else "missing ones",
-      "Set rownames(); rows are genes, columns are cells or spots."
-    )
-  }
+  .refuseIf(
+    is.null(genes) || anyNA(genes),
+    sprintf("gene names as row names of the %s", what[["table"]]),
+    if (is.null(genes)) "none" else "missing ones",
+    "Set rownames(); rows are genes, columns are cells or spots."
+  )
   names <- colnames(x)
   if (is.null(names)) {
     names <- .namesByPlace(ncol(x), what[["column"]])
   }
-  if (anyNA(names)) {
-    .refuse(
-      sprintf("names of all %ss", what[["column"]]),
-      sprintf("%d missing", sum(is.na(names))), "Set colnames()."
-    )
-  }
+  .refuseIf(
+    anyNA(names), sprintf("names of all %ss", what[["column"]]),
+    sprintf("%d missing", sum(is.na(names))), "Set colnames()."
+  )
   list(
     values = x, genes = genes, names = names, coords = NULL, images = NULL,
     data = make_zero_col_DFrame(ncol(x)), seurat = FALSE, bare = TRUE
@@ -130,17 +124,15 @@ setMethod(".side", "SummarizedExperiment", function(x, assay.type, side) {
   if (is.null(assay.type)) {
     return(if ("counts" %in% known) "counts" else known[1L])
   }
-  if (!is.character(assay.type) || length(assay.type) != 1L ||
-        !assay.type %in% known) {
-    .refuse(
-      sprintf("an assay %s in %s", .describe(assay.type), side),
-      sprintf("the assays %s", .some(known, 10L)),
-      sprintf(
-        "Name one of these as %s, or leave it out to use %s.",
-        .what[[side]][["assay"]],
-        if ("counts" %in% known) "counts" else "the first"
-      )
+  .refuseIf(
+    !is.character(assay.type) || length(assay.type) != 1L ||
+      !assay.type %in% known,
+    sprintf("an assay %s in %s", .describe(assay.type), side),
+    sprintf("the assays %s", .some(known, 10L)), sprintf(
+      "Name one of these as %s, or leave it out to use %s.",
+      .what[[side]][["assay"]],
+      if ("counts" %in% known) "counts" else "the first"
     )
-  }
+  )
   assay.type
 }

@@ -10,15 +10,13 @@
     }
     sce <- .fromSeurat(sce)
   }
-  if (!is(sce, "SummarizedExperiment")) {
-    .refuse(
-      paste(
-        "the single-cell data that was mapped, as a SummarizedExperiment or",
-        "a Seurat object"
-      ),
-      .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
-    )
-  }
+  .refuseIf(
+    !is(sce, "SummarizedExperiment"), paste(
+      "the single-cell data that was mapped, as a SummarizedExperiment or",
+      "a Seurat object"
+    ),
+    .describe(sce), "Wrap a matrix in a SingleCellExperiment first."
+  )
   if (!is.null(as)) {
     .checkChoice(as, c("SingleCellExperiment", "SpatialExperiment"), "as")
   }
@@ -29,13 +27,11 @@
   sce <- .withNames(sce, rownames(map))
   .distinctColumns(sce, "cells")
   lost <- setdiff(rownames(map), colnames(sce))
-  if (length(lost)) {
-    .refuse(
-      "the single-cell data that was mapped",
-      sprintf("data without %d cells (%s)", length(lost), .some(lost)),
-      "Pass that one."
-    )
-  }
+  .refuseIf(
+    length(lost), "the single-cell data that was mapped",
+    sprintf("data without %d cells (%s)", length(lost), .some(lost)),
+    "Pass that one."
+  )
   table <- .cellTable(map, position, k, level, max.radius)
   out <- .asSingleCell(sce)[, rownames(map)]
   colData(out) <- .withPlaces(colData(out), table)
@@ -100,12 +96,11 @@
 # The tissue: cells that have no place are not in it.
 .asTissue <- function(sce, map, table) {
   known <- !is.na(table[[.keys$SPOT]])
-  if (!any(known)) {
-    .refuse(
-      "at least one cell with a place", sprintf("none of %d", length(known)),
-      "Map with sections, which compares how well the sections fit a cell."
-    )
-  }
+  .refuseIf(
+    !any(known), "at least one cell with a place",
+    sprintf("none of %d", length(known)),
+    "Map with sections, which compares how well the sections fit a cell."
+  )
   if (!all(known)) {
     .warn(sprintf(
       paste(

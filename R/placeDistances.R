@@ -46,9 +46,10 @@ placeDistances <- function(true, found) {
 kdeDivergence <- function(true, found, labels) {
   true <- .seuratShell(true)
   pair <- .placePair(true, found)
-  if (missing(labels) || is.null(labels)) {
-    .refuse("labels of the cells", "none", "Pass one label a cell of `true`.")
-  }
+  .refuseIf(
+    missing(labels) || is.null(labels), "labels of the cells", "none",
+    "Pass one label a cell of `true`."
+  )
   data <- if (is(true, "SummarizedExperiment")) colData(true)
   labels <- .valuesOfTable(labels, "labels", data, "cell", "colData(true)")
   value <- .toR(.call(
@@ -65,13 +66,12 @@ kdeDivergence <- function(true, found, labels) {
   cells <- rownames(found)
   n <- nrow(true)
   taken <- seq_len(n)
-  if (is.null(cells) != is.null(rownames(true))) {
-    .refuse(
-      "names of the cells in both tables of places, or in none",
-      sprintf("none in `%s`", if (is.null(cells)) "found" else "true"),
-      "Set rownames()."
-    )
-  }
+  .refuseIf(
+    is.null(cells) != is.null(rownames(true)),
+    "names of the cells in both tables of places, or in none",
+    sprintf("none in `%s`", if (is.null(cells)) "found" else "true"),
+    "Set rownames()."
+  )
   if (!is.null(cells)) {
     taken <- match(.those(cells, rownames(true), "cells"), rownames(true))
     true <- true[taken, , drop = FALSE]

@@ -54,13 +54,11 @@
     distance <- .spacing(places) * .millimetres(places, panels)
     return(min(max(share * distance, 0.1), 8))
   }
-  if (!is.numeric(size) || length(size) != 1L || !is.finite(size) ||
-        size <= 0) {
-    .refuse(
-      "`size` to be a number above 0, in mm", .describe(size),
-      "Give such a number, or NULL."
-    )
-  }
+  .refuseIf(
+    !is.numeric(size) || length(size) != 1L || !is.finite(size) || size <= 0,
+    "`size` to be a number above 0, in mm", .describe(size),
+    "Give such a number, or NULL."
+  )
   size
 }
 

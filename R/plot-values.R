@@ -2,28 +2,22 @@
 
 # Spots (or cells) with x and y, and the section or the sample of each.
 .places <- function(x, name = "x") {
-  if (!is(x, "SpatialExperiment")) {
-    .refuse(
-      sprintf(paste(
-        "`%s` to be a SpatialExperiment, a CellMapping or a Seurat object with",
-        "images"
-      ), name),
-      .describe(x), "Give an object with places."
-    )
-  }
-  if (ncol(x) == 0L) {
-    .refuse(
-      sprintf("something to draw in `%s`", name), "no columns",
-      "Keep at least one."
-    )
-  }
+  .refuseIf(
+    !is(x, "SpatialExperiment"), sprintf(paste(
+      "`%s` to be a SpatialExperiment, a CellMapping or a Seurat object with",
+      "images"
+    ), name),
+    .describe(x), "Give an object with places."
+  )
+  .refuseIf(
+    ncol(x) == 0L, sprintf("something to draw in `%s`", name), "no columns",
+    "Keep at least one."
+  )
   coords <- .ordered(spatialCoords(x))
-  if (ncol(coords) < 2L) {
-    .refuse(
-      sprintf("coordinates in spatialCoords(%s)", name), "none",
-      "Set them: one row for each spot, two or three columns."
-    )
-  }
+  .refuseIf(
+    ncol(coords) < 2L, sprintf("coordinates in spatialCoords(%s)", name),
+    "none", "Set them: one row for each spot, two or three columns."
+  )
   .placesAt(coords, x)
 }
 
@@ -34,13 +28,12 @@
   }
   rownames(coords) <- names
   bad <- which(rowSums(!is.finite(coords[, seq_len(2L), drop = FALSE])) > 0)
-  if (length(bad)) {
-    .refuse(
-      "finite coordinates", sprintf(
-        "missing or infinite ones of %d (%s)", length(bad), .some(names[bad])
-      ), "Drop these first."
-    )
-  }
+  .refuseIf(
+    length(bad), "finite coordinates", sprintf(
+      "missing or infinite ones of %d (%s)", length(bad), .some(names[bad])
+    ),
+    "Drop these first."
+  )
   panel <- .panelOf(colData(x))
   .inPanels(data.frame(
     name = names, x = unname(coords[, 1L]), y = unname(coords[, 2L]),
@@ -53,24 +46,21 @@
   if (is.character(values) && length(values) == 1L && ncol(x) != 1L) {
     return(.valuesNamed(x, values, assay.type))
   }
-  if (length(values) != ncol(x) || !(is.atomic(values) || is.factor(values))) {
-    .refuse(
-      sprintf("one value for each of the %d spots, or one name", ncol(x)),
-      .describe(values),
-      "Give a vector, or name a column of colData(x) or a row of x."
-    )
-  }
+  .refuseIf(
+    length(values) != ncol(x) || !(is.atomic(values) || is.factor(values)),
+    sprintf("one value for each of the %d spots, or one name", ncol(x)),
+    .describe(values),
+    "Give a vector, or name a column of colData(x) or a row of x."
+  )
   if (is.null(names(values)) || is.null(colnames(x))) {
     return(values)
   }
   lost <- setdiff(colnames(x), names(values))
-  if (length(lost)) {
-    .refuse(
-      "values of all spots, by name",
-      sprintf("none for %d spots (%s)", length(lost), .some(lost)),
-      "Name each by its spot, as colnames(x) has it."
-    )
-  }
+  .refuseIf(
+    length(lost), "values of all spots, by name",
+    sprintf("none for %d spots (%s)", length(lost), .some(lost)),
+    "Name each by its spot, as colnames(x) has it."
+  )
   values[colnames(x)]
 }
 
@@ -78,15 +68,14 @@
   if (is.null(assay.type) && name %in% names(colData(x))) {
     return(.plainColumn(x, name))
   }
-  if (!name %in% rownames(x)) {
-    .refuse(
-      sprintf("'%s' to be a column of colData(x) or a row of x", name),
-      "neither", sprintf(
-        "There are the columns %s and the rows %s.",
-        .some(names(colData(x)), 5L), .some(rownames(x))
-      )
+  .refuseIf(
+    !name %in% rownames(x),
+    sprintf("'%s' to be a column of colData(x) or a row of x", name), "neither",
+    sprintf(
+      "There are the columns %s and the rows %s.",
+      .some(names(colData(x)), 5L), .some(rownames(x))
     )
-  }
+  )
   .rowOf(x, name, assay.type)
 }
 
@@ -96,13 +85,11 @@
     return(assay(x, 1L, withDimnames = FALSE))
   }
   .checkString(assay.type, "assay.type")
-  if (!assay.type %in% there) {
-    .refuse(
-      sprintf("an assay '%s' in `%s`", assay.type, name),
-      if (length(there)) .some(there, 5L) else "none with a name",
-      "Name one that is there."
-    )
-  }
+  .refuseIf(
+    !assay.type %in% there, sprintf("an assay '%s' in `%s`", assay.type, name),
+    if (length(there)) .some(there, 5L) else "none with a name",
+    "Name one that is there."
+  )
   assay(x, assay.type, withDimnames = FALSE)
 }
 
@@ -113,12 +100,11 @@
 
 .plainColumn <- function(x, name) {
   column <- colData(x)[[name]]
-  if (!is.atomic(column) && !is.factor(column) || !is.null(dim(column))) {
-    .refuse(
-      sprintf("plain values in column '%s' of colData", name),
-      .describe(column), "Make it a vector or a factor first."
-    )
-  }
+  .refuseIf(
+    !is.atomic(column) && !is.factor(column) || !is.null(dim(column)),
+    sprintf("plain values in column '%s' of colData", name), .describe(column),
+    "Make it a vector or a factor first."
+  )
   column
 }
 

@@ -22,23 +22,20 @@
 #'
 #' @export
 plotCalibration <- function(table) {
-  if (!is.data.frame(table) || !nrow(table)) {
-    .refuse(
-      "a data frame of levels", .describe(table), "Give a row for each level."
-    )
-  }
+  .refuseIf(
+    !is.data.frame(table) || !nrow(table), "a data frame of levels",
+    .describe(table), "Give a row for each level."
+  )
   .needColumns(
     table, c("level", "share", "cells"), "a table", "Add what is missing."
   )
   bad <- !(table$level >= 0 & table$level <= 1) |
     !(table$share >= 0 & table$share <= 1)
-  if (anyNA(bad) || any(bad)) {
-    .refuse(
-      "levels and shares within [0, 1]",
-      sprintf("%d row(s) with others", sum(is.na(bad) | bad)),
-      "Give shares, not percentages."
-    )
-  }
+  .refuseIf(
+    anyNA(bad) || any(bad), "levels and shares within [0, 1]",
+    sprintf("%d row(s) with others", sum(is.na(bad) | bad)),
+    "Give shares, not percentages."
+  )
   .requirePackage("ggplot2", "plots")
   ggplot2::ggplot(
     .withInterval(table), ggplot2::aes(.data$level, .data$share)

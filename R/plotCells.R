@@ -79,23 +79,20 @@ plotCells <- function(
 
 # Cells that placeCells() placed, in either class.
 .plottedPlaces <- function(tissue) {
-  if (!is(tissue, "SummarizedExperiment")) {
-    .refuse(
-      "cells with places", .describe(tissue),
-      "Give what placeCells() returned."
-    )
-  }
+  .refuseIf(
+    !is(tissue, "SummarizedExperiment"), "cells with places", .describe(tissue),
+    "Give what placeCells() returned."
+  )
   columns <- .keys$POSITIONS[seq_len(2L)]
   if (ncol(tissue) > 0L && all(columns %in% names(colData(tissue)))) {
     coords <- as.matrix(as.data.frame(colData(tissue)[columns]))
     return(.placesAt(coords, tissue))
   }
-  if (!is(tissue, "SpatialExperiment") || ncol(spatialCoords(tissue)) < 2L) {
-    .refuse(
-      sprintf("cells with places (%s)", .columns(columns)), "none",
-      "Use placeCells() first."
-    )
-  }
+  .refuseIf(
+    !is(tissue, "SpatialExperiment") || ncol(spatialCoords(tissue)) < 2L,
+    sprintf("cells with places (%s)", .columns(columns)), "none",
+    "Use placeCells() first."
+  )
   .places(tissue, "tissue")
 }
 
@@ -110,13 +107,12 @@ plotCells <- function(
       0.45 * .spacing(data, length(unique(home)))
     }
   }
-  if (!is.numeric(jitter) || length(jitter) != 1L || !is.finite(jitter) ||
-        jitter < 0) {
-    .refuse(
-      "`jitter` to be a distance of at least 0", .describe(jitter),
-      "Give one in the unit of the coordinates, or NULL."
-    )
-  }
+  .refuseIf(
+    !is.numeric(jitter) || length(jitter) != 1L || !is.finite(jitter) ||
+      jitter < 0,
+    "`jitter` to be a distance of at least 0", .describe(jitter),
+    "Give one in the unit of the coordinates, or NULL."
+  )
   group <- if (is.null(home)) paste(data$x, data$y) else as.character(home)
   group <- factor(group, unique(group))
   count <- tabulate(group)[group]

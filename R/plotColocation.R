@@ -28,16 +28,16 @@
 #' @export
 plotColocation <- function(matrix, name = NULL) {
   values <- as.matrix(matrix)
-  if (!is.numeric(values) || !length(values) || is.null(rownames(values)) ||
-        is.null(colnames(values))) {
-    .refuse(
-      "a numeric matrix of types by types, with names of both",
-      .describe(matrix), "Set its dimnames."
-    )
-  }
-  if (anyDuplicated(rownames(values)) || anyDuplicated(colnames(values))) {
-    .refuse("names of types once each", "some twice", "Rename these.")
-  }
+  .refuseIf(
+    !is.numeric(values) || !length(values) || is.null(rownames(values)) ||
+      is.null(colnames(values)),
+    "a numeric matrix of types by types, with names of both", .describe(matrix),
+    "Set its dimnames."
+  )
+  .refuseIf(
+    anyDuplicated(rownames(values)) || anyDuplicated(colnames(values)),
+    "names of types once each", "some twice", "Rename these."
+  )
   correlation <- all(abs(values) <= 1 + 1e-6, na.rm = TRUE) &&
     nrow(values) == ncol(values) &&
     all(abs(diag(values) - 1) < 1e-6, na.rm = TRUE)

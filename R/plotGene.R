@@ -70,32 +70,26 @@ plotGene <- function(
   .places(spe, "spe")
   .checkString(gene, "gene")
   .checkChoice(scale, c("auto", "counts", "log"), "scale")
-  if (!is(imputed, "SummarizedExperiment")) {
-    .refuse(
-      "`imputed` to be a SpatialExperiment of genes by spots",
-      .describe(imputed), "Give what was imputed."
-    )
-  }
-  if (!gene %in% rownames(imputed)) {
-    .refuse(
-      sprintf("the gene '%s' in `imputed`", gene),
-      sprintf("%d others (%s)", nrow(imputed), .some(rownames(imputed))),
-      "Impute it first, or check its name."
-    )
-  }
+  .refuseIf(
+    !is(imputed, "SummarizedExperiment"),
+    "`imputed` to be a SpatialExperiment of genes by spots", .describe(imputed),
+    "Give what was imputed."
+  )
+  .refuseIf(
+    !gene %in% rownames(imputed), sprintf("the gene '%s' in `imputed`", gene),
+    sprintf("%d others (%s)", nrow(imputed), .some(rownames(imputed))),
+    "Impute it first, or check its name."
+  )
   imputed <- .withNames(imputed, .namesByPlace(ncol(imputed), "spot"))
   spe <- .withNames(spe, colnames(imputed))
   at <- match(.places(spe, "spe")$name, colnames(imputed))
-  if (all(is.na(at))) {
-    .refuse(
-      "spots of `spe` in `imputed`",
-      sprintf(
-        "none: they have names like %s and %s", .some(colnames(spe)),
-        .some(colnames(imputed))
-      ),
-      "Impute from a map onto these spots."
-    )
-  }
+  .refuseIf(
+    all(is.na(at)), "spots of `spe` in `imputed`", sprintf(
+      "none: they have names like %s and %s", .some(colnames(spe)),
+      .some(colnames(imputed))
+    ),
+    "Impute from a map onto these spots."
+  )
   values <- if (gene %in% rownames(spe)) {
     .logValues(spe, gene, measured$assay.type, scale)[!is.na(at)]
   }

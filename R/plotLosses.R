@@ -35,12 +35,11 @@ plotLosses <- function(map) {
   ended <- .ended(mappingInfo(map)$solver)
   if (!length(ended$values)) {
     wanted <- "a map with the losses of a training"
-    if (length(mappingInfo(map)$parts)) {
-      .refuse(
-        wanted, "one of several parts, each of which has its own",
-        "Draw those of a map of one part."
-      )
-    }
+    .refuseIf(
+      length(mappingInfo(map)$parts), wanted,
+      "one of several parts, each of which has its own",
+      "Draw those of a map of one part."
+    )
     .refuse(
       wanted, sprintf("a map by method '%s' without", .methodOf(map)),
       "Use a map by mapCells(method = \"come\")."

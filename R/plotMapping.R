@@ -35,12 +35,10 @@
 plotMapping <- function(
     map, cell = NULL, label = NULL, labels = NULL, unit = NULL, size = NULL) {
   .requireMapping(map)
-  if (is.null(cell) == is.null(label)) {
-    .refuse(
-      "one of `cell` and `label`",
-      if (is.null(cell)) "neither" else "both", "Give one of them."
-    )
-  }
+  .refuseIf(
+    is.null(cell) == is.null(label), "one of `cell` and `label`",
+    if (is.null(cell)) "neither" else "both", "Give one of them."
+  )
   .requireCoordinates(map)
   rows <- if (is.null(label)) {
     .cellRow(map, cell)
@@ -58,12 +56,10 @@ plotMapping <- function(
 
 .cellRow <- function(map, cell) {
   .checkString(cell, "cell")
-  if (!cell %in% rownames(map)) {
-    .refuse(
-      "the name of a cell of the map", sprintf("'%s'", cell),
-      sprintf("Its cells are %s.", .some(rownames(map)))
-    )
-  }
+  .refuseIf(
+    !cell %in% rownames(map), "the name of a cell of the map",
+    sprintf("'%s'", cell), sprintf("Its cells are %s.", .some(rownames(map)))
+  )
   match(cell, rownames(map))
 }
 
@@ -75,11 +71,9 @@ plotMapping <- function(
   )
   labels <- as.character(.columnFromPython(.fetch(found)))
   rows <- which(labels == label)
-  if (!length(rows)) {
-    .refuse(
-      "a label of the map's cells", sprintf("'%s'", label),
-      sprintf("There are %s.", .some(sort(unique(labels)), 10L))
-    )
-  }
+  .refuseIf(
+    !length(rows), "a label of the map's cells", sprintf("'%s'", label),
+    sprintf("There are %s.", .some(sort(unique(labels)), 10L))
+  )
   rows
 }

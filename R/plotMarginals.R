@@ -31,13 +31,11 @@ plotMarginals <- function(map) {
   .requireMapping(map)
   info <- mappingInfo(map)
   solver <- info$solver
-  if (!length(solver$errors)) {
-    .refuse(
-      "a map with the errors of a transport",
-      sprintf("a map by method '%s' without", .methodOf(map)),
-      "Use a map by mapCells(method = \"ssa\"), or plotLosses()."
-    )
-  }
+  .refuseIf(
+    !length(solver$errors), "a map with the errors of a transport",
+    sprintf("a map by method '%s' without", .methodOf(map)),
+    "Use a map by mapCells(method = \"ssa\"), or plotLosses()."
+  )
   .requirePackage("ggplot2", "plots")
   errors <- matrix(as.vector(solver$errors), ncol = 2L)
   data <- data.frame(iteration = errors[, 1L], error = errors[, 2L])

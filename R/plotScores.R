@@ -106,18 +106,15 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
 }
 
 .scoreTable <- function(table, metric) {
-  if (!is.data.frame(table)) {
-    .refuse(
-      "a data frame of scores", .describe(table),
-      "Give a row for each gene and method."
-    )
-  }
-  if (!length(metric) || !all(metric %in% rownames(.metrics))) {
-    .refuse(
-      sprintf("`metric` among %s", .some(rownames(.metrics), 4L)),
-      .describe(metric), "Use one or several of these."
-    )
-  }
+  .refuseIf(
+    !is.data.frame(table), "a data frame of scores", .describe(table),
+    "Give a row for each gene and method."
+  )
+  .refuseIf(
+    !length(metric) || !all(metric %in% rownames(.metrics)),
+    sprintf("`metric` among %s", .some(rownames(.metrics), 4L)),
+    .describe(metric), "Use one or several of these."
+  )
   metric <- unique(metric)
   .needColumns(
     table, c("gene", "method", metric), "scores", "Add what is missing."
@@ -130,9 +127,10 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
       metric = factor(name, metric), score = as.numeric(table[[name]])
     )
   }))
-  if (!any(is.finite(data$score))) {
-    .refuse("finite scores", "none", "Score genes that are not constant.")
-  }
+  .refuseIf(
+    !any(is.finite(data$score)), "finite scores", "none",
+    "Score genes that are not constant."
+  )
   data
 }
 

@@ -44,12 +44,11 @@ plotTypes <- function(
   types <- .seuratTypes(types)
   places <- .places(types, "types")
   share <- .plottedProportions(types)
-  if (kind == "pies" && ncol(types) > .mostPies) {
-    .refuse(
-      sprintf("at most %d spots to draw as pies", .mostPies),
-      sprintf("%d", ncol(types)), "Use kind = \"panels\", or draw a part."
-    )
-  }
+  .refuseIf(
+    kind == "pies" && ncol(types) > .mostPies,
+    sprintf("at most %d spots to draw as pies", .mostPies),
+    sprintf("%d", ncol(types)), "Use kind = \"panels\", or draw a part."
+  )
   .requirePackage("ggplot2", "plots")
   data <- places[rep(seq_len(ncol(types)), each = nrow(types)), ]
   rownames(data) <- NULL
@@ -70,25 +69,20 @@ plotTypes <- function(
 
 .plottedProportions <- function(types) {
   share <- as.matrix(.assayOf(types, "proportion", "types"))
-  if (is.null(rownames(types)) || !is.numeric(share)) {
-    .refuse(
-      "proportions of types that have names", .describe(share),
-      "Give what deconvolveSpots() returned."
-    )
-  }
-  if (anyDuplicated(rownames(types))) {
-    .refuse(
-      "every type once", .some(unique(rownames(types)[duplicated(
-        rownames(types)
-      )])), "Sum the rows of one type first."
-    )
-  }
-  if (any(share < 0, na.rm = TRUE)) {
-    .refuse(
-      "proportions of at least 0", format(min(share, na.rm = TRUE)),
-      "Give what deconvolveSpots() returned."
-    )
-  }
+  .refuseIf(
+    is.null(rownames(types)) || !is.numeric(share),
+    "proportions of types that have names", .describe(share),
+    "Give what deconvolveSpots() returned."
+  )
+  .refuseIf(
+    anyDuplicated(rownames(types)), "every type once",
+    .some(unique(rownames(types)[duplicated(rownames(types))])),
+    "Sum the rows of one type first."
+  )
+  .refuseIf(
+    any(share < 0, na.rm = TRUE), "proportions of at least 0",
+    format(min(share, na.rm = TRUE)), "Give what deconvolveSpots() returned."
+  )
   share
 }
 

@@ -6,15 +6,14 @@
 
 # The door to the core, opened once per session.
 .core <- function() {
-  if (.state$owner != Sys.getpid()) {
-    .refuse(
-      "the R process that has loaded homespot", "a fork of it",
-      paste(
-        "Compiled code hangs or dies there: use fresh processes, as",
-        "BiocParallel::SnowParam() and parallel::makePSOCKcluster() start them."
-      ), "homespot_error"
-    )
-  }
+  .refuseIf(
+    .state$owner != Sys.getpid(), "the R process that has loaded homespot",
+    "a fork of it", paste(
+      "Compiled code hangs or dies there: use fresh processes, as",
+      "BiocParallel::SnowParam() and parallel::makePSOCKcluster() start them."
+    ),
+    "homespot_error"
+  )
   if (is.null(.state$bridge)) {
     .state$bridge <- if (basilisk::getBasiliskShared()) {
       .connect()

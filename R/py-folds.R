@@ -3,36 +3,33 @@
 # How many processes of which kind: 1 is this one.
 .workers <- function(BPPARAM) {
   .requirePackage("BiocParallel", "work in parallel")
-  if (!is(BPPARAM, "BiocParallelParam")) {
-    .refuse(
-      "BPPARAM of BiocParallel", .describe(BPPARAM),
-      "Pass BiocParallel::SerialParam() or BiocParallel::SnowParam()."
-    )
-  }
+  .refuseIf(
+    !is(BPPARAM, "BiocParallelParam"), "BPPARAM of BiocParallel",
+    .describe(BPPARAM),
+    "Pass BiocParallel::SerialParam() or BiocParallel::SnowParam()."
+  )
   if (is(BPPARAM, "SerialParam")) {
     return(1L)
   }
   fork <- is(BPPARAM, "MulticoreParam") || is(BPPARAM, "SnowParam") &&
     identical(BPPARAM$.clusterargs$type, "FORK")
-  if (fork || !is(BPPARAM, "SnowParam")) {
-    .refuse(
+  .refuseIf(
+    fork || !is(BPPARAM, "SnowParam"), paste(
+      "BPPARAM to be a SerialParam, or a SnowParam, whose workers are fresh",
+      "R processes"
+    ),
+    if (fork) {
       paste(
-        "BPPARAM to be a SerialParam, or a SnowParam, whose workers are fresh",
-        "R processes"
-      ),
-      if (fork) {
-        paste(
-          "one whose workers are forked, which hang once Python was loaded",
-          sprintf("(%s)", class(BPPARAM)[1L])
-        )
-      } else {
-        sprintf("a %s", class(BPPARAM)[1L])
-      },
-      sprintf(
-        "Pass BiocParallel::SnowParam(%d).", BiocParallel::bpnworkers(BPPARAM)
+        "one whose workers are forked, which hang once Python was loaded",
+        sprintf("(%s)", class(BPPARAM)[1L])
       )
+    } else {
+      sprintf("a %s", class(BPPARAM)[1L])
+    },
+    sprintf(
+      "Pass BiocParallel::SnowParam(%d).", BiocParallel::bpnworkers(BPPARAM)
     )
-  }
+  )
   as.integer(BiocParallel::bpnworkers(BPPARAM))
 }
 
@@ -219,14 +216,12 @@ environment(.elsewhere) <- baseenv()
   }
   whole <- is.double(folds) && all(folds == round(folds), na.rm = TRUE)
   column <- .columnToPython(unname(if (whole) as.integer(folds) else folds))
-  if (is.null(genes) || anyNA(genes) || is.null(column)) {
-    .refuse(
-      paste(
-        "folds to be a whole number, 'loo', or the fold of every gene, named",
-        "by gene"
-      ),
-      .describe(folds), "Choose one of these."
-    )
-  }
+  .refuseIf(
+    is.null(genes) || anyNA(genes) || is.null(column), paste(
+      "folds to be a whole number, 'loo', or the fold of every gene, named",
+      "by gene"
+    ),
+    .describe(folds), "Choose one of these."
+  )
   .call("values", column, as.list(genes))
 }

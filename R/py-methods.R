@@ -28,12 +28,11 @@
     if (name %in% .labelParameters && .areLabels(value)) {
       return(.labelValues(value, .dotted(name)))
     }
-    if (!is.null(value) && (length(value) != 1L || anyNA(value))) {
-      .refuse(
-        sprintf("%s to be one value", .dotted(name)), .describe(value),
-        "Choose one."
-      )
-    }
+    .refuseIf(
+      !is.null(value) && (length(value) != 1L || anyNA(value)),
+      sprintf("%s to be one value", .dotted(name)), .describe(value),
+      "Choose one."
+    )
     if (is.integer(default)) .whole(value) else value
   }, given, known[names(given)], names(given))
   given
@@ -49,13 +48,12 @@
     }, given)
     return(stats::setNames(list(.plan(c(list(method), settings))), method))
   }
-  if (!is.null(preset) || length(given)) {
-    .refuse(
-      "a preset and parameters with one method by name only",
-      .some(c(if (!is.null(preset)) "preset", .named0(given))),
-      "Pass list(name = list(method, parameter = value))."
-    )
-  }
+  .refuseIf(
+    !is.null(preset) || length(given),
+    "a preset and parameters with one method by name only",
+    .some(c(if (!is.null(preset)) "preset", .named0(given))),
+    "Pass list(name = list(method, parameter = value))."
+  )
   if (is.function(method)) {
     return(stats::setNames(list(method), name))
   }
@@ -63,17 +61,16 @@
   if (is.character(method) && is.null(names)) {
     names <- method
   }
-  if (!(is.list(method) || is.character(method)) || is.null(names) ||
-        anyNA(names) || !all(nzchar(names)) || anyDuplicated(names)) {
-    .refuse(
-      paste(
-        "a method: its name, a function of cells and spots, or several by",
-        "names, each once"
-      ),
-      .describe(method),
-      "Pass list(name = \"ssa\", other = function(sc, st) ...)."
-    )
-  }
+  .refuseIf(
+    !(is.list(method) || is.character(method)) || is.null(names) ||
+      anyNA(names) || !all(nzchar(names)) || anyDuplicated(names),
+    paste(
+      "a method: its name, a function of cells and spots, or several by",
+      "names, each once"
+    ),
+    .describe(method),
+    "Pass list(name = \"ssa\", other = function(sc, st) ...)."
+  )
   stats::setNames(lapply(as.list(method), .plan), names)
 }
 
@@ -86,16 +83,15 @@
     return(x)
   }
   x <- as.list(x)
-  if (!length(x) || !is.character(x[[1L]]) || length(x[[1L]]) != 1L ||
-        is.na(x[[1L]])) {
-    .refuse(
-      paste(
-        "a method: its name, a list of its name and parameters, or a function",
-        "of cells and spots"
-      ),
-      .describe(x), "Use one of these."
-    )
-  }
+  .refuseIf(
+    !length(x) || !is.character(x[[1L]]) || length(x[[1L]]) != 1L ||
+      is.na(x[[1L]]),
+    paste(
+      "a method: its name, a list of its name and parameters, or a function",
+      "of cells and spots"
+    ),
+    .describe(x), "Use one of these."
+  )
   settings <- x[-1L]
   preset <- settings$preset
   settings$preset <- NULL
@@ -162,15 +158,13 @@
   if (is(p, "CellMapping")) {
     return(list(mapping = .mappingToPython(p)))
   }
-  if (length(dim(p)) != 2L || is.data.frame(p) || is(p, "DataFrame")) {
-    .refuse(
-      "a map of cells x spots from the method", .describe(p),
-      paste(
-        "Return a matrix of probabilities, cells x spots, every row summing",
-        "to 1."
-      )
+  .refuseIf(
+    length(dim(p)) != 2L || is.data.frame(p) || is(p, "DataFrame"),
+    "a map of cells x spots from the method", .describe(p), paste(
+      "Return a matrix of probabilities, cells x spots, every row summing",
+      "to 1."
     )
-  }
+  )
   .checkNumbers(p, "map")
   names <- dimnames(p)
   list(

@@ -5,12 +5,11 @@
   if (is.null(progress)) {
     progress <- interactive()
   }
-  if (!.isOfUser(progress) && !isTRUEorFALSE(progress)) {
-    .refuse(
-      "`progress` to be TRUE, FALSE, NULL, 'log' or a function",
-      .describe(progress), "Use one of these."
-    )
-  }
+  .refuseIf(
+    !.isOfUser(progress) && !isTRUEorFALSE(progress),
+    "`progress` to be TRUE, FALSE, NULL, 'log' or a function",
+    .describe(progress), "Use one of these."
+  )
   # A process of its own has no screen, and does not call back.
   if (!is.null(.state$process)) {
     if (.isOfUser(progress)) {

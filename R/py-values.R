@@ -131,11 +131,10 @@
 
 # A table with its columns, as Python's verbs take it.
 .tableToPython <- function(x, what) {
-  if (!is.data.frame(x) && !is(x, "DataFrame")) {
-    .refuse(
-      sprintf("%s as a table", what), .describe(x), "Pass a data.frame."
-    )
-  }
+  .refuseIf(
+    !is.data.frame(x) && !is(x, "DataFrame"), sprintf("%s as a table", what),
+    .describe(x), "Pass a data.frame."
+  )
   .call(
     "frame", .columnsToPython(as.list(x), "table", identity),
     as.list(as.character(seq_len(nrow(x))))
@@ -156,12 +155,10 @@
     return(NULL)
   }
   x <- as.character(x)
-  if (anyNA(x)) {
-    .refuse(
-      sprintf("names of %s", what), sprintf("%d missing", sum(is.na(x))),
-      "Drop these."
-    )
-  }
+  .refuseIf(
+    anyNA(x), sprintf("names of %s", what),
+    sprintf("%d missing", sum(is.na(x))), "Drop these."
+  )
   as.list(x)
 }
 
@@ -185,13 +182,12 @@
   remedy <- sprintf("Pass one value a %s, with names or in their order.", row)
   if (is.character(x) && length(x) == 1L && is.null(names(x)) && !is.na(x)) {
     name <- x
-    if (!name %in% names(data)) {
-      .refuse(
-        sprintf("a column '%s' with the %s in %s", name, what, where),
-        if (length(data)) .some(names(data), 10L) else "no columns",
-        sprintf("Name one that is there, or pass one value a %s.", row)
-      )
-    }
+    .refuseIf(
+      !name %in% names(data),
+      sprintf("a column '%s' with the %s in %s", name, what, where),
+      if (length(data)) .some(names(data), 10L) else "no columns",
+      sprintf("Name one that is there, or pass one value a %s.", row)
+    )
     x <- unname(data[[name]])
     expected <- sprintf("plain values in column '%s' of %s", name, where)
     remedy <- "Make it a vector or a factor first."
@@ -200,19 +196,15 @@
     x <- .inWords(x)
   }
   column <- .columnToPython(unname(x))
-  if (is.null(column)) {
-    .refuse(expected, .describe(x), remedy)
-  }
+  .refuseIf(is.null(column), expected, .describe(x), remedy)
   .call("values", column, .namesToPython(names(x), paste0(row, "s")))
 }
 
 .labelsToPython <- function(x, map, side) {
-  if (missing(x) || is.null(x)) {
-    .refuse(
-      sprintf("labels of the map's %ss", side), "none",
-      sprintf("Name a column, or pass one label a %s.", side)
-    )
-  }
+  .refuseIf(
+    missing(x) || is.null(x), sprintf("labels of the map's %ss", side), "none",
+    sprintf("Name a column, or pass one label a %s.", side)
+  )
   .valuesToPython(x, "labels", map, side)
 }
 

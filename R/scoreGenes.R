@@ -73,14 +73,13 @@ scoreGenes <- function(
   true$values <- .withNames(true$values, found$columns)
   true$columns <- colnames(true$values)
   genes <- intersect(true$rows, found$rows)
-  if (!length(genes)) {
-    .refuse(
-      "genes that are in both", sprintf(
-        "none: `true` has %s, `found` has %s", .some(true$rows),
-        .some(found$rows)
-      ), "Name genes alike."
-    )
-  }
+  .refuseIf(
+    !length(genes), "genes that are in both", sprintf(
+      "none: `true` has %s, `found` has %s", .some(true$rows),
+      .some(found$rows)
+    ),
+    "Name genes alike."
+  )
   spots <- .spotsOf(true, found)
   .dataFrame(.call(
     "gene_scores", .toPython(.part(true, genes, spots)),
@@ -143,24 +142,19 @@ scoreProportions <- function(
   }
   .checkNumbers(x, sprintf("table `%s`", name))
   rows <- rownames(x)
-  if (is.null(rows) || anyNA(rows)) {
-    .refuse(
-      sprintf("names of the %s as row names of `%s`", what, name),
-      if (is.null(rows)) "none" else "missing ones", "Set rownames()."
-    )
-  }
+  .refuseIf(
+    is.null(rows) || anyNA(rows),
+    sprintf("names of the %s as row names of `%s`", what, name),
+    if (is.null(rows)) "none" else "missing ones", "Set rownames()."
+  )
   for (axis in seq_len(2L)) {
     names <- dimnames(x)[[axis]]
     twice <- unique(names[duplicated(names)])
-    if (length(twice)) {
-      .refuse(
-        sprintf(
-          "every name of %s once in `%s`", c(what, "spots")[axis], name
-        ),
-        sprintf("%s more than once", .some(twice)),
-        "Give each a name of its own."
-      )
-    }
+    .refuseIf(
+      length(twice),
+      sprintf("every name of %s once in `%s`", c(what, "spots")[axis], name),
+      sprintf("%s more than once", .some(twice)), "Give each a name of its own."
+    )
   }
   list(values = x, rows = rows, columns = colnames(x))
 }
@@ -173,36 +167,31 @@ scoreProportions <- function(
   if (is.null(assay.type)) {
     assay.type <- usual
   }
-  if (!is.character(assay.type) || length(assay.type) != 1L ||
-        !assay.type %in% known) {
-    .refuse(
-      sprintf("an assay %s in `%s`", .describe(assay.type), name),
-      if (length(known)) .some(known, 10L) else "none with a name",
-      sprintf("Name the one to compare as %s.assay.type.", name)
-    )
-  }
+  .refuseIf(
+    !is.character(assay.type) || length(assay.type) != 1L ||
+      !assay.type %in% known,
+    sprintf("an assay %s in `%s`", .describe(assay.type), name),
+    if (length(known)) .some(known, 10L) else "none with a name",
+    sprintf("Name the one to compare as %s.assay.type.", name)
+  )
   assay.type
 }
 
 # The spots of `true` that are those of `found`; NULL where both have no names,
 # and stand in one order.
 .spotsOf <- function(true, found) {
-  if (is.null(true$columns) != is.null(found$columns)) {
-    .refuse(
-      "names of the spots in both tables, or in none",
-      sprintf(
-        "none in `%s`", if (is.null(true$columns)) "true" else "found"
-      ), "Set colnames()."
-    )
-  }
+  .refuseIf(
+    is.null(true$columns) != is.null(found$columns),
+    "names of the spots in both tables, or in none",
+    sprintf("none in `%s`", if (is.null(true$columns)) "true" else "found"),
+    "Set colnames()."
+  )
   if (is.null(found$columns)) {
-    if (ncol(true$values) != ncol(found$values)) {
-      .refuse(
-        "as many spots in both tables", sprintf(
-          "%d and %d", ncol(true$values), ncol(found$values)
-        ), "Set colnames(), by which they are matched."
-      )
-    }
+    .refuseIf(
+      ncol(true$values) != ncol(found$values), "as many spots in both tables",
+      sprintf("%d and %d", ncol(true$values), ncol(found$values)),
+      "Set colnames(), by which they are matched."
+    )
     return(NULL)
   }
   .those(found$columns, true$columns, "spots")
@@ -211,13 +200,11 @@ scoreProportions <- function(
 # Names of which all have to be in `true`.
 .those <- function(names, known, what) {
   lost <- setdiff(names, known)
-  if (length(lost)) {
-    .refuse(
-      sprintf("in `true` all %s of `found`", what),
-      sprintf("%d that are not (%s)", length(lost), .some(lost)),
-      sprintf("Drop these %s, or name them alike.", what)
-    )
-  }
+  .refuseIf(
+    length(lost), sprintf("in `true` all %s of `found`", what),
+    sprintf("%d that are not (%s)", length(lost), .some(lost)),
+    sprintf("Drop these %s, or name them alike.", what)
+  )
   names
 }
 

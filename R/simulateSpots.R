@@ -69,16 +69,14 @@ simulateSpots <- function(
   .checkNumber(cells.per.spot, "cells.per.spot")
   .checkFlag(leave.out, "leave.out")
   .checkFlag(shared.frame, "shared.frame")
-  if (missing(spe)) {
-    .refuse("cells with their places", "none", "Call simulateSpots(spe).")
-  }
+  .refuseIf(
+    missing(spe), "cells with their places", "none", "Call simulateSpots(spe)."
+  )
   side <- .side(spe, assay.type, "sce")
-  if (is.null(side$coords)) {
-    .refuse(
-      "places of the cells, in spatialCoords(spe)", "none",
-      "Make a SpatialExperiment of cells and places first."
-    )
-  }
+  .refuseIf(
+    is.null(side$coords), "places of the cells, in spatialCoords(spe)", "none",
+    "Make a SpatialExperiment of cells and places first."
+  )
   .distinctColumns(side$values, "cells")
   value <- .call(
     "simulate_spots", .experiment(side),

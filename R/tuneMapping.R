@@ -109,13 +109,12 @@ tuneMapping <- function(
     return(NULL)
   }
   names <- names(grid)
-  if (!is.list(grid) || is.null(names) || !all(nzchar(names)) ||
-        anyDuplicated(names)) {
-    .refuse(
-      "a grid as a list of values to try, named by parameter",
-      .describe(grid), "Pass list(parameter = c(value, other))."
-    )
-  }
+  .refuseIf(
+    !is.list(grid) || is.null(names) || !all(nzchar(names)) ||
+      anyDuplicated(names),
+    "a grid as a list of values to try, named by parameter", .describe(grid),
+    "Pass list(parameter = c(value, other))."
+  )
   known <- .toR(.call("method_parameters", method))
   names(grid) <- .snake(names)
   .dict(Map(function(values, name) {

@@ -123,22 +123,19 @@ writeAnnData <- function(x, path, assay.type = NULL) {
 }
 
 .requireExperiment <- function(x) {
-  if (!is(x, "SummarizedExperiment") || is(x, "CellMapping")) {
-    .refuse(
-      paste(
-        "a SummarizedExperiment, SingleCellExperiment or SpatialExperiment",
-        "as `x`"
-      ),
-      .describe(x),
-      if (is(x, "CellMapping")) {
-        "Use saveMapping()."
-      } else if (inherits(x, "Seurat")) {
-        "Convert it first: Seurat::as.SingleCellExperiment()."
-      } else {
-        "Put it into one first."
-      }
-    )
-  }
+  .refuseIf(
+    !is(x, "SummarizedExperiment") || is(x, "CellMapping"), paste(
+      "a SummarizedExperiment, SingleCellExperiment or SpatialExperiment",
+      "as `x`"
+    ),
+    .describe(x), if (is(x, "CellMapping")) {
+      "Use saveMapping()."
+    } else if (inherits(x, "Seurat")) {
+      "Convert it first: Seurat::as.SingleCellExperiment()."
+    } else {
+      "Put it into one first."
+    }
+  )
 }
 
 .warnLeft <- function(account, of) {

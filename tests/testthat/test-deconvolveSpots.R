@@ -270,12 +270,9 @@ test_that("columns of the map that are no plain vectors do not disturb", {
   expect_identical(found$parts, I(as.list(1:4)))
   expect_no_warning(found <- annotateCells(map, "sample_id"))
   expect_identical(found$parts, I(as.list(1:3)))
-  expect_identical(
-    messageOf(deconvolveSpots(map, "parts"), "homespot_input_error"),
-    paste(
-      "Expected plain values in column 'parts' of rowData(map), found an",
-      "object of class AsIs. Make it a vector or a factor first."
-    )
+  expectRefused(
+    deconvolveSpots(map, "parts"),
+    "'parts' rowData(map) | AsIs | vector factor"
   )
 })
 
@@ -359,157 +356,119 @@ nowhere <- function() {
 cases <- list(
   list(
     "no labels", deconvolve(),
-    "Expected labels of the map's cells, found none. Name a column, or pass",
-    "one label a cell."
+    "labels cells | none | column label"
   ),
   list(
     "NULL as labels", annotate(NULL),
-    "Expected labels of the map's spots, found none. Name a column, or pass",
-    "one label a spot."
+    "labels spots | none | column label"
   ),
   list(
     "an object as labels", deconvolve(smallMap()),
-    "Expected labels as a vector, a factor or the name of a column, found a",
-    "CellMapping of 3 x 4. Pass one value a cell, with names or in the map's",
-    "order."
+    "labels vector | CellMapping 3 4 | value names"
   ),
   list(
     "a column that is not there", deconvolve("True"),
-    "Expected a column 'True' with the labels in rowData(map), found",
-    "'cell_type', 'homespot_left_over'. Name one that is there, or pass one",
-    "value a cell."
+    "'True' rowData(map) | 'cell_type' 'homespot_left_over' | value cell"
   ),
   list(
     "a column of the other side", annotate("cell_type"),
-    "Expected a column 'cell_type' with the labels in colData(map), found",
-    "'sample_id', 'area'. Name one that is there, or pass one value a spot."
+    "'cell_type' colData(map) | 'sample_id' 'area' | value spot"
   ),
   list(
     "too few labels", deconvolve(c("a", "b")),
-    "Expected labels of the mapping's 3 cells, found 2 value(s). Pass one a",
-    "cell in the mapping's order, a vector with their names, or a column's",
-    "name."
+    "3 | 2 | order vector"
   ),
   list(
     "a missing label for all", deconvolve(NA),
-    "Expected labels of the mapping's 3 cells, found 1 value(s). Pass one a",
-    "cell in the mapping's order, a vector with their names, or a column's",
-    "name."
+    "3 | 1 | order vector"
   ),
   list(
     "labels of other cells", deconvolve(c(cell1 = "a", x = "b", y = "c")),
-    "Expected labels of the mapping's cells, by name, found 2 cell(s) without",
-    "('cell2', 'cell3'); the labels have names like 'cell1', 'x', 'y'. Pass",
-    "the labels of the data that was mapped."
+    "labels cells | 2 cell2 'cell3' 'cell1' | labels mapped"
   ),
   list(
     "two labels for a cell", deconvolve(c(types, cell1 = "B")),
-    "Expected one of the labels for every cell, found several for 'cell1'.",
-    "Drop the others."
+    "labels cell | 'cell1' | Drop others"
   ),
   list(
     "a name that is missing", deconvolve(stats::setNames(types, c("a", NA))),
-    "Expected names of cells, found 2 missing. Drop these."
+    "names cells | 2 | Drop"
   ),
   list(
     "missing labels", deconvolve(c("a", NA, "b")),
-    "Expected a label of every cell, found 1 cell(s) without ('cell2'). Label",
-    "them, or leave these cells out with map[cells, spots]."
+    "label cell | 1 ('cell2') | Label cells"
   ),
   list(
     "missing levels", annotate(factor(c("a", NA, NA, "b"))),
-    "Expected a label of every spot, found 2 spot(s) without ('spot2',",
-    "'spot3'). Label them, or leave these spots out with map[cells, spots]."
+    "label spot | 2 spot2 'spot3' | Label spots"
   ),
   list(
     "empty labels", deconvolve(c("a", "", "b")),
-    "Expected a label of every cell, found 1 cell(s) without ('cell2'). Label",
-    "them, or leave these cells out with map[cells, spots]."
+    "label cell | 1 ('cell2') | Label cells"
   ),
   list(
     "a list of labels", deconvolve(list(c("a", "b"), "a")),
-    "Expected labels as a vector, a factor or the name of a column, found an",
-    "object of class list. Pass one value a cell, with names or in the map's",
-    "order."
+    "labels vector | object class | value names"
   ),
   list(
     "a matrix of labels", annotate(matrix(1:4)),
-    "Expected labels as a vector, a factor or the name of a column, found a",
-    "matrix of 4 x 1. Pass one value a spot, with names or in the map's",
-    "order."
+    "labels vector | 4 1 | value names"
   ),
   list(
     "densities that are no numbers", deconvolve(
       "cell_type",
       density = "sample_id"
     ),
-    "Expected a number of cells of at least 0 for every spot as density,",
-    "found 4 spot(s) without ('spot1', 'spot2', 'spot3', ...). Give every",
-    "spot one."
+    "0 | 4 spot1 'spot2' 'spot3' | spot"
   ),
   list(
     "densities below 0 or missing", deconvolve(
       "cell_type",
       density = c(1, -1, NA, Inf)
     ),
-    "Expected a number of cells of at least 0 for every spot as density,",
-    "found 3 spot(s) without ('spot2', 'spot3', 'spot4'). Give every spot",
-    "one."
+    "0 | 3 spot2 'spot3' 'spot4' | spot"
   ),
   list(
     "densities of a column that is not there", deconvolve(
       "cell_type",
       density = "nuclei"
     ),
-    "Expected a column 'nuclei' with the cell densities in colData(map),",
-    "found 'sample_id', 'area'. Name one that is there, or pass one value a",
-    "spot."
+    "'nuclei' colData(map) | 'sample_id' 'area' | value spot"
   ),
   list(
     "too few densities", deconvolve("cell_type", density = 1:3),
-    "Expected cell densities of the mapping's 4 spots, found 3 value(s). Pass",
-    "one a spot in the mapping's order, a vector with their names, or a",
-    "column's name."
+    "4 | 3 | order vector"
   ),
   list(
     "confidence that is no yes or no", deconvolve(
       "cell_type",
       confident = "cell_type"
     ),
-    "Expected TRUE or FALSE for every cell as confident, found values like",
-    "'A', 'B', 'A'. Pass the column 'homespot_confident' of placeCells()."
+    "TRUE FALSE | 'A' 'B' | 'homespot_confident' placeCells()"
   ),
   list(
     "missing confidence", deconvolve(
       "cell_type",
       confident = c(TRUE, NA, FALSE)
     ),
-    "Expected TRUE or FALSE for every cell as confident, found 1 cell(s)",
-    "without ('cell2'). Pass the column 'homespot_confident' of placeCells()."
+    "TRUE FALSE | 1 ('cell2') | 'homespot_confident' placeCells()"
   ),
   list(
     "a cell that is nowhere", nowhere,
-    "Expected every cell to have some probability, found 1 cell(s) without",
-    "any on the spots of this mapping ('cell2'). Drop these cells with",
-    "map[cells, spots] first."
+    "cell probability | 1 ('cell2') | Drop cells"
   ),
   list(
     "no map", function() deconvolveSpots(mass, "cell_type"),
-    "Expected a CellMapping, found a matrix of 2 x 4. Give what mapCells() or",
-    "loadMapping() returned."
+    "CellMapping | 2 4 | mapCells() loadMapping()"
   ),
   list(
     "no map to annotate with", function() annotateCells(NULL, "cell_type"),
-    "Expected a CellMapping, found NULL. Give what mapCells() or",
-    "loadMapping() returned."
+    "CellMapping | NULL | mapCells() loadMapping()"
   )
 )
 
 for (case in cases) {
   test_that(paste("bad input:", case[[1]]), {
-    expect_identical(
-      messageOf(case[[2]](), "homespot_input_error"),
-      paste(unlist(case[-(1:2)]), collapse = " ")
-    )
+    expectRefused(case[[2]](), paste(unlist(case[-(1:2)]), collapse = " "))
   })
 }

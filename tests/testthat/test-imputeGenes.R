@@ -390,174 +390,138 @@ changed <- function(...) {
 cases <- list(
   list(
     "unknown genes", list(expression, c("g1", "nowhere")),
-    "Expected genes of the single-cell data, such as 'g1', 'NA', '1', ...,",
-    "each once, found 1 that are not there ('nowhere'). Check the spelling,",
-    "and whether these are symbols or Ensembl ids."
+    "'g1' 'NA' '1' | 1 | spelling whether"
   ),
   list(
     "no genes", list(expression, character()),
-    "Expected genes of the single-cell data, such as 'g1', 'NA', '1', ...,",
-    "each once, found none. Name every gene once."
+    "'g1' 'NA' '1' | none | gene"
   ),
   list(
     "a gene twice", list(expression, c("g1", "g1")),
-    "Expected genes of the single-cell data, such as 'g1', 'NA', '1', ...,",
-    "each once, found 'g1' more than once. Name every gene once."
+    "'g1' 'NA' '1' | 'g1' | gene"
   ),
   list(
     "a missing gene, where one is named NA", list(expression, c("g1", NA)),
-    "Expected names of genes, found 1 missing. Drop these."
+    "names genes | 1 | Drop"
   ),
   list(
     "other cells", list(expression[, -1]),
-    "Expected the single-cell data that was mapped, found data without 1 of",
-    "its cells ('cell3'). Pass that one, or take the part of the mapping with",
-    "map[cells, spots]."
+    "single-cell mapped | 1 ('cell3') | take mapping"
   ),
   list(
     "a cell twice", list(expression[, c(1, 1:4)]),
-    "Expected unique names of cells, found 'cell3' more than once. Give each",
-    "a name of its own, and map again: colnames(x) <- make.unique(colnames(x))."
+    "unique names | 'cell3' | make.unique(colnames(x))"
   ),
   list(
     "a gene twice in the data", list(expression[c(1, 1:4), ]),
-    "Expected unique gene names in the single-cell data, found 1 that occur",
-    "more than once ('g1'). Sum the rows of one gene, or give them names of",
-    "their own: rownames(sce) <- make.unique(rownames(sce))."
+    "unique single-cell | 1 ('g1') | make.unique(rownames(sce))"
   ),
   list(
     "no gene names", list(unname(expression)),
-    "Expected gene names as row names of the single-cell data, found none.",
-    "Set rownames(); rows are genes, columns are cells or spots."
+    "names | none | rownames()"
   ),
   list(
     "NaN", list(changed(2, NaN)),
-    "Expected finite numbers in the single-cell data, found 1 that are NaN or",
-    "infinite. Replace them, or drop the cells or genes that have them."
+    "numbers single-cell | 1 NaN | Replace cells"
   ),
   list(
     "negative values", list(changed(2, -2)),
-    "Expected counts or log values, never negative, in the single-cell data,",
-    "found values down to -2, as z-scores or scaled data have. Pass the",
-    "counts or the log-normalised values instead."
+    "negative single-cell | -2 | log-normalised instead"
   ),
   list(
     "no numbers", list(changed(2, "a")),
-    "Expected numbers in the single-cell data, found values of type",
-    "character. Convert them to numbers."
+    "numbers single-cell | values character | Convert numbers"
   ),
   list(
     "a data.frame", list(as.data.frame(expression)),
-    "Expected a matrix, a SummarizedExperiment or a Seurat object as",
-    "single-cell data, found a data.frame of 4 x 4. Convert it first:",
-    "as.matrix()."
+    "SummarizedExperiment | data.frame 4 | as.matrix()"
   ),
   list(
     "nothing", list(),
-    "Expected the single-cell data that was mapped, found none. Call",
-    "imputeGenes(map, sce)."
+    "single-cell mapped | none | imputeGenes"
   ),
   list(
     "an assay that is not there", list(
       asSce(expression),
       assay.type = "tpm"
     ),
-    "Expected an assay 'tpm' in sce, found the assays 'counts'. Name one of",
-    "these as assay.type, or leave it out to use counts."
+    "'tpm' | 'counts' | assay.type"
   ),
   list(
     "an assay of a matrix", list(expression, assay.type = "counts"),
-    "Expected no `assay.type` for a matrix, found 'counts'. Leave it out, or",
-    "give an object that has assays."
+    "`assay.type` | 'counts' | object assays"
   ),
   list(
     "an unknown read-out", list(expression, read.out = "median"),
-    "Expected read.out to be one of 'scaled', 'mean', 'sum', found 'median'.",
-    "Use one of these."
+    "read.out 'scaled' 'mean' 'sum' | 'median' | Use"
   ),
   list(
     "two read-outs", list(expression, read.out = c("mean", "sum")),
-    "Expected `read.out` to be one string, found 2 values (character). Give",
-    "one name."
+    "read.out | 2 | Give"
   ),
   list(
     "an unknown scale", list(expression, scale = "raw"),
-    "Expected scale to be one of 'auto', 'counts', 'log', found 'raw'. Use",
-    "one of these."
+    "scale 'auto' 'counts' 'log' | 'raw' | Use"
   ),
   list(
     "blocks of nothing", list(expression, block.size = 0),
-    "Expected block.size to be a whole number of at least 1, found 0. Choose",
-    "such a number."
+    "block.size 1 | 0 | Choose number"
   ),
   list(
     "a missing size of blocks", list(expression, block.size = NA),
-    "Expected block.size to be a whole number of at least 1, found NA. Choose",
-    "such a number."
+    "block.size 1 | NA | Choose number"
   ),
   list(
     "half a gene", list(expression, block.size = 2.5),
-    "Expected block.size to be a whole number of at least 1, found 2.5.",
-    "Choose such a number."
+    "block.size 1 | 2.5 | Choose number"
   ),
   list(
     "a file of another kind", list(expression, output = "k_best.csv"),
-    "Expected a path that ends in .h5ad, found 'k_best.csv'. Rename it."
+    "h5ad | 'k_best.csv' | Rename"
   ),
   list(
     "no folder", list(expression, output = "/no_where/None.h5ad"),
-    "Expected a path in a folder that exists, found '/no_where/None.h5ad'.",
-    "Make the folder first."
+    "folder exists | '/no_where/None.h5ad' | folder"
   ),
   list(
     "two files", list(expression, output = c("a.h5ad", "b.h5ad")),
-    "Expected `output` to be one string, found 2 values (character). Give",
-    "one name."
+    "output | 2 | Give"
   ),
   list(
     "scores that are no table", list(expression, scores = 1:3),
-    "Expected scores as a table, found 3 values (integer). Pass a data.frame."
+    "scores table | 3 | data.frame"
   ),
   list(
     "scores without columns", list(expression, scores = data.frame(gene = "1")),
-    "Expected scores as a table with the columns gene, pcc, ssim, rmse, jsd,",
-    "found a table with 'gene'. Pass what crossValidateGenes() returned."
+    "scores columns | 'gene' | crossValidateGenes()"
   ),
   list(
     "scores of other genes", list(expression, scores = data.frame(
       gene = "g9", pcc = 1, ssim = 1, rmse = 0, jsd = 0
     )),
-    "Expected scores of genes that are imputed, found those of 'g9'. Pass",
-    "others."
+    "scores imputed | 'g9' | others"
   ),
   list(
     "scores of other methods", list(expression, scores = data.frame(
       gene = "g1", method = c("a", "b"), pcc = 1, ssim = 1, rmse = 0, jsd = 0
     )),
-    "Expected scores of the map's method, 'by hand', found others only.",
-    "Cross-validate it as well."
+    "'by hand' | others only | Cross-validate well"
   )
 )
 
 for (case in cases) {
   test_that(paste("bad input:", case[[1]]), {
-    expect_no_warning(
-      text <- messageOf(
-        do.call(imputeGenes, c(list(smallMap()), case[[2]])),
-        "homespot_input_error"
-      )
-    )
-    expect_identical(text, paste(unlist(case[-(1:2)]), collapse = " "))
+    expect_no_warning(expectRefused(
+      do.call(imputeGenes, c(list(smallMap()), case[[2]])),
+      paste(unlist(case[-(1:2)]), collapse = " ")
+    ))
   })
 }
 
 test_that("what is no map is refused", {
-  expect_identical(
-    messageOf(imputeGenes(expression, expression), "homespot_input_error"),
-    paste(
-      "Expected a CellMapping, found a matrix of 4 x 4. Give what mapCells()",
-      "or loadMapping() returned."
-    )
+  expectRefused(
+    imputeGenes(expression, expression),
+    "CellMapping | 4 | mapCells() loadMapping()"
   )
 })
 
