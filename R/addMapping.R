@@ -169,7 +169,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   if (is(x, "SingleCellExperiment")) {
     # As what it extends: the rules for subsetting and binding a map are not
     # those of x.
-    altExp(x, .keys$HOMESPOT) <- .plain(if (anyNA(at)) {
+    altExp(x, .keys$HOMESPOT) <- .asSpatial(if (anyNA(at)) {
       .withEmptySpots(map, x, at)
     } else {
       map[, at]
@@ -214,7 +214,7 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
   if (ncol(coords) > 0L && identical(dim(own), dim(coords))) {
     coords[is.na(at), ] <- own[is.na(at), ]
   }
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     p, rownames(map), colnames(x), rowData(map), spots, coords,
     mappingInfo(map)
   ))

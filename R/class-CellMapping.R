@@ -88,11 +88,12 @@ setClass("CellMapping", contains = "SpatialExperiment")
 
 # The least and the largest entry of P, and its row sums; of a P on disk these
 # of every block, read once.
-.lookAt <- function(p) {
+.rangeAndSums <- function(p) {
   if (is(p, "DelayedMatrix")) {
     grid <- rowAutoGrid(p)
     parts <- lapply(seq_along(grid), function(i) {
-      .lookAt(read_block(p, grid[[i]], as.sparse = DelayedArray::is_sparse(p)))
+      sparse <- DelayedArray::is_sparse(p)
+      .rangeAndSums(read_block(p, grid[[i]], as.sparse = sparse))
     })
     fields <- c(low = "low", high = "high", sums = "sums")
     return(lapply(fields, function(name) unlist(lapply(parts, `[[`, name))))
@@ -154,7 +155,7 @@ setValidity2("CellMapping", function(object) {
   if (!.mappingAssay %in% assayNames(object)) {
     return(c(problems, sprintf("no assay '%s'", .mappingAssay)))
   }
-  found <- .lookAt(.mapping(object))
+  found <- .rangeAndSums(.mapping(object))
   problems <- c(problems, .validEntries(found))
   if (is.null(problems)) {
     problems <- .validLeftOver(object, found$sums)
@@ -162,7 +163,7 @@ setValidity2("CellMapping", function(object) {
   if (is.null(problems)) TRUE else problems
 })
 
-# Assembles the SpatialExperiment that .valid() makes a CellMapping of.
+# Assembles the SpatialExperiment that .asCellMapping() makes a CellMapping of.
 .newMapping <- function(
     mapping, cellNames, spotNames, cells, spots, coords, info,
     images = NULL) {
@@ -183,7 +184,7 @@ setValidity2("CellMapping", function(object) {
 }
 
 # Makes the map, which is when its validity is checked, once.
-.valid <- function(spe) {
+.asCellMapping <- function(spe) {
   force(spe)
   tryCatch(new("CellMapping", spe), error = function(e) {
     .abort(paste0(
@@ -194,7 +195,7 @@ setValidity2("CellMapping", function(object) {
 }
 
 # The map as what it extends, of which no validity is asked between steps.
-.plain <- function(map) {
+.asSpatial <- function(map) {
   as(map, "SpatialExperiment")
 }
 

@@ -63,7 +63,7 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
     found <- .columnsFromPython(.call("home_spots", .mappingToPython(map)))
     return(stats::setNames(found[[.keys$SPOT]], rownames(map)))
   }
-  best <- .largest(.mapping(map))
+  best <- .columnOfLargest(.mapping(map))
   stats::setNames(colnames(map)[best], rownames(map))
 })
 
@@ -81,7 +81,7 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
     n >= 2L && n <= max(2L, ncol(map) %/% 2L)
   }, NA)
   any(divides) && .toR(.call(
-    "several_sections", .mappingToPython(.plain(map)[0L, ], p = FALSE)
+    "several_sections", .mappingToPython(.asSpatial(map)[0L, ], p = FALSE)
   ))
 }
 
@@ -112,7 +112,7 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
 
 # Column of the largest entry of every row, the first of equal ones, NA where
 # all are 0.
-.largest <- function(p) {
+.columnOfLargest <- function(p) {
   if (is.matrix(p)) {
     if (ncol(p) == 0L) {
       return(rep(NA_integer_, nrow(p)))
@@ -134,22 +134,22 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
   }
   grid <- rowAutoGrid(p)
   unlist(lapply(seq_along(grid), function(i) {
-    .largest(as.matrix(read_block(p, grid[[i]])))
+    .columnOfLargest(as.matrix(read_block(p, grid[[i]])))
   }))
 }
 
 # How the run ended, in a few words of the core. A map is shown without them
 # where there is no Python to ask.
-.ending <- function(solver) {
+.endInBrief <- function(solver) {
   if (!length(solver) || !suppressMessages(hasPython())) {
     return("")
   }
-  brief <- .ended(solver)$brief
+  brief <- .endOfRun(solver)$brief
   if (nzchar(brief)) paste0(", ", brief) else ""
 }
 
 # What the core says of the end of a run: words, and the curves that it drew.
-.ended <- function(solver) {
+.endOfRun <- function(solver) {
   .toR(.call("ending", .recordToPython(as.list(solver))))
 }
 
@@ -166,7 +166,7 @@ setMethod("mappingInfo", "CellMapping", function(map, ...) {
       cat(sprintf(
         "  %s: %s%s\n", if (is.null(part$section)) name else part$section,
         if (is.null(part$method)) "unknown" else part$method,
-        .ending(part$solver)
+        .endInBrief(part$solver)
       ))
     }
   } else if (!is.null(info$solver)) {
@@ -188,7 +188,7 @@ setMethod("show", "CellMapping", function(object) {
     "mapping: %d cells (rows) x %d spots (columns), %s\n",
     nrow(object), ncol(object), class(.mapping(object))[1L]
   ))
-  cat(sprintf("method: %s%s\n", method, .ending(info$solver)))
+  cat(sprintf("method: %s%s\n", method, .endInBrief(info$solver)))
   .showSections(object, info)
   if (length(left)) {
     cat(sprintf(

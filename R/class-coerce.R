@@ -84,7 +84,7 @@ NULL
     spots$sample_id <- rep("sample01", nrow(spots))
   }
   info <- metadata(from)[[.keys$HOMESPOT]]
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     p, cellNames, spotNames, cells, spots, coords,
     if (is.null(info)) list() else as.list(info)
   ))

@@ -51,7 +51,7 @@ CellMapping <- function(
     spots$sample_id <- rep("sample01", ncol(mapping))
   }
   names <- dimnames(mapping)
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     mapping, names[[1L]], names[[2L]], cells, spots,
     .coordinates(coords, names[[2L]], ncol(mapping))$values, info
   ))

@@ -42,9 +42,9 @@ setMethod(
     if (!ofSpots) {
       j <- seq_len(ncol(x))
     }
-    out <- .plain(x)[i, j]
-    .noneTwice(rownames(out), "cells")
-    .noneTwice(colnames(out), "spots")
+    out <- .asSpatial(x)[i, j]
+    .requireOnce(rownames(out), "cells")
+    .requireOnce(colnames(out), "spots")
     if (ofSpots) {
       left <- 1 - unname(rowSums(.mapping(out)))
       left <- pmin(pmax(left, 0), 1)
@@ -53,7 +53,7 @@ setMethod(
         ifelse(lost > .rounding, lost, 0)
       rowData(out)[[.keys$LEFT_OVER]] <- left
     }
-    .valid(out)
+    .asCellMapping(out)
   }
 )
 
@@ -69,7 +69,7 @@ setMethod(
 # The sums of a map's rows are exact up to this.
 .rounding <- 1e-6
 
-.noneTwice <- function(names, what) {
+.requireOnce <- function(names, what) {
   twice <- unique(names[duplicated(names)])
   .refuseIf(
     length(twice), sprintf("every one of the %s once", what),
@@ -83,9 +83,9 @@ setMethod(
 setReplaceMethod(
   "assays", c("CellMapping", "list"),
   function(x, withDimnames = TRUE, ..., value) {
-    x <- .plain(x)
+    x <- .asSpatial(x)
     assays(x, withDimnames = withDimnames, ...) <- value
-    .valid(x)
+    .asCellMapping(x)
   }
 )
 
@@ -94,8 +94,8 @@ setReplaceMethod(
 setReplaceMethod(
   "assays", c("CellMapping", "SimpleList"),
   function(x, withDimnames = TRUE, ..., value) {
-    x <- .plain(x)
+    x <- .asSpatial(x)
     assays(x, withDimnames = withDimnames, ...) <- value
-    .valid(x)
+    .asCellMapping(x)
   }
 )

@@ -62,7 +62,7 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   cells <- rownames(maps[[1L]])
   maps <- lapply(maps, function(map) {
     same <- setequal(rownames(map), cells)
-    if (same) .plain(map)[cells, ] else .plain(map)
+    if (same) .asSpatial(map)[cells, ] else .asSpatial(map)
   })
   found <- .call(
     "combined_sections", lapply(maps, .mappingToPython, p = FALSE),
@@ -83,7 +83,7 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
   }, maps, .toR(found$get("weights")))
   record <- .toR(found$get("record"))
   record$parts[] <- lapply(maps, .record)
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     do.call(cbind, p), cells, unlist(lapply(maps, colnames)),
     .cellsOfSections(maps[[1L]], found$get("cells")), spots,
     .bindCoordinates(maps), record, tissue$images
@@ -116,13 +116,13 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   # Nothing is dropped, so the left-over stays as it is.
   maps <- lapply(maps, function(map) {
     same <- setequal(colnames(map), spots)
-    if (same) .plain(map)[, spots] else .plain(map)
+    if (same) .asSpatial(map)[, spots] else .asSpatial(map)
   })
   record <- .toR(.call(
     "combined_cells", lapply(maps, .mappingToPython, p = FALSE)
   ))
   record$parts[] <- lapply(maps, .record)
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     do.call(rbind, lapply(maps, .mapping)),
     unlist(lapply(maps, rownames)), spots,
     .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),

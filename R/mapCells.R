@@ -54,7 +54,7 @@
       spotData <- spotData[setdiff(names(spotData), colnames(coords))]
     }
   }
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     .fromPython(value), scSide$names[cells], .toR(value$get("spot_names")),
     cellData, spotData, coords, .fetch(value$get("record")),
     images = tissue$images

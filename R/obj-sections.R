@@ -62,7 +62,9 @@
   }
   withCallingHandlers(
     expr,
-    homespot_error = function(e) .abort(said(e), own(e)),
+    homespot_error = function(e) {
+      .abort(said(e), own(e), e$what, e$found, e$remedy)
+    },
     homespot_data_warning = function(w) {
       .warn(said(w), own(w))
       invokeRestart("muffleWarning")

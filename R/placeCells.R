@@ -40,7 +40,7 @@
     if (!is.null(max.radius)) list(max_radius = max.radius)
   )
   if (!is.null(reduction)) {
-    reducedDim(out, reduction) <- .placed(table, map)
+    reducedDim(out, reduction) <- .positionsMatrix(table, map)
   }
   if (identical(as, "SpatialExperiment")) .asTissue(out, map, table) else out
 }
@@ -86,7 +86,7 @@
 }
 
 # Positions of the cells, under the names of the spots' coordinates, x first.
-.placed <- function(table, map) {
+.positionsMatrix <- function(table, map) {
   axes <- colnames(.ordered(spatialCoords(map)[0L, , drop = FALSE]))
   coords <- as.matrix(as.data.frame(table[.keys$POSITIONS[seq_along(axes)]]))
   dimnames(coords) <- list(rownames(table), axes)
@@ -111,7 +111,7 @@
     sce <- sce[, known]
     table <- table[known, , drop = FALSE]
   }
-  coords <- .placed(table, map)
+  coords <- .positionsMatrix(table, map)
   if (!is.null(sce$sample_id)) {
     sce$sc_sample_id <- sce$sample_id
   }

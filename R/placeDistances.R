@@ -73,7 +73,8 @@ kdeDivergence <- function(true, found, labels) {
     "Set rownames()."
   )
   if (!is.null(cells)) {
-    taken <- match(.those(cells, rownames(true), "cells"), rownames(true))
+    .requireInTrue(cells, rownames(true), "cells")
+    taken <- match(cells, rownames(true))
     true <- true[taken, , drop = FALSE]
   }
   list(

@@ -52,6 +52,6 @@
 
 # An order that mixes what lies together, the same each time, and leaves R's
 # random numbers alone: multiples of the golden ratio.
-.mixed <- function(n) {
+.mixedOrder <- function(n) {
   order((seq_len(n) * 0.6180339887498949) %% 1)
 }

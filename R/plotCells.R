@@ -47,7 +47,7 @@ plotCells <- function(
   data$label <- .asLabel(.plainColumn(tissue, label))
   data <- .jittered(data, tissue, jitter)
   .requirePackage("ggplot2", "plots")
-  data <- data[.mixed(nrow(data)), ]
+  data <- data[.mixedOrder(nrow(data)), ]
   .tissue(data, list(
     .points(ggplot2::aes(colour = .data$label), data, tissue, size),
     .labelScale(data$label, label)

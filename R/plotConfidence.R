@@ -46,7 +46,7 @@ plotConfidence <- function(
   data$confident <- !is.na(confident) & confident
   data <- .jittered(data, tissue, jitter)
   .requirePackage("ggplot2", "plots")
-  data <- data[.mixed(nrow(data)), ]
+  data <- data[.mixedOrder(nrow(data)), ]
   data <- data[order(data$confident), ]
   data$shown <- ifelse(data$confident, data$radius, NA)
   .tissue(data, list(
@@ -57,11 +57,11 @@ plotConfidence <- function(
     ),
     ggplot2::labs(subtitle = sprintf(
       "%s of %s cells are confident; the others are grey",
-      .counted(sum(data$confident)), .counted(nrow(data))
+      .withThousands(sum(data$confident)), .withThousands(nrow(data))
     ))
   ), tissue, unit)
 }
 
-.counted <- function(n) {
+.withThousands <- function(n) {
   format(n, big.mark = ",", scientific = FALSE)
 }

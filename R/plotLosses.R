@@ -32,7 +32,7 @@
 #' @export
 plotLosses <- function(map) {
   .requireMapping(map)
-  ended <- .ended(mappingInfo(map)$solver)
+  ended <- .endOfRun(mappingInfo(map)$solver)
   if (!length(ended$values)) {
     wanted <- "a map with the losses of a training"
     .refuseIf(

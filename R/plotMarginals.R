@@ -51,7 +51,7 @@ plotMarginals <- function(map) {
     ggplot2::scale_y_log10() +
     ggplot2::labs(
       x = "iteration", y = "error of the spots' mass (L1)",
-      subtitle = .ended(solver)$sentence
+      subtitle = .endOfRun(solver)$sentence
     ) +
     ggplot2::theme_bw()
 }

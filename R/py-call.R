@@ -1,9 +1,9 @@
 # Calls of the core: plain values over, results and warnings back, errors as R
 # conditions. The core writes its messages in R's words.
 
-# Calls what the core offers to R under a name. The result stays a Python object.
-# `.sides` are the user's data sets by "sc" and "st", of which messages have
-# lines of code.
+# Calls what the core offers to R under a name. The result stays a Python
+# object. `.sides` are the user's data sets by "sc" and "st", of which messages
+# have lines of code.
 .call <- function(verb, ..., .sides = NULL) {
   core <- .core()
   # Python looked at the environment when it started, and R's may be another
@@ -19,13 +19,13 @@
   for (warning in .fetch(answer$get("warnings"))) {
     .warn(
       .withBetterRemedy(warning, .sides)$message,
-      .named(.warningClasses, warning$class, "homespot_data_warning")
+      .entryOr(.warningClasses, warning$class, "homespot_data_warning")
     )
   }
   if (!is.null(error)) {
     error <- .withBetterRemedy(error, .sides)
     .abort(
-      error$message, .named(.errorClasses, error$class, "homespot_error"),
+      error$message, .entryOr(.errorClasses, error$class, "homespot_error"),
       error$what, error$found, error$remedy
     )
   }
@@ -54,7 +54,7 @@
   }, sides, names(sides))
 }
 
-.named <- function(table, name, otherwise) {
+.entryOr <- function(table, name, otherwise) {
   if (name %in% names(table)) table[[name]] else otherwise
 }
 

@@ -152,10 +152,12 @@
     paste("Name", .nameAnother)
   ))
   # fork = FALSE whatever getBasiliskFork() says.
-  .made(basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = shared))
+  .tryMaking(
+    basilisk::basiliskStart(homespotEnv, fork = FALSE, shared = shared)
+  )
 }
 
-.made <- function(expr) {
+.tryMaking <- function(expr) {
   tryCatch(
     expr,
     error = function(e) {

@@ -74,7 +74,7 @@
   }
   .iterated(
     BiocParallel::bpiterate(
-      nextFold, .elsewhere,
+      nextFold, .foldInWorker,
       setup = setup, REDUCE = keep, init = 0L, reduce.in.order = FALSE,
       BPPARAM = BPPARAM
     ),
@@ -145,12 +145,12 @@
 }
 
 # What a worker runs: it finds the package where this process has it.
-.elsewhere <- function(number, setup) {
+.foldInWorker <- function(number, setup) {
   .libPaths(unique(c(setup$libraries, .libPaths())))
   get(".remoteFold", envir = asNamespace("homespot"))(number, setup)
 }
 
-environment(.elsewhere) <- baseenv()
+environment(.foldInWorker) <- baseenv()
 
 # In the worker: a fold, with its warnings and its error as plain values.
 .remoteFold <- function(number, setup) {

@@ -155,9 +155,9 @@
 
 # --- in messages -------------------------------------------------------------
 
-# A message of the core, with a better remedy where R knows one: other values, or
-# other names of genes, in the user's objects. The core says what the remedy is
-# about.
+# A message of the core, with a better remedy where R knows one: other values,
+# or other names of genes, in the user's objects. The core says what the remedy
+# is about.
 .withBetterRemedy <- function(said, sides) {
   better <- NULL
   for (name in names(sides)) {
@@ -175,7 +175,8 @@
   said
 }
 
-# The spatial side for messages: the first of several sections, with all of them.
+# The spatial side for messages: the first of several sections, with all of
+# them.
 .firstOfSections <- function(sides) {
   side <- sides[[1L]]
   if (length(sides) > 1L) {

@@ -46,12 +46,13 @@
     settings <- c(if (!is.null(preset)) {
       list(preset = .checkString(preset, "preset"))
     }, given)
-    return(stats::setNames(list(.plan(c(list(method), settings))), method))
+    chosen <- .methodWithSettings(c(list(method), settings))
+    return(stats::setNames(list(chosen), method))
   }
   .refuseIf(
     !is.null(preset) || length(given),
     "a preset and parameters with one method by name only",
-    .some(c(if (!is.null(preset)) "preset", .named0(given))),
+    .some(c(if (!is.null(preset)) "preset", .namesOrEmpty(given))),
     "Pass list(name = list(method, parameter = value))."
   )
   if (is.function(method)) {
@@ -71,14 +72,14 @@
     .describe(method),
     "Pass list(name = \"ssa\", other = function(sc, st) ...)."
   )
-  stats::setNames(lapply(as.list(method), .plan), names)
+  stats::setNames(lapply(as.list(method), .methodWithSettings), names)
 }
 
-.named0 <- function(given) {
+.namesOrEmpty <- function(given) {
   if (is.null(names(given))) rep("", length(given)) else names(given)
 }
 
-.plan <- function(x) {
+.methodWithSettings <- function(x) {
   if (is.function(x)) {
     return(x)
   }
@@ -125,12 +126,12 @@
 
 .callable <- function(f) {
   reticulate::r_to_py(.ofUser(function(cells, spots) {
-    .mapFromMethod(f(.seen(cells), .seen(spots)))
+    .mapFromMethod(f(.dataOfMethod(cells), .dataOfMethod(spots)))
   }), convert = FALSE)
 }
 
 # One side as a function gets it.
-.seen <- function(value) {
+.dataOfMethod <- function(value) {
   names <- list(.toR(value$get("genes")), .toR(value$get("names")))
   counts <- value$get("counts")
   assays <- list(

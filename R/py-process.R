@@ -95,12 +95,12 @@ names.homespotRemote <- function(x) {
   .state$dropped <- NULL
   answered <- FALSE
   on.exit(if (!answered) .endProcess())
-  answer <- .sent(.state$process, name, arguments, dropped)
+  answer <- .answerOf(.state$process, name, arguments, dropped)
   answered <- TRUE
   .valueOf(answer)
 }
 
-.sent <- function(cluster, name, arguments, dropped = NULL) {
+.answerOf <- function(cluster, name, arguments, dropped = NULL) {
   tryCatch(
     parallel::clusterCall(
       cluster, .answer,
@@ -122,7 +122,7 @@ names.homespotRemote <- function(x) {
 
 .valueOf <- function(answer) {
   if (!is.null(answer$error)) {
-    .abort(answer$error$message, answer$error$class)
+    do.call(.abort, answer$error)
   }
   if (is.null(answer$handle)) answer$value else .handle(answer$handle)
 }
@@ -189,7 +189,9 @@ environment(.prepared) <- environment(.answer) <- baseenv()
       list(error = list(
         class = c(intersect(class(e), .errorClasses), "homespot_error")[1L],
         # What reticulate advises cannot be done from the other side.
-        message = sub("\\s*Run .*py_last_error.*$", "", conditionMessage(e))
+        message = sub("\\s*Run .*py_last_error.*$", "", conditionMessage(e)),
+        what = e$what %||% "", found = e$found %||% "",
+        remedy = e$remedy %||% ""
       ))
     }
   )

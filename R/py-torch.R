@@ -60,7 +60,7 @@
       )
     )
   )
-  .pythonPath(.made(.withEnv(
+  .pythonPath(.tryMaking(.withEnv(
     "BASILISK_USE_SYSTEM_DIR", "0",
     basilisk::obtainEnvironmentPath(.torchEnv())
   )))
@@ -79,7 +79,7 @@
   }
   answered <- FALSE
   on.exit(if (!answered) .endTorch())
-  answer <- .sent(
+  answer <- .answerOf(
     .state$torch$cluster, ".captured",
     list(verb, arguments, Sys.getenv("OMP_NUM_THREADS"))
   )

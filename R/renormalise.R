@@ -27,18 +27,18 @@ setGeneric("renormalise", function(map, ...) standardGeneric("renormalise"))
 #' @aliases renormalise,CellMapping-method
 #' @export
 setMethod("renormalise", "CellMapping", function(map, ...) {
-  typed <- .plain(map)
+  typed <- .asSpatial(map)
   if (is.null(.record(map)$dtype)) {
     # Made by hand, in R's doubles.
     metadata(typed)[[.keys$HOMESPOT]]$dtype <- "float64"
   }
   factors <- .toR(.call("row_factors", .mappingToPython(typed)))
-  out <- .plain(map)
+  out <- .asSpatial(map)
   assays(out, withDimnames = FALSE)[[.mappingAssay]] <-
     .timesRows(.mapping(map), factors, .record(map)$dtype)
   rowData(out)[[.keys$LEFT_OVER]] <- rep(0, nrow(out))
   rowData(out)[[.keys$DROPPED]] <- NULL
-  .valid(out)
+  .asCellMapping(out)
 })
 
 # Every row of P times its factor, in the class of P and in the type that the

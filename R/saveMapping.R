@@ -93,7 +93,7 @@ loadMapping <- function(path, backed = FALSE) {
   } else {
     .fromPython(value)
   }
-  .valid(.newMapping(
+  .asCellMapping(.newMapping(
     p, cellNames, spotNames,
     .frame(cells, length(cellNames)), .frame(spots, length(spotNames)), coords,
     .fetch(value$get("record"))

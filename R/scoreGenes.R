@@ -82,8 +82,8 @@ scoreGenes <- function(
   )
   spots <- .spotsOf(true, found)
   .dataFrame(.call(
-    "gene_scores", .toPython(.part(true, genes, spots)),
-    .toPython(.part(found, genes, NULL)), as.list(genes)
+    "gene_scores", .toPython(.takePart(true, genes, spots)),
+    .toPython(.takePart(found, genes, NULL)), as.list(genes)
   ))
 }
 
@@ -194,11 +194,11 @@ scoreProportions <- function(
     )
     return(NULL)
   }
-  .those(found$columns, true$columns, "spots")
+  .requireInTrue(found$columns, true$columns, "spots")
 }
 
 # Names of which all have to be in `true`.
-.those <- function(names, known, what) {
+.requireInTrue <- function(names, known, what) {
   lost <- setdiff(names, known)
   .refuseIf(
     length(lost), sprintf("in `true` all %s of `found`", what),
@@ -208,7 +208,7 @@ scoreProportions <- function(
   names
 }
 
-.part <- function(side, rows, columns) {
+.takePart <- function(side, rows, columns) {
   x <- side$values
   if (!identical(rows, side$rows)) {
     x <- x[rows, , drop = FALSE]
