@@ -207,7 +207,7 @@ def test_the_line_that_is_named_sets_them(pair) -> None:
     st = without_places(st, lat=pd.Categorical(xy[:, 1].astype(str)), lon=xy[:, 0].astype(str))
     with pytest.warns(DataWarning) as caught:
         map_cells(sc, st)
-    line = str(caught[0].message).partition(": ")[2].rstrip(".")
+    line = str(caught[0].message).partition(": set ")[2].rstrip(".")
     exec(line, {"st": st})
     np.testing.assert_array_equal(map_cells(sc, st).varm["spatial"], xy)
 
@@ -218,7 +218,7 @@ def test_names_that_are_places(pair) -> None:
     st.obs_names = [f"{i % 5}x{i // 5}" for i in range(st.n_obs)]
     with pytest.warns(DataWarning, match=r"look like coordinates \('0x0', '1x0', ...\)") as caught:
         map_cells(sc, st)
-    exec(str(caught[0].message).partition(": ")[2].rstrip("."), {"st": st, "numpy": np})
+    exec(str(caught[0].message).partition(": set ")[2].rstrip("."), {"st": st, "numpy": np})
     np.testing.assert_array_equal(map_cells(sc, st).varm["spatial"][7], [2, 1])
 
 

@@ -203,42 +203,32 @@ test_that("cbind() weighs sections, and reorders cells", {
 
 refused <- list(
   list("other cells", function(a, b) cbind(a[1:2, ], b), paste0(
-    "Expected mappings of the same cells in the same order, found 'cell1', ",
-    "'cell2' and 'cell3', 'cell1', 'cell2'. Use rbind() for other cells on ",
-    "the same spots."
+    "mappings cells | 'cell1' 'cell2' 'cell3' | rbind()"
   )),
   list("spots of the same name", function(a, b) cbind(a, a), paste0(
-    "Expected unique names of spots, found 'spot1', 'spot2', 'spot3', ... ",
-    "more than once. Rename or drop the others."
+    "unique names | 'spot1' 'spot2' 'spot3' | colnames(map)"
   )),
   list(
     "weights", function(a, b) combineSections(a, b, weights = c(1, 0)),
     paste0(
-      "Expected 2 positive weights, one a section, found [1.0, 0.0]. Give ",
-      "one for each mapping."
+      "2 | [1.0 0.0] | mapping"
     )
   ),
   list("no map", function(a, b) combineSections(a, 1), paste0(
-    "Expected objects of class CellMapping, found 1. Give one map or more."
+    "CellMapping | 1 | map"
   )),
   list("other spots", function(a, b) rbind(a, b), paste0(
-    "Expected mappings onto the same spots in the same order, found 'spot1', ",
-    "'spot2', 'spot3', ... and 'spot5', 'spot6'. Use combineSections() for ",
-    "the same cells on several sections."
+    "mappings spots | 'spot1' 'spot2' 'spot3' 'spot5' | combineSections()"
   )),
   list("the same cells", function(a, b) rbind(a, a), paste0(
-    "Expected unique names of cells, found 'cell1', 'cell2', 'cell3' more ",
-    "than once. Rename or drop the others."
+    "unique names | 'cell1' 'cell2' 'cell3' | rownames(map)"
   ))
 )
 
 for (case in refused) {
   test_that(paste("maps cannot be combined:", case[[1L]]), {
     skipWithoutPython()
-    expect_identical(
-      messageOf(case[[2L]](smallMap(), otherSection()), "homespot_input_error"),
-      case[[3L]]
-    )
+    expectRefused(case[[2L]](smallMap(), otherSection()), case[[3L]])
   })
 }
 

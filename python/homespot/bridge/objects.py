@@ -15,6 +15,7 @@ from ..common.keys import COORDINATES, HOMESPOT, SPATIAL
 from ..evaluate.cross_validate import Spatial
 from ..matrix.streamed import Streamed, in_memory
 from ..objects.annotated import annotated, x_of
+from ..space import axes as space_axes
 from .offered import offered
 from .values import frame, narrowed, record_from, strings
 
@@ -114,3 +115,17 @@ def sections_in_memory(st: Spatial) -> Spatial:
     if isinstance(st, Mapping):
         return {name: whole(one) for name, one in st.items()}
     return [whole(one) for one in st]
+
+
+@offered
+def axes_of(names: str | Sequence[str]) -> dict[str, Any] | None:
+    """Return the columns of x, y and z by name, from 0, and whether y counts rows; None if no name says."""
+    found = space_axes.named_axes(strings(names).tolist())
+    return None if found is None else {"columns": np.asarray(found.columns), "rows": found.rows}
+
+
+@offered
+def column_order(values: npt.NDArray[np.float64], names: str | Sequence[str]) -> npt.NDArray[np.int32]:
+    """Return the columns of coordinates, from 0, in the order in which the core takes them."""
+    table = pd.DataFrame(np.asarray(values), columns=strings(names).tolist())
+    return np.asarray(space_axes.column_order(table), dtype=np.int32)

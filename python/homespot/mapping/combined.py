@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
-from ..common.wording import verb
+from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..objects.access import refuse_duplicates
 from ..objects.annotated import x_of
@@ -79,7 +79,11 @@ def side_by_side(
                     f"Use {verb('combine_cells')} for other cells on the same spots.",
                 )
             )
-    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.var_names]), "spots")
+    refuse_duplicates(
+        pd.Index([name for mapping in mappings for name in mapping.var_names]),
+        "spots",
+        _own_names("colnames"),
+    )
     dims = {coordinates(mapping).shape[1] if has_coordinates(mapping) else 0 for mapping in mappings}
     if len(dims) > 1:
         raise InputError(
@@ -99,6 +103,15 @@ def side_by_side(
         _weighted(shares, [dropped(mapping) for mapping in mappings]),
         None if shared_frame else labels,
         {**record, **combined_direction(down)},
+    )
+
+
+def _own_names(r_names: str) -> str:
+    """Say how to give cells or spots of several maps names of their own; `r_names` is R's function of the names."""
+    return either(
+        "Rename or drop the others.",
+        f'Give each a name of its own first: {r_names}(map) <- paste("a", {r_names}(map), sep = "_"), with another '
+        'name than "a" for every map.',
     )
 
 
@@ -143,7 +156,11 @@ def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
                 "Combine mappings onto one spatial data set.",
             )
         )
-    refuse_duplicates(pd.Index([name for mapping in mappings for name in mapping.obs_names]), "cells")
+    refuse_duplicates(
+        pd.Index([name for mapping in mappings for name in mapping.obs_names]),
+        "cells",
+        _own_names("rownames"),
+    )
     first = mappings[0].uns[HOMESPOT]
     return {**record_of(mappings, "cells"), **{name: first[name] for name in _OF_SPOTS if name in first}}
 

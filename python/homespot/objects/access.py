@@ -38,13 +38,13 @@ def copied(adata: ad.AnnData, matrix: Any = None) -> ad.AnnData:
     return copy
 
 
-def refuse_duplicates(names: pd.Index, kind: str) -> None:
+def refuse_duplicates(names: pd.Index, kind: str, remedy: str = "Rename or drop the others.") -> None:
     """Refuse names that occur more than once."""
     if not names.is_unique:
         raise InputError(
             expected(
                 f"unique names of {kind}",
                 f"{some(names[names.duplicated()].unique())} more than once",
-                "Rename or drop the others.",
+                remedy,
             )
         )

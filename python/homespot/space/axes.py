@@ -18,6 +18,7 @@ __all__ = [
     "Axes",
     "Library",
     "all_axes",
+    "column_order",
     "counts_rows",
     "libraries",
     "named_axes",
@@ -219,6 +220,14 @@ def rows_count_down(positions: Any) -> bool:
     return axes is not None and axes.rows
 
 
+def column_order(table: pd.DataFrame) -> list[int]:
+    """Return the columns that `ordered` takes, in its order."""
+    last = _no_places(table)
+    axes = named_axes(table.columns, last)
+    columns = _numbered(table.columns, last) if axes is None else axes.columns
+    return _others([*range(table.shape[1])], last) if columns is None else columns
+
+
 def ordered(positions: Any) -> Any:
     """Return the columns in the order of their names (x, y, z or 1, 2, 3), else in the given order.
 
@@ -227,11 +236,7 @@ def ordered(positions: Any) -> Any:
     """
     if not isinstance(positions, pd.DataFrame):
         return positions
-    last = _no_places(positions)
-    axes = named_axes(positions.columns, last)
-    columns = _numbered(positions.columns, last) if axes is None else axes.columns
-    if columns is None:
-        columns = _others([*range(positions.shape[1])], last)
+    columns = column_order(positions)
     if len(columns) > 3:
         raise InputError(
             expected(
