@@ -107,11 +107,11 @@ def side_by_side(
 
 
 def _own_names(r_names: str) -> str:
-    """Say how to give cells or spots of several maps names of their own; `r_names` is R's function of the names."""
+    """Say how to give cells or spots of several maps names of their own; `r_names` is R's name of them."""
     return either(
         "Rename or drop the others.",
-        f'Give each a name of its own first: {r_names}(map) <- paste("a", {r_names}(map), sep = "_"), with another '
-        'name than "a" for every map.',
+        f'Give each a name of its own first: {r_names}(map) <- paste("a", {r_names}(map), sep = "_"), '
+        'with another name than "a" for every map.',
     )
 
 
