@@ -1,6 +1,6 @@
 # The spatial side: one object, or several sections as objects of their own.
 
-# Each section as a side (see convert.R), by its name where there are several.
+# Each section as a side (see obj-sides.R), by its name where there are several.
 .spatialSides <- function(st, assay.type, coords) {
   .beforeMethod(st)
   if (!.areSections(st)) {

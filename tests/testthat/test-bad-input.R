@@ -448,7 +448,7 @@ test_that("errors have classes, and show no trace of Python", {
 test_that("names and paths of the user's stay as they are", {
   for (path in c("/tmp/my_dir/no_such.h5ad", "/None/it's k_best/True.h5ad")) {
     shown <- if (grepl("'", path)) dQuote(path, FALSE) else sQuote(path, FALSE)
-    expectRefused(loadMapping(path), "h5ad |", shown, "| Check path")
+    expectRefused(loadMapping(path), ".h5ad |", shown, "| Check path")
   }
   problem <- smallProblem()
   colnames(problem$sc)[1] <- "x-cell_a_b-1"

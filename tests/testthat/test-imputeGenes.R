@@ -477,7 +477,7 @@ cases <- list(
   ),
   list(
     "a file of another kind", list(expression, output = "k_best.csv"),
-    "h5ad | 'k_best.csv' | Rename"
+    ".h5ad | 'k_best.csv' | Rename"
   ),
   list(
     "no folder", list(expression, output = "/no_where/None.h5ad"),
