@@ -140,12 +140,6 @@ cases <- list(
   }, list(), input, c(
     "negative single-cell | -3 | log-normalised instead"
   )),
-  row("all-zero cells", function(p) {
-    p$sc[, 2:3] <- 0
-    p
-  }, list(), "homespot_data_warning", c(
-    "Dropped 2 cell(s) without any expression ('cell-2', 'cell-3')."
-  )),
   row("one cell", function(p) {
     p$sc <- p$sc[, 1, drop = FALSE]
     p
@@ -471,6 +465,15 @@ test_that("a map that R's doubles make too large is refused before the work", {
     "TiB of memory for a map of 400,000 cells x 400,000 spots in Python",
     "and, as doubles, in R, found .* free. Use k.best, which keeps"
   ))
+})
+
+test_that("cells without expression are dropped, with a warning", {
+  problem <- smallProblem()
+  problem$sc[, 2:3] <- 0
+  expect_identical(
+    messageOf(mapCells(problem$sc, problem$st), "homespot_data_warning"),
+    "Dropped 2 cell(s) without any expression ('cell-2', 'cell-3')."
+  )
 })
 
 test_that("both data sets are asked for", {
