@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from ..common.wording import either
 from ..errors import InputError, expected
 from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock
@@ -205,6 +206,10 @@ def damaged(path: str) -> InputError:
             "a map as homespot wrote it",
             f"{path!r}, in which something is not as it was written",
             "If you have changed it in place, save it under another name: "
-            f"homespot.save(anndata.read_h5ad({path!r}), 'other.h5ad'). If not, it is damaged: copy it anew.",
+            + either(
+                f"homespot.save(anndata.read_h5ad({path!r}), 'other.h5ad')",
+                f'saveMapping(as(readAnnData({path!r}), "CellMapping"), "other.h5ad")',
+            )
+            + ". If not, it is damaged: copy it anew.",
         )
     )
