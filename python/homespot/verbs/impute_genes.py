@@ -16,7 +16,7 @@ import pandas as pd
 from ..common import memory
 from ..common.checks import one_of, whole
 from ..common.keys import HOMESPOT, SPATIAL
-from ..common.wording import argument, verb
+from ..common.wording import argument, either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
@@ -65,8 +65,9 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
         raise InputError(
             expected(
                 f"scores as a table with the columns gene, {', '.join(columns)}",
-                f"a {type(scores).__name__}"
-                + (f" with {some(scores.columns, 10)}" if isinstance(scores, pd.DataFrame) else ""),
+                f"{either('a DataFrame', 'a table')} with {some(scores.columns, 10)}"
+                if isinstance(scores, pd.DataFrame)
+                else f"a {type(scores).__name__}",
                 f"Pass what {verb('cross_validate')} returned.",
             )
         )
