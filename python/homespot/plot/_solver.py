@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected
+from ..mapping.checked import CheckedMap
 from ._base import figure_axes
 from ._palette import PALETTE
 
@@ -29,7 +30,7 @@ def losses(mapping: ad.AnnData) -> Figure:
     mapping
         A map by a method that trains, such as ``"come"``.
     """
-    record = mapping.uns.get(HOMESPOT, {})
+    record = CheckedMap(mapping, empty=True).mapping.uns[HOMESPOT]
     ending = ending_of(record)
     curves = {name: curve for name, curve in ending.curves.items() if name != MARGINAL_ERROR}
     if not curves:
@@ -71,7 +72,7 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     ax
         Axes to draw into; None makes a figure.
     """
-    record = mapping.uns.get(HOMESPOT, {})
+    record = CheckedMap(mapping, empty=True).mapping.uns[HOMESPOT]
     ending = ending_of(record)
     if MARGINAL_ERROR not in ending.curves:
         raise InputError(
