@@ -63,6 +63,8 @@ def _refusal(file: Path) -> tuple[str, str] | None:
 def check_target(path: object, *suffixes: str, what: str = "a path") -> Path:
     """Refuse, before any work, a path to which no file can be written, and return it.
 
+    Temporary files of killed processes are deleted from its folder.
+
     Parameters
     ----------
     path
@@ -92,6 +94,7 @@ def check_target(path: object, *suffixes: str, what: str = "a path") -> Path:
     if refusal is not None:
         found, remedy = refusal
         raise InputError(expected(f"{what} to which a file can be written", f"{named}, {found}", remedy))
+    _remove_left(file.parent)
     return target
 
 

@@ -24,7 +24,7 @@ def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     mapping
         A result of `map_cells`.
     path
-        File to write; an existing file is replaced.
+        File to write; an existing file is replaced, but not the one in which a backed mapping is.
     """
     view, digest = CheckedMap(mapping, empty=True), MatrixDigest()
     view.read(digest)
