@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import homespot
+from homespot.objects.seal import read_seal
 
 SAVED = ("3d", "sparse", "nowhere", "subset")
 
@@ -41,6 +42,13 @@ def test_r_loads_what_python_saved(name, read, fresh, same):
 
 def test_what_python_saved_survives_r(name, read, fresh, same):
     same.mapping(homespot.load(fresh / f"saved_{name}.h5ad"), read, ignore=())
+
+
+def test_r_seals_p_as_python_does(name, folder, fresh):
+    """The digest that R's file has of P is that of Python's; the annotation has gained a sample_id."""
+    by_python, by_r = (read_seal(of / f"saved_{name}.h5ad") for of in (folder, fresh))
+    assert by_r.matrix == by_python.matrix
+    assert by_r.tables != by_python.tables
 
 
 def test_a_converted_mapping_is_turned_in_r(name, read, hosted, same):
