@@ -45,10 +45,9 @@ def test_what_python_saved_survives_r(name, read, fresh, same):
 
 
 def test_r_seals_p_as_python_does(name, folder, fresh):
-    """The digest that R's file has of P is that of Python's; the annotation has gained a sample_id."""
+    """What R has read and written has the digests of Python's file."""
     by_python, by_r = (read_seal(of / f"saved_{name}.h5ad") for of in (folder, fresh))
-    assert by_r.matrix == by_python.matrix
-    assert by_r.tables != by_python.tables
+    assert by_r[1:] == by_python[1:]
 
 
 def test_a_converted_mapping_is_turned_in_r(name, read, hosted, same):

@@ -366,6 +366,19 @@ def test_files_that_are_no_scores_are_refused(pair, tmp_path: Path) -> None:
     assert path.read_text() == "a,b\n1,2\n"
 
 
+def test_a_kept_table_that_was_damaged_is_refused(pair, tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    scores = cross_validate(*pair, "ssa", folds=2, output=path)
+    whole = path.read_text()
+    line = whole.splitlines()[3]
+    for damage in (line.replace("0.", "1.", 1), "x" + line):
+        path.write_text(whole.replace(line, damage))
+        with pytest.raises(InputError, match="scores that cross_validate\\(\\) wrote"):
+            cross_validate(*pair, "ssa", folds=2, output=path)
+    path.write_text(whole)
+    assert cross_validate(*pair, "ssa", folds=2, output=path).equals(scores)
+
+
 def test_paths_that_cannot_be_written_are_refused(pair, tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "scores.txt", "output that ends in .csv"),

@@ -21,6 +21,9 @@ from .metrics import SCORES
 
 __all__ = ["COLUMNS", "digest", "finished_folds", "keep", "read_scores", "target"]
 
+_ROWS = "rows"
+"""Entry beside the table: a digest of every row, so that a table that was damaged is not trusted."""
+
 COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
 """The columns of a table of cross-validation."""
 
@@ -118,8 +121,9 @@ def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
     try:
         known = json.loads(_side(file).read_text(encoding="utf-8"))
         table = read_scores(file)
-        whole = isinstance(known, dict) and list(table.columns) == COLUMNS
-    except (OSError, ValueError):  # an InputError is one
+        rows = known.pop(_ROWS, None)
+        whole = list(table.columns) == COLUMNS and (rows is None or _rows(file.read_bytes()) <= set(rows))
+    except (AttributeError, OSError, TypeError, ValueError):  # an InputError is a ValueError
         known, whole = {}, False
     if not whole:
         raise InputError(
@@ -143,5 +147,13 @@ def finished_folds(file: Path, run: dict[str, Any]) -> pd.DataFrame:
 
 
 def keep(file: Path, table: pd.DataFrame) -> None:
-    """Write the table of the folds finished so far."""
-    _write(file, table.to_csv(index=False, lineterminator="\n"))
+    """Write the table of the folds finished so far, and first the digests of its rows."""
+    text = table.to_csv(index=False, lineterminator="\n")
+    known = json.loads(_side(file).read_text(encoding="utf-8"))
+    _write(_side(file), json.dumps({**known, _ROWS: sorted(_rows(text.encode()))}, indent=1))
+    _write(file, text)
+
+
+def _rows(text: bytes) -> set[str]:
+    """Return a digest of every row of a table."""
+    return {hashlib.sha256(line).hexdigest()[:16] for line in text.splitlines()[1:]}
