@@ -202,5 +202,5 @@ def _plain_experiment(adata: ad.AnnData) -> dict[str, Any]:
 @offered
 def read_anndata(path: str) -> dict[str, Any]:
     """Read cells or spots, in any format that `reading.read` knows, as plain values."""
-    with _names_twice():
+    with _names_twice(), h5ad.readable("an experiment", path):
         return _plain_experiment(reading.read(path))
