@@ -39,7 +39,9 @@
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the path has another ending or its
-#' folder is not there, or if the file is no map or of a newer format.
+#' folder is not there, or if the file is no map, of a newer format, or damaged.
+#' A digest of all that is in it seals the file; one that another program has
+#' written anew has no seal, and is read without.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()
