@@ -20,7 +20,7 @@
 #'   make_zero_col_DFrame mcols mcols<- metadata metadata<- nnode setValidity2
 #'   to
 #' @importFrom SingleCellExperiment SingleCellExperiment altExp altExp<-
-#'   altExpNames colPairs colPairs<- mainExpName reducedDim reducedDim<-
+#'   altExpNames altExps colPairs colPairs<- mainExpName reducedDim reducedDim<-
 #'   reducedDimNames reducedDims rowPairs rowPairs<-
 #' @importFrom SpatialExperiment SpatialExperiment imgData imgData<-
 #'   spatialCoords spatialCoords<- spatialCoordsNames
