@@ -35,15 +35,15 @@ ENGINES = [
 ]
 engines = pytest.mark.parametrize("engine", ENGINES)
 
-REGULARISATIONS = [*10.0 ** np.arange(-6, 7), 0.003, 0.05]
-RELAXED = [0, 1e-9, 0.1, 0.5, 0.75, 0.999, 1]
+REGULARISATIONS = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 1, 1e3, 1e6]
+RELAXED = [0, 1e-9, 0.1, 0.5, 0.999, 1]
 GRID = list(itertools.product(REGULARISATIONS, RELAXED, RELAXED))
 FEW = np.random.default_rng(0).permutation(len(GRID))[:24]
 POINTS = [pytest.param(*GRID[i], marks=[] if i in FEW else pytest.mark.slow) for i in range(len(GRID))]
 
 
 def problem(
-    m: int = 30, n: int = 20, *, spread: float = 1, seed: int = 0
+    m: int = 20, n: int = 12, *, spread: float = 1, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random costs, which float32 holds, and masses over some powers of ten."""
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def by_logarithms(
 ) -> np.ndarray | None:
     """P by plain steps on logarithms in float64; None if these have not ended after a while."""
     C, g = -D / epsilon, np.zeros(len(q))
-    for _ in range(3000):
+    for _ in range(1000):
         f = (1 - cells) * (np.log(p) - logsumexp(C + g, axis=1))
         step = (1 - spots) * (np.log(q) - logsumexp(C + f[:, None], axis=0)) - g
         g = g + step

@@ -21,7 +21,7 @@ from numba.core.serialize import dumps
 
 from .files import whole
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "compiled_in_order"]
 
 _config: Any = numba.config
 
@@ -100,12 +100,21 @@ def _digest(file: Path, data: bytes) -> bytes:
     return hashlib.sha256(file.name.encode() + data).digest()
 
 
+def compiled_in_order(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` as `compiled` does, with every sum in the order in which it is written."""
+    return _compiled(function, set())
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` at its first call; it runs without Python's lock.
 
     Fast arithmetic is allowed where it lets sums be vectorised; infinities and NaN keep their meaning.
     """
-    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function)
+    return _compiled(function, {"reassoc", "contract", "nsz"})
+
+
+def _compiled(function: Callable[..., Any], fast: set[str]) -> Callable[..., Any]:
+    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fast)(function)
     folder = _folder()
     if folder is not None:
         with suppress(OSError):  # the sources are not there

@@ -25,7 +25,7 @@ from ..common.checks import one_of
 from ..common.wording import either
 from ..errors import DataWarning, InputError, expected, some
 from ..matrix.streamed import Streamed
-from ..matrix.sums import column_sums, is_sparse, row_sums
+from ..matrix.sums import column_sums, is_sparse, row_sums, squares_about
 from .genes import TABLES, About
 from .scale import SCALES, Sample, Scale, recognised
 
@@ -380,12 +380,7 @@ class Expression:
         for _, block in self.log_blocks():
             rows = block.shape[0]
             block_mean = column_sums(block) / rows
-            if is_sparse(block):
-                deviation = block.data - block_mean[block.indices]
-                block_squares = np.bincount(block.indices, deviation**2, minlength=n_genes)
-                block_squares += (rows - np.bincount(block.indices, minlength=n_genes)) * block_mean**2
-            else:
-                block_squares = np.square(block - block_mean).sum(axis=0)
+            block_squares = squares_about(block, block_mean)
             # Chan's update keeps accuracy that a difference of sums would lose.
             delta = block_mean - mean
             squares += block_squares + delta**2 * (done * rows / (done + rows))

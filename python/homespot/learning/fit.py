@@ -36,7 +36,6 @@ Plan = Callable[..., Outcome]
 
 _SEQUENCED_FROM = 2000  # number of genes measured; panels of probes are smaller
 _ALIKE_SINCE = "0.99.0"  # the version since which the same run has the same states
-_SAYS_NOTHING = 0.99  # row entropy over log N, which is 1 for uniform rows
 
 
 def _technology(st: Expression, stated: str) -> tuple[str, str]:
@@ -274,14 +273,6 @@ def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa:
             stacklevel=2,
         )
     entropy = training.curves["entropy"][training.best_epoch]
-    if entropy > _SAYS_NOTHING:
-        warnings.warn(
-            "The map says next to nothing of where a cell sits: the mean entropy of its rows is "
-            f"{entropy:.4f} of log N. Published settings end so, where the defaults give a sharper map; "
-            "and so do genes that do not tell the spots apart.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
     numbers: dict[str, Any] = {
         "finished": finished,
         "epochs": training.epochs,

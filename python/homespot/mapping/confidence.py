@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from ..matrix.sums import row_sums
+
 __all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "pitch", "radii"]
 
 F64 = npt.NDArray[np.float64]
@@ -73,7 +75,7 @@ def entropies(p: F64, sums: F64, n_spots: int) -> F64:
     left[left <= _ROUNDING] = 0
     empty = n_spots - (p > 0).sum(axis=1)
     elsewhere = np.where(empty > 0, empty, n_spots)
-    total = -np.einsum("cs,cs->c", p, np.log(np.where(p > 0, p, 1)))
+    total = -row_sums(p * np.log(np.where(p > 0, p, 1)))
     total -= left * np.log(np.where(left > 0, left, 1) / elsewhere)
     return np.asarray(np.clip(total / math.log(n_spots), 0, 1))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from ..matrix.rows import blocks
@@ -19,6 +20,7 @@ F64 = npt.NDArray[np.float64]
 
 
 BLOCK = 512  # number of spots in a block
+_FULL = 0.2  # share of entries from which a product of the full matrix is as fast as one without its zeros
 
 
 def correlations(shares: F64, sections: Sections | None = None) -> F64:
@@ -59,7 +61,15 @@ def expected_distances(matrix: Any, spots: F64) -> F64:
         block = slice(first, first + BLOCK)
         distances = cdist(spots, spots[block])
         # A float32 matrix is cast for the product, and therefore multiplied in parts.
-        to_block = np.concatenate([matrix[rows] @ distances for rows in blocks(matrix)])
-        held = columns[:, block]
-        out += to_block @ (held.T.toarray() if is_sparse(held) else held.T.astype(np.float64))
+        to_block = np.concatenate([_product(matrix[rows], distances) for rows in blocks(matrix)])
+        held = columns[:, block].T
+        out += to_block @ (held.toarray() if is_sparse(held) else held.astype(np.float64, order="C"))
     return np.asarray(out * scale[:, None] * scale)
+
+
+def _product(rows: Any, distances: F64) -> F64:
+    """Return the product of some rows of P; how it is summed depends on their zeros, not on their storage."""
+    values = rows.data if is_sparse(rows) else rows
+    if np.count_nonzero(values) > _FULL * rows.shape[0] * rows.shape[1]:
+        return np.asarray((rows.toarray() if is_sparse(rows) else rows) @ distances)
+    return np.asarray(sparse.csr_matrix(rows) @ distances)

@@ -26,6 +26,7 @@ from ..expression.table import Expression
 from ..matrix.rows import widest
 from ..matrix.sums import is_sparse
 from .left_over import keep_best, left_out
+from .uninformative import warn_if_uninformative
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
 
@@ -102,6 +103,7 @@ def solve(
     with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
+    warn_if_uninformative(matrix)
     left_over = np.zeros(matrix.shape[0])
     if is_sparse(matrix):
         _check_kept(matrix, k_best, method)

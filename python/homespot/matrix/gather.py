@@ -11,7 +11,7 @@ from scipy import sparse
 
 from .rows import RowBlock, row_blocks
 from .streamed import Streamed
-from .sums import column_sums, is_sparse
+from .sums import add_rows, column_sums, is_sparse
 
 __all__ = ["ColumnSums", "Masses", "Reducer", "Summed", "gather", "masses", "summed"]
 
@@ -57,11 +57,7 @@ class ColumnSums(Reducer):
         """Add rows that were read; those of a matrix in memory are summed all at once, by `total`."""
         if not isinstance(self._matrix, Streamed):
             return
-        values = block.values
-        if is_sparse(values):
-            np.add.at(self._sums, values.indices, values.data.astype(np.float64))
-        else:
-            self._sums = np.asarray(np.concatenate([self._sums[None], values]).sum(axis=0))
+        add_rows(block.values, self._sums)
 
     @property
     def total(self) -> F64:

@@ -13,7 +13,7 @@ from scipy import sparse
 from ..common.wording import verb
 from ..errors import InputError, expected
 from .streamed import Streamed
-from .sums import is_sparse, row_sums
+from .sums import is_sparse, row_sums, weighted_sums
 
 __all__ = ["RowBlock", "blocks", "row_blocks", "sharpened", "widest"]
 
@@ -84,7 +84,7 @@ class RowBlock:
     @cached_property
     def total(self) -> F64:
         """Sum of the entries of every row."""
-        return np.asarray(self.doubles.sum(axis=1))
+        return row_sums(self.p)
 
     @cached_property
     def sums(self) -> F64:
@@ -110,11 +110,9 @@ class RowBlock:
 
     def mean_of(self, values: F64) -> F64:
         """Return the mean of the spots' values (spots, or spots x dimensions), weighted by every row of P."""
-        if self.spots is None:
-            found = self.doubles @ values
-        else:
-            found = np.einsum("ce,ce...->c...", self.doubles, values[self.spots])
-        return np.asarray(found / (self.total if found.ndim == 1 else self.total[:, None]))
+        if values.ndim == 1:
+            return weighted_sums(self.p, values, self.spots) / self.total
+        return np.stack([self.mean_of(column) for column in values.T], axis=1)
 
 
 def widest(matrix: Any) -> int:

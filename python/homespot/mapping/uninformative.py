@@ -1,0 +1,43 @@
+"""A map that says nothing of where a cell sits is a map all the same, so a warning has to say it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConvergenceWarning
+from ..matrix.sums import is_sparse, row_sums
+from .confidence import entropies
+
+__all__ = ["warn_if_uninformative"]
+
+_SAMPLE = 200  # rows that are looked at
+_EVEN = 0.99  # row entropy over log N, which is 1 for uniform rows
+_ALIKE = 1e-3  # largest difference of equal rows, as a share of the largest entry
+
+
+def warn_if_uninformative(matrix: Any) -> None:
+    """Warn if the rows of P (dense or CSR) are nearly uniform, or all the same.
+
+    So they are if all spots, or all cells, are alike, if the genes tell neither apart, and under the
+    published settings of COME. The rows looked at are spread evenly over P.
+    """
+    n_cells, n_spots = matrix.shape
+    rows = matrix[np.unique(np.linspace(0, n_cells - 1, _SAMPLE).astype(int))]
+    p = (rows.toarray() if is_sparse(rows) else rows).astype(np.float64)
+    entropy = float(entropies(p, row_sums(p), n_spots).mean())
+    if entropy > _EVEN:
+        found = f"the mean entropy of its rows is {entropy:.4f} of log N, where that of uniform rows is 1"
+    elif np.abs(p - p[0]).max() <= _ALIKE * p[0].max():
+        found = "all cells have the same row"
+    else:
+        return
+    warnings.warn(
+        f"The map says next to nothing of where a cell sits: {found}. So it is if the genes used do not tell "
+        "the spots apart, or not the cells, if the regularisation is large, and under the published settings "
+        "of COME, where its defaults give a sharper map.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
