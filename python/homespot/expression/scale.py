@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SCALES", "Recognised", "Sample", "Scale", "recognised"]
+from ..errors import InputError, expected, some
+
+__all__ = ["SCALES", "Recognised", "Sample", "Scale", "recognised", "refuse_beyond"]
 
 F64 = npt.NDArray[np.float64]
 Scale = Literal["counts", "log"]
@@ -217,3 +219,39 @@ def recognised(sample: Sample) -> Recognised:
     found = _by_units(rows, inverses) or _by_sums(rows, spread, inverses)
     assumed = Recognised("log", f"not whole numbers, and no value above {sample.highest:.3g}", certain=False)
     return found or _by_values(rows, spread, sample) or assumed
+
+
+def refuse_beyond(
+    dtype: np.dtype[Any], highest: float, totals: F64, names: npt.NDArray[np.str_], table: str
+) -> None:
+    """Refuse values whose squares, or the inverses of whose sums, the dtype cannot hold.
+
+    Parameters
+    ----------
+    dtype
+        Type of the computation.
+    highest
+        Largest value.
+    totals
+        Sum of every row.
+    names
+        Name of every row.
+    table
+        Name of the table, for the message.
+    """
+    most = float(np.sqrt(np.finfo(dtype).max))
+    small = (totals > 0) & (totals < 1 / most)
+    inside = highest == 0 or 1 / most <= highest <= most
+    if inside and not small.any():
+        return
+    found = f"values up to {highest:.4g}"
+    if inside:
+        found = f"values whose sum is {totals[small][0]:.4g} in {small.sum()} row(s) ({some(names[small])})"
+    other = ", or dtype='float64'" if dtype == np.float32 else ""
+    raise InputError(
+        expected(
+            f"numbers that {dtype} can compute with, from {1 / most:.0e} to {most:.0e}, in the {table}",
+            found,
+            f"Use other units{other}.",
+        )
+    )

@@ -27,7 +27,7 @@ from ..errors import DataWarning, InputError, expected, some
 from ..matrix.streamed import Streamed
 from ..matrix.sums import column_sums, is_sparse, row_sums, squares_about
 from .genes import TABLES, About
-from .scale import SCALES, Sample, Scale, recognised
+from .scale import SCALES, Sample, Scale, recognised, refuse_beyond
 
 __all__ = ["BLOCK_VALUES", "STATED", "Expression", "Floats"]
 
@@ -242,7 +242,8 @@ class Expression:
                     continue
                 whole = whole and np.array_equal(values, np.rint(values))
             lowest, highest = min(lowest, values.min(initial=0)), max(highest, values.max(initial=0))
-            totals[rows] = row_sums(self._canonical(block))
+            with np.errstate(over="ignore"):  # refused below
+                totals[rows] = row_sums(self._canonical(block))
             if self.scale == "auto" and values.dtype.kind == "f":
                 some_rows = block[sample[(sample >= rows.start) & (sample < rows.stop)] - rows.start]
                 dense = some_rows.toarray() if is_sparse(some_rows) else some_rows
@@ -266,6 +267,7 @@ class Expression:
                     topic="" if others else f"values of {self.side}",
                 )
             )
+        refuse_beyond(np.dtype(self.dtype), float(highest), totals, self.names, table)
         object.__setattr__(self, "totals", totals)
         if self.scale == "auto":
             found = recognised(Sample(looked_at, self.shape[1], float(highest), whole))

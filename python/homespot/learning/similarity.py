@@ -15,7 +15,7 @@ def structural_similarity(true: torch.Tensor, found: torch.Tensor) -> torch.Tens
     (2 m_t m_f + Z1) (2 cov + Z2) / ((m_t^2 + m_f^2 + Z1) (var_t + var_f + Z2)), where Z1 and Z2 are 0.01 and
     0.03 times the largest value of both; it is a constant in the gradient.
     """
-    largest = torch.maximum(true.max(), found.detach().max()).clamp_min(torch.finfo(true.dtype).tiny)
+    largest = torch.maximum(true.max(), found.detach().max()).clamp_min(torch.finfo(true.dtype).eps)
     z1, z2 = _MEAN * largest, _SPREAD * largest
     mean_t, mean_f = true.mean(), found.mean()
     covariance = ((true - mean_t) * (found - mean_f)).mean()

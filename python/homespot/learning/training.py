@@ -144,7 +144,7 @@ class Training:
                 expected(
                     "losses that stay finite",
                     f"{float(total.detach())} in epoch {self.epochs + 1}",
-                    f"Lower rate or {argument('map_rate')}.",
+                    f"Lower rate, {argument('map_rate')} or the weights.",
                 )
             )
         total.backward()  # type: ignore[no-untyped-call]

@@ -103,6 +103,15 @@ def solve(
     with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
+    values = matrix.data if is_sparse(matrix) else matrix
+    if not np.isfinite(values.sum(dtype=np.float64)):
+        raise InputError(
+            expected(
+                f"a map of numbers by method {method!r}",
+                "NaN or infinity among its probabilities",
+                "Its parameters lead out of the range of numbers: choose others.",
+            )
+        )
     warn_if_uninformative(matrix)
     left_over = np.zeros(matrix.shape[0])
     if is_sparse(matrix):

@@ -20,6 +20,9 @@ from .ssa import Genes, ssa
 __all__ = ["come"]
 
 
+_MOST = 1e6  # of rates, weights and temperatures, which float32 has to hold with their powers
+
+
 def check(**settings: Any) -> None:
     """Refuse parameters that do not go together."""
     if settings["checkpoint"] is not None:
@@ -126,7 +129,7 @@ def come(
     ] = 10,
     pretrain_batch: Annotated[int, Parameter("Rows in a batch of the pretraining.", low=1)] = 256,
     pretrain_rate: Annotated[
-        float, Parameter("Learning rate of the pretraining, by Adam.", low=0, open_low=True)
+        float, Parameter("Learning rate of the pretraining, by Adam.", low=0, high=_MOST, open_low=True)
     ] = 1e-3,
     epochs: Annotated[
         int,
@@ -137,10 +140,13 @@ def come(
         ),
     ] = 20,
     rate: Annotated[
-        float, Parameter("Learning rate of the autoencoder in the training, by Adam.", low=0, open_low=True)
+        float,
+        Parameter(
+            "Learning rate of the autoencoder in the training, by Adam.", low=0, high=_MOST, open_low=True
+        ),
     ] = 1e-3,
     map_rate: Annotated[
-        float, Parameter("Learning rate of C, by map_optimiser.", low=0, open_low=True)
+        float, Parameter("Learning rate of C, by map_optimiser.", low=0, high=_MOST, open_low=True)
     ] = 0.05,
     map_optimiser: Annotated[
         Literal["mirror", "adam"],
@@ -155,7 +161,8 @@ def come(
         ),
     ] = "correlation",
     start_temperature: Annotated[
-        float, Parameter("Softness of the start from the correlation.", low=0.01, tuned=(0.1, 0.15))
+        float,
+        Parameter("Softness of the start from the correlation.", low=0.01, high=_MOST, tuned=(0.1, 0.15)),
     ] = 0.15,
     summed: Annotated[
         Literal["mean", "sum", "coefficients"],
@@ -166,15 +173,19 @@ def come(
     ] = "mean",
     tau: Annotated[
         # Below, exp(1 / tau) leaves what float32 can hold.
-        float, Parameter("Temperature of the contrastive terms.", low=0.02)
+        float, Parameter("Temperature of the contrastive terms.", low=0.02, high=_MOST)
     ] = 0.8,
     weight_reconstruction: Annotated[
         float,
-        Parameter("Weight of the error of the decoded tables, equations 1 to 3; 0 leaves it out.", low=0),
+        Parameter(
+            "Weight of the error of the decoded tables, equations 1 to 3; 0 leaves it out.", low=0, high=_MOST
+        ),
     ] = 1.0,
     weight_mapping: Annotated[
         float,
-        Parameter("Weight of the error of the mapped latent rows, equation 4; 0 leaves it out.", low=0),
+        Parameter(
+            "Weight of the error of the mapped latent rows, equation 4; 0 leaves it out.", low=0, high=_MOST
+        ),
     ] = 0.01,
     weight_shrinkage: Annotated[
         float,
@@ -182,6 +193,7 @@ def come(
             "Weight of the squares of C in equation 4; 0 leaves them out. Above 0 it needs "
             '``map_optimiser="adam"``.',
             low=0,
+            high=_MOST,
         ),
     ] = 0.0,
     weight_similarity: Annotated[
@@ -190,10 +202,14 @@ def come(
             "Weight of the structural similarity of the mapped and the measured expression, equations 6 and "
             "7; 0 leaves it out.",
             low=0,
+            high=_MOST,
         ),
     ] = 0.03,
     weight_contrast: Annotated[
-        float, Parameter("Weight of both contrastive terms, equations 8 to 10; 0 leaves them out.", low=0)
+        float,
+        Parameter(
+            "Weight of both contrastive terms, equations 8 to 10; 0 leaves them out.", low=0, high=_MOST
+        ),
     ] = 0.03,
     weight_entropy: Annotated[
         float,
@@ -201,6 +217,7 @@ def come(
             "Weight of the mean entropy of the rows of P over log N, which the paper does not have; 0 leaves "
             "it out.",
             low=0,
+            high=_MOST,
         ),
     ] = 0.0,
     validation_genes: Annotated[
