@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..errors import InputError, expected, some
 from .wording import argument, shown
 
-__all__ = ["flag", "name", "numbers", "one_of", "whole", "within"]
+__all__ = ["array", "flag", "listed", "name", "names", "numbers", "one_of", "path", "whole", "within"]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -58,9 +60,72 @@ def whole(name: str, value: object, low: float, high: float = math.inf) -> None:
 
 def flag(name: str, value: object) -> None:
     """Refuse a value that is not True or False."""
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | np.bool_):
         flags = f"{shown(True)} or {shown(False)}"
         raise InputError(expected(f"{argument(name)} to be {flags}", _shown(value), "Choose one."))
+
+
+def path(name: str, value: object) -> None:
+    """Refuse a value that is not a path."""
+    if not isinstance(value, str) and not (
+        isinstance(value, os.PathLike) and isinstance(os.fspath(value), str)
+    ):
+        raise InputError(expected(f"{argument(name)} to be a path", _shown(value), "Name a file."))
+
+
+def listed(name: str, value: object) -> list[Any]:
+    """Return the values of a list, tuple, array of one dimension, Series or Index, in their order.
+
+    A text, a set, a dictionary, a generator and an array with masked values are refused: they are no list, or
+    have no order, or can be read only once, or leave values out.
+    """
+    if isinstance(value, list | tuple | range):
+        return list(value)
+    if isinstance(value, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and (
+        value.ndim == 1 and not np.ma.is_masked(value)
+    ):
+        return list(value)
+    raise InputError(
+        expected(f"{argument(name)} to be a list or an array of one dimension", _shown(value), "Pass a list.")
+    )
+
+
+def names(name: str, value: object) -> list[str]:
+    """Return names that are given as a list."""
+    if isinstance(value, str):
+        raise InputError(
+            expected(f"{argument(name)} to be a list of names", repr(value), f"Pass [{value!r}].")
+        )
+    found = listed(name, value)
+    wrong = [one for one in found if not isinstance(one, str)]
+    if wrong:
+        raise InputError(
+            expected(
+                f"{argument(name)} to be a list of names",
+                f"{_shown(wrong[0])} among them",
+                "Pass texts, as in the data.",
+            )
+        )
+    return [str(one) for one in found]
+
+
+def array(name: str, value: object, dimensions: int = 1) -> npt.NDArray[np.float64]:
+    """Return real numbers in float64: a list or a table, of so many dimensions; NaN is left to the caller.
+
+    Complex numbers and masked values, of which a part would be lost, texts, and truth values are refused.
+    """
+    try:
+        given = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.empty(0, dtype=object)
+    masked = np.ma.is_masked(value)
+    if given.dtype.kind in "iuf" and given.ndim == dimensions and not masked:
+        return np.asarray(given, dtype=np.float64)
+    found = _shown(value)
+    if given.size and given.ndim == dimensions:
+        found = f"values of type {given.dtype}" + (", some of them masked" if masked else "")
+    kind = "a list" if dimensions == 1 else f"a table of {dimensions} dimensions"
+    raise InputError(expected(f"{argument(name)} to be numbers in {kind}", found, "Pass such numbers."))
 
 
 def _shown(value: object) -> str:

@@ -53,7 +53,7 @@ def folder(name: str) -> Path:
         If the name is not known, the folder does not exist (the message names the source of the data), or a
         file is missing or differs.
     """
-    if name not in SOURCES:
+    if not isinstance(name, str) or name not in SOURCES:
         raise InputError(
             expected(f"one of the data sets {some(SOURCES, 20)}", repr(name), "Use one of these names.")
         )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import within
+from ..common.checks import flag, listed, within
 from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
@@ -88,7 +88,13 @@ def calibration(
     """
     table = mapping if isinstance(mapping, pd.DataFrame) else cell_positions(mapping, level=level)
     within("level", level, *LEVELS)
-    for value in levels:
+    flag("confident", confident)
+    chosen = listed("levels", levels)
+    if not chosen:
+        raise InputError(
+            expected("levels to be at least one number", "none", "Leave levels out for the usual.")
+        )
+    for value in chosen:
         within("levels", value, *LEVELS)
     places = _truth(truth)
     needed = [*POSITIONS[: places.shape[1]], RADIUS, *([CONFIDENT] if confident else [])]
@@ -119,5 +125,5 @@ def calibration(
     error = np.linalg.norm(where - places.loc[known.index].to_numpy(), axis=1)
     plain = known[RADIUS].to_numpy(dtype=np.float64) / factor(level)
     error[~_right_section(known, truth)] = np.inf
-    inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in levels]
-    return pd.DataFrame({"level": np.asarray(levels, dtype=np.float64), "share": inside, "cells": len(known)})
+    inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in chosen]
+    return pd.DataFrame({"level": np.asarray(chosen, dtype=np.float64), "share": inside, "cells": len(known)})

@@ -10,6 +10,7 @@ import anndata as ad
 import numpy as np
 import numpy.typing as npt
 
+from ..common import checks
 from ..common.checks import whole, within
 from ..common.keys import SPATIAL
 from ..errors import InputError, expected
@@ -135,7 +136,11 @@ def reference(
     n_best
         Number of spots that are kept for every cell.
     """
-    values, atlas = np.asarray(values, dtype=np.float64), np.asarray(atlas)
+    values, atlas = checks.array("values", values, 2), checks.array("atlas", atlas, 2)
+    cells, spots, genes = (
+        checks.names(name, given) for name, given in (("cells", cells), ("spots", spots), ("genes", genes))
+    )
+    quantiles = checks.listed("quantiles", quantiles)
     where = spot_coordinates(coordinates, len(spots))
     whole("n_best", n_best, 2)
     within("n_best", n_best, 2, len(spots))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import whole, within
+from ..common.checks import names, whole, within
 from ..errors import InputError, expected, some
 from ..mapping.validity import check_mapping
 from ..matrix.rows import blocks
@@ -87,6 +87,10 @@ def dream_scores(
     -------
     ``"s1"``, ``"s2"``, ``"s3"``; higher is better. s2 has no upper bound, s3 is NaN if the w add up to 0.
     """
+    if not isinstance(truth, Reference):
+        raise InputError(
+            expected("a Reference as truth", f"a {type(truth).__name__}", "Pass what distmap() returned.")
+        )
     cells, spots = _locations(predicted, truth)
     columns = _columns(genes, truth)
     true = truth.best[cells]
@@ -134,9 +138,8 @@ def dream_scores(
 def _columns(genes: Sequence[str] | None, truth: Reference) -> npt.NDArray[np.intp]:
     if genes is None:
         return np.arange(len(truth.genes))
-    if isinstance(genes, str):
-        raise InputError(expected("a list of names of genes", repr(genes), f"Pass [{genes!r}]."))
-    columns = pd.Index(truth.genes).get_indexer(pd.Index(list(genes)))
+    genes = names("genes", genes)
+    columns = pd.Index(truth.genes).get_indexer(pd.Index(genes, dtype=object))
     unknown = [gene for gene, column in zip(genes, columns, strict=True) if column < 0]
     if unknown or len(set(genes)) != len(genes) or len(genes) == 0:
         raise InputError(

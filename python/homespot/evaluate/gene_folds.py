@@ -47,7 +47,7 @@ def gene_folds(genes: list[str], folds: Folds, seed: int = 0) -> dict[Any, list[
     if isinstance(folds, pd.Series | Mapping):
         parts = _given(genes, folds)
     else:
-        n = len(genes) if folds == "loo" else folds
+        n = len(genes) if isinstance(folds, str) and folds == "loo" else folds
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 2 <= n <= len(genes):
             raise InputError(
                 expected(

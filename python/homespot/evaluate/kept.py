@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..common import files
 from ..common.checks import numbers
+from ..common.checks import path as check_path
 from ..common.wording import verb
 from ..errors import InputError, expected
 from ..expression.table import Expression
@@ -65,6 +66,7 @@ def read_scores(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 def target(path: str | os.PathLike[str]) -> Path:
     """Refuse a path to which no .csv file can be written, or beside which lies a .json file of others."""
+    check_path("output", path)
     file = files.check_target(Path(path).expanduser(), ".csv", what="output")
     side = files.check_target(_side(file), what="the file beside output")
     if side.exists() and not file.exists() and not _is_account(side):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import numbers, one_of
+from ..common.checks import array, listed, numbers, one_of
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS, Patterns
@@ -34,7 +34,7 @@ _BLOCK_LEAST = 16  # neighbouring float32 values that fill one line of the cache
 def _same_shape(
     true: Floats, found: Floats, what: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    a, b = np.asarray(true, dtype=np.float64), np.asarray(found, dtype=np.float64)
+    a, b = array(f"true {what}", true, 2), array(f"found {what}", found, 2)
     if a.shape != b.shape or a.ndim != 2 or a.size == 0:
         raise InputError(
             expected(
@@ -102,12 +102,12 @@ def kde_divergence(true: Floats, found: Floats, labels: npt.ArrayLike) -> pd.Ser
     from scipy.stats import gaussian_kde  # imported here, as it takes as long as a third of homespot
 
     true, found = _same_shape(true, found, "positions")
-    given = pd.Series(np.asarray(labels, dtype=object))
+    given = pd.Series(listed("labels", labels), dtype=object)
     if given.isna().any():
         raise InputError(
             expected("a label of every cell", f"{given.isna().sum()} missing", "Drop these cells first.")
         )
-    types = given.to_numpy().astype(str)
+    types = given.astype(str).to_numpy(dtype=str)
     if types.shape != (len(true),):
         raise InputError(
             expected(
@@ -163,7 +163,8 @@ def gene_scores(true: Matrix, found: Matrix, genes: Sequence[str]) -> pd.DataFra
     _same_names(true, found, "Bring one to the order of the other: found.loc[true.index, true.columns].")
     a, b = _as_matrix(true), _as_matrix(found)
     n_spots, n_genes = _check_tables(a, b, "expression")
-    if isinstance(genes, str) or len(genes) != n_genes:
+    genes = listed("genes", genes)
+    if len(genes) != n_genes:
         raise InputError(
             expected(f"{n_genes} gene names", f"{len(genes)} ({some(genes)})", "Name every column.")
         )
@@ -276,6 +277,14 @@ def _by_method(scores: pd.DataFrame | Mapping[str, pd.DataFrame]) -> dict[str, p
             )
         tables = {str(name): part.set_index("gene") for name, part in scores.groupby("method", sort=False)}
     else:
+        if not isinstance(scores, Mapping):
+            raise InputError(
+                expected(
+                    "scores to be a table, or tables by method",
+                    f"a {type(scores).__name__}",
+                    "Pass what cross_validate() returned.",
+                )
+            )
         tables = {str(name): table for name, table in scores.items()}
         for name, table in tables.items():
             if not set(SCORES).issubset(getattr(table, "columns", ())):

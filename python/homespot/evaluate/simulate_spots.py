@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import whole, within
+from ..common.checks import flag, whole, within
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
 from ..common.wording import argument
 from ..errors import InputError, expected
@@ -129,6 +129,8 @@ def simulate_spots(
     whole("part", part, 0)
     within("part", part, 0, n_parts - 1)
     whole("seed", seed, 0)
+    flag("leave_out", leave_out)
+    flag("shared_frame", shared_frame)
     within("cells_per_spot", cells_per_spot, 1, max(1.0, cells.n_obs / 2))
     if leave_out and n_parts < 2:
         raise InputError(

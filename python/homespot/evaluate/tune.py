@@ -74,6 +74,14 @@ def _candidates(
         # All read-outs are read from one map, so they cost no further maps.
         own = {name: values for name, values in chosen.grid.items() if name not in fixed}
         grid = {**own, "read_out": get_args(ReadOut)}
+    if not isinstance(grid, Mapping):
+        raise InputError(
+            expected(
+                "grid to be a dictionary of lists of values",
+                f"a {type(grid).__name__}",
+                "Pass {'regularisation': [0.03, 0.1]}, or None for the usual values.",
+            )
+        )
     for name, values in grid.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or len(values) == 0:
             raise InputError(

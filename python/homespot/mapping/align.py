@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common import checks
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..objects.access import check_adata, refuse_duplicates
@@ -67,8 +68,9 @@ def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
 
 def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArray[np.intp]:
     """Return the positions of cells or spots in a mapping, by name, each once."""
-    if isinstance(names, str):
-        raise InputError(expected(f"a list of names of {kind}", repr(names), f"Pass [{names!r}]."))
+    names = checks.names(kind, names)
+    if not names:
+        raise InputError(expected(f"names of {kind} of the mapping", "none", "Name one or more."))
     unknown = [name for name in names if name not in index]
     if unknown:
         raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import array
 from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
@@ -62,7 +63,7 @@ def side_by_side(
     `names` are the names of the sections, if they are given. Other parameters as for `combine_sections`.
     """
     refuse_none(mappings)
-    shares = np.ones(len(mappings)) if weights is None else np.asarray(weights, dtype=np.float64)
+    shares = np.ones(len(mappings)) if weights is None else array("weights", weights)
     if shares.shape != (len(mappings),) or not (np.isfinite(shares) & (shares > 0)).all():
         raise InputError(
             expected(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common import memory
+from ..common import checks, memory
 from ..common.cores import threads
 from ..common.threads import pool
 from ..common.wording import argument
@@ -135,9 +135,7 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
     """Return the columns of these genes of a table; None is all."""
     if genes is None:
         return np.arange(table.shape[1])
-    if isinstance(genes, str):
-        raise InputError(expected("a list of genes", repr(genes), f"Pass [{genes!r}]."))
-    names = pd.Index(np.asarray(list(genes), dtype=str))
+    names = pd.Index(np.asarray(checks.names("genes", genes), dtype=str))
     at = pd.Index(table.genes).get_indexer(names)
     if len(names) and (at >= 0).all() and names.is_unique:
         return np.asarray(at, dtype=np.intp)

@@ -17,6 +17,7 @@ from typing import Any
 
 import h5py
 
+from ..common.checks import path as check_path
 from ..common.wording import words
 from ..errors import InputError, expected, some
 
@@ -136,6 +137,7 @@ def _form(kind: str, what: str, remedy: str, path: Path) -> Form:
 
 def recognise(path: str | os.PathLike[str]) -> Form:
     """Recognise the content of a file or folder by reading only its beginning."""
+    check_path("path", path)
     where = Path(path)
     if re.match(r"[a-z0-9+]+://", os.fspath(path)):
         return Form("", "an address on the net", "Download it, and name the file.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import anndata as ad
 import numpy as np
 
+from ..common.checks import name as check_name
 from ..common.wording import GeneTable, argument, either, words
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.gene_names import Names, better_names, clear_gain
@@ -22,6 +23,7 @@ def named_by(parts: Mapping[str, ad.AnnData], column: str, codes: Mapping[str, s
     Features that are not genes are left out, as for `map_cells`. If ``raw`` has the column too, its genes are
     named in the same way. `codes` is the code for every section.
     """
+    check_name("gene_column", column)
     return {name: _with_names_of(part, codes[name], column) for name, part in parts.items()}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import listed
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
 from ..common.wording import either, shown, words
 from ..errors import DataWarning, InputError, expected, in_section, some
@@ -116,6 +117,7 @@ def _warn(text: str) -> None:
 
 
 def _by_name(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[str, ad.AnnData]:
+    sections = sections if isinstance(sections, Mapping) else listed("sections", sections)
     keys = list(sections) if isinstance(sections, Mapping) else [None] * len(sections)
     given = list(sections.values() if isinstance(sections, Mapping) else sections)
     wrong = [

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..common import checks
 from ..common.wording import argument, either, verb, words
 from ..errors import DataWarning, InputError, expected, some
 
@@ -98,7 +99,8 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str =
             )
         return values.reindex(frame.index)
     # pandas converts the list, because NumPy would turn a missing value among texts into text.
-    listed = values if hasattr(values, "shape") else pd.Series(list(values)).array
+    table = isinstance(values, pd.DataFrame) or (isinstance(values, np.ndarray) and values.ndim > 1)
+    listed = values if table else pd.Series(checks.listed(what, values)).array
     if listed.shape != (len(frame),):
         raise InputError(
             expected(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import name as check_name
 from ..common.wording import GeneTable, either, words
 from ..common.wording import argument as spelled
 from ..errors import DataWarning, InputError, expected, some
@@ -69,6 +70,8 @@ def values_of(
     InputError
         If `adata` has no layer `layer`, or X is empty.
     """
+    if layer is not None:
+        check_name(argument, layer)
     layers = _layers(adata)
     if layer is None or (layer == X and X not in layers):
         matrix = x_of(adata)

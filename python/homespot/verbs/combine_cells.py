@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import anndata as ad
 
+from ..common.checks import listed
 from ..common.keys import HOMESPOT
 from ..mapping.checked import checked_in_memory
 from ..mapping.combined import record_of_cells
@@ -23,6 +24,7 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
     mappings
         Results of `map_cells`, for different cells and the same spots in the same order.
     """
+    mappings = listed("mappings", mappings)
     matrices = [checked_in_memory(mapping) for mapping in mappings]
     record = record_of_cells(mappings)
     out = ad.concat(list(map(copied, mappings, matrices)), axis="obs", join="outer", merge="first")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import anndata as ad
 import numpy as np
 
+from ..common.checks import flag, listed
 from ..common.keys import HOMESPOT, SECTION
 from ..mapping.checked import checked_in_memory
 from ..mapping.combined import side_by_side
@@ -40,7 +41,8 @@ def combine_sections(
         Whether all sections share one frame of coordinates; see `map_cells`.
     """
     names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
-    mappings = list(mappings.values()) if isinstance(mappings, Mapping) else mappings
+    mappings = listed("mappings", list(mappings.values()) if isinstance(mappings, Mapping) else mappings)
+    flag("shared_frame", shared_frame)
     matrices = [checked_in_memory(mapping) for mapping in mappings]
     together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
     scaled = []

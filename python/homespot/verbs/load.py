@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import anndata as ad
 import numpy as np
 
+from ..common.checks import flag
 from ..common.keys import FORMAT_VERSION, HOMESPOT
 from ..common.wording import verb
 from ..errors import InputError, expected
@@ -39,6 +40,7 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
         it unless the digest holds. A file that another program wrote, as anndata does after an edit, has no
         seal, as those of homespot 0.99.0 have none; of these the map is checked, as by every verb.
     """
+    flag("backed", backed)
     mapping = read_whole(path, backed=backed)
     try:
         _check(mapping, path)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import io, sparse
 
+from ..common.checks import whole
 from ..common.keys import SPATIAL
 
 __all__ = ["make_demo", "write_demo"]
@@ -79,6 +80,7 @@ def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     The single-cell data (obs: ``cell_type``, ``true_spot``, ``true_x``, ``true_y``) and the spatial data
     (``obsm["spatial"]``, micrometres; obs: ``x``, ``y``, ``n_cells``), both with counts.
     """
+    whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     genes = np.array([f"Gene{i + 1:03d}" for i in range(_N_GENES)])
     profiles = _profiles(rng)
