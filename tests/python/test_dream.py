@@ -168,7 +168,7 @@ def test_from_a_map_to_its_scores(make_pair) -> None:
         (np.array([[0, 1]] * 3), ["g0", "x"], "names of genes of the reference.* found 'x'"),
         (np.array([[0, 1]] * 3), ["g0", "g0"], "found some twice"),
         (np.array([[0, 1]] * 3), [], "found none"),
-        (np.array([[0, 1]] * 3), "g0", "a list of names of genes"),
+        (np.array([[0, 1]] * 3), "g0", "genes to be a list of names"),
     ],
 )
 def test_bad_predictions_are_refused(predicted, genes, message: str) -> None:

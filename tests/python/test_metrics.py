@@ -165,7 +165,7 @@ def test_nothing_is_changed_in_place() -> None:
         (np.ones((3, 0)), np.ones((3, 0)), [], "two tables shape empty | 3 0 |"),
         (np.ones(3), np.ones(3), ["a"], "two tables shape empty | 3 |"),
         (np.ones((3, 2)), np.ones((3, 2)), ["a"], "2 gene names | 1 'a' |"),
-        (np.ones((3, 2)), np.ones((3, 2)), "ab", "2 gene names | |"),
+        (np.ones((3, 2)), np.ones((3, 2)), "ab", "genes list | 'ab' |"),
         (np.ones((3, 1)), np.full((3, 1), np.nan), ["a"], "finite expression | |"),
         (sparse.csr_matrix([[np.inf], [1]]), np.ones((2, 1)), ["a"], "finite expression | |"),
         (np.array([["x"], ["y"]]), np.ones((2, 1)), ["a"], "numbers expression | |"),

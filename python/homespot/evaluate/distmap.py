@@ -136,7 +136,9 @@ def reference(
     n_best
         Number of spots that are kept for every cell.
     """
-    values, atlas = checks.array("values", values, 2), checks.array("atlas", atlas, 2)
+    flags = np.asarray(atlas)
+    atlas = checks.array("atlas", flags.astype(np.int8) if flags.dtype == bool else flags, 2)
+    values = checks.array("values", values, 2)
     cells, spots, genes = (
         checks.names(name, given) for name, given in (("cells", cells), ("spots", spots), ("genes", genes))
     )

@@ -69,8 +69,6 @@ def section_remedy(mapped: pd.Index, names: pd.Index) -> str:
 def positions_of(names: Sequence[str], index: pd.Index, kind: str) -> npt.NDArray[np.intp]:
     """Return the positions of cells or spots in a mapping, by name, each once."""
     names = checks.names(kind, names)
-    if not names:
-        raise InputError(expected(f"names of {kind} of the mapping", "none", "Name one or more."))
     unknown = [name for name in names if name not in index]
     if unknown:
         raise InputError(expected(f"names of {kind} of the mapping", some(unknown), "Check the names."))

@@ -100,7 +100,8 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str =
         return values.reindex(frame.index)
     # pandas converts the list, because NumPy would turn a missing value among texts into text.
     table = isinstance(values, pd.DataFrame) or (isinstance(values, np.ndarray) and values.ndim > 1)
-    listed = values if table else pd.Series(checks.listed(what, values)).array
+    given = [] if table else checks.listed(what, values)
+    listed = values if hasattr(values, "shape") else pd.Series(given).array
     if listed.shape != (len(frame),):
         raise InputError(
             expected(

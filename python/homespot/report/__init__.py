@@ -180,7 +180,7 @@ def report(
         checks.one_of(name, scale, SCALES)
     read = [adata for adata in (mapping, sc, st) if adata is not None]
     files.refuse_inputs(target, [file for adata in read for file in files_of(adata)])
-    for name, value in (("unit", unit), ("title", title)):
+    for name, value in (("unit", unit), ("title", title), ("sc_layer", sc_layer), ("st_layer", st_layer)):
         if value is not None:
             checks.name(name, value)
     for package in ("jinja2", "matplotlib", "plotly"):
