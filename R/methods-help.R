@@ -54,17 +54,17 @@
 #'     A whole number of at least 1; by default \code{256}.}
 #'   \item{\code{pretrain.rate}}{
 #'     Learning rate of the pretraining, by Adam.
-#'     A number above 0; by default \code{0.001}.}
+#'     A number above 0 and of at most 1e+06; by default \code{0.001}.}
 #'   \item{\code{epochs}}{
 #'     Steps of the whole model.
 #'     More is not better: the map over-fits while the loss still falls.
 #'     A whole number of at least 1; by default \code{20}.}
 #'   \item{\code{rate}}{
 #'     Learning rate of the autoencoder in the training, by Adam.
-#'     A number above 0; by default \code{0.001}.}
+#'     A number above 0 and of at most 1e+06; by default \code{0.001}.}
 #'   \item{\code{map.rate}}{
 #'     Learning rate of C, by map.optimiser.
-#'     A number above 0; by default \code{0.05}.}
+#'     A number above 0 and of at most 1e+06; by default \code{0.05}.}
 #'   \item{\code{map.optimiser}}{
 #'     \code{"mirror"}: mirror descent on P.
 #'     \code{"adam"}: Adam on C, as published.
@@ -78,7 +78,7 @@
 #'     One of "correlation", "ssa", "uniform"; by default \code{"correlation"}.}
 #'   \item{\code{start.temperature}}{
 #'     Softness of the start from the correlation.
-#'     A number of at least 0.01; by default \code{0.15}.}
+#'     A number from 0.01 to 1e+06; by default \code{0.15}.}
 #'   \item{\code{summed}}{
 #'     How the cells are summed at every spot.
 #'     \code{"mean"}: by P over its column sums.
@@ -88,30 +88,30 @@
 #'     One of "mean", "sum", "coefficients"; by default \code{"mean"}.}
 #'   \item{\code{tau}}{
 #'     Temperature of the contrastive terms.
-#'     A number of at least 0.02; by default \code{0.8}.}
+#'     A number from 0.02 to 1e+06; by default \code{0.8}.}
 #'   \item{\code{weight.reconstruction}}{
 #'     Weight of the error of the decoded tables, equations 1 to 3; 0 leaves it
 #'     out.
-#'     A number of at least 0; by default \code{1}.}
+#'     A number from 0 to 1e+06; by default \code{1}.}
 #'   \item{\code{weight.mapping}}{
 #'     Weight of the error of the mapped latent rows, equation 4; 0 leaves it
 #'     out.
-#'     A number of at least 0; by default \code{0.01}.}
+#'     A number from 0 to 1e+06; by default \code{0.01}.}
 #'   \item{\code{weight.shrinkage}}{
 #'     Weight of the squares of C in equation 4; 0 leaves them out.
 #'     Above 0 it needs \code{map.optimiser="adam"}.
-#'     A number of at least 0; by default \code{0}.}
+#'     A number from 0 to 1e+06; by default \code{0}.}
 #'   \item{\code{weight.similarity}}{
 #'     Weight of the structural similarity of the mapped and the measured
 #'     expression, equations 6 and 7; 0 leaves it out.
-#'     A number of at least 0; by default \code{0.03}.}
+#'     A number from 0 to 1e+06; by default \code{0.03}.}
 #'   \item{\code{weight.contrast}}{
 #'     Weight of both contrastive terms, equations 8 to 10; 0 leaves them out.
-#'     A number of at least 0; by default \code{0.03}.}
+#'     A number from 0 to 1e+06; by default \code{0.03}.}
 #'   \item{\code{weight.entropy}}{
 #'     Weight of the mean entropy of the rows of P over log N, which the paper
 #'     does not have; 0 leaves it out.
-#'     A number of at least 0; by default \code{0}.}
+#'     A number from 0 to 1e+06; by default \code{0}.}
 #'   \item{\code{validation.genes}}{
 #'     Share of the genes kept from the training; the state kept is the one that
 #'     predicts them best. 0 trains on all genes and keeps the last state.

@@ -186,7 +186,7 @@ def test_every_public_function_is_called(made: SimpleNamespace) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "argument"), arguments())
+@pytest.mark.parametrize(("name", "argument"), list(arguments()))
 def test_an_argument_of_the_wrong_kind(
     name: str, argument: str, made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

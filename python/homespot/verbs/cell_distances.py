@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..common import memory
 from ..common.wording import verb
+from ..errors import InputError, expected
 from ..mapping.align import positions_of
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
 from ..mapping.checked import CheckedMap
@@ -54,6 +55,8 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
     at = np.arange(len(names))
     if cells is not None:
         at = positions_of(cells, names, "cells")
+        if not len(at):
+            raise InputError(expected("at least one cell", "none", "Name some, or leave cells out for all."))
         names, matrix = names[at], matrix[at]
     n, n_spots = matrix.shape
     of_p = 8 * n * n_spots if isinstance(matrix, Streamed) else 0
