@@ -76,6 +76,8 @@ def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str =
         values = values.iloc[:, 0]
     if isinstance(values, np.ndarray) and values.ndim == 2 and 1 in values.shape:
         values = values.ravel()
+    if isinstance(values, np.ma.MaskedArray) and values.ndim == 1:
+        values = pd.Series(values).array  # what is masked is missing
     if isinstance(values, Mapping):
         values = pd.Series(list(values.values()), index=list(values), dtype=None if values else object)
     if isinstance(values, pd.Series):
