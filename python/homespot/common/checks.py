@@ -82,7 +82,7 @@ def listed(name: str, value: object) -> list[Any]:
     if isinstance(value, list | tuple | range):
         return list(value)
     if isinstance(value, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and (
-        value.ndim == 1 and not np.ma.is_masked(value)
+        value.ndim == 1 and not _masked(value)
     ):
         return list(value)
     raise InputError(
@@ -118,7 +118,7 @@ def array(name: str, value: object, dimensions: int = 1) -> npt.NDArray[np.float
         given = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
     except ValueError:  # rows of different lengths
         given = np.empty(0, dtype=object)
-    masked = np.ma.is_masked(value)
+    masked = _masked(value)
     if given.dtype.kind in "iuf" and given.ndim == dimensions and not masked:
         return np.asarray(given, dtype=np.float64)
     found = _shown(value)
@@ -126,6 +126,11 @@ def array(name: str, value: object, dimensions: int = 1) -> npt.NDArray[np.float
         found = f"values of type {given.dtype}" + (", some of them masked" if masked else "")
     kind = "a list" if dimensions == 1 else f"a table of {dimensions} dimensions"
     raise InputError(expected(f"{argument(name)} to be numbers in {kind}", found, "Pass such numbers."))
+
+
+def _masked(value: object) -> bool:
+    """Whether an array masks any of its values; pandas' arrays with missing ones do not count."""
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
 
 
 def _shown(value: object) -> str:
