@@ -48,7 +48,8 @@
 
 # Names the first n: 'a', 'b', 'c', ...
 .some <- function(names, n = 3L) {
-  shown <- paste0("'", utils::head(names, n), "'", collapse = ", ")
+  shown <- .printable(as.character(utils::head(names, n)))
+  shown <- paste0("'", shown, "'", collapse = ", ")
   if (length(names) > n) paste0(shown, ", ...") else shown
 }
 
@@ -56,7 +57,7 @@
   if (is.null(x)) {
     "NULL"
   } else if (is.atomic(x) && length(x) == 1L && is.null(dim(x))) {
-    if (is.character(x)) paste0("'", x, "'") else format(x)
+    if (is.character(x)) paste0("'", .printable(x), "'") else format(x)
   } else if (!is.null(dim(x))) {
     class <- class(x)[1L]
     sprintf(
@@ -67,6 +68,31 @@
     sprintf("%s values (%s)", length(x), class(x)[1L])
   } else {
     sprintf("an object of class %s", class(x)[1L])
+  }
+}
+
+# Text that can be printed: bytes that are no letters become <e9>.
+.printable <- function(x) {
+  bad <- !validEnc(x)
+  x[bad] <- iconv(x[bad], "UTF-8", "ASCII", sub = "byte")
+  x
+}
+
+# Python takes no text that is not what it says it is. Values within lists and
+# names are looked at, too.
+.checkText <- function(x) {
+  if (is.list(x) && !is.object(x)) {
+    lapply(x, .checkText)
+  }
+  for (text in list(names(x), if (is.character(x)) x)) {
+    bad <- !validEnc(as.character(text))
+    if (any(bad)) {
+      .refuse(
+        "text in UTF-8",
+        sprintf("%d that is not, e.g. %s", sum(bad), .some(text[bad])),
+        "Convert it, e.g. iconv(x, from = 'latin1', to = 'UTF-8')."
+      )
+    }
   }
 }
 

@@ -31,11 +31,14 @@ setGeneric("mappingInfo", function(map, ...) standardGeneric("mappingInfo"))
 #' mappingMatrix(map)
 #'
 #' @name mappingMatrix
-#' @aliases mappingMatrix,CellMapping-method
+#' @aliases mappingMatrix,CellMapping-method mappingMatrix,ANY-method
 #' @export
 setMethod("mappingMatrix", "CellMapping", function(map, ...) {
   assay(map, .mappingAssay, withDimnames = TRUE)
 })
+
+#' @export
+setMethod("mappingMatrix", "ANY", function(map, ...) .requireMapping(map))
 
 #' The home spot of every cell
 #'
@@ -56,7 +59,7 @@ setMethod("mappingMatrix", "CellMapping", function(map, ...) {
 #' homeSpot(map)
 #'
 #' @name homeSpot
-#' @aliases homeSpot,CellMapping-method
+#' @aliases homeSpot,CellMapping-method homeSpot,ANY-method
 #' @export
 setMethod("homeSpot", "CellMapping", function(map, ...) {
   if (.severalFrames(map)) {
@@ -66,6 +69,9 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
   best <- .columnOfLargest(.mapping(map))
   stats::setNames(colnames(map)[best], rownames(map))
 })
+
+#' @export
+setMethod("homeSpot", "ANY", function(map, ...) .requireMapping(map))
 
 # Whether the spots lie in several sections, each in a frame of its own. That
 # is asked of the core where a column could name sections.
@@ -100,11 +106,14 @@ setMethod("homeSpot", "CellMapping", function(map, ...) {
 #' mappingInfo(map)$method
 #'
 #' @name mappingInfo
-#' @aliases mappingInfo,CellMapping-method
+#' @aliases mappingInfo,CellMapping-method mappingInfo,ANY-method
 #' @export
 setMethod("mappingInfo", "CellMapping", function(map, ...) {
   .record(map)
 })
+
+#' @export
+setMethod("mappingInfo", "ANY", function(map, ...) .requireMapping(map))
 
 .record <- function(map) {
   as.list(metadata(map)[[.keys$HOMESPOT]])

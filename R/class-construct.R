@@ -44,6 +44,12 @@ CellMapping <- function(
   if (is.null(left.over)) {
     left.over <- pmin(pmax(1 - unname(rowSums(mapping)), 0), 1)
   }
+  if (!is.numeric(left.over) || !length(left.over) %in% c(1L, nrow(mapping))) {
+    .refuse(
+      "`left.over` to be one number for every cell", .describe(left.over),
+      "Leave it out: it is then what a row sum lacks of 1."
+    )
+  }
   cells <- .annotation(cells, nrow(mapping), "cells")
   cells[[.keys$LEFT_OVER]] <- left.over
   spots <- .annotation(spots, ncol(mapping), "spots")

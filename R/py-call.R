@@ -5,6 +5,7 @@
 # object. `.sides` are the user's data sets by "sc" and "st", of which messages
 # have lines of code.
 .call <- function(verb, ..., .sides = NULL) {
+  .checkText(list(...))
   core <- .core()
   # Python looked at the environment when it started, and R's may be another
   # by now.
@@ -16,6 +17,9 @@
     stop(if (is.null(.state$failure)) e else .state$failure)
   })
   error <- .fetch(answer$get("error"))
+  for (line in .fetch(answer$get("memory"))) {
+    message("Takes ", line, ".")
+  }
   for (warning in .fetch(answer$get("warnings"))) {
     .warn(
       .withBetterRemedy(warning, .sides)$message,

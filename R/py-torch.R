@@ -15,6 +15,7 @@
 
 # Whether this Python lacks what the methods or the device need.
 .lacksTorch <- function(methods, device) {
+  .checkText(c(methods, device))
   "torch" %in% unlist(.fetch(.core()$lacking(unname(as.list(methods)), device)))
 }
 

@@ -154,6 +154,11 @@
   if (is.null(x)) {
     return(NULL)
   }
+  if (!is.atomic(x) || is.complex(x)) {
+    .refuse(
+      sprintf("names of %s", what), .describe(x), "Pass a vector of names."
+    )
+  }
   x <- as.character(x)
   .refuseIf(
     anyNA(x), sprintf("names of %s", what),

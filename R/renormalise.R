@@ -24,7 +24,7 @@ setGeneric("renormalise", function(map, ...) standardGeneric("renormalise"))
 #' mappingMatrix(renormalise(map[, "spot1"]))
 #'
 #' @name renormalise
-#' @aliases renormalise,CellMapping-method
+#' @aliases renormalise,CellMapping-method renormalise,ANY-method
 #' @export
 setMethod("renormalise", "CellMapping", function(map, ...) {
   typed <- .asSpatial(map)
@@ -40,6 +40,9 @@ setMethod("renormalise", "CellMapping", function(map, ...) {
   rowData(out)[[.keys$DROPPED]] <- NULL
   .asCellMapping(out)
 })
+
+#' @export
+setMethod("renormalise", "ANY", function(map, ...) .requireMapping(map))
 
 # Every row of P times its factor, in the class of P and in the type that the
 # map was computed with. The product of two float32 is exact in a double, so

@@ -204,9 +204,9 @@ def test_memory_is_told_before_the_start(caplog) -> None:
 
 
 def test_memory_is_looked_at_before_the_start(monkeypatch) -> None:
-    monkeypatch.setattr(module.memory, "available", lambda: 1000)
+    monkeypatch.setattr(module.memory, "available", lambda: 15_000)
     mapping = mapping_of(rows(40, 20))
-    with pytest.raises(TooLargeError, match=r"the costs of 40 cells x 60 places, .*candidates=50"):
+    with pytest.raises(TooLargeError, match=r"the costs of 40 cells x 60 places, .*candidates=2\."):
         assign_cells(mapping, 3)
     with pytest.raises(TooLargeError, match=r"pairs of a cell and a place, .*candidates=2"):
         assign_cells(mapping, 3, candidates=5)

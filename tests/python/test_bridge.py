@@ -401,7 +401,7 @@ def test_another_package_s_warning_passes(both, monkeypatch) -> None:
     monkeypatch.setitem(OFFERED, "cell_modes", warns)
     with pytest.warns(FutureWarning, match="of another package"):
         answer = bridge.call("cell_modes", both.r_map)
-    assert answer == {"value": None, "error": None, "warnings": []}
+    assert answer == {"value": None, "error": None, "warnings": [], "memory": []}
 
 
 def test_names_of_the_door() -> None:

@@ -38,7 +38,7 @@ def test_a_type_that_is_the_same_everywhere_correlates_with_none() -> None:
 def test_distances_are_those_of_the_written_out_sum(
     pair: Pair, k_best: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distances, "BLOCK", 7)
+    monkeypatch.setattr(distances, "_BLOCK", 7)
     mapping = hs.map_cells(*pair, k_best=k_best)
     p = mapping.to_df().to_numpy(dtype=np.float64, copy=True)
     p /= p.sum(axis=1, keepdims=True)

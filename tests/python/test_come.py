@@ -460,7 +460,7 @@ def test_progress_as_a_log_is_a_line_of_json_a_step(pair, capsys) -> None:
 def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1000)
     monkeypatch.setattr("homespot.learning.fit.log_tables", None)
-    with pytest.raises(TooLargeError, match=r"for training a map of 40 cells x 25 spots, found 1000 bytes"):
+    with pytest.raises(TooLargeError, match=r"a map of 40 cells x 25 spots over \d+ genes, found"):
         come(pair)
 
 

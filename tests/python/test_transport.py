@@ -387,8 +387,11 @@ def test_a_plan_that_does_not_fit_is_refused_with_the_option_that_helps(
     monkeypatch.setattr(memory, "available", lambda: 100)
     D, p, q = problem(10, 8)
     for dtype, remedy in (
-        ("float32", "Map fewer cells at a time."),
-        ("float64", "Use dtype='float32', or map fewer cells at a time."),
+        ("float32", "Map at most 3 cells at a time."),
+        (
+            "float64",
+            "Map at most 1 cells at a time, or use dtype='float32' and map at most 3 cells at a time.",
+        ),
     ):
         with pytest.raises(TooLargeError) as caught:
             sinkhorn(MatrixCost(D), p, q, backend=backend, dtype=dtype)

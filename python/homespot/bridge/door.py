@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import methods
+from ..common import memory
 from ..common.device import resolve_device
 from ..common.extras import has
 from ..common.version import __version__
@@ -42,6 +43,13 @@ def lacking(names: Sequence[str], device: str) -> list[str]:
     known = [methods.get(name) for name in names if name in methods.names()]
     needed = [package for method in known for package in method.packages]
     return [name for name in (*needed, *(["torch"] if device.startswith("cuda") else [])) if not has(name)]
+
+
+def _whole(value: Any) -> Any:
+    """Return large whole numbers, which R has as doubles only, as whole numbers; in a dict each value."""
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) >= 2**31 else value
 
 
 @contextmanager
@@ -85,12 +93,19 @@ def call(
     warnings have their ``class``, the ``message``, and its parts ``what``, ``found``, ``remedy`` and
     ``topic``. Other errors are faults of the program and pass.
     """
-    answer: dict[str, Any] = {"value": None, "error": None}
-    with warnings.catch_warnings(record=True) as caught, _own_libraries(), spoken(R(sides)):
+    named = _whole(named)
+    answer: dict[str, Any] = {"value": None, "error": None, "memory": []}
+    tell = answer["memory"].append  # a line for every large step
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        _own_libraries(),
+        spoken(R(sides)),
+        memory.told(tell),
+    ):
         warnings.simplefilter("always")
         try:
             if verb in OFFERED:
-                answer["value"] = OFFERED[verb](*arguments, **named)
+                answer["value"] = memory.bounded(OFFERED[verb])(*arguments, **named)
             else:
                 answer["value"] = crossed(VERBS[verb](*arguments, **named))
         except (HomespotError, MemoryError) as error:

@@ -15,12 +15,14 @@ import homespot as hs
 
 from ..common import keys, memory
 from ..common.ending import MARGINAL_ERROR, ending_of
+from ..common.wording import argument
 from ..evaluate.cross_validate import Spatial
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.combined import record_of_cells, side_by_side
 from ..mapping.coordinates import coordinates as spot_places
 from ..mapping.coordinates import has_coordinates
+from ..mapping.room import FEWER_CELLS, INSTEAD
 from ..mapping.validity import new_mapping as build_mapping
 from ..objects.labels import GIVEN_LABELS
 from ..space import axes
@@ -49,10 +51,18 @@ R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is 
 
 def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     """Refuse a dense P that does not fit into memory twice: in Python and, as doubles, in R."""
+    itemsize = np.dtype(dtype).itemsize
+
+    def needed(cells: int, k_best: int | None) -> int:
+        in_r = (8 + 4) * cells * min(k_best or 0, n_spots) or 8 * cells * n_spots
+        return cells * n_spots * itemsize + R_DOUBLES * in_r
+
     memory.require(
-        n_cells * n_spots * (np.dtype(dtype).itemsize + R_DOUBLES * 8),
+        needed,
         f"a map of {n_cells:,} cells x {n_spots:,} spots in Python and, as doubles, in R",
-        "Use k_best, which keeps the largest entries of every row as a sparse matrix.",
+        {"cells": n_cells, "k_best": None},
+        fewer=FEWER_CELLS,
+        options={f"use {argument('k_best', INSTEAD['k_best'])}": {"k_best": INSTEAD["k_best"]}},
     )
 
 

@@ -58,9 +58,10 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
     if named.get("output") is None:
         n_genes = sc.n_vars if chosen is None else len(chosen)
         memory.require(
-            mapping.n_vars * n_genes * (4 + R_DOUBLES * 8),
+            lambda genes: mapping.n_vars * genes * (4 + R_DOUBLES * 8),
             f"{n_genes:,} genes at {mapping.n_vars:,} spots in Python and, as doubles, in R",
-            "Ask for fewer genes, or name an output file, which is written a block at a time.",
+            {"genes": n_genes},
+            fewer={"genes": "ask for at most {} genes, or name an output file, which is written in blocks"},
         )
     found = hs.impute_genes(mapping, sc, chosen, layer=X, **named)  # R has put the chosen layer into X
     result: dict[str, Any] = crossed(found)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..common import memory
 from ..common.signals import ending
 from ..common.version import __version__
 from ..errors import DataWarning, HomespotError
@@ -86,7 +87,7 @@ def main() -> None:
     The status is 0 if all was done, 1 if homespot refused, 2 for wrong usage, 130 after Ctrl-C and 143 after
     SIGTERM.
     """
-    with ending():
+    with ending(), memory.told(lambda line: typer.echo(f"Takes {line}.", err=True)):
         warnings.showwarning = _told()
         TAKEN.clear()
         try:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..common.checks import flag, listed, within
 from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
+from ..common.memory import bounded
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..mapping.confidence import LEVELS, factor
@@ -52,6 +53,7 @@ def _right_section(table: pd.DataFrame, truth: pd.DataFrame) -> npt.NDArray[np.b
     return np.asarray(table[SECTION].astype(str).to_numpy() == true, dtype=bool)
 
 
+@bounded
 def calibration(
     mapping: ad.AnnData | pd.DataFrame,
     truth: pd.DataFrame,

@@ -16,6 +16,7 @@ import pandas as pd
 from .. import methods
 from ..common.checks import one_of, whole
 from ..common.device import resolve_device
+from ..common.memory import bounded
 from ..common.progress import Progress, reporting
 from ..common.progress import check as check_progress
 from ..common.version import __version__
@@ -207,6 +208,7 @@ def begin(
     return data, tasks, file, _finished(kept, tasks)
 
 
+@bounded
 def cross_validate(
     sc: ad.AnnData,
     st: Spatial,

@@ -14,10 +14,14 @@ from concurrent.futures.process import BrokenProcessPool
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ..common import memory
 from ..common.cores import threads
 from ..common.wording import argument
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, InputError, expected
 from ..expression.table import Expression, Side
+from ..mapping.room import sections_needs
+from ..matrix.rows import block_size
+from ..matrix.size import bytes_of
 from ..objects.labels import LABELS
 from .plan import Data, Scores, Task
 from .scoring import fold_scores
@@ -40,6 +44,8 @@ def work(data: Data, task: Task) -> Scores:
         task.plan, sc, st, task.held_out, task.excluded, task.read_outs, task.seed, task.device, data
     )
 
+
+_PROCESS = 200 * 2**20  # bytes of Python and the libraries in a fresh process
 
 # The data that every process of the pool holds from its start.
 _DATA: Data | None = None
@@ -77,20 +83,53 @@ def _check_sendable(tasks: Sequence[Task]) -> None:
             ) from error
 
 
+def _fold_bytes(data: Data, task: Task) -> float:
+    """Return the bytes of a fold: its map, and then the values that are predicted and compared."""
+    plan = task.plan
+    sizes = plan.sizes(data.sc, data.st, task.device)
+    if data.sections is None:
+        mapped = plan.needs(**sizes)
+    else:
+        mapped = sections_needs(plan.needs, sizes, data.sections)
+    cells, spots = sizes["cells"], sizes["spots"]
+    scored = 8 * (2 * cells + 6 * spots) * len(task.held_out) + 2 * 8 * block_size((cells, spots))
+    return float(mapped + scored)
+
+
+def _require(data: Data, tasks: Sequence[Task], n_jobs: int) -> None:
+    """Refuse folds that do not fit into memory at once; each process holds the data and a map of its own."""
+    if not tasks:
+        return
+    fold = max(_fold_bytes(data, task) for task in tasks)
+    tables = bytes_of(data.sc.matrix) + bytes_of(data.st.matrix)
+
+    def needed(n_jobs: int) -> float:
+        return fold if n_jobs == 1 else n_jobs * (fold + 2 * tables + _PROCESS)
+
+    memory.require(
+        needed,
+        "a fold" if n_jobs == 1 else f"{n_jobs} folds at once",
+        {"n_jobs": n_jobs},
+        fewer={"n_jobs": f"set {argument('n_jobs')}={{}}"},
+    )
+
+
 def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task, Scores]]:
     """Yield the scores of every task, as they are finished.
 
     If `n_jobs` is above 1, that number of fresh processes do the work and share the threads. When the
     iterator is closed, for whatever reason, no process is left.
     """
-    if n_jobs == 1 or len(tasks) < 2:
+    n_jobs = min(n_jobs, len(tasks))
+    _require(data, tasks, n_jobs)
+    if n_jobs < 2:
         for task in tasks:
             yield task, work(data, task)
         return
     _check_sendable(tasks)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
-        min(n_jobs, len(tasks)),
+        n_jobs,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
         initargs=(data, max(1, threads() // n_jobs)),

@@ -14,6 +14,8 @@ import pandas as pd
 from .. import methods
 from ..expression.table import Expression
 from ..mapping.read_out import ReadOut
+from ..mapping.room import map_sizes
+from ..methods.size import dense_map
 from ..space.sections import Sections
 
 __all__ = ["Data", "MapFunction", "Plan", "Scores", "Task"]
@@ -37,6 +39,15 @@ class Plan:
         if not isinstance(self.method, str):
             return {}
         return methods.get(self.method).settings(self.preset, self.parameters)
+
+    @property
+    def needs(self) -> Callable[..., float]:
+        """The bytes of a map; of a function it is known only that it makes one."""
+        return methods.get(self.method).needs if isinstance(self.method, str) else dense_map
+
+    def sizes(self, sc: Expression, st: Expression, device: str) -> dict[str, Any]:
+        """Return what the bytes of a map follow from."""
+        return map_sizes(sc, st, self.settings, None, device)
 
 
 @dataclass(frozen=True)

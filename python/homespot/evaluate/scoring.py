@@ -120,7 +120,9 @@ def fold_scores(
     if sections is None:
         solution = mapped(sc, seen)
     else:
-        solution = solve_by_section(sc, seen, sections, mapped, compare=False)
+        solution = solve_by_section(
+            sc, seen, sections, mapped, needs=plan.needs, sizes=plan.sizes(sc, seen, device), compare=False
+        )
     seconds = time.perf_counter() - start
     matrix, cells, spots, expressions = solution.matrix, solution.cells, solution.spots, solution.expression
     if not len(expressions[0]) and "scaled" in read_outs:

@@ -8,12 +8,15 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ..common import memory
 from ..common.checks import flag, whole, within
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
+from ..common.memory import bounded
 from ..common.wording import argument
 from ..errors import InputError, expected
 from ..mapping.by_section import sections_of_rows
-from ..matrix.streamed import in_memory
+from ..matrix.size import bytes_of
+from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
 from ..objects.access import check_adata
 from ..objects.annotated import with_tables
@@ -70,6 +73,7 @@ def _names_of_sections(
     return found
 
 
+@bounded
 def simulate_spots(
     cells: ad.AnnData,
     *,
@@ -160,6 +164,13 @@ def simulate_spots(
     used = members(np.setdiff1d(np.arange(cells.n_obs), queried)) if leave_out else everyone
     count = np.asarray(used.sum(axis=1)).ravel()
     kept = np.flatnonzero(count > 0)
+    in_file = isinstance(values, Streamed)
+    memory.require(
+        lambda cells: (2 + in_file) * bytes_of(values) * cells / values.shape[0],
+        f"the simulated spots and cells of {cells.n_obs:,} cells x {cells.n_vars:,} genes",
+        {"cells": cells.n_obs},
+        fewer={"cells": "take at most {} cells"},
+    )
     matrix = in_memory(values)
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])

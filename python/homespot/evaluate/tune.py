@@ -14,6 +14,7 @@ import pandas as pd
 
 from .. import methods
 from ..common.checks import one_of
+from ..common.memory import bounded
 from ..common.progress import Progress, reporting
 from ..common.wording import argument, shown
 from ..errors import InputError, expected, some
@@ -119,6 +120,7 @@ def _candidates(
     return combinations, tuple(dict.fromkeys(("scaled", *read_outs)))
 
 
+@bounded
 def tune(
     sc: ad.AnnData,
     st: Spatial,

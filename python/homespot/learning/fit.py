@@ -162,25 +162,6 @@ def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
     return saved
 
 
-def _require(sc: Expression, st: Expression, chosen: SimpleNamespace, device: str) -> int:
-    """Refuse a run that does not fit into memory; return its bytes: of C, the optimiser, model and tables."""
-    m, n = sc.shape[0], st.shape[0]
-    genes = min(chosen.n_genes, st.shape[1])
-    width = genes + chosen.hidden + chosen.latent
-    weights = 2 * chosen.hidden * (genes + chosen.latent)  # each with its gradient and Adam's two averages
-    held = chosen.validation_genes > 0
-    n_values = (4 if held else 3) * m * n + 6 * (m + n) * width + 4 * weights
-    n_bytes = int(np.dtype(sc.dtype).itemsize * n_values)
-    memory.require(
-        n_bytes,
-        f"training a map of {m:,} cells x {n:,} spots",
-        f"Map fewer cells at a time, use fewer genes ({argument('n_genes')}), or a smaller model (hidden, "
-        "latent).",
-        device,
-    )
-    return n_bytes
-
-
 @contextmanager
 def _seeded(seed: int) -> Iterator[torch.Generator]:
     """Draw from a generator with this seed, without changing the process's own generators.
@@ -216,10 +197,23 @@ def _how_to_continue(file: Checkpoint | None, epochs: int) -> str:
     return "The same call goes on from its checkpoint."
 
 
-def fit(sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa: Plan) -> Outcome:
-    """Train, and return the map; `settings` are the parameters of `come`, and `ssa` is the method SSA."""
+def fit(
+    sc: Expression, st: Expression, run: Run, settings: dict[str, Any], ssa: Plan, n_bytes: int
+) -> Outcome:
+    """Train, and return the map.
+
+    Parameters
+    ----------
+    sc, st, run
+        As for `come`.
+    settings
+        The parameters of `come`.
+    ssa
+        The method SSA, from which the training may start.
+    n_bytes
+        What the training takes of memory.
+    """
     chosen = SimpleNamespace(**settings)
-    n_bytes = _require(sc, st, chosen, run.device)
     m, n = sc.shape[0], st.shape[0]
     n_pairs = max((x.shape[0] ** 2 // 2 for x in (sc, st) if x.labels is not None), default=0)
     n_elements = max(m * n, n_pairs, (m + n) * min(chosen.n_genes, st.shape[1]))

@@ -13,13 +13,13 @@ from ..matrix.rows import blocks
 from ..matrix.sums import is_sparse, row_sums
 from ..space.sections import Sections
 
-__all__ = ["BLOCK", "correlations", "expected_distances"]
+__all__ = ["correlations", "distances_bytes", "expected_distances"]
 
 
 F64 = npt.NDArray[np.float64]
 
 
-BLOCK = 512  # number of spots in a block
+_BLOCK = 512  # number of spots in a block
 _FULL = 0.2  # share of entries from which a product of the full matrix is as fast as one without its zeros
 
 
@@ -47,6 +47,11 @@ def correlations(shares: F64, sections: Sections | None = None) -> F64:
     return np.asarray(found)
 
 
+def distances_bytes(rows: int, spots: int) -> int:
+    """Return the bytes that `expected_distances` takes: two tables, and what is computed of a block."""
+    return 8 * (2 * rows * rows + (3 * rows + spots) * min(_BLOCK, spots))
+
+
 def expected_distances(matrix: Any, spots: F64) -> F64:
     """Return Q D Q' (rows x rows): Q is the rows divided by their sums, D the distances of the spots.
 
@@ -57,14 +62,16 @@ def expected_distances(matrix: Any, spots: F64) -> F64:
     out = np.zeros((matrix.shape[0], matrix.shape[0]))
     matrix = matrix.tocsr() if is_sparse(matrix) else matrix
     columns = matrix.tocsc() if is_sparse(matrix) else matrix
-    for first in range(0, len(spots), BLOCK):
-        block = slice(first, first + BLOCK)
+    for first in range(0, len(spots), _BLOCK):
+        block = slice(first, first + _BLOCK)
         distances = cdist(spots, spots[block])
         # A float32 matrix is cast for the product, and therefore multiplied in parts.
         to_block = np.concatenate([_product(matrix[rows], distances) for rows in blocks(matrix)])
         held = columns[:, block].T
         out += to_block @ (held.toarray() if is_sparse(held) else held.astype(np.float64, order="C"))
-    return np.asarray(out * scale[:, None] * scale)
+    out *= scale[:, None]
+    out *= scale
+    return out
 
 
 def _product(rows: Any, distances: F64) -> F64:

@@ -19,10 +19,11 @@ from ..errors import InputError, expected, some
 from ..expression.shared import unknown_genes
 from ..expression.table import Expression
 from ..matrix.product import add_product
+from ..matrix.size import bytes_of
 from ..matrix.sums import is_sparse
 from .read_out import F64, Factors
 
-__all__ = ["Block", "gene_blocks", "imputed", "selected", "working_memory"]
+__all__ = ["Block", "gene_blocks", "imputed", "require_genes", "selected"]
 
 
 _SUMS = 2**25
@@ -35,6 +36,10 @@ _ENTRIES = 2**22
 
 _STORED = 2**20
 """Number of the cells' values other than 0 from which a block is large enough: 8 MiB."""
+
+
+_SMALL_BLOCK = 16
+"""Genes in a block where memory is short."""
 
 
 Block = tuple[slice, npt.NDArray[np.float32]]
@@ -150,10 +155,39 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
     )
 
 
-def working_memory(matrix: Any, table: Expression, n_genes: int, block_size: int) -> int:
-    """Return the bytes that imputing takes besides its result: the sums of a pass, and a block of cells."""
-    sums = matrix.shape[1] * min(n_genes, _genes_per_pass(matrix.shape[1], block_size))
-    return int(8 * sums + 4 * 8 * min(table.shape[0] * table.shape[1], 4_000_000))
+def _imputed_bytes(*, stored: int, rows: int, spots: int, genes: int, block_size: int, in_file: bool) -> int:
+    """Return the bytes of the result, unless a file holds it, and of a pass.
+
+    A pass holds the sums, a block of results, a block of the cells' values (of `stored`, all in all), and the
+    `rows` of P, in bytes, that are not in memory already.
+    """
+    sums = 8 * spots * min(genes, _genes_per_pass(spots, block_size))
+    block = 2 * 8 * spots * min(genes, block_size)
+    of_cells = 4 * (8 + 4) * min(stored, _STORED)
+    return (0 if in_file else 4 * spots * genes) + sums + block + of_cells + rows
+
+
+def require_genes(matrix: Any, table: Expression, n_genes: int, block_size: int, *, in_file: bool) -> None:
+    """Refuse an imputation that does not fit into memory."""
+    n_spots = int(matrix.shape[1])
+    there = isinstance(matrix, np.ndarray)
+    memory.require(
+        _imputed_bytes,
+        f"{n_genes:,} genes at {n_spots:,} spots" + (", written to a file block by block" if in_file else ""),
+        {
+            "stored": bytes_of(table.matrix) // 8,
+            "rows": 0 if there else min(2 * bytes_of(matrix), 2 * 8 * _ENTRIES),
+            "spots": n_spots,
+            "genes": n_genes,
+            "block_size": block_size,
+            "in_file": in_file,
+        },
+        fewer={"genes": "ask for at most {} genes"},
+        options={
+            "name an output file, which is written block by block": {"in_file": True},
+            f"use {argument('block_size', _SMALL_BLOCK)}": {"block_size": _SMALL_BLOCK},
+        },
+    )
 
 
 def imputed(
@@ -166,12 +200,7 @@ def imputed(
 ) -> npt.NDArray[np.float32]:
     """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
     n_spots = matrix.shape[1]
-    memory.require(
-        4 * n_spots * len(genes) + working_memory(matrix, table, len(genes), block_size),
-        f"{len(genes):,} genes at {n_spots:,} spots",
-        f"Ask for fewer genes, lower {argument('block_size')}, or name an output file, which is written a "
-        f"block at a time.",
-    )
+    require_genes(matrix, table, len(genes), block_size, in_file=False)
     out = np.empty((n_spots, len(genes)), dtype=np.float32)
     for columns, block in gene_blocks(matrix, table, cells, genes, scale, block_size):
         out[:, columns] = block

@@ -14,7 +14,7 @@ from ..expression.table import Expression, Floats
 from ..expression.transforms import log_normalised, unit_rows, z_scores
 from ..matrix.rows import row_blocks
 
-__all__ = ["BEST", "likeliest_spots", "section_probabilities"]
+__all__ = ["BEST", "compared_bytes", "likeliest_spots", "section_probabilities"]
 
 Ints = npt.NDArray[np.intp]
 F64 = npt.NDArray[np.float64]
@@ -36,6 +36,11 @@ def likeliest_spots(matrix: Any, spots: Ints, k: int) -> Ints:
         best, share = part.best(k)
         found[part.rows, : best.shape[1]] = np.where(share > 0, spots[best], -1)
     return found
+
+
+def compared_bytes(cells: int, spots: int, genes: int, sections: int, itemsize: int) -> int:
+    """Return the bytes that `section_probabilities` takes: both tables, and correlations."""
+    return itemsize * (cells + spots) * genes + 6 * 8 * cells * sections * BEST
 
 
 @compiled

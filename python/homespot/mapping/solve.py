@@ -26,6 +26,7 @@ from ..expression.table import Expression
 from ..matrix.rows import widest
 from ..matrix.sums import is_sparse
 from .left_over import keep_best, left_out
+from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
@@ -100,6 +101,7 @@ def solve(
     chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
+    require_map(chosen, map_sizes(sc, st, settings, k_best, where))
     with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,15 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ..common import memory
-from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
-from ..matrix.best import kept_bytes
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
 from .combined import combined_record
+from .room import require_sections
 from .section_fit import BEST, likeliest_spots, section_probabilities
 from .solve import Solution, rows_named
 
@@ -82,7 +80,8 @@ def _side_by_side(
     blocks: list[Any] = []
     whole: npt.NDArray[Any] | None = None
     start = 0
-    for code, part in enumerate(parts):
+    for part in parts:
+        code = len(kept)
         likeliest = likeliest_spots(part.matrix, sections.rows(code)[part.spots], k)
         share = np.asarray(1 / n, dtype=part.matrix.dtype)[()]
         if is_sparse(part.matrix):
@@ -96,6 +95,7 @@ def _side_by_side(
             whole[rows, start:stop] *= share
             start = stop
         kept.append(_Kept(part.without_matrix(), likeliest))
+        del part  # its matrix would stay until the next section is mapped
     common = _common([part.solution.cells for part in kept])
     if whole is None:
         rows_of = [np.searchsorted(part.solution.cells, common) for part in kept]
@@ -127,7 +127,8 @@ def solve_by_section(
     sections: Sections,
     solve: Callable[[Expression, Expression], Solution],
     *,
-    k_best: int | None = None,
+    needs: Callable[..., float],
+    sizes: Mapping[str, Any],
     compare: bool = True,
 ) -> Solution:
     """Map every section by itself, with all cells, and put the maps side by side with equal weights.
@@ -140,8 +141,8 @@ def solve_by_section(
         The section of every row of `st`.
     solve
         Maps a table of cells onto the table of a section.
-    k_best
-        How many entries of every row `solve` keeps; None for all.
+    needs, sizes
+        The bytes that `solve` takes, and what they follow from; see `map_sizes`.
     compare
         Whether to find the section that fits every cell best.
     """
@@ -149,19 +150,8 @@ def solve_by_section(
     sc = sc.without_empty_rows()
     tables = _tables(st, sections)
     _refuse_empty(sc, st, sections)
-    n_cells, n_spots, n = len(sc.names), len(st.names), len(tables)
     largest = max(len(table.names) for table in tables)
-    dtype = np.dtype(sc.dtype)
-    # The dense map of a section, and what is kept of all: dense maps in one matrix, others twice, as they are
-    # put together at the end.
-    kept = n_cells * n_spots * dtype.itemsize
-    if k_best is not None:
-        kept = 2 * sum(kept_bytes((n_cells, len(table.names)), k_best, dtype) for table in tables)
-    memory.require(
-        n_cells * largest * dtype.itemsize + kept,
-        f"maps of {n_cells:,} cells x {n_spots:,} spots in {n} sections",
-        f"Use {argument('k_best')}, or map fewer cells at a time.",
-    )
+    require_sections(needs, {**sizes, "largest": largest, "sections": len(tables)})
 
     def solved() -> Iterable[Solution]:
         for table, name in zip(tables, sections.names, strict=True):
@@ -170,7 +160,7 @@ def solve_by_section(
             except InputError as error:
                 raise in_section(name, error) from error
 
-    matrix, parts = _side_by_side(solved(), sections, (n_cells, n_spots))
+    matrix, parts = _side_by_side(solved(), sections, (len(sc.names), len(st.names)))
     found = _combined(matrix, [part.solution for part in parts], sections)
     if compare:
         found = replace(found, section=_section_of_cells(sc, st, parts, found))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from ..common.checks import whole
-from .rows import blocks
+from .rows import block_size, blocks
 
-__all__ = ["kept_bytes", "largest_entries"]
+__all__ = ["kept_bytes", "largest_entries", "picking_bytes"]
 
 
 def largest_entries(matrix: Any, k: int) -> sparse.csr_matrix:
@@ -42,6 +41,11 @@ def largest_entries(matrix: Any, k: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((values.ravel(), columns.ravel(), indptr), shape=matrix.shape)
 
 
-def kept_bytes(shape: tuple[int, int], k: int | None, dtype: npt.DTypeLike) -> int:
+def kept_bytes(shape: tuple[int, int], k: int | None, itemsize: int) -> int:
     """Return the bytes of the `k` largest entries of every row and their columns; 0 if k is None."""
-    return 0 if k is None else shape[0] * min(int(k), shape[1]) * (np.dtype(dtype).itemsize + 4)
+    return 0 if k is None else shape[0] * min(int(k), shape[1]) * (itemsize + 4)
+
+
+def picking_bytes(shape: tuple[int, int], k: int | None) -> int:
+    """Return the bytes that `largest_entries` takes besides its result; 0 if k is None."""
+    return 0 if k is None else 2 * np.dtype(np.intp).itemsize * block_size(shape)

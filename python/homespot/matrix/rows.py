@@ -15,7 +15,7 @@ from ..errors import InputError, expected
 from .streamed import Streamed
 from .sums import is_sparse, row_sums, weighted_sums
 
-__all__ = ["RowBlock", "blocks", "row_blocks", "sharpened", "widest"]
+__all__ = ["RowBlock", "block_size", "blocks", "row_blocks", "sharpened", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -124,11 +124,19 @@ def widest(matrix: Any) -> int:
     return int(matrix.shape[1])
 
 
+def _step(width: int) -> int:
+    return max(1, min(_MOST, _VALUES // max(width, 1)))
+
+
 def blocks(matrix: Any) -> list[slice]:
     """Return the blocks of rows in which a map is read."""
-    n = matrix.shape[0]
-    step = max(1, min(_MOST, _VALUES // max(widest(matrix), 1)))
+    n, step = matrix.shape[0], _step(widest(matrix))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
+
+
+def block_size(shape: tuple[int, int]) -> int:
+    """Return the number of entries of the largest block of a dense map of this shape."""
+    return min(shape[0], _step(shape[1])) * shape[1]
 
 
 def _compact(matrix: sparse.csr_matrix) -> tuple[npt.NDArray[np.floating[Any]], Indices]:

@@ -7,6 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+
+from ..common import memory
 from ..common.files import check_target
 from ..common.run import Outcome, Run
 from ..common.threads import worker
@@ -15,6 +18,7 @@ from ..errors import InputError, expected
 from ..expression.table import Expression
 from .parameter import Parameter
 from .registry import register
+from .size import training, training_in_main_memory
 from .ssa import Genes, ssa
 
 __all__ = ["come"]
@@ -85,6 +89,7 @@ _WIDE = {"hidden": 512, "latent": 256}
     },
     check=check,
     packages=("torch",),
+    needs=training_in_main_memory,
 )
 def come(
     sc: Expression,
@@ -272,4 +277,21 @@ def come(
             raise KeyboardInterrupt
     from ..learning.fit import fit
 
-    return fit(sc, st, run, settings, ssa)
+    return fit(sc, st, run, settings, ssa, training(**_sizes(sc, st, run, settings)))
+
+
+def _sizes(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the bytes of the training follow from; refuse one that does not fit on a GPU."""
+    m, n = sc.shape[0], st.shape[0]
+    shared = int(np.isin(sc.genes, st.genes).sum())
+    sizes = {**settings, "cells": m, "spots": n, "shared": shared, "itemsize": np.dtype(sc.dtype).itemsize}
+    if run.device != "cpu":  # main memory was asked for before
+        memory.require(
+            training,
+            f"training a map of {m:,} cells x {n:,} spots",
+            sizes,
+            fewer={"cells": "map at most {} cells at a time"},
+            options={f"use {argument('dtype', 'float32')}": {"itemsize": 4}},
+            device=run.device,
+        )
+    return sizes

@@ -21,6 +21,7 @@ from ..common.run import Outcome, Run
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.table import Expression
 from .parameter import Parameter, declared, documented
+from .size import dense_map
 
 __all__ = ["GROUP", "Method", "Outcome", "Run", "get", "names", "register"]
 
@@ -32,7 +33,8 @@ GROUP = "homespot.methods"
 class Method:
     """A registered method: its function, parameters, presets, check, and the packages it needs.
 
-    ``distribution`` is the package that contains it; None: homespot.
+    ``needs`` returns the bytes of main memory that it takes, for the arguments of `dense_map`, the device and
+    all parameters by name. ``distribution`` is the package that contains it; None: homespot.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Method:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: Callable[..., None] | None = None
     packages: tuple[str, ...] = ()
+    needs: Callable[..., float] = dense_map
     distribution: str | None = None
 
     @cached_property
@@ -108,6 +111,7 @@ def register(
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     check: Callable[..., None] | None = None,
     packages: tuple[str, ...] = (),
+    needs: Callable[..., float] = dense_map,
 ) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
     """Register the decorated function as a method.
 
@@ -125,6 +129,9 @@ def register(
         A function that takes all parameters by name, and refuses values that do not go together.
     packages
         Packages without which the method cannot run.
+    needs
+        A function that returns the bytes that the method takes, see `Method`; the default is a dense P beside
+        both tables.
     """
 
     def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
@@ -135,7 +142,7 @@ def register(
         parameters = declared(function)
         documented(function, parameters)
         setattr(function, _DECLARED, parameters)
-        _METHODS[name] = Method(name, summary, function, presets or {}, check, packages)
+        _METHODS[name] = Method(name, summary, function, presets or {}, check, packages, needs)
         return function
 
     return decorate

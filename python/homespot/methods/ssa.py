@@ -7,14 +7,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..common import memory
 from ..common.ending import transported
 from ..common.run import Outcome, Run
-from ..common.wording import argument
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
-from ..matrix.best import kept_bytes, largest_entries
+from ..matrix.best import largest_entries
 from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .parameter import Parameter
@@ -142,13 +140,6 @@ def ssa(
     """
     genes = selected_genes(sc, st, n_genes)
     dtype, k_best = np.dtype(sc.dtype), run.k_best
-    size = sc.shape[0] * st.shape[0] + (sc.shape[0] + st.shape[0]) * len(genes)
-    memory.require(
-        size * dtype.itemsize + kept_bytes((sc.shape[0], st.shape[0]), k_best, dtype),
-        f"a map of {sc.shape[0]} cells x {st.shape[0]} spots over {len(genes)} genes",
-        f"Map fewer cells at a time, or use fewer genes ({argument('n_genes')}).",
-    )
-
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
     means = row_means(x_sc), row_means(x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)

@@ -27,6 +27,7 @@ from ..errors import HomespotError, InputError, TooLargeError, expected
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from .annotated import files_of
+from .file_size import require_file
 from .formats import recognise, refused
 from .storable import old_strings, storable
 from .stored import check_structure, write_streamed
@@ -223,6 +224,7 @@ def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnD
     if form.kind != "h5ad":
         raise refused(path, form)
     with readable("an .h5ad file", path):
+        require_file(path, backed=backed)
         found = ad.read_h5ad(path, backed="r" if backed else None)
         check_structure(found)
         return found

@@ -11,16 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common import memory
 from ..common.checks import listed
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
+from ..common.memory import bounded
 from ..common.wording import either, shown, words
 from ..errors import DataWarning, InputError, expected, in_section, some
+from ..matrix.size import bytes_of
 from ..space.axes import libraries, spot_coordinates
 from ..space.columns import plain_columns
 from ..space.directions import combined_direction, sections_down, y_down
 from ..space.on_tissue import on_tissue
 from ..space.section_search import found_sections
-from .annotated import on_disk
+from .annotated import on_disk, x_of
 from .join_genes import genes_of_all, named_by
 
 __all__ = ["as_one", "join_sections", "objects_of"]
@@ -40,6 +43,7 @@ def as_one(st: Any, gene_column: str | None = None) -> Any:
     return join_sections(st, gene_column=gene_column)
 
 
+@bounded
 def join_sections(
     sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData], *, gene_column: str | None = None
 ) -> ad.AnnData:
@@ -135,6 +139,7 @@ def _by_name(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[
                 "Pass [st1, st2], or {'a': st1, 'b': st2}.",
             )
         )
+    _require(given)
     given = [part.to_memory() if on_disk(part) else part for part in given]
     names = _distinct([None if _is_blank(key) else str(key) for key in keys], given)
     if len(set(names)) < len(names):
@@ -142,6 +147,21 @@ def _by_name(sections: Mapping[str, ad.AnnData] | Sequence[ad.AnnData]) -> dict[
             expected("sections of different names", ", ".join(map(repr, sections)), "Rename one.")
         )
     return dict(zip(names, given, strict=True))
+
+
+def _require(parts: Sequence[ad.AnnData]) -> None:
+    """Refuse sections that do not fit into memory: each once where it is on disk, and all twice together."""
+    n_bytes = 0
+    for part in parts:
+        tables = [x_of(part), *(x_of(part, name) for name in part.layers if name is not None)]
+        size = sum(bytes_of(table) for table in tables if table is not None)
+        n_bytes += size * (3 if on_disk(part) else 2)
+    memory.require(
+        lambda sections: n_bytes * sections / len(parts),
+        f"{sum(part.n_obs for part in parts):,} spots of {len(parts)} sections together",
+        {"sections": len(parts)},
+        fewer={"sections": "join at most {} sections"},
+    )
 
 
 def _is_blank(key: object) -> bool:

@@ -17,6 +17,7 @@ import pandas as pd
 from ..common import checks, files
 from ..common.extras import require
 from ..common.keys import CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
+from ..common.memory import bounded
 from ..errors import InputError, expected
 from ..expression.scale import SCALES, Scale
 from ..mapping.align import mapped_cells, mapped_spots
@@ -103,6 +104,7 @@ def _of_the_map(expected: Floats, types: ad.AnnData | None) -> list[Column]:
     return columns
 
 
+@bounded
 def report(
     mapping: ad.AnnData,
     output: str | os.PathLike[str] = "report.html",

@@ -36,12 +36,14 @@ def blocks(lane: slice, step: int) -> list[slice]:
 def require_plan(shape: tuple[int, int], dtype: npt.DTypeLike, device: str = "cpu") -> None:
     """Refuse a plan that does not fit into the memory of a device."""
     m, n = shape
-    remedy = "Map fewer cells at a time."
-    if device != "cpu":
-        remedy = f"Use {argument('device', 'cpu')}, or map fewer cells at a time."
-    elif np.dtype(dtype) == np.float64:
-        remedy = f"Use {argument('dtype', 'float32')}, or map fewer cells at a time."
-    require(m * n * np.dtype(dtype).itemsize, f"a plan of {m:,} cells x {n:,} spots", remedy, device)
+    require(
+        lambda cells, itemsize: cells * n * itemsize,
+        f"a plan of {m:,} cells x {n:,} spots",
+        {"cells": m, "itemsize": np.dtype(dtype).itemsize},
+        fewer={"cells": "map at most {} cells at a time"},
+        options={f"use {argument('dtype', 'float32')}": {"itemsize": 4}},
+        device=device,
+    )
 
 
 def softmax_rows(exponents: npt.NDArray[np.float64], out: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

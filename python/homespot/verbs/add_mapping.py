@@ -11,12 +11,15 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.keys import CONFIDENT, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SPOT_CELLS
+from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.align import section_remedy
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import has_coordinates
+from ..mapping.room import require_copies
 from ..matrix.gather import ColumnSums
+from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from ..objects.access import check_adata, copied, refuse_duplicates
 from .cell_positions import CellTable
@@ -44,6 +47,7 @@ def _spread_rows(matrix: Any, at: pd.Index, index: pd.Index) -> Any:
     return out
 
 
+@bounded
 def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
     """Return a copy of `adata` with the map and its summaries.
 
@@ -86,6 +90,8 @@ def add_mapping(adata: ad.AnnData, mapping: ad.AnnData) -> ad.AnnData:
                 or f"Pass the data that was mapped, or take the part of the mapping with {verb('subset')}.",
             )
         )
+    what = f"a copy of a map of {mapping.n_obs:,} cells x {mapping.n_vars:,} spots"
+    require_copies(what, [view.matrix], 2 + isinstance(view.matrix, Streamed))
     view.load()
     if as_cells.all():
         cells = CellTable(view, placed=has_coordinates(mapping))

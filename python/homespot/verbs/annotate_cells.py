@@ -9,15 +9,18 @@ import anndata as ad
 import numpy as np
 
 from ..common.keys import HOMESPOT, LABEL, LABEL_PROB
+from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.checked import CheckedMap
+from ..mapping.room import require_groups
 from ..matrix.gather import Summed
 from ..objects.labels import resolve
 
 __all__ = ["annotate_cells"]
 
 
+@bounded
 def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
     """Return the probability of every spatial label for every cell.
 
@@ -46,6 +49,7 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
     """
     view = CheckedMap(mapping)
     regions = resolve(labels, mapping.var, "spot")
+    require_groups("labels x cells", len(regions.names), mapping.n_obs, mapping.shape, copies=2)
     mass = Summed(regions.membership().T.tocsr())
     view.read(mass)
     total = mass.total.sum(axis=1, keepdims=True)

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from ..common import memory
 from ..common.checks import whole
 from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
+from ..common.memory import bounded
 from ..common.wording import argument, either, verb
 from ..errors import DataWarning, InputError, expected, in_section, some
 from ..mapping.by_section import cell_sections, held, parts, sections_of, warn_if_dropped
@@ -103,13 +104,25 @@ def _too_many(what: str) -> InputError:
     )
 
 
+def _fewer() -> dict[str, str]:
+    return {"candidates": f"consider fewer spots for each cell: {argument('candidates')}={{}}"}
+
+
 def _all_pairs(matrix: Any, room: Ints) -> npt.NDArray[np.intp]:
     """Solve the dense problem, with one column per place."""
     n_cells, n_places = matrix.shape[0], int(room.sum())
+    n_spots = len(room)
+
+    def needed(candidates: int) -> float:
+        if candidates == n_spots:
+            return _DENSE_BYTES * float(n_cells) * n_places
+        return _SPARSE_BYTES * float(n_cells) * candidates * n_places / n_spots
+
     memory.require(
-        _DENSE_BYTES * n_cells * n_places,
+        needed,
         f"the costs of {n_cells:,} cells x {n_places:,} places",
-        f"Consider fewer spots for each cell: {argument('candidates', 50)}.",
+        {"candidates": n_spots},
+        fewer=_fewer(),
     )
     spot = np.repeat(np.arange(len(room)), room)
     cost = np.empty((n_cells, n_places))
@@ -141,9 +154,10 @@ def _candidate_pairs(matrix: Any, room: Ints, k: int) -> npt.NDArray[np.intp] | 
     if n_places < n_cells or len(np.unique(cell)) < n_cells:
         return None
     memory.require(
-        _SPARSE_BYTES * n_pairs,
+        lambda candidates: _SPARSE_BYTES * n_pairs * candidates / k,
         f"{n_pairs:,} pairs of a cell and a place",
-        f"Consider fewer spots for each cell: {argument('candidates', max(1, k // 2))}.",
+        {"candidates": k},
+        fewer=_fewer(),
     )
     first = np.cumsum(room) - room
     nth = np.arange(n_pairs) - np.repeat(np.cumsum(copies) - copies, copies)
@@ -215,6 +229,7 @@ def _probability(matrix: Any, spots: npt.NDArray[np.intp]) -> npt.NDArray[np.flo
     return found
 
 
+@bounded
 def assign_cells(mapping: ad.AnnData, capacity: Any = None, *, candidates: int | None = None) -> pd.DataFrame:
     """Assign every cell to one spot, and to no spot more cells than it has room for.
 

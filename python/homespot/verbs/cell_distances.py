@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 
 from ..common import memory
+from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected
 from ..mapping.align import positions_of
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
-from ..mapping.distances import BLOCK, expected_distances
+from ..mapping.distances import distances_bytes, expected_distances
 from ..matrix.gather import Summed
+from ..matrix.size import bytes_of
 from ..matrix.streamed import Streamed, in_memory
 
 __all__ = ["cell_distances"]
 
 
+@bounded
 def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the expected distances between cells under the map.
 
@@ -57,14 +60,22 @@ def cell_distances(mapping: ad.AnnData, cells: Sequence[str] | None = None) -> p
         at = positions_of(cells, names, "cells")
         if not len(at):
             raise InputError(expected("at least one cell", "none", "Name some, or leave cells out for all."))
-        names, matrix = names[at], matrix[at]
-    n, n_spots = matrix.shape
-    of_p = 8 * n * n_spots if isinstance(matrix, Streamed) else 0
+        names = names[at]
+    n, n_spots = len(at), mapping.n_vars
+    copied = cells is not None or sections is not None or isinstance(matrix, Streamed)
+    of_row = bytes_of(matrix) / max(mapping.n_obs, 1) if copied else 0
+
+    def needed(cells: int) -> float:
+        apart = 0 if sections is None else 8 * cells * cells
+        return distances_bytes(cells, n_spots) + apart + of_row * cells
+
     memory.require(
-        8 * (2 * n * n + 2 * n * BLOCK + n_spots * BLOCK) + of_p,
+        needed,
         f"the distances of {n:,} cells",
-        f"Name fewer cells, or use {verb('type_distances')}.",
+        {"cells": n},
+        fewer={"cells": f"name at most {{}} cells, or use {verb('type_distances')}"},
     )
+    matrix = matrix if cells is None else matrix[at]
     if sections is None or mass is None:
         return pd.DataFrame(expected_distances(in_memory(matrix), where), index=names, columns=names)
     of_cells = cell_sections(mapping, sections, mass.total)

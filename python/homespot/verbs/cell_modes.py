@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common import memory
 from ..common.checks import whole, within
 from ..common.keys import COORDINATES
+from ..common.memory import bounded
 from ..mapping.by_section import cell_sections, held, parts, sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.confidence import pitch
@@ -59,6 +61,14 @@ class Modes(Reducer):
         self._centre = spots.mean(axis=0)
         self._local, self._distance = spots - self._centre, reach * pitch(spots)
         self._n_modes, self._min_share, self._k = min(n_modes, len(spots)), min_share, k
+        n_spots, dims = spots.shape
+        memory.require(
+            # The differences, their squares and the distances between the best spots of a block of cells.
+            lambda k: 8 * (2 * dims + 2) * max(_AT_ONCE, min(k, n_spots) ** 2),
+            f"the distances between the {min(k, n_spots):,} most probable spots of a cell",
+            {"k": min(k, n_spots)},
+            fewer={"k": "use k={}"},
+        )
 
     def start(self, matrix: Any) -> None:
         """Allocate the results of every cell."""
@@ -106,6 +116,7 @@ def modes(
     return found.found()
 
 
+@bounded
 def cell_modes(
     mapping: ad.AnnData, *, n_modes: int = 3, min_share: float = 0.1, reach: float = 3.0, k: int = 20
 ) -> pd.DataFrame:

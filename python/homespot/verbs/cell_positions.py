@@ -21,6 +21,7 @@ from ..common.keys import (
     SPOT,
     SPREAD,
 )
+from ..common.memory import bounded
 from ..mapping import confidence
 from ..mapping.by_section import (
     CellSections,
@@ -188,6 +189,7 @@ def _section_columns(sections: Sections, found: CellSections) -> dict[str, Any]:
     return {SECTION: names[found.codes], SECTION_PROB: found.probability}
 
 
+@bounded
 def cell_positions(
     mapping: ad.AnnData,
     *,

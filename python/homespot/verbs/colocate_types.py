@@ -7,6 +7,7 @@ from typing import Any
 import anndata as ad
 import pandas as pd
 
+from ..common.memory import bounded
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.distances import correlations
@@ -17,6 +18,7 @@ from .deconvolve_spots import proportions
 __all__ = ["colocate_types"]
 
 
+@bounded
 def colocate_types(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     """Return how far cell types share spots: the correlation of their proportions over the spots.
 

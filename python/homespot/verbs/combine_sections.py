@@ -9,14 +9,17 @@ import numpy as np
 
 from ..common.checks import flag, listed
 from ..common.keys import HOMESPOT, SECTION
-from ..mapping.checked import checked_in_memory
+from ..common.memory import bounded
+from ..mapping.checked import CheckedMap, checked_in_memory
 from ..mapping.combined import side_by_side
 from ..mapping.coordinates import images
+from ..mapping.room import require_copies
 from ..objects.access import copied
 
 __all__ = ["combine_sections"]
 
 
+@bounded
 def combine_sections(
     mappings: Sequence[ad.AnnData] | Mapping[str, ad.AnnData],
     weights: Sequence[float] | None = None,
@@ -43,6 +46,9 @@ def combine_sections(
     names = list(map(str, mappings)) if isinstance(mappings, Mapping) else None
     mappings = listed("mappings", list(mappings.values()) if isinstance(mappings, Mapping) else mappings)
     flag("shared_frame", shared_frame)
+    require_copies(
+        "maps onto several sections, side by side", [CheckedMap(mapping).matrix for mapping in mappings], 2
+    )
     matrices = [checked_in_memory(mapping) for mapping in mappings]
     together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
     scaled = []

@@ -14,10 +14,12 @@ from scipy import sparse
 
 from ..common.checks import one_of
 from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
+from ..common.memory import bounded
 from ..common.wording import argument, shown, verb
 from ..errors import DataWarning, InputError, expected, some
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
+from ..mapping.room import require_groups
 from ..matrix.gather import ColumnSums, Masses, Reducer
 from ..matrix.rows import RowBlock
 from ..objects.labels import in_order, resolve
@@ -124,6 +126,8 @@ class SpotTypes(Reducer):
         one_of("read_out", read_out, get_args(TypesReadOut))
         self._view, self._read_out = view, read_out
         self._types = resolve(labels, view.mapping.obs, "cell")
+        n_spots = view.mapping.n_vars
+        require_groups("cell types x spots", len(self._types.names), n_spots, view.mapping.shape, copies=5)
         self._numbers = None if density is None else _density(view.mapping, density)
         self._mass = Masses(self._types.membership(), squares=self._squares)
         self._sums = ColumnSums()
@@ -197,6 +201,7 @@ class SpotTypes(Reducer):
         return out
 
 
+@bounded
 def deconvolve_spots(
     mapping: ad.AnnData,
     labels: Any,

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common import memory
 from ..common.checks import one_of, whole
 from ..common.keys import HOMESPOT, SPATIAL
-from ..common.wording import argument, either, verb
+from ..common.memory import bounded
+from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
@@ -24,7 +24,7 @@ from ..expression.table import Expression
 from ..mapping.align import mapped_cells
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
-from ..mapping.gene_blocks import Block, gene_blocks, imputed, selected, working_memory
+from ..mapping.gene_blocks import Block, gene_blocks, imputed, require_genes, selected
 from ..mapping.read_out import FactorsOf, ReadOut, read_out_of, warn_if_empty
 from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
@@ -87,6 +87,7 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
     return var.assign(**{metric.key: known[metric.name].reindex(var.index) for metric in METRICS.values()})
 
 
+@bounded
 def impute_genes(
     mapping: ad.AnnData,
     sc: ad.AnnData,
@@ -218,11 +219,7 @@ def impute_table(
     if output is None:
         empty.X = imputed(view.matrix, table, cells, columns, factor, block_size)
         return empty
-    memory.require(
-        working_memory(view.matrix, table, len(columns), block_size),
-        f"blocks of {min(block_size, len(columns)):,} genes at {mapping.n_vars:,} spots",
-        f"Lower {argument('block_size')}, or ask for fewer genes.",
-    )
+    require_genes(view.matrix, table, len(columns), block_size, in_file=True)
     write_imputed(
         gene_blocks(view.matrix, table, cells, columns, factor, block_size), empty, output, block_size
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..common.checks import flag
 from ..common.keys import FORMAT_VERSION, HOMESPOT
+from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected
 from ..mapping.checked import CheckedMap
@@ -19,6 +20,7 @@ from ..objects.seal import damaged, digest_of_tables, read_seal
 __all__ = ["load"]
 
 
+@bounded
 def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
     """Read a mapping that `save` wrote.
 

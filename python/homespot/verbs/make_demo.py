@@ -15,6 +15,7 @@ from scipy import io, sparse
 
 from ..common.checks import whole
 from ..common.keys import SPATIAL
+from ..common.memory import bounded
 
 __all__ = ["make_demo", "write_demo"]
 
@@ -62,6 +63,7 @@ def _gradients(inner: npt.NDArray[np.float64], centres: npt.NDArray[np.float64])
     return factor
 
 
+@bounded
 def make_demo(seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
     """Make the demo data: about 1,500 cells and 400 spots over 300 genes, with known truth.
 

@@ -11,10 +11,12 @@ import pandas as pd
 
 from ..common.checks import one_of
 from ..common.keys import EXPRESSION, SECTION, SECTION_PROB
+from ..common.memory import bounded
 from ..common.progress import Progress
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression, Side
 from ..mapping.coordinates import images
+from ..mapping.room import map_sizes
 from ..mapping.section_scale import refuse_scales_apart
 from ..mapping.solve import Solution, checked_run, solve
 from ..mapping.solve_sections import solve_by_section
@@ -31,15 +33,18 @@ def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run
     """Map one checked table to the other, jointly or section by section; `run` is passed to `solve`."""
     if spots.mapped_one_by_one is None:
         return solve(sc, st, method, **run)
+    chosen, settings, where = checked_run(method, **run)
     return solve_by_section(
         sc,
         st,
         spots.mapped_one_by_one,
         lambda sc, table: solve(sc, table, method, **run),
-        k_best=run.get("k_best"),
+        needs=chosen.needs,
+        sizes=map_sizes(sc, st, settings, run["k_best"], where),
     )
 
 
+@bounded
 def map_cells(
     sc: ad.AnnData,
     st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData],

@@ -13,6 +13,7 @@ from ..common.keys import (
     SECTION_PROB,
     SPATIAL,
 )
+from ..common.memory import bounded
 from ..mapping.align import mapped_cells
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import images
@@ -23,6 +24,7 @@ from .cell_positions import CellTable
 __all__ = ["place_cells"]
 
 
+@bounded
 def place_cells(
     mapping: ad.AnnData,
     sc: ad.AnnData,

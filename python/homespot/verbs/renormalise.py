@@ -8,9 +8,11 @@ import anndata as ad
 import numpy.typing as npt
 
 from ..common.keys import DROPPED, LEFT_OVER
+from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.checked import CheckedMap
+from ..mapping.room import require_copies
 from ..matrix.sums import is_sparse, row_sums
 from ..objects.access import copied
 
@@ -39,6 +41,7 @@ def row_factors(view: CheckedMap) -> npt.NDArray[Any]:
     return factors
 
 
+@bounded
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     """Return the mapping, in memory, with every row divided by its sum; no mass is left over or dropped.
 
@@ -53,6 +56,7 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         If a cell has no mass on the kept spots.
     """
     view = CheckedMap(mapping)
+    require_copies(f"a copy of a map of {mapping.n_obs:,} cells x {mapping.n_vars:,} spots", [view.matrix], 2)
     view.load()
     factors = row_factors(view)
     out = copied(mapping, view.matrix)

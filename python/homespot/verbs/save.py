@@ -7,6 +7,7 @@ import os
 import anndata as ad
 
 from ..common.keys import FORMAT_VERSION, HOMESPOT
+from ..common.memory import bounded
 from ..mapping.checked import CheckedMap
 from ..objects.h5ad import written
 from ..objects.seal import MatrixDigest, write_seal
@@ -14,6 +15,7 @@ from ..objects.seal import MatrixDigest, write_seal
 __all__ = ["save"]
 
 
+@bounded
 def save(mapping: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Write a mapping as .h5ad; the file is written completely or not at all.
 

@@ -8,11 +8,14 @@ import anndata as ad
 import numpy as np
 
 from ..common.keys import DROPPED, LEFT_OVER
+from ..common.memory import bounded
 from ..mapping.align import positions_of
 from ..mapping.left_over import dropped
+from ..mapping.room import require_copies
 from ..mapping.validity import check_mapping
 from ..matrix.sums import row_sums
 from ..objects.access import copied
+from ..objects.annotated import x_of
 
 __all__ = ["subset"]
 
@@ -20,6 +23,7 @@ __all__ = ["subset"]
 _ROUNDING = 1e-6
 
 
+@bounded
 def subset(
     mapping: ad.AnnData, cells: Sequence[str] | None = None, spots: Sequence[str] | None = None
 ) -> ad.AnnData:
@@ -42,8 +46,14 @@ def subset(
     for names, index, kind in ((cells, mapping.obs_names, "cells"), (spots, mapping.var_names, "spots")):
         if names is not None:
             positions_of(names, index, kind)
-    kept = mapping if cells is None else mapping[list(cells)]
-    kept = copied(kept if spots is None else kept[:, list(spots)])
+    shape = mapping.n_obs if cells is None else len(cells), mapping.n_vars if spots is None else len(spots)
+    share = shape[0] * shape[1] / max(mapping.n_obs * mapping.n_vars, 1)
+    # Of a file whole rows are read.
+    read = 2 * shape[0] / max(mapping.n_obs, 1) if mapping.isbacked else 0
+    what = f"a part of a map, {shape[0]:,} cells x {shape[1]:,} spots"
+    require_copies(what, [x_of(mapping)], 2 * share + read, "take at most {} cells")
+    every = slice(None)
+    kept = copied(mapping[every if cells is None else list(cells), every if spots is None else list(spots)])
     if spots is not None:
         left_over = np.clip(1 - row_sums(kept.X), 0, 1)
         lost = left_over - kept.obs[LEFT_OVER].to_numpy(dtype=np.float64)

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ..common.memory import bounded
 from ..mapping.by_section import cell_sections, parts, sections_of, warn_nowhere
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
 from ..mapping.distances import expected_distances
+from ..mapping.room import require_groups
 from ..matrix.gather import Masses, Summed, masses
 from ..matrix.sums import row_sums
 from ..objects.labels import resolve
@@ -20,6 +22,7 @@ from ..objects.labels import resolve
 __all__ = ["type_distances"]
 
 
+@bounded
 def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     """Return the expected distance between two cells by their types.
 
@@ -44,6 +47,8 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     view = CheckedMap(mapping)
     types = resolve(labels, mapping.obs, "cell")
     where, members = coordinates(mapping), types.membership()
+    n_types, n_spots = len(types.names), mapping.n_vars
+    require_groups("types x spots", n_types, max(n_types, n_spots), mapping.shape, copies=3)
     sections = sections_of(mapping)
     if sections is None:
         mass = Masses(members)

@@ -1,0 +1,72 @@
+"""How much memory a method takes, so that what does not fit is refused before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..matrix.best import kept_bytes, picking_bytes
+
+__all__ = ["dense_map", "training", "training_in_main_memory"]
+
+_LAYERS = 9  # copies of both tables, and what a step of COME keeps of every layer; tests/python/test_room.py
+
+
+def dense_map(
+    *,
+    cells: int,
+    spots: int,
+    shared: int,
+    itemsize: int,
+    k_best: int | None = None,
+    n_genes: int | None = None,
+    **_: Any,
+) -> int:
+    """Return the bytes of a dense P and both tables, and of the largest entries if only these are kept.
+
+    Parameters
+    ----------
+    cells, spots
+        Shape of P.
+    shared
+        Number of genes that both tables have.
+    itemsize
+        Bytes of a number.
+    k_best
+        How many entries of every row are kept; None: all.
+    n_genes
+        How many genes the method uses at most; None: all.
+    """
+    tables = itemsize * (cells + spots) * (shared if n_genes is None else min(shared, n_genes))
+    shape = cells, spots
+    kept = kept_bytes(shape, k_best, itemsize) + picking_bytes(shape, k_best)
+    # Genes without expression are taken out of a copy of the tables, before P is made.
+    return max(2 * tables, tables + itemsize * cells * spots + kept)
+
+
+def training(
+    *,
+    cells: int,
+    spots: int,
+    shared: int,
+    itemsize: int,
+    n_genes: int,
+    hidden: int,
+    latent: int,
+    map_optimiser: str,
+    validation_genes: float,
+    **_: Any,
+) -> int:
+    """Return the bytes of COME's C, optimiser, best state and tables, where the training runs.
+
+    The first four parameters are those of `dense_map`, the others those of `homespot.methods.come`.
+    """
+    matrices = 2 + (map_optimiser == "adam") + (validation_genes > 0)
+    genes = min(n_genes, shared)
+    layers = _LAYERS * (cells + spots) * (genes + hidden + latent)
+    weights = 2 * hidden * (genes + latent)  # each with its gradient and Adam's two averages
+    return itemsize * (matrices * cells * spots + layers + 4 * weights)
+
+
+def training_in_main_memory(*, device: str, **sizes: Any) -> int:
+    """Return the bytes of all of COME's training, or of P and the tables if a GPU trains."""
+    return training(**sizes) if device == "cpu" else dense_map(**sizes)
