@@ -27,7 +27,7 @@
 #'
 #' @export
 plotColocation <- function(matrix, name = NULL) {
-  values <- as.matrix(matrix)
+  values <- if (length(dim(matrix)) == 2L) as.matrix(matrix)
   .refuseIf(
     !is.numeric(values) || !length(values) || is.null(rownames(values)) ||
       is.null(colnames(values)),

@@ -20,6 +20,7 @@
 # Expression as Python's verbs take it, with annotation of the genes; `warn` is
 # told of columns that cannot go over.
 .cellsToPython <- function(side, warn = identity) {
+  force(side) # an error while a method is selected would lose its class
   .call(
     "single_cells", .toPython(side$values), side$names, side$genes,
     if (length(side$rows)) .columnsToPython(side$rows, "genes", warn)
@@ -29,6 +30,7 @@
 # With annotation of both sides, places, and what else says where spots lie.
 # The numbers are R's own, or copied to fewer bytes where that loses nothing.
 .experiment <- function(side, narrow = TRUE) {
+  force(side)
   coords <- side$coords
   found <- length(coords) > 0L
   axes <- colnames(coords)

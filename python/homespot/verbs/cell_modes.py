@@ -13,6 +13,7 @@ from ..common import memory
 from ..common.checks import whole, within
 from ..common.keys import COORDINATES
 from ..common.memory import bounded
+from ..common.wording import argument
 from ..mapping.by_section import cell_sections, held, parts, sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.confidence import pitch
@@ -61,17 +62,18 @@ class Modes(Reducer):
         self._centre = spots.mean(axis=0)
         self._local, self._distance = spots - self._centre, reach * pitch(spots)
         self._n_modes, self._min_share, self._k = min(n_modes, len(spots)), min_share, k
-        n_spots, dims = spots.shape
-        memory.require(
-            # The differences, their squares and the distances between the best spots of a block of cells.
-            lambda k: 8 * (2 * dims + 2) * max(_AT_ONCE, min(k, n_spots) ** 2),
-            f"the distances between the {min(k, n_spots):,} most probable spots of a cell",
-            {"k": min(k, n_spots)},
-            fewer={"k": "use k={}"},
-        )
 
     def start(self, matrix: Any) -> None:
         """Allocate the results of every cell."""
+        n_cells, n_spots = matrix.shape
+        dims = self._local.shape[1]
+        memory.require(
+            # The differences, their squares and the distances between the best spots of a block of cells.
+            lambda k: 8 * (2 * dims + 2) * min(n_cells * k * k, max(_AT_ONCE, k * k)),
+            f"the distances between the {min(self._k, n_spots):,} most probable spots of a cell",
+            {"k": min(self._k, n_spots)},
+            fewer={"k": f"use {argument('k')}={{}}"},
+        )
         self._share = np.empty((matrix.shape[0], self._n_modes))
         self._place = np.empty((matrix.shape[0], self._n_modes, self._local.shape[1]))
 
