@@ -107,7 +107,9 @@ writeAnnData <- function(x, path, assay.type = NULL) {
 # The files that matrices of experiments or maps are still in.
 .filesOf <- function(...) {
   matrices <- unlist(lapply(list(...), function(x) {
-    beside <- if (is(x, "SingleCellExperiment")) SingleCellExperiment::altExps(x)
+    beside <- if (is(x, "SingleCellExperiment")) {
+      SingleCellExperiment::altExps(x)
+    }
     inner <- lapply(c(list(x), as.list(beside)), function(one) {
       if (is(one, "SummarizedExperiment")) as.list(assays(one))
     })

@@ -143,7 +143,9 @@ calls <- list(
     progress = FALSE
   ),
   typeDistances = list(map = map, labels = labelled),
-  writeAnnData = list(x = spe, path = file.path(folder, "x.h5ad"), assay.type = NULL)
+  writeAnnData = list(
+    x = spe, path = file.path(folder, "x.h5ad"), assay.type = NULL
+  )
 )
 
 # Text that says UTF-8 and is not.
