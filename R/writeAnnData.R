@@ -107,7 +107,7 @@ writeAnnData <- function(x, path, assay.type = NULL) {
 # The files that matrices of experiments or maps are still in.
 .filesOf <- function(...) {
   matrices <- unlist(lapply(list(...), function(x) {
-    beside <- if (is(x, "SingleCellExperiment")) {
+    beside <- if (is(x, "SingleCellExperiment") && !is(x, "CellMapping")) {
       SingleCellExperiment::altExps(x)
     }
     inner <- lapply(c(list(x), as.list(beside)), function(one) {

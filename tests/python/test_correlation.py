@@ -21,6 +21,7 @@ def rho(sc, st) -> np.ndarray:
     return np.corrcoef(a, b)[: len(a), len(a) :]
 
 
+@pytest.mark.filterwarnings("ignore:The map says next to nothing")  # at 1.0, as it is
 @pytest.mark.parametrize("regularisation", [1e-3, 0.02, 1.0])
 def test_home_is_the_spot_of_highest_correlation(pair, regularisation: float) -> None:
     found = map_cells(*pair, "correlation", regularisation=regularisation, dtype="float64")

@@ -244,7 +244,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, *, finished: bool) -> list[list[str] |
     def method(sc: Expression, st: Expression, _: methods.Run, *, labels: str | None = None) -> object:
         given.append(None if labels is None else sc.labels.tolist())
         assert st.labels is None
-        p = np.full((len(sc.names), len(st.names)), 1 / len(st.names))
+        p = np.eye(len(st.names))[np.arange(len(sc.names)) % len(st.names)]
         every = [np.arange(n) for n in p.shape]
         expression = np.ones(p.shape[0]), np.ones(p.shape[1])
         return methods.Outcome(p, every[0], every[1], [], expression, trained({"finished": finished}))

@@ -21,8 +21,8 @@ _ALIKE = 1e-3  # largest difference of equal rows, as a share of the largest ent
 def warn_if_uninformative(matrix: Any) -> None:
     """Warn if the rows of P (dense or CSR) are nearly uniform, or all the same.
 
-    So they are if all spots, or all cells, are alike, if the genes tell neither apart, and under the
-    published settings of COME. The rows looked at are spread evenly over P.
+    The rows of a map are like that if all spots, or all cells, are alike, and under the published settings
+    of COME. The check reads a sample of rows, spread evenly over P.
     """
     n_cells, n_spots = matrix.shape
     rows = matrix[np.unique(np.linspace(0, n_cells - 1, _SAMPLE).astype(int))]
@@ -35,9 +35,9 @@ def warn_if_uninformative(matrix: Any) -> None:
     else:
         return
     warnings.warn(
-        f"The map says next to nothing of where a cell sits: {found}. So it is if the genes used do not tell "
-        "the spots apart, or not the cells, if the regularisation is large, and under the published settings "
-        "of COME, where its defaults give a sharper map.",
+        f"The map says next to nothing of where a cell sits: {found}. This happens if the genes used do not "
+        "distinguish the spots or the cells, if the regularisation is large, and under the published settings "
+        "of COME; its defaults give a sharper map.",
         ConvergenceWarning,
         stacklevel=3,
     )
