@@ -325,8 +325,8 @@ def test_what_the_arguments_mean(pair, arguments: dict, separate: bool, apart: b
     _, st = pair
     st = ad.AnnData(st.X, st.obs.assign(slide=["a"] * 10 + ["b"] * 15), st.var, obsm=dict(st.obsm))
     spots = spots_of(st, **arguments)
-    assert (spots.alone is not None) == separate
-    assert (spots.apart is not None) == apart
+    assert (spots.mapped_one_by_one is not None) == separate
+    assert (spots.with_own_frames is not None) == apart
 
 
 def test_one_section_cannot_be_mapped_one_by_one(pair) -> None:
