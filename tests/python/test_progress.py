@@ -99,7 +99,6 @@ ERRORS = (
     ValueError("mine"),
     GeneratorExit("mine"),
     SystemExit(7),
-    MemoryError("mine"),
 )
 
 
@@ -113,7 +112,7 @@ def test_an_error_of_the_users_function_is_passed_on_and_the_next_run_is_as_befo
     for at, error in enumerate(ERRORS):
         calls = 0
 
-        def fail(*_: object, at: int = at % 3, error: BaseException = error) -> None:
+        def fail(*_: object, at: int = at, error: BaseException = error) -> None:
             nonlocal calls
             calls += 1
             if calls > at:
