@@ -381,7 +381,7 @@ cases <- list(
     writeLines("none", checkpoint)
     p
   }, come(checkpoint = checkpoint), input, c(
-    "checkpoint | none | another file"
+    "checkpoint | damaged | another file"
   )),
   row("a checkpoint in no folder", same, come(
     checkpoint = "/no_where/at_all/come.pt"
@@ -463,7 +463,8 @@ test_that("a map that R's doubles make too large is refused before the work", {
   text <- messageOf(mapCells(huge, huge), "homespot_too_large_error")
   expect_match(text, paste(
     "TiB of memory for a map of 400,000 cells x 400,000 spots in Python",
-    "and, as doubles, in R, found .* free. Use k.best, which keeps"
+    "and, as doubles, in R, found .* free. Map at most [0-9,]+ cells at a time,",
+    "or use k.best = "
   ))
 })
 
