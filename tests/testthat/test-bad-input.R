@@ -463,8 +463,8 @@ test_that("a map that R's doubles make too large is refused before the work", {
   text <- messageOf(mapCells(huge, huge), "homespot_too_large_error")
   expect_match(text, paste(
     "TiB of memory for a map of 400,000 cells x 400,000 spots in Python",
-    "and, as doubles, in R, found .* free. Map at most [0-9,]+ cells at a time,",
-    "or use k.best = "
+    "and, as doubles, in R, found .* free. Map at most [0-9,]+ cells at a",
+    "time, or use k.best = "
   ))
 })
 
