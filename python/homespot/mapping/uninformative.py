@@ -36,8 +36,8 @@ def warn_if_uninformative(matrix: Any) -> None:
         return
     warnings.warn(
         f"The map says next to nothing of where a cell sits: {found}. This happens if the genes used do not "
-        "distinguish the spots or the cells, if the regularisation is large, and under the published settings "
-        "of COME; its defaults give a sharper map.",
+        "distinguish the spots or the cells, if the regularisation is large, and under the published "
+        "settings of COME; its defaults give a sharper map.",
         ConvergenceWarning,
         stacklevel=3,
     )
