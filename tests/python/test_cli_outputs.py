@@ -113,6 +113,12 @@ def test_an_input_that_an_option_names_is_never_written(run) -> None:
     for target in ("scores.html", "spots.html"):
         code, err = run(*page, "-o", target)
         assert (code, "which is read" in err) == (1, True)
+    assert contents() == before
+
+
+def test_a_checkpoint_does_not_replace_an_input(run) -> None:
+    pytest.importorskip("torch")
+    before = contents()
     come = ["map", "sc.h5ad", "st.h5ad", "--method", "come", "--set"]
     for target in ("sc.h5ad", "map.h5ad"):
         code, err = run(*come, f"checkpoint={target}")
@@ -223,6 +229,7 @@ def test_a_path_is_refused_before_anything_is_read(run, command: str) -> None:
 
 
 def test_a_checkpoint_is_refused_before_anything_is_read(run) -> None:
+    pytest.importorskip("torch")
     for target in ("no/run", "folder"):
         Path("folder").mkdir(exist_ok=True)
         code, err = run("map", "no.h5ad", "st.h5ad", "--method", "come", "--set", f"checkpoint={target}")
