@@ -314,6 +314,24 @@ def test_sections_as_a_dict_or_a_list(slides) -> None:
         np.testing.assert_array_equal(listed.X, map_cells(sc, st).X)
 
 
+@pytest.mark.filterwarnings(FOUND, "ignore:Dropped .* gene")
+def test_cells_without_expression_in_a_section_are_counted(slides) -> None:
+    sc, st = slides
+    sc, parts = sc.copy(), parts_of(st)
+    genes = [gene for gene in st.var_names if gene in sc.var_names]
+    for adata, rows, gone in (
+        (parts["a"], slice(None), genes[30:]),
+        (parts["b"], slice(None), genes[:10]),
+        (sc, 0, genes[:30]),
+    ):
+        counts = adata.X.toarray()
+        counts[rows, adata.var_names.isin(gone)] = 0
+        adata.X = counts
+    with pytest.warns(DataWarning, match=r"Dropped 1 cell.* all sections jointly \(joint=True\), or leave"):
+        found = map_cells(sc, parts, joint=False)
+    assert found.obs_names.tolist() == sc.obs_names[1:].tolist()
+
+
 def test_barcodes_that_repeat_get_the_name_of_their_section(slides) -> None:
     _, st = slides
     parts = parts_of(st)

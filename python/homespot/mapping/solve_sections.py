@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
@@ -114,7 +115,7 @@ def _common(cells: list[Ints]) -> Ints:
     if lost:
         warnings.warn(
             f"Dropped {lost} cell(s) without expression of the genes that one of the sections uses. To keep "
-            "them, map onto all sections jointly ({argument('joint', True)}), or leave that section out.",
+            f"them, map onto all sections jointly ({argument('joint', True)}), or leave that section out.",
             DataWarning,
             stacklevel=5,
         )
