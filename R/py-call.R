@@ -2,8 +2,8 @@
 # conditions. The core writes its messages in R's words.
 
 # Calls what the core offers to R under a name. The result stays a Python
-# object. `.sides` are the user's data sets by "sc" and "st", of which messages
-# have lines of code.
+# object. `.sides` are the user's data sets by "sc" and "st", for the lines of
+# code in messages.
 .call <- function(verb, ..., .sides = NULL) {
   .checkText(list(...))
   core <- .core()

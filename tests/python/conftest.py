@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import settings
 from scipy import sparse
 
+from homespot import cli
 from homespot.common.extras import has
 from homespot.errors import DependencyError, HomespotError, InputError
 
@@ -242,6 +244,25 @@ def command_line() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture
+def called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Any, str, str]]:
+    """Runs the command line in this process; returns the exit status, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[Any, str, str]:
+        monkeypatch.setattr(sys, "argv", ["homespot", *map(str, arguments)])
+        monkeypatch.setattr("warnings.showwarning", lambda *_: None)
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code or 0
+        return (code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

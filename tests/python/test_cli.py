@@ -16,7 +16,6 @@ import pytest
 
 from homespot import (
     cell_positions,
-    cli,
     cross_validate,
     deconvolve_spots,
     impute_genes,
@@ -39,19 +38,12 @@ def folder(make_pair, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, folder):
+def run(monkeypatch, called, folder):
     """Run the command line in this process; the exit status, stdout and stderr."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["homespot", *map(str, arguments)])
-        monkeypatch.setattr("warnings.showwarning", lambda *_: None)
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code or 0
-        return (code, *capsys.readouterr())
+        return called(*arguments)
 
     return call
 

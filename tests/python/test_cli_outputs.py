@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from homespot import cli, cross_validate, map_cells, save
+from homespot import cross_validate, map_cells, save
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals of POSIX")
 
@@ -35,21 +35,15 @@ def inputs(make_pair, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, inputs, tmp_path):
+def run(monkeypatch, called, inputs, tmp_path):
     """Run the command line in this process, in a folder with copies of the inputs."""
     folder = tmp_path / "folder"
     shutil.copytree(inputs, folder)
     monkeypatch.chdir(folder)
 
     def call(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["homespot", *map(str, arguments)])
-        monkeypatch.setattr("warnings.showwarning", lambda *_: None)
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code or 0
-        return code, capsys.readouterr().err
+        code, _, err = called(*arguments)
+        return code, err
 
     return call
 

@@ -36,7 +36,7 @@ JOBS = {
     "impute": ["impute", "in.h5ad", "sc.h5ad", "-o", "out.h5ad", "--block-size", "8"],
 }
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT) if sys.platform != "win32" else ()
-# A negative status is that of a signal which came before the first line or after the last one.
+# The status is negative if the signal came before the first line or after the last one.
 STATUS = {signal.SIGINT: (130, -signal.SIGINT), signal.SIGTERM: (143, -signal.SIGTERM)}
 INPUTS = {"sc.h5ad", "st.h5ad", "in.h5ad"}
 

@@ -103,7 +103,7 @@ OF_P = ("nan", "negative", "above one", "half a row", "left over nan", "left ove
 """Faults that are found when P is read, which what draws the record does not do."""
 
 KEPT = ("combine_cells", "combine_sections", "renormalise", "save", "subset", *RECORD)
-"""These take a map without cells or spots, of which there is nothing to compute, or say that it has none."""
+"""These take a map without cells or spots, as they compute nothing from it, or say that it has none."""
 
 
 @pytest.mark.parametrize("kind", WORDS)

@@ -92,7 +92,7 @@ def test_imputed_genes_of_an_older_version_are_what_is_imputed_today(files: Path
 
 
 def test_a_checkpoint_of_an_older_version_is_gone_on_with(files: Path):
-    """It has no seal. Its values are eighths, of which no machine has other logarithms, as none are taken."""
+    """It has no seal. Its values are eighths and no logarithm is taken: every machine has the same bytes."""
     pytest.importorskip("torch")
     from homespot.learning.checkpoint import _MARK
 

@@ -24,7 +24,6 @@ from scipy import io as scipy_io
 from scipy import sparse
 
 import homespot as hs
-from homespot import cli
 from homespot.errors import DataWarning, InputError
 from homespot.objects.reading import read
 
@@ -489,18 +488,12 @@ def test_other_folders_are_told_apart_and_never_called_no_file(pair, tmp_path: P
 
 @pytest.fixture
 def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, called: Callable[..., tuple[Any, str, str]], tmp_path: Path
 ) -> Callable[..., tuple[Any, str]]:
     def call(*arguments: str) -> tuple[Any, str]:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["homespot", *arguments])
-        monkeypatch.setattr("warnings.showwarning", lambda *_: None)
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code or 0
-        return code, capsys.readouterr().err
+        code, _, err = called(*arguments)
+        return code, err
 
     return call
 

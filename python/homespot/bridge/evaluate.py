@@ -280,7 +280,7 @@ def kde_divergence(
     """Return the divergence of every type; see `homespot.metrics.kde_divergence`.
 
     `labels` are those of the compared `cells` by name, or of the `n_true` cells with true places in their
-    order, of which `taken` are compared.
+    order; the cells `taken` are compared.
     """
     if cells is not None and isinstance(labels, pd.Series):
         given = in_order(labels, pd.DataFrame(index=strings(cells)), "labels", "cell", "table `found`")

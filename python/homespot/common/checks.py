@@ -112,7 +112,7 @@ def names(name: str, value: object) -> list[str]:
 def array(name: str, value: object, dimensions: int = 1) -> npt.NDArray[np.float64]:
     """Return real numbers in float64: a list or a table, of so many dimensions; NaN is left to the caller.
 
-    Complex numbers and masked values, of which a part would be lost, texts, and truth values are refused.
+    Complex numbers and masked values are refused, as a part would be lost; so are texts and truth values.
     """
     try:
         given = value.toarray() if hasattr(value, "toarray") else np.asarray(value)

@@ -172,7 +172,7 @@ def told(tell: Callable[[str], object]) -> Iterator[None]:
 
 
 def _limit() -> str:
-    """Name the limit of which the memory is the rest; nothing where the machine has no more."""
+    """Name the limit that leaves the least memory; nothing if the machine itself has less."""
     limit = tightest()
     return "" if limit is None or limit.n_bytes > available() else f" within {limit.name}"
 

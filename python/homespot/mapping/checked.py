@@ -93,9 +93,9 @@ class CheckedMap:
     mapping
         A result of `map_cells`. Its names, record, left-over and coordinates are checked at once.
     seal
-        The seal of the file that it was read from; None is that of the file in which P is, if it is in one.
+        The seal of the file that the map was read from; None takes the seal of the file that holds P, if any.
     empty
-        Whether it may be without cells or spots, of which nothing can be computed.
+        Whether a map without cells or spots is valid; nothing can be computed from it.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class CheckedMap:
                 expected(
                     "a mapping of one cell and one spot or more",
                     f"{mapping.n_obs} cells and {mapping.n_vars} spots",
-                    "Select others with subset().",
+                    f"Select others with {verb('subset')}.",
                 )
             )
         refuse_duplicates(mapping.obs_names, "cells")

@@ -71,15 +71,11 @@ def side_by_side(
             )
         )
     shares = shares / shares.sum()
-    for mapping in mappings:
-        if not mapping.obs_names.equals(mappings[0].obs_names):
-            raise InputError(
-                expected(
-                    "mappings of the same cells in the same order",
-                    f"{some(mappings[0].obs_names)} and {some(mapping.obs_names)}",
-                    f"Use {verb('combine_cells')} for other cells on the same spots.",
-                )
-            )
+    _refuse_others(
+        [mapping.obs_names for mapping in mappings],
+        "mappings of the same cells in the same order",
+        f"Use {verb('combine_cells')} for other cells on the same spots.",
+    )
     refuse_duplicates(
         pd.Index([name for mapping in mappings for name in mapping.var_names]),
         "spots",
@@ -105,6 +101,13 @@ def side_by_side(
         None if shared_frame else labels,
         {**record, **combined_direction(down)},
     )
+
+
+def _refuse_others(names: Sequence[pd.Index], wanted: str, remedy: str) -> None:
+    """Refuse maps that have not all the names of the first, in its order."""
+    for other in names:
+        if not other.equals(names[0]):
+            raise InputError(expected(wanted, f"{some(names[0])} and {some(other)}", remedy))
 
 
 def _own_names(r_names: str) -> str:
@@ -139,15 +142,11 @@ def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:
         If the spots are not the same, or a cell is in several maps.
     """
     refuse_none(mappings)
-    for mapping in mappings:
-        if not mapping.var_names.equals(mappings[0].var_names):
-            raise InputError(
-                expected(
-                    "mappings onto the same spots in the same order",
-                    f"{some(mappings[0].var_names)} and {some(mapping.var_names)}",
-                    f"Use {verb('combine_sections')} for the same cells on several sections.",
-                )
-            )
+    _refuse_others(
+        [mapping.var_names for mapping in mappings],
+        "mappings onto the same spots in the same order",
+        f"Use {verb('combine_sections')} for the same cells on several sections.",
+    )
     known = [coordinates(mapping) for mapping in mappings if has_coordinates(mapping)]
     if any(not np.array_equal(where, known[0]) for where in known):
         raise InputError(
