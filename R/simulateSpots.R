@@ -29,12 +29,33 @@
 #' @param assay.type Name of the assay with the expression; `NULL` is
 #'   `"counts"` if there, else the first; of a Seurat object as for
 #'   [mapCells()].
-#' @param seed Seed of the division.
+#' @param platform The law of the difference between two technologies, if the
+#'   cells to be mapped are to look as if another one had measured them than the
+#'   spots: `"log-normal"` (the logarithm of a gene's factor is normal) or
+#'   `"laplace"` (it has heavier tails).
+#'   The cells need counts.
+#'   `NULL`: one technology.
+#' @param platform.sd Standard deviation of the factors' logarithms to base 10,
+#'   0 to 3.
+#'   The factors are divided by their mean over all molecules.
+#'   The default of this and of the next two parameters is the median over pairs
+#'   of real data sets: MERFISH and STARmap, MERFISH and smFISH, inDrop and
+#'   Spatial Transcriptomics.
+#'   They have an effect only with `platform`.
+#' @param depth Share of the molecules that the cells keep in expectation, above
+#'   0 and at most 1.
+#'   With a, the product of `depth` and a gene's factor, a count of n becomes
+#'   n floor(a) + Binomial(n, a - floor(a)).
+#' @param dropout Probability that a count is lost beyond that, 0 to 0.99.
+#'   No pair loses more than by thinning.
+#' @param seed Seed of the division, and of the shift of `platform`, which does
+#'   not change the division.
 #'   R's own generator is neither used nor changed.
 #'
 #' @return A list of `sc`, a SingleCellExperiment of the part's cells, whose
-#'   colData has `true_spot` and its place `true_x` and `true_y`; and `st`, a
-#'   SpatialExperiment of genes by spots, whose colData has `n_cells`, and whose
+#'   colData has `true_spot` and its place `true_x` and `true_y`, and with
+#'   `platform`, whose rowData has `true_factor`, the factor of every gene; and
+#'   `st`, a SpatialExperiment of genes by spots, whose colData has `n_cells`, and whose
 #'   metadata has the pitch of the grid, `metadata(st)$homespot$pitch`.
 #'   Cells of several sections have `true_section`, and the spots
 #'   `homespot_section`, which is their `sample_id` as well.
@@ -62,13 +83,18 @@
 #' @export
 simulateSpots <- function(
     spe, cells.per.spot = 25, n.parts = 10L, part = 0L, leave.out = TRUE,
-    assay.type = NULL, shared.frame = FALSE, seed = 0L) {
+    assay.type = NULL, shared.frame = FALSE, platform = NULL,
+    platform.sd = 0.53, depth = 0.22, dropout = 0, seed = 0L) {
   n.parts <- .checkWhole(n.parts, "n.parts", 1L)
   part <- .checkWhole(part, "part", 0L)
   seed <- .checkWhole(seed, "seed", 0L)
   .checkNumber(cells.per.spot, "cells.per.spot")
   .checkFlag(leave.out, "leave.out")
   .checkFlag(shared.frame, "shared.frame")
+  .checkStrings(platform = platform, optional = TRUE)
+  .checkNumber(platform.sd, "platform.sd")
+  .checkNumber(depth, "depth")
+  .checkNumber(dropout, "dropout")
   .refuseIf(
     missing(spe), "cells with their places", "none", "Call simulateSpots(spe)."
   )
@@ -81,7 +107,9 @@ simulateSpots <- function(
   value <- .call(
     "simulate_spots", .experiment(side),
     cells_per_spot = as.double(cells.per.spot), n_parts = n.parts, part = part,
-    leave_out = leave.out, shared_frame = shared.frame, seed = seed
+    leave_out = leave.out, shared_frame = shared.frame, platform = platform,
+    platform_sd = as.double(platform.sd), depth = as.double(depth),
+    dropout = as.double(dropout), seed = seed
   )
   .simulated(side, value)
 }
@@ -103,9 +131,17 @@ simulateSpots <- function(
     side$data[cells, , drop = FALSE], value$get("cell_columns")
   )
   rownames(data) <- side$names[cells]
+  shifted <- value$get("shifted")
   sc <- SingleCellExperiment(
-    assays(side$values[, cells, drop = FALSE], side$names[cells]),
-    rowData = rows, colData = data
+    assays(
+      if (.isNone(shifted)) {
+        side$values[, cells, drop = FALSE]
+      } else {
+        .fromPython(shifted)
+      },
+      side$names[cells]
+    ),
+    rowData = .withFound(rows, value$get("gene_columns")), colData = data
   )
   spots <- .toR(value$get("spots"))
   where <- .fetch(value$get("coordinates"))

@@ -126,6 +126,14 @@ keep("values", list(
   coordinates = SpatialExperiment::spatialCoords(data$st),
   pitch = S4Vectors::metadata(data$st)$homespot$pitch
 ))
+shifted <- simulateSpots(
+  st, cells.per.spot = 3, n.parts = 3L, part = 1L, platform = "laplace",
+  platform.sd = 0.4, depth = 0.5, dropout = 0.1, seed = 4
+)$sc
+keep("shifted", list(
+  sc = as.matrix(SummarizedExperiment::assay(shifted)),
+  factor = SummarizedExperiment::rowData(shifted)$true_factor
+))
 map <- mapCells(data$sc, data$st)
 keep("calibration", calibrateMapping(map, places[, 1:2], c(0.5, 0.9)))
 keep("confident", calibrateMapping(

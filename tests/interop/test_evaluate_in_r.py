@@ -191,6 +191,14 @@ def test_r_simulates_the_spots_of_python(r, simulated):
         same_table(found, table)
 
 
+def test_r_shifts_the_cells_of_python(r, problem):
+    shift = {"platform": "laplace", "platform_sd": 0.4, "depth": 0.5, "dropout": 0.1}
+    sc, _ = simulate_spots(problem[1], cells_per_spot=3, n_parts=3, part=1, seed=4, **shift)
+    found = r.tables["shifted"]
+    assert np.ascontiguousarray(found["sc"].T).tobytes() == sc.X.toarray().astype("f8").tobytes()
+    assert np.asarray(found["factor"]).tobytes() == sc.var["true_factor"].to_numpy().tobytes()
+
+
 def test_r_calibrates_as_python_does(r, problem, simulated):
     sc, st = simulated
     truth = pd.DataFrame(problem[1].obsm["spatial"][:, :2], problem[1].obs_names)

@@ -65,6 +65,11 @@ def holed(st: ad.AnnData) -> ad.AnnData:
     return placed_at(st, xy)
 
 
+def halves(st: ad.AnnData) -> ad.AnnData:
+    """The data with 0.5 in every entry."""
+    return ad.AnnData(np.full(st.shape, 0.5), st.obs, st.var, obsm={"spatial": st.obsm["spatial"]})
+
+
 def ensembl(adata: ad.AnnData, version: str = "") -> ad.AnnData:
     return named(adata, genes=lambda g: f"ENSMUSG{int(g[1:]):011d}{version}")
 
@@ -813,6 +818,21 @@ SCORES: list[Case] = [
         "simulate from no layer",
         lambda _sc, st: hs.simulate_spots(st, cells_per_spot=2, layer="raw"),
         "layer 'raw' cells | layers |",
+    ),
+    (
+        "simulate an unknown platform",
+        lambda _sc, st: hs.simulate_spots(st, cells_per_spot=2, platform="visium"),
+        "platform 'log-normal' 'laplace' | 'visium' |",
+    ),
+    (
+        "simulate a platform of log values",
+        lambda _sc, st: hs.simulate_spots(halves(st), cells_per_spot=2, platform="laplace"),
+        "counts cells platform | 0.5 | platform",
+    ),
+    (
+        "a depth of nothing",
+        lambda _sc, st: hs.simulate_spots(st, cells_per_spot=2, platform="laplace", depth=0),
+        "depth 0 1 | 0 |",
     ),
     (
         "more parts than cells",

@@ -255,6 +255,13 @@ def test_simulate_writes_both_sides(run, folder) -> None:
     run("simulate", "st.h5ad", "-o", "leak", "--no-leave-out", *options)
     leak = simulate_spots(cells, cells_per_spot=3, n_parts=4, part=1, seed=3, leave_out=False)[1]
     np.testing.assert_array_equal(ad.read_h5ad(folder / "leak/st.h5ad").X.toarray(), leak.X.toarray())
+    shift = ["--platform", "laplace", "--platform-sd", 0.4, "--depth", 0.5, "--dropout", 0.1]
+    run("simulate", "st.h5ad", "-o", "shift", *shift, *options)
+    shift = {"platform": "laplace", "platform_sd": 0.4, "depth": 0.5, "dropout": 0.1}
+    other = simulate_spots(cells, cells_per_spot=3, n_parts=4, part=1, seed=3, **shift)[0]
+    written = ad.read_h5ad(folder / "shift/sc.h5ad")
+    np.testing.assert_array_equal(written.X.toarray(), other.X.toarray())
+    np.testing.assert_array_equal(written.var["true_factor"], other.var["true_factor"])
 
 
 def test_every_json_is_one_object(run) -> None:

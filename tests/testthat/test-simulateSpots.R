@@ -113,3 +113,16 @@ test_that("R's arguments are Python's", {
     expect_identical(found[[name]], signature[[.snake(name)]], label = name)
   }
 })
+
+test_that("cells of another technology have other counts and the same places", {
+  plain <- simulateSpots(spe, 5, 3)
+  data <- simulateSpots(spe, 5, 3, platform = "log-normal", depth = 0.5)
+  expect_identical(colData(data$sc), colData(plain$sc))
+  expect_identical(assay(data$st), assay(plain$st))
+  expect_null(rowData(plain$sc)$true_factor)
+  factor <- rowData(data$sc)$true_factor
+  # The factors are divided by their mean over all molecules.
+  expect_equal(stats::weighted.mean(factor, rowSums(assay(plain$sc))), 1)
+  expect_false(identical(assay(data$sc), assay(plain$sc)))
+  expect_identical(assay(data$sc), round(assay(data$sc)))
+})

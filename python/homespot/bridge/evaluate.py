@@ -317,6 +317,8 @@ def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     return {
         "cells": sc.obs[_NUMBER].to_numpy(dtype=np.int32),
         "cell_columns": frame_columns(sc.obs[added]),
+        "shifted": None if named.get("platform") is None else plain_matrix(sc.X.T),
+        "gene_columns": frame_columns(sc.var[[] if named.get("platform") is None else ["true_factor"]]),
         "x": plain_matrix(st.X.T),
         "spots": np.asarray(st.obs_names, dtype=object),
         "spot_columns": frame_columns(st.obs),

@@ -13,6 +13,7 @@ from .. import map_cells, methods, save, simulate_spots
 from ..common.checks import one_of
 from ..common.ending import ending_of
 from ..common.keys import HOMESPOT
+from ..evaluate.platform import DEPTH, DROPOUT, PLATFORM_SD, Law
 from ..methods import Parameter
 from ..objects.h5ad import write_whole, written
 from ..objects.reading import read
@@ -152,6 +153,15 @@ def simulate(
     part: Annotated[int, typer.Option(help="Which part is mapped, from 0.")] = 0,
     leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
     layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
+    platform: Annotated[
+        Law | None,
+        typer.Option(help="Law of the genes' factors, if another technology is to have measured the cells."),
+    ] = None,
+    platform_sd: Annotated[
+        float, typer.Option(help="Standard deviation of the factors' logarithms to base 10.")
+    ] = PLATFORM_SD,
+    depth: Annotated[float, typer.Option(help="Share of the molecules that the cells keep.")] = DEPTH,
+    dropout: Annotated[float, typer.Option(help="Probability that a count is lost beyond that.")] = DROPOUT,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -165,6 +175,10 @@ def simulate(
         part=part,
         leave_out=leave_out,
         layer=layer,
+        platform=platform,
+        platform_sd=platform_sd,
+        depth=depth,
+        dropout=dropout,
         seed=seed,
     )
     output.mkdir(parents=True, exist_ok=True)

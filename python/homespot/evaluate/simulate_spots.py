@@ -24,6 +24,7 @@ from ..objects.tables import values_of
 from ..space.axes import spot_coordinates
 from ..space.directions import direction_record
 from ..space.sections import Sections, section_columns
+from .platform import DEPTH, DROPOUT, PLATFORM_SD, Law, check_platform, shifted
 
 __all__ = ["simulate_spots"]
 
@@ -83,6 +84,10 @@ def simulate_spots(
     leave_out: bool = True,
     layer: str | None = None,
     shared_frame: bool = False,
+    platform: Law | None = None,
+    platform_sd: float = PLATFORM_SD,
+    depth: float = DEPTH,
+    dropout: float = DROPOUT,
     seed: int = 0,
 ) -> tuple[ad.AnnData, ad.AnnData]:
     """Make a single-cell and a spatial data set with a known map out of cells whose places are known.
@@ -110,14 +115,29 @@ def simulate_spots(
     shared_frame
         Whether all cells share one frame of coordinates, as for `map_cells`. If not, and the cells lie in
         several sections, a square holds cells of one section only.
+    platform
+        The law of the difference between two technologies, if the cells to be mapped are to look as if
+        another one had measured them than the spots: ``"log-normal"`` (the logarithm of a gene's factor is
+        normal) or ``"laplace"`` (it has heavier tails). The cells need counts. None: one technology.
+    platform_sd
+        Standard deviation of the factors' logarithms to base 10, 0 to 3. The factors are divided by their
+        mean over all molecules. The default of this and of the next two parameters is the median over pairs
+        of real data sets: MERFISH and STARmap, MERFISH and smFISH, inDrop and Spatial Transcriptomics
+        (``benchmarks/platforms.py``). They have an effect only with `platform`.
+    depth
+        Share of the molecules that the cells keep in expectation, above 0 and at most 1. With a, the product
+        of `depth` and a gene's factor, a count of n becomes n floor(a) + Binomial(n, a - floor(a)).
+    dropout
+        Probability that a count is lost beyond that, 0 to 0.99. No pair loses more than by thinning.
     seed
-        Seed of the division.
+        Seed of the division, and of the shift of `platform`, which does not change the division.
 
     Returns
     -------
     The single-cell data: the cells of the part, without coordinates; obs has ``true_spot`` and its place,
-    ``true_x`` and ``true_y``. The spatial data: spots x genes, with ``obsm["spatial"]``; obs has ``n_cells``,
-    and ``uns["homespot"]["pitch"]`` is the pitch of the grid. If the cells lie in several sections, they have
+    ``true_x`` and ``true_y``; with `platform`, var has ``true_factor``, the factor of every gene. The spatial
+    data: spots x genes, with ``obsm["spatial"]``; obs has ``n_cells``, and ``uns["homespot"]["pitch"]`` is
+    the pitch of the grid. If the cells lie in several sections, they have
     ``true_section``, and the spots have ``homespot_section``. Columns of the cells that name sections, for
     example ``sample_id``, are also columns of the spots.
     """
@@ -135,6 +155,7 @@ def simulate_spots(
     whole("seed", seed, 0)
     flag("leave_out", leave_out)
     flag("shared_frame", shared_frame)
+    check_platform(platform, platform_sd, depth, dropout)
     within("cells_per_spot", cells_per_spot, 1, max(1.0, cells.n_obs / 2))
     if leave_out and n_parts < 2:
         raise InputError(
@@ -189,12 +210,16 @@ def simulate_spots(
         st.obs = st.obs.assign(**_names_of_sections(cells.obs, sections, of_spots))
         st.obs[SECTION] = np.asarray(sections.names, dtype=object)[of_spots]
     st.uns[HOMESPOT] |= direction_record(cells, sections, cells.obs)
+    measured, of_genes = matrix[queried].copy(), var.copy()
+    if platform is not None:
+        measured, factor = shifted(measured, platform, platform_sd, depth, dropout, seed)
+        of_genes["true_factor"] = factor
     sc = ad.AnnData(
-        X=matrix[queried].copy(),
+        X=measured,
         obs=cells.obs.iloc[queried].assign(
             true_spot=names[home], true_x=centroid[home, 0], true_y=centroid[home, 1]
         ),
-        var=var.copy(),
+        var=of_genes,
     )
     if sections is not None:
         sc.obs["true_section"] = sections.labels()[queried]
