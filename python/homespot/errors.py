@@ -95,7 +95,8 @@ class ConvergenceWarning(UserWarning):
 
 
 def expected(what: str, found: str, remedy: str, *, topic: str = "") -> Message:
-    """Say what was expected, what was found and what to do."""
+    """Say in one line what was expected, what was found and what to do."""
+    what, found, remedy = (" ".join(part.split("\n")) for part in (what, found, remedy))
     return Message(f"Expected {what}, found {found}. {remedy}", what, found, remedy, topic)
 
 

@@ -156,7 +156,7 @@ def test_every_form_of_capacity_is_the_same() -> None:
     mapping = mapping_of(p, room=room)
     expected = assign_cells(mapping, np.array(room))
     names = pd.Series([0, 3, 2, 1, 9], index=["s3", "s2", "s1", "s0", "other"])
-    for capacity in (room, "room", names, np.array(room, dtype=float)):
+    for capacity in (room, "room", names, dict(names), np.array(room, dtype=float)):
         assert assign_cells(mapping, capacity).equals(expected)
     assert "s3" not in set(expected["homespot_assigned"])
     assert assign_cells(mapping, 2).equals(assign_cells(mapping, [2] * 4))
@@ -223,6 +223,8 @@ def test_memory_is_looked_at_before_the_start(monkeypatch) -> None:
         ([1, 2, 3, 0.5], r"1 spot\(s\) with another \('s3'\)"),
         ([1, 2, 3, -1], r"1 spot\(s\) with another"),
         ([1, 2, np.nan, np.inf], r"2 spot\(s\) with another"),
+        (np.array([1, 2, 3, 4]) + 1j, r"4 spot\(s\) with another"),
+        (pd.to_timedelta([1, 2, 3, 4]), r"4 spot\(s\) with another"),
         (["a", "b", "c", "d"], r"4 spot\(s\) with another"),
         ([2, 2, 2], "capacities of the mapping's 4 spots, found 3"),
         ("room", "a column 'room' with the capacities"),

@@ -151,6 +151,23 @@ DATA: list[Case] = [
         lambda sc, st: hs.map_cells(sc, with_x(st, st.X.astype(complex))),
         "numbers spatial data | complex128 |",
     ),
+    (
+        "masked values",
+        lambda sc, st: hs.map_cells(with_x(sc, np.ma.masked_greater(sc.X.toarray(), 20)), st),
+        "numbers single-cell data | masked | Fill",
+    ),
+    (
+        "coordinates with an imaginary part",
+        lambda sc, st: hs.map_cells(sc, placed_at(st, st.obsm["spatial"] + 1j)),
+        "numbers coordinates | complex128 |",
+    ),
+    (
+        "dates for coordinates",
+        lambda sc, st: hs.map_cells(
+            sc, placed_at(st, pd.DataFrame(st.obsm["spatial"], st.obs_names, ["x", "y"]).astype("M8[s]"))
+        ),
+        "numbers coordinates | datetime64 |",
+    ),
     # names
     (
         "a gene twice",

@@ -150,6 +150,13 @@ def test_what_does_not_fit_is_refused() -> None:
             lambda: hs.deconvolve_spots(mapping, "type", density=[1, -1, 1]),
             r"a number of cells of at least 0 for every spot as density, found 1 spot\(s\) without \('s2'\)",
         ),
+        *(
+            (
+                lambda density=density: hs.deconvolve_spots(mapping, "type", density=density),
+                r"a number of cells .* found 3 spot\(s\) without",
+            )
+            for density in (np.full(3, 1j), pd.to_datetime(["2020-01-01"] * 3))
+        ),
         (
             lambda: hs.deconvolve_spots(mapping, "type", read_out="mean"),
             r"read_out to be one of 'square', 'sum', found 'mean'",

@@ -174,6 +174,9 @@ def test_scores_go_to_the_genes_that_have_some(pair: Pair) -> None:
     assert var["homespot_pcc"].tolist()[:2] == [0.25, 0.5]
     assert var["homespot_jsd"].tolist()[:2] == [0.4, 0.3]
     assert var.loc["g10", ["homespot_pcc", "homespot_rmse"]].isna().all()
+    for wrong in (["high", "low"], [0.5 + 1j, 0.25], pd.to_datetime(["2020-01-01"] * 2)):
+        with pytest.raises(InputError, match="numbers as pcc, found"):
+            hs.impute_genes(mapping, sc, ["g8"], scores=scores.assign(pcc=wrong))
 
 
 @pytest.mark.parametrize("stored", ["csr", "dense"])

@@ -41,6 +41,7 @@ def test_numbers_are_labels_too() -> None:
     assert resolve([2.0, 10.0, 2.0], FRAME, "cell").names == ["2", "10"]
     assert resolve([2.5, 10.0, 2.5], FRAME, "cell").names == ["2.5", "10.0"]
     assert resolve(pd.array([10, 2, 10], dtype="Int64"), FRAME, "cell").names == ["2", "10"]
+    assert resolve(np.array([2, 10, 2], dtype=np.float16), FRAME, "cell").names == ["2", "10"]
     assert resolve([True, False, True], FRAME, "cell").names == ["False", "True"]
     assert resolve(["é", "z", "B"], FRAME, "cell").names == ["B", "z", "é"]
     assert resolve([2.0, np.inf, 2.0], FRAME, "cell").names == ["2.0", "inf"]
@@ -54,6 +55,9 @@ def test_numbers_are_labels_too() -> None:
         (["a", None, "b"], "label cell | 1 cell 'c2' |"),
         (["a", np.nan, "b"], "label cell | 1 cell 'c2' |"),
         (["a", "", "b"], "label cell | 1 cell 'c2' |"),
+        ([["a"], ["b"], ["a"]], "labels texts numbers | list | cell"),
+        ([{"a": 1}, "a", "b"], "labels texts numbers | dict | cell"),
+        (pd.MultiIndex.from_arrays([list("aba")] * 2), "labels list | MultiIndex |"),
         (
             pd.Series(["a", "b"], index=["c1", "x"]),
             "labels cells name | 2 'c2' 'c3' 'c1' 'x' |",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -16,6 +17,7 @@ from homespot.errors import ConvergenceWarning, DataWarning, InputError
 from homespot.expression.table import Expression
 from homespot.methods import registry
 from homespot.space.sections import sections_in
+from homespot.transport._cpu import CpuPasses
 
 
 def plain(value: object) -> bool:
@@ -119,6 +121,44 @@ def test_a_method_that_keeps_more_than_k_best_is_refused(pair, monkeypatch, refu
     with refused("at most 4 entries 'whole' | a row with 25 | keep the k_best"):
         map_cells(*pair, "whole", k_best=4)
     assert map_cells(*pair, "whole", k_best=25).X.nnz == 40 * 25
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("k_best", [None, 25])
+def test_a_method_that_leaves_the_range_of_numbers_is_refused(
+    pair, monkeypatch, refused, bad: float, k_best: int | None
+) -> None:
+    def method(sc: Expression, st: Expression, _: methods.Run) -> methods.Outcome:
+        shape = len(sc.names), len(st.names)
+        p = np.full(shape, 1 / shape[1])
+        p[3, 4] = bad
+        means = (np.ones(shape[0]), np.ones(shape[1]))
+        ending = trained({"finished": True})
+        p = p if k_best is None else sparse.csr_matrix(p)
+        return methods.Outcome(p, *map(np.arange, shape), [], means, ending)
+
+    monkeypatch.setitem(registry._METHODS, "wild", methods.Method("wild", "for tests", method))
+    with refused("numbers method 'wild' | NaN infinity | parameters"):
+        map_cells(*pair, "wild", k_best=k_best)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("regularisation", [0.05, 1e-4])
+def test_transport_that_leaves_the_range_of_numbers_is_refused(
+    pair, monkeypatch, refused, bad: float, regularisation: float
+) -> None:
+    write = CpuPasses._write_map
+
+    def spoilt(self: CpuPasses, rows: slice, g: Any, out: Any) -> Any:
+        masses = write(self, rows, g, out)
+        if rows.stop == len(self._buffer):
+            out[-1, 7] = bad
+        return masses
+
+    monkeypatch.setattr(CpuPasses, "_write_map", spoilt)
+    monkeypatch.setattr(CpuPasses, "change", lambda *_: 0.0)
+    with refused("numbers method 'ssa' | NaN infinity | parameters"):
+        map_cells(*pair, regularisation=regularisation)
 
 
 def test_a_layer_is_used_in_place_of_x(pair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def entry(at: tuple[int, int], value: float) -> Callable[[ad.AnnData], None]:
     return lambda mapping: mapping.X.__setitem__(at, value)
 
 
-def left_over(value: float) -> Callable[[ad.AnnData], None]:
+def left_over(value: complex) -> Callable[[ad.AnnData], None]:
     return lambda mapping: setattr(mapping, "obs", mapping.obs.assign(**{LEFT_OVER: value}))
 
 
@@ -60,6 +61,13 @@ INVALID = {
     "more left over than there is": left_over(0.1),
     "a missing left-over": left_over(np.nan),
     "a negative left-over": left_over(-0.5),
+    "a left-over with an imaginary part": left_over(0j),
+    "coordinates with an imaginary part": lambda mapping: mapping.varm.__setitem__(
+        "spatial", mapping.varm["spatial"] + 1j
+    ),
+    "dates for coordinates": lambda mapping: mapping.varm.__setitem__(
+        "spatial", mapping.varm["spatial"].astype("datetime64[D]")
+    ),
     "no left-over": lambda mapping: setattr(mapping, "obs", mapping.obs.drop(columns=LEFT_OVER)),
     "no record": lambda mapping: mapping.uns.clear(),
     "no matrix": lambda mapping: setattr(mapping, "X", None),
@@ -218,6 +226,50 @@ def test_saving_replaces_the_old_file_and_leaves_no_other(tmp_path) -> None:
     load(target)
     assert [p.name for p in tmp_path.iterdir()] == ["map.h5ad"]
     assert stat.S_IMODE(target.stat().st_mode) & 0o600 == 0o600
+
+
+def _of_dask(path: Path) -> ad.AnnData:
+    mapping = load(path)
+    mapping.X = pytest.importorskip("dask.array").from_array(h5py.File(path)["X"], chunks=(2, -1)) * 1
+    return mapping
+
+
+def _in_a_slot(path: Path) -> ad.AnnData:
+    mapping = load(path)
+    mapping.obsm["other"] = _of_dask(path).X[:, :2]
+    return mapping
+
+
+def _read_lazily(path: Path) -> ad.AnnData:
+    pytest.importorskip("xarray")
+    mapping = load(path)
+    mapping.X = (ad.experimental.read_lazy(path).X + 0).rechunk((1, -1))
+    return mapping
+
+
+@pytest.mark.parametrize("read", [lambda path: load(path, backed=True), _of_dask, _in_a_slot, _read_lazily])
+@pytest.mark.parametrize("name", ["map.h5ad", "link.h5ad"])
+def test_the_file_from_which_a_map_is_still_to_be_read_is_not_replaced(
+    tmp_path, refused, read: Callable[[Path], ad.AnnData], name: str
+) -> None:
+    target = tmp_path / "map.h5ad"
+    save(make(P), target)
+    os.link(target, tmp_path / "link.h5ad")
+    before = target.read_bytes()
+    mapping = read(target)
+    with refused("no input | read | Name another", recorded=False):
+        save(mapping, tmp_path / name)
+    assert target.read_bytes() == before
+    save(mapping, tmp_path / "other.h5ad")
+    np.testing.assert_array_equal(load(tmp_path / "other.h5ad").X, P)
+
+
+def test_a_map_that_was_read_lazily_is_refused(tmp_path, refused) -> None:
+    pytest.importorskip("xarray")
+    save(make(P), tmp_path / "map.h5ad")
+    mapping = ad.experimental.read_lazy(tmp_path / "map.h5ad")
+    with refused("in memory | lazily | load backed=True"):
+        check_mapping(mapping)
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,8 @@ def test_nothing_is_changed_in_place() -> None:
         (np.ones((3, 1)), np.full((3, 1), np.nan), ["a"], "finite expression | |"),
         (sparse.csr_matrix([[np.inf], [1]]), np.ones((2, 1)), ["a"], "finite expression | |"),
         (np.array([["x"], ["y"]]), np.ones((2, 1)), ["a"], "numbers expression | |"),
+        (np.array([[1j], [1]]), np.ones((2, 1)), ["a"], "numbers expression | complex128 |"),
+        (np.ma.masked_equal([[1.0], [2.0]], 1), np.ones((2, 1)), ["a"], "numbers genes | 1 masked | Fill"),
     ],
 )
 def test_bad_expression_is_refused(true, found, genes, words: str, refused) -> None:
@@ -227,6 +229,8 @@ def test_proportions_with_defined_answers() -> None:
         (proportions(0), -proportions(1), {}, "found proportions 0 1 | |"),
         (proportions(0), proportions(1) * np.nan, {}, "finite proportions | |"),
         (proportions(0).iloc[:0], proportions(1).iloc[:0], {}, "empty | |"),
+        (proportions(0) + 1j, proportions(1), {}, "true numbers | complex128 |"),
+        (proportions(0).to_numpy(), np.ma.masked_less(proportions(1).to_numpy(), 0.1), {}, "found numbers | masked |"),
         (proportions(0), proportions(1), {"by": "gene"}, "by 'spot' 'type' | 'gene' |"),
     ],
 )

@@ -1,6 +1,7 @@
 """Files of older versions: today's version reads them, and computes the same from them."""
 
 import gzip
+import shutil
 from pathlib import Path
 
 import anndata as ad
@@ -79,6 +80,25 @@ def test_every_verb_takes_a_map_of_an_older_version(files: Path, tmp_path: Path)
     assert hs.assign_cells(mapping).index.tolist() == mapping.obs_names.tolist()
     hs.save(hs.subset(mapping, cells=["c1", "c4"]), tmp_path / "part.h5ad")
     np.testing.assert_array_equal(hs.load(tmp_path / "part.h5ad").X, mapping.X[[1, 4]])
+
+
+@pytest.mark.parametrize("method", SETTINGS)
+def test_a_map_of_an_older_version_is_replaced_as_one_of_homespots(
+    files: Path, method: str, tmp_path: Path, called, monkeypatch
+) -> None:
+    """The file has no mark, its record tells. The user's data stays, also with a map added to it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("sc", "st", method):
+        shutil.copy(files / f"{name}.h5ad", f"{name}.h5ad")
+    hs.add_mapping(ad.read_h5ad("sc.h5ad"), hs.load(f"{method}.h5ad")).write_h5ad("mine.h5ad")
+    hs.save(hs.load(f"{method}.h5ad"), "today.h5ad")
+    hs.load("today.h5ad").write_h5ad("edited.h5ad")
+    write = ("map", "sc.h5ad", "st.h5ad", "--sc-scale", "counts", "--st-scale", "counts", "-o")
+    for name in ("mine", "edited"):
+        code, _, err = called(*write, f"{name}.h5ad")
+        assert (code, "which homespot did not write" in err) == (1, True)
+    assert called(*write, f"{method}.h5ad")[0] == 0
+    assert hs.load(f"{method}.h5ad").uns[HOMESPOT]["method"] == "ssa"
 
 
 def test_imputed_genes_of_an_older_version_are_what_is_imputed_today(files: Path):

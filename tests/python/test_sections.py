@@ -332,6 +332,21 @@ def test_cells_without_expression_in_a_section_are_counted(slides) -> None:
     assert found.obs_names.tolist() == sc.obs_names[1:].tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Dropped .* gene")
+def test_sections_that_express_no_gene_in_common_are_not_compared(slides) -> None:
+    sc, st = slides
+    x = st.X.toarray()
+    x[:22, ::2], x[22:, 1::2] = 0, 0
+    apart = ad.AnnData(sparse.csr_matrix(x), st.obs, st.var, obsm=dict(st.obsm))
+    with pytest.warns(DataWarning, match=r"over 0 common gene\(s\), and 2 are needed to compare them"):
+        mapping = map_cells(sc, apart, sections="slide")
+    assert mapping.obs["homespot_section"].isna().all()
+    assert mapping.obs["homespot_section_prob"].isna().all()
+    np.testing.assert_allclose(mapping.X[:, :22].sum(axis=1), 0.5, rtol=1e-5)
+    alone = map_cells(sc, apart[:22].copy())
+    np.testing.assert_array_equal(mapping.X[:, :22], alone.X * np.float32(0.5))
+
+
 def test_barcodes_that_repeat_get_the_name_of_their_section(slides) -> None:
     _, st = slides
     parts = parts_of(st)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -15,7 +16,22 @@ import pandas as pd
 from ..errors import InputError, expected, some
 from .wording import argument, shown
 
-__all__ = ["array", "flag", "listed", "name", "names", "numbers", "one_of", "path", "whole", "within"]
+__all__ = [
+    "array",
+    "as_array",
+    "flag",
+    "is_real",
+    "listed",
+    "name",
+    "names",
+    "numbers",
+    "one_of",
+    "path",
+    "real",
+    "refuse_masked",
+    "whole",
+    "within",
+]
 
 
 def one_of(name: str, value: object, options: Sequence[str]) -> None:
@@ -36,8 +52,10 @@ def name(parameter: str, value: object) -> None:
 
 def within(name: str, value: object, low: float, high: float = math.inf, *, open_low: bool = False) -> None:
     """Refuse a value that is not a finite number from `low` to `high`; `open_low` refuses `low` itself."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and math.isfinite(value) and low <= value <= high and not (open_low and value == low):  # type: ignore[arg-type,operator]
+    # A fraction is a number as well, but neither NumPy nor torch computes with it.
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    finite = number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+    if finite and low <= value <= high and not (open_low and value == low):  # type: ignore[operator]
         return
     kind = "a finite number" if math.isinf(high) else "a number"
     bounds = f" above {low:g}" if open_low else f" of at least {low:g}"
@@ -76,13 +94,16 @@ def path(name: str, value: object) -> None:
 def listed(name: str, value: object) -> list[Any]:
     """Return the values of a list, tuple, array of one dimension, Series or Index, in their order.
 
-    A text, a set, a dictionary, a generator and an array with masked values are refused: they are no list, or
-    have no order, or can be read only once, or leave values out.
+    A text, a set, a dictionary, a generator, an array with masked values and one with several values in a
+    place are refused: they are no list, or have no order, or can be read only once, or leave values out.
     """
     if isinstance(value, list | tuple | range):
         return list(value)
-    if isinstance(value, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and (
-        value.ndim == 1 and not _masked(value)
+    if (
+        isinstance(value, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray)
+        and not isinstance(value, pd.MultiIndex)
+        and value.ndim == 1
+        and not (value.dtype.kind == "V" or _masked(value))
     ):
         return list(value)
     raise InputError(
@@ -109,23 +130,61 @@ def names(name: str, value: object) -> list[str]:
     return [str(one) for one in found]
 
 
-def array(name: str, value: object, dimensions: int = 1) -> npt.NDArray[np.float64]:
+def as_array(value: Any) -> npt.NDArray[Any]:
+    """Return an array; one without values if NumPy can make none, as of rows of different lengths."""
+    try:
+        return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+    except ValueError:
+        return np.empty(0, dtype=object)
+
+
+def array(name: str, value: object, dimensions: int = 1, *, flags: bool = False) -> npt.NDArray[np.float64]:
     """Return real numbers in float64: a list or a table, of so many dimensions; NaN is left to the caller.
 
-    Complex numbers and masked values are refused, as a part would be lost; so are texts and truth values.
+    Complex numbers and masked values are refused, as a part would be lost; so are texts and, unless `flags`,
+    truth values.
     """
-    try:
-        given = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
-    except ValueError:  # rows of different lengths
-        given = np.empty(0, dtype=object)
-    masked = _masked(value)
-    if given.dtype.kind in "iuf" and given.ndim == dimensions and not masked:
+    given, masked = as_array(value), _masked(value)
+    if given.dtype.kind in ("biuf" if flags else "iuf") and given.ndim == dimensions and not masked:
         return np.asarray(given, dtype=np.float64)
     found = _shown(value)
     if given.size and given.ndim == dimensions:
         found = f"values of type {given.dtype}" + (", some of them masked" if masked else "")
     kind = "a list" if dimensions == 1 else f"a table of {dimensions} dimensions"
     raise InputError(expected(f"{argument(name)} to be numbers in {kind}", found, "Pass such numbers."))
+
+
+def real(value: Any) -> npt.NDArray[np.float64]:
+    """Return an array, a column or a table in float64, NaN for missing values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is no real number: a text, a date, a part that is imaginary, or what is masked.
+    """
+    given = np.asarray(value)
+    if given.dtype.kind not in "biufOU" or _masked(value):
+        raise TypeError(f"values of type {given.dtype}")
+    if hasattr(value, "to_numpy"):
+        return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(given, dtype=np.float64)
+
+
+def refuse_masked(value: object, what: str) -> None:
+    """Refuse an array that masks any of its values, which NumPy would take for numbers."""
+    if _masked(value):
+        raise InputError(
+            expected(
+                f"numbers as {what}",
+                f"{np.ma.count_masked(value)} masked ones among them",
+                "Fill them in, or leave out their rows or columns.",
+            )
+        )
+
+
+def is_real(dtype: Any) -> bool:
+    """Whether values of a type of NumPy or pandas are real numbers, or truth values."""
+    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
 
 
 def _masked(value: object) -> bool:
@@ -141,7 +200,7 @@ def _shown(value: object) -> str:
 def numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Return a column in float64; text that is no number is refused, and `name` names the column."""
     try:
-        return column.astype(np.float64)
+        return pd.Series(real(column), column.index, name=column.name)
     except (TypeError, ValueError) as error:
         text = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
         first = repr(text.iloc[0]) if len(text) else f"values of type {column.dtype}"

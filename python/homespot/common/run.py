@@ -56,6 +56,9 @@ class Outcome:
         Mean of every mapped cell, and of every mapped spot, over these genes, on the log scale.
     ending
         How the run ended.
+    finite
+        Whether sums over all of P have told the method that no entry is NaN or infinite. If not, the caller
+        adds up P to find out.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
@@ -64,3 +67,4 @@ class Outcome:
     genes: list[str]
     expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     ending: Ending
+    finite: bool = False

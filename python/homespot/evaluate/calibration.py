@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import flag, listed, within
+from ..common.checks import flag, listed, numbers, within
 from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
 from ..common.memory import bounded
 from ..common.wording import either, verb
@@ -123,9 +123,9 @@ def calibration(
                 "Name both alike.",
             )
         )
-    where = known[needed[: places.shape[1]]].to_numpy(dtype=np.float64)
+    where = np.column_stack([numbers(known[name], name) for name in needed[: places.shape[1]]])
     error = np.linalg.norm(where - places.loc[known.index].to_numpy(), axis=1)
-    plain = known[RADIUS].to_numpy(dtype=np.float64) / factor(level)
+    plain = numbers(known[RADIUS], RADIUS).to_numpy() / factor(level)
     error[~_right_section(known, truth)] = np.inf
     inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in chosen]
     return pd.DataFrame({"level": np.asarray(chosen, dtype=np.float64), "share": inside, "cells": len(known)})

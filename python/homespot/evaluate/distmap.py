@@ -136,8 +136,7 @@ def reference(
     n_best
         Number of spots that are kept for every cell.
     """
-    flags = np.asarray(atlas)
-    atlas = checks.array("atlas", flags.astype(np.int8) if flags.dtype == bool else flags, 2)
+    atlas = checks.array("atlas", atlas, 2, flags=True)
     values = checks.array("values", values, 2)
     cells, spots, genes = (
         checks.names(name, given) for name, given in (("cells", cells), ("spots", spots), ("genes", genes))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import names, whole, within
+from ..common.checks import as_array, names, whole, within
 from ..errors import InputError, expected, some
 from ..mapping.validity import check_mapping
 from ..matrix.rows import blocks
@@ -155,7 +155,7 @@ def _columns(genes: Sequence[str] | None, truth: Reference) -> npt.NDArray[np.in
 def _locations(predicted: Any, truth: Reference) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the predicted cells and their spots (cells x k), both as positions in the reference."""
     named = isinstance(predicted, pd.DataFrame)
-    values = predicted.to_numpy() if named else np.asarray(predicted)
+    values = predicted.to_numpy() if named else as_array(predicted)
     if values.ndim != 2 or values.shape[0] == 0 or values.shape[1] == 0:
         raise InputError(
             expected("locations of cells x k", f"a table of shape {values.shape}", "One row a cell.")

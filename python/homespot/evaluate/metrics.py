@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import array, listed, numbers, one_of
+from ..common.checks import array, as_array, listed, numbers, one_of, refuse_masked
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS, Patterns
@@ -211,7 +211,7 @@ def proportion_scores(
     one_of("by", by, ("spot", "type"))
     a, b = _matched(true, found)
     names = a.index if by == "spot" else a.columns
-    x, y = a.to_numpy(dtype=np.float64), b.to_numpy(dtype=np.float64)
+    x, y = array("true", a, 2), array("found", b, 2)
     _check_tables(x, y, "proportions")
     _check_finite(x, y, "proportions")
     for name, values in (("true", x), ("found", y)):
@@ -319,7 +319,7 @@ def _matched(true: Any, found: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return two tables of proportions, the second in the order of the first where both have names."""
     a, b = (x.to_df() if isinstance(x, ad.AnnData) else x for x in (true, found))
     if not (isinstance(a, pd.DataFrame) and isinstance(b, pd.DataFrame)):
-        a, b = (np.asarray(x) for x in (a, b))
+        a, b = array("true", a, 2), array("found", b, 2)
         _check_tables(a, b, "proportions")
         return pd.DataFrame(a), pd.DataFrame(b)
     for axis, kind in ((0, "spots"), (1, "types")):
@@ -346,7 +346,8 @@ def _as_matrix(matrix: Any) -> Matrix:
                 "Pass its values: adata[spots, genes].X, or a layer of it.",
             )
         )
-    stored: Any = matrix.tocsc() if is_sparse(matrix) else np.asarray(matrix)
+    refuse_masked(matrix, "genes")
+    stored: Any = matrix.tocsc() if is_sparse(matrix) else as_array(matrix)
     return stored  # type: ignore[no-any-return]
 
 

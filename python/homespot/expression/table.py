@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import one_of
+from ..common.checks import one_of, refuse_masked
 from ..common.wording import either
 from ..errors import DataWarning, InputError, expected, some
 from ..matrix.streamed import Streamed
@@ -69,6 +69,7 @@ def _canonical_storage(matrix: Any, what: str) -> Matrix:
         csr = matrix.tocsr()
         stored = sparse.csr_matrix((csr.data, csr.indices, csr.indptr), shape=csr.shape, copy=False)
     else:
+        refuse_masked(matrix, what)
         stored = np.asarray(matrix)
     if stored.dtype.kind not in "biuf":
         raise InputError(

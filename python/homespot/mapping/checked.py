@@ -8,17 +8,17 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
+from ..common.checks import is_real
 from ..common.cores import limited_threads
 from ..common.keys import DROPPED, HOMESPOT, LEFT_OVER, SECTION_PROB, SPATIAL
-from ..common.wording import either, verb
+from ..common.wording import argument, either, verb
 from ..errors import InputError, expected
 from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock, row_blocks
 from ..matrix.streamed import in_memory
 from ..objects.access import check_adata, refuse_duplicates
-from ..objects.annotated import x_of
+from ..objects.annotated import has_tables, x_of
 from ..objects.seal import MatrixDigest, Seal, damaged, seal_of
 from ..space.axes import spot_coordinates
 
@@ -75,7 +75,7 @@ class _Validity:
 def _refuse_text(table: pd.DataFrame, *columns: str) -> None:
     """Refuse columns of ours that are no numbers."""
     for name in columns:
-        if name in table and not is_numeric_dtype(table[name].dtype):
+        if name in table and not is_real(table[name].dtype):
             raise InputError(
                 expected(
                     f"numbers as obs[{name!r}] of a mapping",
@@ -100,13 +100,21 @@ class CheckedMap:
     Raises
     ------
     InputError
-        If the record or the left-over is missing or something else, a name occurs twice, there are no cells
-        or spots, or ``varm["spatial"]`` does not hold coordinates.
+        If the annotation was read lazily, the record or the left-over is missing or something else, a name
+        occurs twice, there are no cells or spots, or ``varm["spatial"]`` does not hold coordinates.
     """
 
     def __init__(self, mapping: ad.AnnData, *, seal: Seal | None = None, empty: bool = False) -> None:
         remedy = f"Pass what {verb('map_cells')} or {verb('load')} returned."
         check_adata(mapping, "mapping", remedy)
+        if not has_tables(mapping):
+            raise InputError(
+                expected(
+                    "a mapping whose cells and spots are in memory",
+                    "one that was read lazily",
+                    f"Use {verb('load', argument('backed', True))}, which leaves P in its file.",
+                )
+            )
         recorded = isinstance(mapping.uns.get(HOMESPOT), Mapping)
         if not recorded or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
             raise InputError(

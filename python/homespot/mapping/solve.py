@@ -105,8 +105,7 @@ def solve(
     with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
-    values = matrix.data if is_sparse(matrix) else matrix
-    if not np.isfinite(values.sum(dtype=np.float64)):
+    if not (outcome.finite or _finite(matrix)):
         raise InputError(
             expected(
                 f"a map of numbers by method {method!r}",
@@ -142,6 +141,11 @@ def solve(
     record |= {name: value for name, value in asked.items() if value is not None}
     rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
     return Solution(matrix, *rows, left_over, outcome.expression, record)
+
+
+def _finite(matrix: Any) -> bool:
+    values = matrix.data if is_sparse(matrix) else matrix
+    return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
 def _check_kept(matrix: sparse.csr_matrix, k_best: int | None, method: str) -> None:

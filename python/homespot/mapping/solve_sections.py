@@ -122,6 +122,16 @@ def _common(cells: list[Ints]) -> Ints:
     return common
 
 
+def _warn_not_compared(n_genes: int) -> None:
+    warnings.warn(
+        f"The section of the cells is not known: the sections were mapped over {n_genes} common gene(s), and "
+        f"{_LEAST} are needed to compare them. Map onto all sections jointly ({argument('joint', True)}), or "
+        "leave out the sections in which other genes are expressed.",
+        DataWarning,
+        stacklevel=5,
+    )
+
+
 def solve_by_section(
     sc: Expression,
     st: Expression,
@@ -174,6 +184,9 @@ def _section_of_cells(
     """Return the section that fits every cell best, and its probability; -1 and NaN if none fits."""
     others = [set(part.solution.record["genes"]) for part in parts[1:]]
     genes = [gene for gene in parts[0].solution.record["genes"] if all(gene in other for other in others)]
+    if len(genes) < _LEAST and others:
+        _warn_not_compared(len(genes))
+        return np.full(len(found.cells), -1), np.full(len(found.cells), np.nan)
     likeliest = [part.likeliest[np.searchsorted(part.solution.cells, found.cells)] for part in parts]
     # `likeliest` are rows of the whole table; they are renumbered, as the z-scores use only mapped spots.
     at = np.full(len(st.names) + 1, -1)

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import h5py
 import pandas as pd
 
 from ..errors import InputError, expected
 from ..matrix.streamed import Streamed
-from .stored import file_matrix, is_dask, is_stored, read_later
+from .stored import file_matrix, files_behind, is_dask, is_stored, read_later
 
-__all__ = ["Streaming", "annotated", "files_of", "on_disk", "with_tables", "x_of"]
+__all__ = ["Streaming", "annotated", "files_of", "has_tables", "on_disk", "with_tables", "x_of"]
 
 
 class Streaming(ad.AnnData):  # type: ignore[misc]
@@ -31,19 +30,19 @@ def annotated(matrix: Any, **parts: Any) -> ad.AnnData:
 
 def on_disk(adata: ad.AnnData) -> bool:
     """Whether X, a layer or the annotation of an AnnData has not been read or computed yet."""
-    if adata.isbacked or not _has_tables(adata):
+    if adata.isbacked or not has_tables(adata):
         return True
     return any(is_dask(matrix) or is_stored(matrix) for matrix in (adata.X, *adata.layers.values()))
 
 
 def files_of(adata: ad.AnnData) -> list[Path]:
-    """Return the HDF5 files from which matrices of an AnnData are still to be read."""
-    if adata.isbacked:
+    """Return the files from which matrices of an AnnData are still to be read."""
+    if adata.filename is not None:  # it is backed by a file, or was read lazily
         return [Path(adata.filename)]
-    raw = [] if adata.raw is None else [adata.raw.X]
-    stored = [matrix for matrix in (adata.X, *raw, *adata.layers.values()) if is_stored(matrix)]
-    groups = [getattr(matrix, "group", matrix) for matrix in stored]
-    return [Path(group.file.filename) for group in groups if isinstance(group, h5py.HLObject)]
+    matrices = [adata.X, *([] if adata.raw is None else [adata.raw.X])]
+    for slot in (adata.layers, adata.obsm, adata.varm, adata.obsp, adata.varp):
+        matrices += slot.values()
+    return [file for matrix in matrices for file in files_behind(matrix)]
 
 
 def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
@@ -68,17 +67,17 @@ def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
     return stored if stored is None or adata.is_view else file_matrix(stored, path)
 
 
-def _has_tables(adata: ad.AnnData) -> bool:
+def has_tables(adata: ad.AnnData) -> bool:
+    """Whether the annotation is in memory; ``anndata.experimental.read_lazy`` leaves it in the file."""
     return isinstance(adata.obs, pd.DataFrame) and isinstance(adata.var, pd.DataFrame)
 
 
 def with_tables(adata: ad.AnnData) -> ad.AnnData:
     """Return an AnnData whose annotation is in memory as tables, without reading X and layers.
 
-    This is `adata` itself, unless ``anndata.experimental.read_lazy`` returned it, because its obs and var are
-    then not tables of pandas.
+    This is `adata` itself, unless its obs and var are not tables of pandas; see `has_tables`.
     """
-    if _has_tables(adata):
+    if has_tables(adata):
         return adata
     slots = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp")
     try:

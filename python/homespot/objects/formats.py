@@ -141,12 +141,14 @@ def recognise(path: str | os.PathLike[str]) -> Form:
     where = Path(path)
     if re.match(r"[a-z0-9+]+://", os.fspath(path)):
         return Form("", "an address on the net", "Download it, and name the file.")
-    if not where.exists():
-        return Form("", "no file", "Check the path.")
     try:
+        if not where.exists():
+            return Form("", "no file", "Check the path.")
         return _folder(where) if where.is_dir() else _file(where)
     except PermissionError:
         return Form("", "which may not be read", "Ask for the right to read it.")
+    except OSError as error:
+        return Form("", f"which cannot be read ({error.strerror or error})", "Check the path.")
 
 
 def refused(path: str | os.PathLike[str], form: Form) -> InputError:

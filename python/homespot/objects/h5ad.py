@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common import files, memory
+from ..common.keys import HOMESPOT
 from ..common.signals import heard
 from ..common.version import __version__
 from ..common.wording import words
@@ -45,13 +46,18 @@ def check_target(path: str | os.PathLike[str], *read: ad.AnnData) -> Path:
 
 
 def is_own(path: Path) -> bool:
-    """Whether homespot wrote this file."""
+    """Whether homespot wrote this file.
+
+    A map of homespot 0.99.0 has no mark, but a record of format 1. Data with a map added to it has this
+    record as well, and may hold what only the user has.
+    """
     if not h5py.is_hdf5(path):
         return False
     try:
         with h5py.File(path) as file:
-            return _MARK in file.attrs
-    except OSError:  # damaged
+            first = np.array_equal(file.get(f"uns/{HOMESPOT}/format_version"), 1)
+            return _MARK in file.attrs or (first and f"obsm/{HOMESPOT}" not in file)
+    except (OSError, RuntimeError, KeyError):  # damaged
         return False
 
 

@@ -40,6 +40,28 @@ class Labels:
 
 
 def in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str = "mapping") -> pd.Series:
+    """Return one value for every row of `frame`, of the values that `_in_order` finds.
+
+    Raises
+    ------
+    InputError
+        As for `_in_order`, or if the value of a row is a list or the like.
+    """
+    found = _in_order(values, frame, what, row, owner)
+    if pd.api.types.infer_dtype(found).startswith("mixed"):
+        lists = found.map(pd.api.types.is_list_like)
+        if lists.any():
+            raise InputError(
+                expected(
+                    f"{what} that are texts or numbers",
+                    f"a {type(found[lists].iloc[0]).__name__} among them",
+                    f"Give every {row} one text or number.",
+                )
+            )
+    return found
+
+
+def _in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str = "mapping") -> pd.Series:
     """Return one value for every row of `frame`.
 
     Parameters
@@ -150,7 +172,7 @@ def labels_named(
     values = parameters.get(LABELS[side])
     if values is None or isinstance(values, str):
         return frame, parameters
-    if np.ndim(values) == 0 and not isinstance(values, Mapping):
+    if not pd.api.types.is_list_like(values):
         return frame, parameters  # the method raises the error
     taken = in_order(values, frame, LABELS[side], _ROWS[side], "data").set_axis(frame.index)
     name = GIVEN_LABELS[side]
@@ -181,7 +203,7 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
                 f"Label them, or leave these {row}s out with {verb('subset')}.",
             )
         )
-    if column.dtype.kind == "f" and ((column == column.round()) & (column.abs() < 2**53)).all():
+    if column.dtype.kind == "f" and ((column == column.round()) & (column.astype(float).abs() < 2**53)).all():
         column = column.astype(np.int64)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = [str(name) for name in column.cat.categories]

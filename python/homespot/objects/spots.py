@@ -168,7 +168,7 @@ def _refuse_small(found: Sections) -> None:
 
 def _given_sections(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
     """Return the sections of these spots, which a column names or the user gives as values."""
-    if isinstance(sections, str) or (np.ndim(sections) == 0 and not isinstance(sections, Mapping)):  # type: ignore[arg-type]
+    if not pd.api.types.is_list_like(sections):
         if in_objects and isinstance(sections, str) and sections not in obs:
             raise InputError(
                 expected(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -16,7 +17,15 @@ from ..common.signals import heard
 from ..errors import HomespotError, InputError, expected
 from ..matrix.streamed import Streamed, by_blocks
 
-__all__ = ["check_structure", "file_matrix", "is_dask", "is_stored", "read_later", "write_streamed"]
+__all__ = [
+    "check_structure",
+    "file_matrix",
+    "files_behind",
+    "is_dask",
+    "is_stored",
+    "read_later",
+    "write_streamed",
+]
 
 
 _CHUNK = 2**18
@@ -115,6 +124,33 @@ def is_stored(matrix: Any) -> bool:
     zarr = sys.modules.get("zarr")
     dense = isinstance(matrix, h5py.Dataset) or (zarr is not None and isinstance(matrix, zarr.Array))
     return dense or isinstance(matrix, ad.abc.CSRDataset | ad.abc.CSCDataset)
+
+
+def files_behind(matrix: Any) -> Iterator[Path]:
+    """Yield the files from which a dask array, or a matrix in zarr or HDF5, is still to be read."""
+    if is_dask(matrix):
+        matrix = dict(matrix.__dask_graph__())
+    elif not is_stored(matrix):
+        return
+    left, seen = [matrix], set[int]()
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, h5py.HLObject):
+            yield Path(part.file.filename)
+        elif isinstance(part, Path):
+            yield part
+        elif isinstance(part, Mapping):
+            left += part.values()
+        elif isinstance(part, list | tuple):
+            left += part
+        else:  # a task of dask, a partial function in it, a matrix of anndata
+            left += [getattr(part, name) for name in _PARTS if hasattr(part, name)]
+
+
+_PARTS = ("func", "args", "keywords", "kwargs", "value", "group")
 
 
 def read_later(matrix: Any) -> Any:

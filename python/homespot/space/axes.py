@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import real
 from ..errors import InputError, expected, some
 from .section_names import WORD
 
@@ -251,7 +252,7 @@ def ordered(positions: Any) -> Any:
 def _numbers(table: pd.DataFrame) -> Any:
     """Return a table as an array of numbers, NaN for missing values; text is not changed."""
     try:
-        return table.to_numpy(dtype=np.float64, na_value=np.nan)
+        return real(table)
     except (TypeError, ValueError):
         return table.to_numpy()
 
@@ -264,7 +265,7 @@ def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
     if positions is None:
         return None
     try:
-        values = np.asarray(ordered(positions), dtype=np.float64)
+        values = real(ordered(positions))
     except (TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..common.checks import is_real
 from ..common.keys import COORDINATES
 
 __all__ = ["plain_columns"]
@@ -16,6 +17,6 @@ def plain_columns(obs: pd.DataFrame) -> pd.DataFrame | None:
     if tuple(names[:2]) != COORDINATES[:2]:
         return None
     plain = obs[names]
-    if not all(map(pd.api.types.is_numeric_dtype, plain.dtypes)):
+    if not all(map(is_real, plain.dtypes)):
         return None
     return plain if np.isfinite(plain.to_numpy(dtype=np.float64, na_value=np.nan)).all() else None

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import is_real
 from ..common.keys import COORDINATES
 from ..common.wording import words
 from ..errors import some
@@ -58,8 +59,7 @@ def number_columns(obs: pd.DataFrame) -> list[str]:
     return [
         name
         for name in obs.columns[~obs.columns.duplicated(keep=False)]
-        if pd.api.types.is_numeric_dtype(obs[name])
-        and not pd.api.types.is_complex_dtype(obs[name])
+        if is_real(obs[name].dtype)
         and np.isfinite(obs[name].to_numpy(dtype=np.float64, na_value=np.nan)).all()
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 from typing import Any
 
 import anndata as ad
@@ -15,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from ..common import memory
-from ..common.checks import whole
+from ..common.checks import real, whole
 from ..common.keys import ASSIGNED, POSITIONS, PROB, SECTION
 from ..common.memory import bounded
 from ..common.wording import argument, either, verb
@@ -74,12 +73,15 @@ def _refuse_little_room(room: Ints, n_cells: int) -> None:
 def _capacity(mapping: ad.AnnData, capacity: Any) -> Ints:
     """Return how many cells each spot can take."""
     n_cells, n_spots = mapping.shape
-    if isinstance(capacity, Integral) or (np.ndim(capacity) == 0 and not isinstance(capacity, str)):
+    if not (isinstance(capacity, str) or pd.api.types.is_list_like(capacity)):
         whole("capacity", capacity, 1)
         room = np.full(n_spots, min(int(capacity), n_cells), dtype=np.int64)
     else:
         given = in_order(capacity, mapping.var, "capacities", "spot")
-        numbers = pd.to_numeric(given.astype(object), errors="coerce").to_numpy(dtype=np.float64)
+        try:
+            numbers = real(given)
+        except (TypeError, ValueError):
+            numbers = np.full(len(given), np.nan)
         bad = ~(np.isfinite(numbers) & (numbers >= 0) & (numbers == np.round(numbers)))
         if bad.any():
             raise InputError(

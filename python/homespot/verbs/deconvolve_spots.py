@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import one_of
+from ..common.checks import one_of, real
 from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
 from ..common.memory import bounded
 from ..common.wording import argument, shown, verb
@@ -69,7 +69,7 @@ def _flags(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_]:
 def _density(mapping: ad.AnnData, density: Any) -> F64:
     values = in_order(density, mapping.var, "cell densities", "spot")
     try:
-        numbers = values.to_numpy(dtype=np.float64)
+        numbers = real(values)
     except (TypeError, ValueError):
         numbers = np.full(len(values), np.nan)
     bad = ~(np.isfinite(numbers) & (numbers >= 0))

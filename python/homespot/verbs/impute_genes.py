@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import one_of, whole
+from ..common.checks import numbers, one_of, whole
 from ..common.keys import HOMESPOT, SPATIAL
 from ..common.memory import bounded
 from ..common.wording import either, verb
@@ -79,6 +79,7 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
                     f"scores of the map's method, {method!r}", "others only", "Cross-validate it as well."
                 )
             )
+    scores = scores.assign(**{name: numbers(scores[name], name) for name in columns})
     known = scores.groupby("gene", sort=False)[columns].mean()
     if not known.index.isin(var.index).any():
         raise InputError(
