@@ -171,14 +171,15 @@ _UNDER_LIMIT = """
 import resource, sys
 import homespot, numpy, anndata
 from homespot.common import memory
-from homespot.common.limits import Left
+from homespot.common.limits import _MAPPED, Left
 from homespot.errors import TooLargeError
 
 def taken():
     lines = open("/proc/self/status").read().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(sys.argv[2]))
 
-resource.setrlimit(getattr(resource, sys.argv[1]), (taken() + 2**28, -1))
+kept = _MAPPED if sys.argv[1] == "RLIMIT_AS" else 0
+resource.setrlimit(getattr(resource, sys.argv[1]), (taken() + kept + 2**28, -1))
 assert 0.9 * 2**28 < memory.available() <= 2**28, memory.available()
 
 @memory.bounded
