@@ -1,6 +1,8 @@
-"""Reads mutated files for test_mutations: ``python read_mutated.py KIND FOLDER NAME...``.
+"""Reads mutated files for test_mutations.
 
-A line on the standard input is the path of a file, and the answer is a line of JSON: what became of it.
+A line on the standard input names a kind of file, the folder of the whole files and their names, as JSON; the
+answer is "ready" when they have been read. Another line is the path of a mutated file, and the answer is a
+line of JSON: what became of it.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ def read_input(path: Path) -> Any:
         path.with_name("scores.csv.json").write_text("{}")
         return finished_folds(path, {})[COLUMNS] is not None
     found = read(path if path.suffix != ".mtx" else path.parent)
-    whole = read(Path(sys.argv[2]) / ("st.h5ad" if path.stem.startswith("sc") else "sc.h5ad"))
+    # A mutated file lies in a folder beside the whole ones.
+    folder = path.parent.parent if path.parent.name == "mutated" else path.parent
+    whole = read(folder / ("st.h5ad" if path.stem.startswith("sc") else "sc.h5ad"))
     sides = (found, whole) if path.stem.startswith("sc") else (whole, found)
     return isinstance(hs.map_cells(*sides, "correlation", k_best=3).obs, pd.DataFrame)
 
@@ -83,8 +87,8 @@ READ: dict[str, Callable[[Path], Any]] = {
 }
 
 
-def main(kind: str, folder: Path, names: list[str]) -> None:
-    """Answer for every file; what the whole files hold is read first."""
+def main() -> None:
+    """Answer for every line."""
     from homespot.errors import HomespotError
 
     answers = os.fdopen(os.dup(1), "w")
@@ -94,9 +98,13 @@ def main(kind: str, folder: Path, names: list[str]) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    wholes = {name: READ[kind](folder / name) for name in names}
-    print("ready", file=answers, flush=True)
+    kind, wholes = "", {}
     for line in sys.stdin:
+        if line.startswith("{"):
+            kind, folder, names = json.loads(line).values()
+            wholes = {name: READ[kind](Path(folder) / name) for name in names}
+            print("ready", file=answers, flush=True)
+            continue
         path = Path(line.rstrip("\n"))
         try:
             same = equal(READ[kind](path), wholes[path.name])
@@ -110,4 +118,4 @@ def main(kind: str, folder: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
+    main()

@@ -230,7 +230,12 @@ def test_proportions_with_defined_answers() -> None:
         (proportions(0), proportions(1) * np.nan, {}, "finite proportions | |"),
         (proportions(0).iloc[:0], proportions(1).iloc[:0], {}, "empty | |"),
         (proportions(0) + 1j, proportions(1), {}, "true numbers | complex128 |"),
-        (proportions(0).to_numpy(), np.ma.masked_less(proportions(1).to_numpy(), 0.1), {}, "found numbers | masked |"),
+        (
+            proportions(0).to_numpy(),
+            np.ma.masked_less(np.eye(30, 5), 1),
+            {},
+            "found numbers | masked |",
+        ),
         (proportions(0), proportions(1), {"by": "gene"}, "by 'spot' 'type' | 'gene' |"),
     ],
 )

@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -62,25 +62,36 @@ def mutated(data: bytes, seed: int) -> tuple[str, bytes]:
 
 
 class Worker:
-    """A process that reads files of one kind, replaced when it crashes or does not come back."""
+    """A process that reads files, replaced when it crashes or does not come back."""
 
-    def __init__(self, kind: str, folder: Path, names: Iterable[str]) -> None:
-        self._command = [sys.executable, WORKER, kind, str(folder), *names]
+    def __init__(self) -> None:
+        self._whole = ""
         self._process: subprocess.Popen[str] | None = None
+        self._start()  # it imports homespot while the test makes its files
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(
-                self._command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
-            )
-            assert self._process.stdout is not None
-            assert self._process.stdout.readline() == "ready\n"
+    def _start(self) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, WORKER], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        )
         return self._process
+
+    def begin(self, kind: str, folder: Path, names: Iterable[str]) -> None:
+        """Read the whole files of a kind, which the mutated ones are compared with."""
+        self._whole = json.dumps({"kind": kind, "folder": str(folder), "names": list(names)})
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{self._whole}\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
 
     def read(self, path: Path) -> tuple[str, str]:
         """Return what became of a file, and the details."""
-        process = self._started()
+        if self._process is None:
+            self.begin(**json.loads(self._whole))
+        process = self._process
+        assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         late = threading.Event()
@@ -110,7 +121,17 @@ class Worker:
             self._process = None
 
 
-def run(kind: str, files: Mapping[str, bytes], folder: Path, n: int) -> tuple[Counter[str], list[str]]:
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    """One process for all kinds, as it takes seconds to start."""
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def run(
+    worker: Worker, kind: str, files: Mapping[str, bytes], folder: Path, n: int
+) -> tuple[Counter[str], list[str]]:
     """Mutate each of the files in turn, `n` times in all, and read it.
 
     Returns
@@ -118,23 +139,20 @@ def run(kind: str, files: Mapping[str, bytes], folder: Path, n: int) -> tuple[Co
     How often each outcome occurred, and what stands for a fault: a result other than that of the whole file,
     or an error that is not homespot's.
     """
-    worker = Worker(kind, folder, files)
+    worker.begin(kind, folder, files)
     counts: Counter[str] = Counter()
     faults = []
-    try:
-        for seed in range(n):
-            name = list(files)[seed // 2 % len(files)]
-            what, data = mutated(files[name], seed)
-            path = folder / "mutated" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)  # HDF5 knows a file that is open by its inode
-            path.write_bytes(data)
-            outcome, details = worker.read(path)
-            counts[outcome] += 1
-            if outcome not in ("same", "refused"):
-                faults.append(f"{seed} {name}, {what}: {outcome}, {details}")
-    finally:
-        worker.close()
+    for seed in range(n):
+        name = list(files)[seed // 2 % len(files)]
+        what, data = mutated(files[name], seed)
+        path = folder / "mutated" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # HDF5 knows a file that is open by its inode
+        path.write_bytes(data)
+        outcome, details = worker.read(path)
+        counts[outcome] += 1
+        if outcome not in ("same", "refused"):
+            faults.append(f"{seed} {name}, {what}: {outcome}, {details}")
     return counts, faults
 
 
@@ -150,7 +168,7 @@ def check(counts: dict[str, int], faults: list[str]) -> None:
 
 
 @pytest.mark.parametrize("n", N)
-def test_a_mutated_map_is_refused_or_the_same(make_pair, tmp_path: Path, n: int) -> None:
+def test_a_mutated_map_is_refused_or_the_same(make_pair, worker: Worker, tmp_path: Path, n: int) -> None:
     sc, st = make_pair()
     hs.save(hs.map_cells(sc, st), tmp_path / "dense.h5ad")
     hs.save(hs.map_cells(sc, st, k_best=5), tmp_path / "sparse.h5ad")
@@ -158,19 +176,19 @@ def test_a_mutated_map_is_refused_or_the_same(make_pair, tmp_path: Path, n: int)
     files |= {f"backed_{name}": data for name, data in files.items()}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    check(*run("map", files, tmp_path, n))
+    check(*run(worker, "map", files, tmp_path, n))
 
 
 @pytest.mark.skipif(not has("torch"), reason="torch is not installed")
 @pytest.mark.parametrize("n", N)
-def test_a_mutated_checkpoint_is_refused_or_the_same(tmp_path: Path, n: int) -> None:
+def test_a_mutated_checkpoint_is_refused_or_the_same(worker: Worker, tmp_path: Path, n: int) -> None:
     import torch
 
     from homespot.learning import Checkpoint
 
     state = {"epochs": 3, "coupling": {"coefficients": torch.randn(30, 20)}, "curves": {"a": [0.5, 0.25]}}
     Checkpoint(str(tmp_path / "run.pt"), "run").write(state)
-    counts, faults = run("checkpoint", {"run.pt": (tmp_path / "run.pt").read_bytes()}, tmp_path, n)
+    counts, faults = run(worker, "checkpoint", {"run.pt": (tmp_path / "run.pt").read_bytes()}, tmp_path, n)
     counts["same"] += 1  # any change of a file that is sealed whole is seen
     check(counts, faults)
     assert counts["crash"] + counts["time-out"] == 0
@@ -194,7 +212,9 @@ def write_10x(adata, path: Path) -> None:
 
 
 @pytest.mark.parametrize("n", N)
-def test_of_mutated_data_there_is_a_map_or_an_error_of_homespot(make_pair, tmp_path: Path, n: int) -> None:
+def test_of_mutated_data_there_is_a_map_or_an_error_of_homespot(
+    make_pair, worker: Worker, tmp_path: Path, n: int
+) -> None:
     """Data has no digest, so a changed number is another number; HDF5's own sums are not asked for."""
     sc, st = make_pair()
     sc.write_h5ad(tmp_path / "sc.h5ad")
@@ -213,4 +233,4 @@ def test_of_mutated_data_there_is_a_map_or_an_error_of_homespot(make_pair, tmp_p
             st.write_zarr(tmp_path / "st.zarr")
         shutil.make_archive(str(tmp_path / "st.zarr"), "zip", tmp_path / "st.zarr")
         names.append("st.zarr.zip")
-    check(*run("input", {name: (tmp_path / name).read_bytes() for name in names}, tmp_path, n))
+    check(*run(worker, "input", {name: (tmp_path / name).read_bytes() for name in names}, tmp_path, n))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import real
+from ..common.checks import as_array, real
 from ..errors import InputError, expected, some
 from .section_names import WORD
 
@@ -272,7 +272,7 @@ def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
         raise InputError(
             expected(
                 "numbers as coordinates",
-                f"values of type {np.asarray(positions).dtype}",
+                f"values of type {as_array(positions).dtype}",
                 "Convert them to numbers.",
             )
         ) from error
