@@ -178,8 +178,7 @@ def taken():
     lines = open("/proc/self/status").read().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(sys.argv[2]))
 
-kept = _MAPPED if sys.argv[1] == "RLIMIT_AS" else 0
-resource.setrlimit(getattr(resource, sys.argv[1]), (taken() + kept + 2**28, -1))
+resource.setrlimit(getattr(resource, sys.argv[1]), (taken() + _MAPPED + 2**28, -1))
 assert 0.9 * 2**28 < memory.available() <= 2**28, memory.available()
 
 @memory.bounded

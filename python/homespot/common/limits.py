@@ -30,7 +30,7 @@ _V2 = _Layout(("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
 _MAPPED = 128 * 2**20
-"""Addresses that threads and the buffers of linear algebra take; OpenBLAS ends the process without them."""
+"""Bytes that threads and the buffers of linear algebra map; OpenBLAS ends the process without them."""
 
 
 def tightest(root: Path = Path("/")) -> Left | None:
@@ -48,14 +48,14 @@ def _of_process(root: Path) -> Iterator[Left]:
     """Yield what the limits of the process itself leave: RLIMIT_AS and RLIMIT_DATA."""
     limits, status = _text(root / "proc/self/limits"), _text(root / "proc/self/status")
     used = {name: value.split() for name, _, value in (line.partition(":") for line in status.splitlines())}
-    for title, entry, name, kept in (
-        ("Max address space", "VmSize", "RLIMIT_AS (ulimit -v)", _MAPPED),
-        ("Max data size", "VmData", "RLIMIT_DATA (ulimit -d)", 0),
+    for title, entry, name in (
+        ("Max address space", "VmSize", "RLIMIT_AS (ulimit -v)"),
+        ("Max data size", "VmData", "RLIMIT_DATA (ulimit -d)"),
     ):
         lines = [line.removeprefix(title).split() for line in limits.splitlines() if line.startswith(title)]
         # The soft limit comes first; it is "unlimited" where there is none. Use is in kB.
         if lines and lines[0][0].isdigit() and entry in used:
-            yield Left(max(int(lines[0][0]) - 1024 * int(used[entry][0]) - kept, 0), name)
+            yield Left(max(int(lines[0][0]) - 1024 * int(used[entry][0]) - _MAPPED, 0), name)
 
 
 def _of_groups(root: Path) -> Iterator[Left]:
