@@ -133,6 +133,20 @@ def test_a_folder_of_results_does_not_take_its_input(run) -> None:
     assert run("simulate", "cells.h5ad", "-o", ".", *options)[0] == 0
 
 
+@posix
+def test_a_folder_that_cannot_be_made_is_refused(run, tmp_path) -> None:
+    targets = ["a" * 300, *(["/proc/new"] if Path("/proc/self").exists() else [])]
+    for target in targets:
+        for command in (["simulate", "st.h5ad"], ["demo"]):
+            code, err = run(*command, "-o", target)
+            assert (code, "Expected a folder that can be written to, found" in err) == (1, True)
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    code, err = run("demo")
+    assert (code, "Expected a folder that can be written to, found" in err) == (1, True)
+
+
 def test_what_homespot_did_not_write_is_kept_unless_it_is_to_be_replaced(run) -> None:
     shutil.copy("sc.h5ad", "other.h5ad")
     before = contents()

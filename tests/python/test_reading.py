@@ -479,6 +479,7 @@ def test_other_folders_are_told_apart_and_never_called_no_file(pair, tmp_path: P
     write_zarr(pair[0], tmp_path / "sc.zarr")
     assert "a zarr folder with 'data', 'indices', 'indptr'" in said(tmp_path / "sc.zarr" / "X")
     assert "one array" in said(tmp_path / "sc.zarr" / "X" / "data")
+    assert "which cannot be read (" in said(tmp_path / ("a" * 300))
     assert said(tmp_path / "no").endswith("no file at " + repr(str(tmp_path / "no")) + ". Check the path.")
     assert "an address on the net" in said("https://example.org/a.h5ad")
 

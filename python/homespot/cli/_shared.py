@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,9 +178,15 @@ _MARKS = (b'<meta name="generator" content="homespot', b"Software\0homespot")
 
 def check_folder(context: typer.Context, path: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Refuse a path that is no folder and cannot become one, or in which these must not be written."""
-    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(expected("a folder that can be written to", repr(str(path)), "Use another."))
+    what, named = "a folder that can be written to", repr(str(path))
+    try:
+        nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not nearest.is_dir():
+            raise InputError(expected(what, named, "Use another."))
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        found = f"{named} ({error.strerror or error})"
+        raise InputError(expected(what, found, "Use another.")) from error
     there = [path / name for name in names if os.path.lexists(path / name)]
     check_outputs(context, there, overwrite=overwrite)
 

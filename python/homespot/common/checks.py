@@ -163,11 +163,14 @@ def real(value: Any) -> npt.NDArray[np.float64]:
         If a value is no real number: a text, a date, a part that is imaginary, or what is masked.
     """
     given = np.asarray(value)
-    if given.dtype.kind not in "biufOU" or _masked(value):
+    if given.dtype.kind not in "biufOU" or isinstance(value, pd.MultiIndex) or _masked(value):
         raise TypeError(f"values of type {given.dtype}")
-    if hasattr(value, "to_numpy"):
-        return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(given, dtype=np.float64)
+    try:
+        if hasattr(value, "to_numpy"):
+            return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
+        return np.asarray(given, dtype=np.float64)
+    except OverflowError as error:  # a whole number beyond float64
+        raise ValueError(str(error)) from error
 
 
 def refuse_masked(value: object, what: str) -> None:
@@ -176,7 +179,7 @@ def refuse_masked(value: object, what: str) -> None:
         raise InputError(
             expected(
                 f"numbers as {what}",
-                f"{np.ma.count_masked(value)} masked ones among them",
+                f"{np.ma.getmaskarray(value).sum()} masked ones among them",
                 "Fill them in, or leave out their rows or columns.",
             )
         )
