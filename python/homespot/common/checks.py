@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -54,7 +53,10 @@ def within(name: str, value: object, low: float, high: float = math.inf, *, open
     """Refuse a value that is not a finite number from `low` to `high`; `open_low` refuses `low` itself."""
     # A fraction is a number as well, but neither NumPy nor torch computes with it.
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    finite = number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+    try:
+        finite = number and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:  # a whole number beyond float64
+        finite = False
     if finite and low <= value <= high and not (open_low and value == low):  # type: ignore[operator]
         return
     kind = "a finite number" if math.isinf(high) else "a number"
@@ -173,7 +175,7 @@ def real(value: Any) -> npt.NDArray[np.float64]:
         raise ValueError(str(error)) from error
 
 
-def refuse_masked(value: object, what: str) -> None:
+def refuse_masked(value: Any, what: str) -> None:
     """Refuse an array that masks any of its values, which NumPy would take for numbers."""
     if _masked(value):
         raise InputError(
