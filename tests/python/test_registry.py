@@ -55,6 +55,7 @@ def test_numpy_scalars_are_taken_and_become_plain() -> None:
     settings = methods.get("ssa").settings(None, chosen)
     assert type(settings["n_genes"]) is int
     assert type(settings["regularisation"]) is float
+    assert methods.get("come").settings(None, {"tau": np.float16(0.5)})["tau"] == 0.5
 
 
 def test_every_parameter_is_documented_by_itself_and_its_default_is_one_of_its_values() -> None:

@@ -54,10 +54,10 @@ def within(name: str, value: object, low: float, high: float = math.inf, *, open
     # A fraction is a number as well, but neither NumPy nor torch computes with it.
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     try:
-        finite = number and math.isfinite(value)  # type: ignore[arg-type]
+        found = float(value) if number else math.nan  # type: ignore[arg-type]
     except OverflowError:  # a whole number beyond float64
-        finite = False
-    if finite and low <= value <= high and not (open_low and value == low):  # type: ignore[operator]
+        found = math.inf
+    if math.isfinite(found) and low <= found <= high and not (open_low and found == low):
         return
     kind = "a finite number" if math.isinf(high) else "a number"
     bounds = f" above {low:g}" if open_low else f" of at least {low:g}"
