@@ -143,33 +143,24 @@ test_that("an object with a map in it is subset and combined as any other", {
 test_that("coordinates that are not finite are refused", {
   map <- smallMap()
   SpatialExperiment::spatialCoords(map)[2, 1] <- NA
-  text <- paste(
-    "Expected finite coordinates of every spot, found 1 spot(s) with missing",
-    "or infinite ones ('spot2'). Drop these spots first, or map without",
-    "coordinates."
-  )
   sce <- data(rownames(map))
-  expect_identical(messageOf(addMapping(sce, map)), text)
-  expect_identical(messageOf(placeCells(map, sce)), text)
-  expect_error(
-    saveMapping(map, withr::local_tempfile(fileext = ".h5ad")),
-    "Expected finite coordinates of every spot, found 1 spot",
-    class = "homespot_input_error"
-  )
+  file <- withr::local_tempfile(fileext = ".h5ad")
+  words <- "finite coordinates spot | 1 'spot2' | Drop without coordinates"
+  expectRefused(addMapping(sce, map), words)
+  expectRefused(placeCells(map, sce), words)
+  expectRefused(saveMapping(map, file), "finite coordinates spot | 1 | Drop")
 })
 
 test_that("names that stand there more than once are refused", {
   map <- smallMap()
   twice <- data(c(rownames(map), "cell2"))
-  expect_identical(messageOf(addMapping(twice, map)), paste(
-    "Expected unique names of cells or spots, found 'cell2' more than once.",
-    "Give each a name of its own, and map again: colnames(x) <-",
-    "make.unique(colnames(x))."
-  ))
-  expect_identical(messageOf(placeCells(map, twice)), paste(
-    "Expected unique names of cells, found 'cell2' more than once. Give each",
-    "a name of its own, and map again: colnames(x) <- make.unique(colnames(x))."
-  ))
+  line <- "colnames(x) <- make.unique(colnames(x))"
+  expectRefused(
+    addMapping(twice, map), "unique cells spots | 'cell2' once | again", line
+  )
+  expectRefused(
+    placeCells(map, twice), "unique cells | 'cell2' once | again", line
+  )
 })
 
 test_that("a SummarizedExperiment gets the columns and the record", {
@@ -265,12 +256,9 @@ test_that("a result gives way to a newer one, an altExp of the user's not", {
 test_that("what does not belong to the data is refused", {
   map <- smallMap()
   types <- deconvolveSpots(map, "cell_type")
-  expect_identical(
-    messageOf(addMapping(data(colnames(map)[-2]), types)), paste(
-      "Expected data with all of 'spot1', 'spot2', 'spot3', ..., found data",
-      "without 1 of them ('spot2'). Pass the data that was mapped, or take a",
-      "part of the result."
-    )
+  expectRefused(
+    addMapping(data(colnames(map)[-2]), types),
+    "all 'spot1' 'spot2' 'spot3' ... | without 1 'spot2' | mapped part"
   )
   expect_error(
     addMapping(
@@ -282,26 +270,17 @@ test_that("what does not belong to the data is refused", {
 
 test_that("other data, and both at once, are refused", {
   map <- smallMap()
-  expect_identical(
-    messageOf(addMapping(data(c("a", "b")), map), "homespot_input_error"),
-    paste(
-      "Expected data with all mapped cells ('cell1', 'cell2', 'cell3') or all",
-      "spots ('spot1', 'spot2', 'spot3', ...), found 'a', 'b'. Pass one of",
-      "the two data sets that were mapped."
-    )
+  expectRefused(
+    addMapping(data(c("a", "b")), map),
+    "all cells 'cell1' 'cell2' 'cell3' spots 'spot1' 'spot2' 'spot3' ... |",
+    "'a' 'b' | two mapped"
   )
-  expect_match(
-    messageOf(
-      addMapping(data(c(rownames(map), colnames(map))), map),
-      "homespot_input_error"
-    ),
-    "found the names of both\\..* with cells and spots named differently"
+  expectRefused(
+    addMapping(data(c(rownames(map), colnames(map))), map),
+    "cells spots | names both | cells spots named differently"
   )
-  expect_error(addMapping(mappingMatrix(map), map), "Wrap a matrix",
-    class = "homespot_input_error"
+  expectRefused(
+    addMapping(mappingMatrix(map), map), "| matrix 3 4 | Wrap matrix"
   )
-  expect_error(
-    addMapping(data("a"), data("a")), "Expected a CellMapping, or what",
-    class = "homespot_input_error"
-  )
+  expectRefused(addMapping(data("a"), data("a")), "CellMapping | |")
 })
