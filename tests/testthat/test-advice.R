@@ -168,11 +168,9 @@ test_that("names of genes may stand in a list", {
     "30 would match by the first names in rowData(st)$Symbol, which is a ",
     "list: set ", line, ", and st.gene.column = \"Symbol\"."
   ), fixed = TRUE)
-  expect_identical(
-    said(mapCells(sce, st, st.gene.column = "Symbol")), paste0(
-      "Expected one name of every gene in rowData(st)$Symbol, found a list ",
-      "with several for 1 genes. To take the first of each, set ", line, "."
-    )
+  expectRefused(
+    mapCells(sce, st, st.gene.column = "Symbol"),
+    "one name gene rowData(st)$Symbol | list several 1 | first set", line
   )
   rowData <- SummarizedExperiment::rowData
   `rowData<-` <- SummarizedExperiment::`rowData<-`
@@ -232,10 +230,10 @@ test_that("coordinates may be numbers in text", {
   table$y <- format(problem$coords[, 2], digits = 17)
   expectSameMap(mapCells(sce, problem$st, coords = table))
   table$y[2] <- "1,5"
-  expect_identical(said(mapCells(sce, problem$st, coords = table)), paste(
-    "Expected numbers in column 'y' of the coordinates, found 1 values of text",
-    "('1,5'). Correct these, or set them to NA."
-  ))
+  expectRefused(
+    mapCells(sce, problem$st, coords = table),
+    "numbers 'y' coordinates | 1 text '1,5' | Correct NA"
+  )
 })
 
 test_that("that there are no coordinates is said, but not of a bare table", {
@@ -247,11 +245,11 @@ test_that("that there are no coordinates is said, but not of a bare table", {
   ))
   expect_length(warned(mapCells(sce, problem$st))$said, 0L)
   SingleCellExperiment::reducedDim(st, "spatial") <- matrix(1, 8, 5)
-  expect_identical(said(mapCells(sce, st)), paste(
-    "Expected two or three columns of coordinates in reducedDim(st,",
-    "\"spatial\"), found 5, whose names do not say which are x and y. Pass",
-    "those that are as coords, such as reducedDim(st, \"spatial\")[, 1:2]."
-  ))
+  expectRefused(
+    mapCells(sce, st),
+    "two three columns coordinates reducedDim(st, \"spatial\") | 5 x y |",
+    "coords reducedDim(st, \"spatial\")[, 1:2]"
+  )
 })
 
 # --- lists of sections -------------------------------------------------------
@@ -259,10 +257,12 @@ test_that("that there are no coordinates is said, but not of a bare table", {
 test_that("what is wrong with a section of a list is said of it", {
   bad <- spe
   SpatialExperiment::spatialCoords(bad)[3, ] <- NA
-  expect_match(
-    said(mapCells(sce, list(a = spe, b = bad))), "^Section 'b': Expected finite"
+  text <- expectRefused(
+    mapCells(sce, list(a = spe, b = bad)), "finite coordinates | 1 'spot-3' |"
   )
-  expect_match(said(mapCells(sce, list(spe, NULL))), "^Section 2: Expected a")
+  expect_match(text, "^Section 'b': ")
+  text <- expectRefused(mapCells(sce, list(spe, NULL)), "matrix | NULL |")
+  expect_match(text, "^Section 2: ")
 })
 
 test_that("sections keep the names that some have", {
