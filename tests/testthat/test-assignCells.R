@@ -39,25 +39,21 @@ test_that("capacities come in every form, with the same result", {
 
 test_that("what does not fit is refused in R's words", {
   map <- smallMap()
-  refused <- function(code, message) {
-    expect_error(code, message, class = "homespot_input_error", fixed = TRUE)
-  }
   map2 <- map[, 1:2]
-  refused(
-    assignCells(map2, 1),
-    "Expected room for all 3 cells, found a capacity of 2 in all."
+  expectRefused(assignCells(map2, 1), "room all 3 cells | capacity 2 |")
+  expectRefused(assignCells(map, 4.5), "whole number | 4.5 |")
+  expectRefused(
+    assignCells(map, "lost"), "column 'lost' capacities colData(map) | |"
   )
-  refused(assignCells(map, 4.5), "whole number")
-  refused(assignCells(map, "lost"), "a column 'lost' with the capacities in")
-  refused(assignCells(map, c(1, 1)), "capacities of the mapping's 4 spots")
-  refused(assignCells(map, candidates = 0), "candidates to be a whole number")
-  refused(assignCells(1), "Expected a CellMapping")
-  refused(cellModes(map, n.modes = 0), "n.modes to be a whole number")
-  refused(cellModes(map, min.share = 2), "min.share to be a number above 0")
-  refused(mappingReport(map, "x.txt"), "a path that ends in .html")
-  refused(
+  expectRefused(assignCells(map, c(1, 1)), "capacities 4 spots | 2 |")
+  expectRefused(assignCells(map, candidates = 0), "candidates whole | 0 |")
+  expectRefused(assignCells(1), "CellMapping | 1 |")
+  expectRefused(cellModes(map, n.modes = 0), "n.modes whole number | 0 |")
+  expectRefused(cellModes(map, min.share = 2), "min.share above 0 | 2.0 |")
+  expectRefused(mappingReport(map, "x.txt"), "path ends .html | x.txt |")
+  expectRefused(
     mappingReport(map, tempfile(fileext = ".html"), labels = "lost"),
-    "a column 'lost' with the labels in rowData(map)"
+    "column 'lost' labels rowData(map) | |"
   )
 })
 
