@@ -137,21 +137,12 @@ test_that("inputs are not changed", {
 
 # --- errors ------------------------------------------------------------------
 
-unplaced <- paste(
-  "Expected a mapping whose spots have coordinates, found one made without.",
-  "Map again with coordinates in `coords`, or in spatialCoords(st)."
-)
-noMap <- paste(
-  "Expected a CellMapping, found a matrix of 4 x 4. Give what mapCells() or",
-  "loadMapping() returned."
-)
-noLabels <- paste(
-  "Expected labels of the map's cells, found none. Name a column, or pass one",
-  "label a cell."
-)
+unplaced <- "spots coordinates | without | again `coords` spatialCoords(st)"
+noMap <- "CellMapping | matrix 4 x | mapCells() loadMapping()"
+noLabels <- "labels map's cells | none | column label cell"
 noColumn <- paste(
-  "Expected a column 'lost' with the labels in rowData(map), found 'type',",
-  "'homespot_left_over'. Name one that is there, or pass one value a cell."
+  "'lost' labels rowData(map) | 'type' 'homespot_left_over' |",
+  "Name one value cell"
 )
 bare <- matrix(0.25, 4, 4)
 
@@ -175,30 +166,23 @@ cases <- list(
   list("no such column for distances", function() {
     typeDistances(corners(), "lost")
   }, noColumn),
-  list("too many types", function() colocateTypes(corners(), 1:5), paste(
-    "Expected labels of the mapping's 4 cells, found 5 value(s). Pass one a",
-    "cell in the mapping's order, a vector with their names, or a column's",
-    "name."
-  )),
+  list("too many types", function() {
+    colocateTypes(corners(), 1:5)
+  }, "labels 4 cells | 5 | order vector names column's"),
   list("unknown cells", function() {
     cellDistances(corners(), c("c1", "None"))
-  }, paste(
-    "Expected names of cells of the mapping, found 'None'. Check the names."
-  )),
+  }, "names cells | 'None' | Check"),
   list("a cell twice", function() {
     cellDistances(corners(), c("c1", "c1"))
-  }, paste(
-    "Expected unique names of cells, found 'c1' more than once. Rename or",
-    "drop the others."
-  )),
+  }, "unique names cells | 'c1' once | Rename drop"),
   list("a missing cell", function() {
     cellDistances(corners(), c("c1", NA))
-  }, "Expected names of cells, found 1 missing. Drop these.")
+  }, "names cells | 1 missing | Drop")
 )
 
 for (case in cases) {
   test_that(paste("bad input:", case[[1]]), {
-    expect_identical(messageOf(case[[2]](), "homespot_input_error"), case[[3]])
+    expectRefused(case[[2]](), case[[3]])
   })
 }
 
