@@ -216,12 +216,9 @@ test_that("the same plot comes from a file", {
 test_that("plotLosses() refuses a map without losses", {
   problem <- smallProblem()
   map <- mapCells(problem$sc, problem$st)
-  expect_identical(messageOf(plotLosses(map), "homespot_input_error"), paste(
-    "Expected a map with the losses of a training, found a map by method",
-    "'ssa' without. Use a map by mapCells(method = \"come\")."
-  ))
-  expect_match(
-    messageOf(plotLosses(problem$sc), "homespot_input_error"),
-    "Expected a CellMapping, found a matrix of 30 x 12"
+  expectRefused(
+    plotLosses(map),
+    "losses training | 'ssa' without | mapCells(method = \"come\")"
   )
+  expectRefused(plotLosses(problem$sc), "CellMapping | matrix 30 x 12 |")
 })
