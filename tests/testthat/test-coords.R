@@ -205,16 +205,14 @@ test_that("names that R has changed are told, with a line that helps", {
   st <- problem$st
   colnames(st) <- sprintf("%dACGT-1", 1:8)
   changed <- `rownames<-`(xy, make.names(colnames(st)))[8:1, ]
-  text <- refused(changed, st)
-  expect_identical(text, paste(
-    "Expected coordinates for every spot, found none for 8 of 8 ('1ACGT-1',",
-    "'2ACGT-1', '3ACGT-1', ...; the rows of `coords` are 'X8ACGT.1',",
-    "'X7ACGT.1', 'X6ACGT.1', ...). R has changed the names on one side:",
-    "make.names(), as by read.csv() or data.frame() without check.names =",
-    "FALSE ('1ACGT-1' is 'X1ACGT.1' in `coords`). To match them so, set",
+  text <- expectRefused(
+    mapCells(problem$sc, st, coords = changed),
+    "coordinates every spot | none 8 of '1ACGT-1' '2ACGT-1' '3ACGT-1' ...",
+    "rows `coords` 'X8ACGT.1' 'X7ACGT.1' 'X6ACGT.1' |",
+    "R make.names() read.csv() data.frame() '1ACGT-1' 'X1ACGT.1' set",
     "rownames(coords) <- colnames(st)[match(make.names(rownames(coords)),",
-    "make.names(colnames(st)))]."
-  ))
+    "make.names(colnames(st)))]"
+  )
   follow <- function(coords, st, text) {
     line <- sub(".*set (.*)\\.$", "\\1", text)
     eval(parse(text = line))
@@ -242,20 +240,17 @@ test_that("names that R has changed are told, with a line that helps", {
 })
 
 test_that("tables without coordinates are refused with their columns", {
-  expect_identical(refused(positions[1:2]), paste(
-    "Expected coordinates with a column x and a column y, found the columns",
-    "'barcode', 'in_tissue'. Name the columns x and y, or keep",
-    "two or three columns of numbers in the order x, y, z."
-  ))
-  expect_identical(refused(matrix("a", 8, 2)), paste(
-    "Expected numbers in `coords`, found 1 values of text ('a'). Correct",
-    "these, or set them to NA."
-  ))
-  expect_identical(
-    refused(`rownames<-`(xy, spots)[c(1:8, 3), ]), paste(
-      "Expected coordinates of every spot once, found 1 more than once",
-      "('spot-3'). Keep one row for each spot."
-    )
+  mapped <- function(coords) mapCells(problem$sc, problem$st, coords = coords)
+  expectRefused(
+    mapped(positions[1:2]),
+    "column x y | columns 'barcode' 'in_tissue' | x y two three numbers z"
+  )
+  expectRefused(
+    mapped(matrix("a", 8, 2)), "numbers `coords` | 1 text 'a' | Correct NA"
+  )
+  expectRefused(
+    mapped(`rownames<-`(xy, spots)[c(1:8, 3), ]),
+    "coordinates every spot once | 1 'spot-3' | one row spot"
   )
 })
 
