@@ -216,9 +216,9 @@ test_that("what cannot be read is said", {
   path <- withr::local_tempfile(fileext = ".h5")
   x <- HDF5Array::writeHDF5Array(problem$sc, path, "x", with.dimnames = TRUE)
   file.remove(path)
-  expect_error(
-    mapCells(x, problem$st), "Expected a matrix that can be read, found",
-    class = "homespot_input_error"
+  expectRefused(
+    mapCells(x, problem$st), "matrix read | no file | back load again",
+    plain = function(text) gsub(path, "<path>", text, fixed = TRUE)
   )
   bad <- problem$sc
   bad[2:3, 5] <- c(NA, Inf)
