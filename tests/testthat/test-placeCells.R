@@ -142,73 +142,47 @@ test_that("SummarizedExperiment and SpatialExperiment are placed as well", {
 refused <- list(
   list("no coordinates", function(map, sce) {
     placeCells(CellMapping(mappingMatrix(map)), sce)
-  }, paste0(
-    "Expected a map whose spots have coordinates, found one made without. ",
-    "Map again with `coords`, or set spatialCoords(map): spots by two or ",
-    "three coordinates."
-  )),
-  list("other cells", function(map, sce) placeCells(map, sce[, -1]), paste0(
-    "Expected the single-cell data that was mapped, found data without 1 ",
-    "cells ('cell3'). Pass that one."
-  )),
+  }, "spots coordinates | without | `coords` spatialCoords(map) two three"),
+  list("other cells", function(map, sce) {
+    placeCells(map, sce[, -1])
+  }, "single-cell mapped | without 1 'cell3' | Pass"),
   list("a matrix", function(map, sce) {
     placeCells(map, SummarizedExperiment::assay(sce))
-  }, paste0(
-    "Expected the single-cell data that was mapped, as a ",
-    "SummarizedExperiment or a Seurat object, found a matrix of 2 x 3. Wrap a ",
-    "matrix in a SingleCellExperiment first."
+  }, paste(
+    "single-cell mapped SummarizedExperiment Seurat | matrix 2 x 3 |",
+    "Wrap SingleCellExperiment"
   )),
-  list("no map", function(map, sce) placeCells(sce, sce), paste0(
-    "Expected a CellMapping, found a SingleCellExperiment of 2 x 3. Give ",
-    "what mapCells() or loadMapping() returned."
-  )),
+  list("no map", function(map, sce) {
+    placeCells(sce, sce)
+  }, "CellMapping | SingleCellExperiment 2 x 3 | mapCells() loadMapping()"),
   list("position", function(map, sce) {
     placeCells(map, sce, position = "x")
-  }, paste0(
-    "Expected position to be one of 'median', 'mean', 'k_best', 'argmax', ",
-    "found 'x'. Use one of these."
-  )),
-  list("k", function(map, sce) placeCells(map, sce, k = 0), paste0(
-    "Expected k to be a whole number of at least 1, found 0. Choose such a ",
-    "number."
-  )),
-  list("k of NA", function(map, sce) placeCells(map, sce, k = NA), paste0(
-    "Expected k to be a whole number of at least 1, found NA. Choose such a ",
-    "number."
-  )),
-  list("level", function(map, sce) placeCells(map, sce, level = 1), paste0(
-    "Expected level to be a number from 0.05 to 0.99, found 1.0. Choose such ",
-    "a number."
-  )),
+  }, "position 'median' 'mean' 'k_best' 'argmax' | 'x' | one"),
+  list("k", function(map, sce) {
+    placeCells(map, sce, k = 0)
+  }, "k whole number least 1 | 0 | Choose"),
+  list("k of NA", function(map, sce) {
+    placeCells(map, sce, k = NA)
+  }, "k whole number least 1 | NA | Choose"),
+  list("level", function(map, sce) {
+    placeCells(map, sce, level = 1)
+  }, "level number 0.05 0.99 | 1.0 | Choose"),
   list("radius", function(map, sce) {
     placeCells(map, sce, max.radius = -1)
-  }, paste0(
-    "Expected max.radius to be a finite number above 0, found -1.0. Choose ",
-    "such a number."
-  )),
-  list("class", function(map, sce) placeCells(map, sce, as = "Seurat"), paste0(
-    "Expected `as` to be one of 'SingleCellExperiment', 'SpatialExperiment', ",
-    "found 'Seurat'. Use one of these."
-  )),
+  }, "max.radius finite above 0 | -1.0 | Choose"),
+  list("class", function(map, sce) {
+    placeCells(map, sce, as = "Seurat")
+  }, "`as` 'SingleCellExperiment' 'SpatialExperiment' | 'Seurat' | one"),
   list("an empty cell", function(map, sce) {
     p <- mappingMatrix(map)
     p[2, 1:2] <- 0
     placeCells(smallMap(p)[, 1:2], sce)
-  }, paste0(
-    "Expected every cell to have some probability, found 1 cell(s) without ",
-    "any on the spots of this mapping. Drop these cells with ",
-    "map[cells, spots] first."
-  ))
+  }, "every cell probability | 1 without | Drop map[cells, spots]")
 )
 
 for (case in refused) {
   test_that(paste("placeCells() refuses:", case[[1L]]), {
-    expect_identical(
-      messageOf(
-        case[[2L]](smallMap(), asSce(smallMap())), "homespot_input_error"
-      ),
-      case[[3L]]
-    )
+    expectRefused(case[[2L]](smallMap(), asSce(smallMap())), case[[3L]])
   })
 }
 
