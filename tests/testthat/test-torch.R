@@ -46,9 +46,7 @@ test_that("COME runs in a process of its own where there is no torch", {
       Sys.unsetenv("PYTHONPATH")
       environment(trained) <- environment()
       told <- function(expr) {
-        tryCatch(expr, error = function(e) {
-          list(message = conditionMessage(e), class = class(e))
-        })
+        tryCatch(expr, error = identity)
       }
       come <- function(...) {
         trained(problem$sc, problem$st, coords = problem$coords, ...)
@@ -112,21 +110,18 @@ test_that("COME runs in a process of its own where there is no torch", {
   expect_match(found$messages, "no torch, so an R process of its own",
     all = FALSE
   )
-  expect_match(found$nobody$message, paste(
-    "Expected a Python environment with torch for COME and GPUs, which",
-    "basilisk makes \\(.*\\), found none yet, and nobody to ask. Three ways"
-  ))
-  for (way in c(
-    "homespotSetup(torch = TRUE)", "options(homespot.download = TRUE)",
-    "options(homespot.torch.python = "
-  )) {
-    expect_match(found$nobody$message, way, fixed = TRUE)
-  }
-  expect_true("homespot_dependency_error" %in% found$nobody$class)
-  expect_true("homespot_input_error" %in% found$bad$class)
-  expect_match(found$bad$message, "^Expected tau to be")
-  expect_match(found$progress$message, "`progress` to be TRUE, FALSE or NULL")
-  expect_true("homespot_device_error" %in% found$cuda$class)
+  expectRefused(
+    stop(found$nobody),
+    "Python environment torch COME GPUs basilisk | none nobody ask |",
+    "ways homespotSetup(torch = TRUE) options(homespot.download = TRUE)",
+    "options(homespot.torch.python =", class = "homespot_dependency_error",
+    plain = function(text) {
+      sub("makes \\(.*\\), found", "makes (<download>), found", text)
+    }
+  )
+  expectRefused(stop(found$bad), "tau | 0.0 |")
+  expectRefused(stop(found$progress), "`progress` TRUE FALSE NULL | |")
+  expect_s3_class(found$cuda, "homespot_device_error")
   expect_true("homespot_data_warning" %in% found$warned$class)
   expect_match(found$warned$message, "1 cell\\(s\\)")
   expect_identical(nrow(found$fewer), ncol(problem$sc) - 1L)
