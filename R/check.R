@@ -79,8 +79,11 @@
 }
 
 # Python takes no text that is not what it says it is. Values within lists and
-# names are looked at, too.
+# names are looked at, too; those of Python's objects take long to list.
 .checkText <- function(x) {
+  if (inherits(x, "python.builtin.object")) {
+    return(invisible())
+  }
   if (is.list(x) && !is.object(x)) {
     lapply(x, .checkText)
   }
