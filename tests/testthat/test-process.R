@@ -15,13 +15,13 @@ session <- local({
         function(start) {
           suppressPackageStartupMessages(start())
           basilisk::setBasiliskShared(FALSE)
-          message <- function(expr) {
+          caught <- function(expr) {
             tryCatch(
               {
                 expr
-                "none"
+                NULL
               },
-              condition = function(e) c(conditionMessage(e), class(e))
+              condition = identity
             )
           }
           demo <- demoData()
@@ -30,7 +30,7 @@ session <- local({
           dir.create(folder)
           setwd(folder)
           forked <- if (.Platform$OS.type == "unix") {
-            job <- parallel::mcparallel(message(homespotPython()))
+            job <- parallel::mcparallel(caught(homespotPython()))
             parallel::mccollect(job, wait = TRUE, timeout = 60)[[1L]]
           }
           out <- list(forked = forked, python = homespotPython())
@@ -63,14 +63,14 @@ session <- local({
             demo$sc, demo$st, list(ssa = "ssa", everywhere = everywhere),
             folds = 2
           )
-          out$error <- message(mapCells(demo$sc, demo$st, regularisation = -1))
-          out$warning <- message(mapCells(demo$sc, demo$st, max.iter = 1))
-          out$progress <- message(mapCells(demo$sc, demo$st, progress = print))
+          out$error <- caught(mapCells(demo$sc, demo$st, regularisation = -1))
+          out$warning <- caught(mapCells(demo$sc, demo$st, max.iter = 1))
+          out$progress <- caught(mapCells(demo$sc, demo$st, progress = print))
           out$loadedPython <- reticulate::py_available()
           # Its end is reported, and the next call starts another.
           before <- state$pid
           tools::pskill(before)
-          out$ended <- message(mapCells(demo$sc, demo$st))
+          out$ended <- caught(mapCells(demo$sc, demo$st))
           out$again <- mapCells(demo$sc, demo$st)
           out$another <- state$pid != before
           out
@@ -128,30 +128,25 @@ test_that("what comes back is what this process would have computed", {
 
 test_that("errors and warnings are those of this process", {
   out <- session()
-  expect_match(out$error[1], "^Expected regularisation to be a number")
-  expect_true("homespot_input_error" %in% out$error)
-  expect_match(out$warning[1], "Raise max.iter")
-  expect_true("homespot_convergence_warning" %in% out$warning)
-  expect_match(out$progress[1], "where Python runs in a process of its own")
+  expectRefused(stop(out$error), "regularisation number | -1.0 |")
+  expect_match(conditionMessage(out$warning), "Raise max.iter")
+  expect_s3_class(out$warning, "homespot_convergence_warning")
+  expectRefused(stop(out$progress), "`progress` process of its own | |")
 })
 
 test_that("a process that ended is reported, and another one started", {
   out <- session()
-  expect_match(out$ended[1], "the next call starts another")
-  expect_true("homespot_error" %in% out$ended)
+  expect_match(conditionMessage(out$ended), "the next call starts another")
+  expect_s3_class(out$ended, "homespot_error")
   expect_true(out$another)
 })
 
 test_that("a fork is refused, before Python is loaded and after", {
   skip_on_os("windows")
-  expect_match(session()$forked[1], "found a fork of it. .*SnowParam")
+  words <- "R process | fork | SnowParam"
+  expectRefused(stop(session()$forked), words, class = "homespot_error")
   homespotPython()
-  job <- parallel::mcparallel(
-    tryCatch(homespotPython(), error = function(e) {
-      c(conditionMessage(e), class(e))
-    })
-  )
+  job <- parallel::mcparallel(tryCatch(homespotPython(), error = identity))
   found <- parallel::mccollect(job, wait = TRUE, timeout = 60)[[1L]]
-  expect_match(found[1], "found a fork of it. .*SnowParam")
-  expect_true("homespot_error" %in% found)
+  expectRefused(stop(found), words, class = "homespot_error")
 })
