@@ -47,6 +47,7 @@ visium <- function(places, version, key = "slice_") {
 cells <- inSeurat(problem$sc, meta.data = data.frame(
   cell_type = types, row.names = colnames(problem$sc)
 ))
+normalised <- NormalizeData(cells, verbose = FALSE)
 spots <- inSeurat(problem$st, "Spatial")
 onSlice <- function(version) {
   x <- spots
@@ -109,7 +110,7 @@ test_that("a gene that a split layer lacks is 0 there, as for JoinLayers()", {
 })
 
 test_that("assays and layers are found by name", {
-  x <- NormalizeData(cells, verbose = FALSE)
+  x <- normalised
   suppressWarnings(
     x[["other"]] <- CreateAssayObject(data = LayerData(x, "data")[3:9, ])
   )
@@ -160,12 +161,11 @@ test_that("cells are those of the layer", {
 test_that("a layer of another kind is refused, and a delayed one is read", {
   x <- cells
   x[["RNA"]]@layers$counts <- as.data.frame(problem$sc)
-  expect_identical(
-    messageOf(mapCells(x, spots), "homespot_input_error"), paste(
-      "Expected x[[\"RNA\"]]$counts as a matrix, sparse matrix or",
-      "DelayedMatrix, found a data.frame of 30 x 12. Convert it first:",
-      "x[[\"RNA\"]]$counts <- as(x[[\"RNA\"]]$counts, \"dgCMatrix\")."
-    )
+  expectRefused(
+    mapCells(x, spots),
+    "x[[\"RNA\"]]$counts matrix sparse DelayedMatrix |",
+    "data.frame 30 x 12 | Convert",
+    "x[[\"RNA\"]]$counts <- as(x[[\"RNA\"]]$counts, \"dgCMatrix\")"
   )
   x[["RNA"]]@layers$counts <- DelayedArray::DelayedArray(unname(problem$sc))
   expect_s4_class(.seuratLayer(x, NULL, "sc")$values, "DelayedMatrix")
@@ -283,7 +283,7 @@ test_that("y points down for Visium, with or without a picture", {
 })
 
 test_that("a sketch is not taken for all cells", {
-  x <- NormalizeData(cells, verbose = FALSE)
+  x <- normalised
   part <- colnames(x)[c(2, 5, 7)]
   x[["sketch"]] <- CreateAssay5Object(
     counts = LayerData(x, "counts")[, part], data = LayerData(x, "data")[, part]
@@ -398,12 +398,10 @@ test_that("several images are several sections", {
 test_that("spots outside all images are refused, none is a map without", {
   x <- spots
   x[["slice"]] <- visium(places[-3, ], 1)
-  expect_identical(
-    messageOf(mapCells(cells, x)), paste(
-      "Expected finite coordinates of every spot, found 1 spot(s) with missing",
-      "or infinite ones ('spot-3'). To leave them out, set st <- subset(st,",
-      "cells = unique(unlist(lapply(Images(st), function(i) Cells(st[[i]])))))."
-    )
+  expectRefused(
+    mapCells(cells, x),
+    "finite coordinates spot | 1 'spot-3' | leave out st <- subset(st,",
+    "cells = unique(unlist(lapply(Images(st), function(i) Cells(st[[i]]))))"
   )
   nowhere <- warned(mapCells(cells, spots))
   expect_identical(ncol(coordsOf(nowhere$value)), 0L)
@@ -791,11 +789,10 @@ test_that("plots take it", {
 # --- what can be wrong -------------------------------------------------------
 
 test_that("labels are looked for in the metadata", {
-  expect_error(
-    mapCells(cells, spots, method = "come", labels = "type"), paste(
-      "Expected a column 'type' in the metadata of sc, found 'orig.ident',",
-      "'nCount_RNA', 'nFeature_RNA', 'cell_type', 'ident'"
-    ), class = "homespot_input_error"
+  expectRefused(
+    mapCells(cells, spots, method = "come", labels = "type"),
+    "column 'type' metadata sc | 'orig.ident' 'nCount_RNA' 'nFeature_RNA'",
+    "'cell_type' 'ident' |"
   )
 })
 
@@ -829,13 +826,15 @@ test_that("without Seurat its objects are refused with what to install", {
       function() imputeGenes(map, cells), function() plotSpots(cells, "a")
     )
     lapply(calls, function(call) {
-      tryCatch(call(), homespot_dependency_error = conditionMessage)
+      tryCatch(call(), homespot_dependency_error = identity)
     })
   }, folder = folder, files = files)
-  expect_identical(found, rep(list(paste(
-    "Expected the R package Seurat, for Seurat objects, found that it is not",
-    "installed. Install it: install.packages(\"Seurat\")."
-  )), 6))
+  text <- expectRefused(
+    stop(found[[1L]]),
+    "R package Seurat | not installed | install.packages(\"Seurat\")",
+    class = "homespot_dependency_error"
+  )
+  expect_identical(vapply(found, conditionMessage, ""), rep(text, 6L))
 })
 
 test_that("pictures stay where the metadata names the samples", {
