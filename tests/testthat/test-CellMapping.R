@@ -175,6 +175,23 @@ test_that("renormalise() is explicit, and refuses empty rows", {
   )
 })
 
+test_that("renormalise() gives Python's bytes", {
+  skipWithoutPython()
+  python <- reticulate::import_from_path(
+    "homespot", dirname(homespotPython()$core), convert = FALSE
+  )
+  problem <- smallProblem()
+  for (k.best in list(NULL, 3L)) {
+    map <- mapCells(problem$sc, problem$st, k.best = k.best)[, 1:6]
+    files <- file.path(withr::local_tempdir(), c("part.h5ad", "whole.h5ad"))
+    saveMapping(map, files[1L])
+    python$save(python$renormalise(python$load(files[1L])), files[2L])
+    expect_identical(
+      mappingMatrix(renormalise(map)), mappingMatrix(loadMapping(files[2L]))
+    )
+  }
+})
+
 otherSection <- function() {
   map <- smallMap()[c("cell3", "cell1", "cell2"), c("spot2", "spot4")]
   colnames(map) <- c("spot5", "spot6")
