@@ -22,6 +22,7 @@ __all__ = [
     "RADIUS",
     "SECTION",
     "SECTION_PROB",
+    "SHARPNESS",
     "SPATIAL",
     "SPOT",
     "SPOT_CELLS",
@@ -71,6 +72,9 @@ SECTION = "homespot_section"
 
 SECTION_PROB = "homespot_section_prob"
 """Probability that a cell belongs to its section."""
+
+SHARPNESS = "homespot_sharpness"
+"""Power of a cell's row of P at which two halves of the genes agree best on its place."""
 
 EXPRESSION = "homespot_expression"
 """Mean log expression of a cell, or of a spot, over the genes that the map was made from."""

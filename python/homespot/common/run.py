@@ -12,7 +12,7 @@ from scipy import sparse
 from .ending import Ending
 from .progress import Progress
 
-__all__ = ["Outcome", "Run"]
+__all__ = ["Outcome", "Run", "Sharpness"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,29 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Sharpness:
+    """How sharp the rows of P can be read; see `homespot.methods.sharpness.agreement`.
+
+    Parameters
+    ----------
+    power
+        The power of the rows at which two halves of the genes agree best on the places of cells.
+    powers
+        The powers that were tried.
+    agreement
+        The agreement at each: the mean logarithm of how much more often than by chance the halves agree.
+    """
+
+    power: float
+    powers: npt.NDArray[np.float64]
+    agreement: npt.NDArray[np.float64]
+
+    def record(self) -> dict[str, Any]:
+        """Return what the record of the map keeps."""
+        return {"power": self.power, "powers": self.powers, "agreement": self.agreement}
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What every method returns.
 
@@ -59,6 +82,10 @@ class Outcome:
     finite
         Whether sums over all of P have told the method that no entry is NaN or infinite. If not, the caller
         adds up P to find out.
+    gene_weights
+        The weight of every gene; None: all count alike.
+    sharpness
+        How sharp the rows of P can be read; None: not known.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
@@ -68,3 +95,5 @@ class Outcome:
     expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     ending: Ending
     finite: bool = False
+    gene_weights: npt.NDArray[np.floating[Any]] | None = None
+    sharpness: Sharpness | None = None

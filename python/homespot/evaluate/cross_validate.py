@@ -115,6 +115,8 @@ def _data(
         columns = {plan.settings.get(LABELS[side]) for plan in plans}
         for column in (column for column in columns if column is not None):
             full.labelled(label_column(frame, side, column))  # refuses what are no labels
+        if side == "st":
+            full = full.placed(spots.places)
         tables[side] = full.without_empty_rows()
         kept = np.flatnonzero(np.isin(full.names, tables[side].names))
         frames[side] = frame.iloc[kept]

@@ -27,32 +27,22 @@ from ..errors import DataWarning, InputError, expected, some
 from ..matrix.streamed import Streamed
 from ..matrix.sums import column_sums, is_sparse, row_sums, squares_about
 from .genes import TABLES, About
+from .places import Places
 from .scale import SCALES, Sample, Scale, recognised, refuse_beyond
 
 __all__ = ["BLOCK_VALUES", "STATED", "Expression", "Floats"]
 
 
 Floats = npt.NDArray[np.floating[Any]]
-
-
 Matrix = npt.NDArray[Any] | sparse.csr_matrix | Streamed
-
-
 Side = Literal["sc", "st"]
 
-
 TARGET_SUM = 1e4
-
-
 BLOCK_VALUES = 4_000_000
-
-
 _SAMPLE = 200
-
 
 STATED = "as stated"
 """The evidence if the user has stated the scale."""
-
 
 ROWS = {"sc": "cell", "st": "spot"}
 
@@ -153,6 +143,8 @@ class Expression:
         What the object that the table comes from says about its genes. Parts of the table keep it unchanged.
     elsewhere
         Returns where the object has usable values, for the message that refuses the values of `matrix`.
+    places
+        Where the rows lie in the tissue, if that is known.
 
     Raises
     ------
@@ -169,6 +161,7 @@ class Expression:
     labels: npt.NDArray[Any] | None = None
     about: About | None = field(default=None, repr=False)
     elsewhere: InitVar[Callable[[], str] | None] = None
+    places: Places | None = field(default=None, repr=False)
     evidence: str = field(default=STATED, init=False)
     assumed: bool = field(default=False, init=False)
     """Whether the scale is only assumed, because the values fit the other one as well."""
@@ -297,6 +290,11 @@ class Expression:
         vars(other).update(fields)
         return other
 
+    def _annotated(self, **fields: Any) -> Expression:
+        """Return the table with fields that change none of its sums."""
+        known = {name: vars(self)[name] for name in ("variances", "log_totals") if name in vars(self)}
+        return self._replaced(**fields, **known)
+
     def take(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of these rows only, on the same scale."""
         return self._replaced(
@@ -304,6 +302,7 @@ class Expression:
             names=self.names[rows],
             labels=None if self.labels is None else self.labels[rows],
             totals=self.totals[rows],
+            places=None if self.places is None else self.places.take(rows),
         )
 
     def without_genes(self, genes: Sequence[str]) -> Expression:
@@ -319,8 +318,11 @@ class Expression:
 
     def labelled(self, labels: Any) -> Expression:
         """Return the table with the type of every row, checked."""
-        known = {name: vars(self)[name] for name in ("variances", "log_totals") if name in vars(self)}
-        return self._replaced(labels=_checked_labels(labels, self.names, self.side), **known)
+        return self._annotated(labels=_checked_labels(labels, self.names, self.side))
+
+    def placed(self, places: Places | None) -> Expression:
+        """Return the table with the places of its rows."""
+        return self._annotated(places=places)
 
     def section(self, rows: npt.NDArray[np.intp]) -> Expression:
         """Return the table of a section that is mapped by itself; its own labels have to be valid."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.checks import array
-from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB
+from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SHARPNESS
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..objects.access import refuse_duplicates
@@ -35,20 +35,24 @@ class SideBySide:
     """Maps of the same cells onto several sections, side by side, but for P.
 
     ``shares`` are the weights of the sections, which sum to 1; ``left_over`` and ``dropped`` are those of the
-    cells. ``sections`` names the section of every spot; it is None if all spots share one frame.
+    cells, and so is ``sharpness``, the weighted geometric mean of the sections' (None if one does not know
+    it). ``sections`` names the section of every spot; it is None if all spots share one frame.
     """
 
     shares: npt.NDArray[np.float64]
     left_over: npt.NDArray[np.float64]
     dropped: npt.NDArray[np.float64]
+    sharpness: npt.NDArray[np.float64] | None
     sections: list[str] | None
     record: dict[str, Any]
 
     def of_cells(self, obs: pd.DataFrame) -> pd.DataFrame:
         """Return the annotation of the cells, without the section that a map of other spots has found."""
-        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB], errors="ignore")
-        gone = {DROPPED: self.dropped} if np.any(self.dropped) else {}
-        return out.assign(**{LEFT_OVER: self.left_over}, **gone)
+        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS], errors="ignore")
+        more = {DROPPED: self.dropped} if np.any(self.dropped) else {}
+        if self.sharpness is not None:
+            more[SHARPNESS] = self.sharpness
+        return out.assign(**{LEFT_OVER: self.left_over}, **more)
 
 
 def side_by_side(
@@ -98,6 +102,7 @@ def side_by_side(
         shares,
         _weighted(shares, [_left_over(mapping) for mapping in mappings]),
         _weighted(shares, [dropped(mapping) for mapping in mappings]),
+        together_sharp(shares, [sharpness_of(mapping.obs) for mapping in mappings]),
         None if shared_frame else labels,
         {**record, **combined_direction(down)},
     )
@@ -131,6 +136,24 @@ def _weighted(
     for share, part in zip(shares, parts, strict=True):
         total = total + share * part
     return total
+
+
+def sharpness_of(obs: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """Return the sharpness of every cell's row of P, NaN where it is not known; None if no column has it."""
+    if SHARPNESS not in obs:
+        return None
+    found = pd.to_numeric(obs[SHARPNESS], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(found > 0, found, np.nan)
+
+
+def together_sharp(
+    shares: npt.NDArray[np.float64], parts: Sequence[npt.NDArray[np.float64] | None]
+) -> npt.NDArray[np.float64] | None:
+    """Return the weighted geometric mean of the sections' sharpness; None if one does not know it."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return np.exp(_weighted(shares, [np.log(part) for part in known]))
 
 
 def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:

@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from ..matrix.sums import row_sums
 
-__all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "pitch", "radii"]
+__all__ = ["BEST", "LEAST_HELD", "LEVELS", "entropies", "extent", "factor", "radii"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -33,15 +32,6 @@ lie there, and 12 to 66 % of the radii hold.
 """
 
 _ROUNDING = 1e-4
-
-
-def pitch(spots: F64) -> float:
-    """Return the median distance of a place with spots from its nearest neighbour; 0 for a single place."""
-    spots = np.unique(spots, axis=0)  # spots of different sections may share coordinates
-    if len(spots) < 2:
-        return 0.0
-    distance, _ = cKDTree(spots).query(spots, 2)
-    return float(np.median(np.asarray(distance)[:, 1]))
 
 
 def extent(spots: F64) -> float:
@@ -95,7 +85,7 @@ def radii(share: F64, away: F64, pitch: float, extent: float) -> F64:
     away
         Distance of these spots from the cell's position, cells x k.
     pitch
-        Pitch of the spots, as `pitch` returns it, in the unit of `away`.
+        Pitch of the spots, as `homespot.expression.places.pitch` returns it, in the unit of `away`.
     extent
         Extent of the tissue, as `extent` returns it, in the unit of `away`.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
@@ -49,6 +49,8 @@ class Solution:
     left_over: npt.NDArray[np.float64]
     expression: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     record: dict[str, Any]
+    sharpness: npt.NDArray[np.float64] | None = None
+    """How sharp the row of every cell can be read, if that is known."""
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
     """The section of every cell, and its probability, if each section was mapped by itself."""
 
@@ -120,11 +122,12 @@ def solve(
         left_over = left_out(matrix)
     elif k_best is not None:
         matrix, left_over = keep_best(matrix, k_best)
+    given = {name: "own" if isinstance(value, Mapping) else value for name, value in settings.items()}
     record = {
         "format_version": FORMAT_VERSION,
         "method": method,
         # Converters to R stop at a None and lose the entries after it, so such entries are left out.
-        "parameters": {name: value for name, value in settings.items() if value is not None},
+        "parameters": {name: value for name, value in given.items() if value is not None},
         "seed": int(seed),
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
@@ -139,8 +142,14 @@ def solve(
     }
     asked = {"preset": preset, "k_best": None if k_best is None else int(k_best)}
     record |= {name: value for name, value in asked.items() if value is not None}
+    sharpness = None
+    if outcome.gene_weights is not None:
+        record["gene_weights"] = outcome.gene_weights.astype(np.float64)
+    if outcome.sharpness is not None:
+        record["sharpness"] = outcome.sharpness.record()
+        sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
     rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
-    return Solution(matrix, *rows, left_over, outcome.expression, record)
+    return Solution(matrix, *rows, left_over, outcome.expression, record, sharpness)
 
 
 def _finite(matrix: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..common.run import Outcome, Run
 from ..expression.table import Expression
 from .registry import register
-from .ssa import Correlation, Genes, Regularisation, ssa
+from .ssa import Correlation, Genes, Regularisation, Weights, ssa
 
 __all__ = ["correlation_map"]
 
@@ -18,6 +18,7 @@ def correlation_map(
     *,
     n_genes: Genes = 5000,
     correlation: Correlation = "signed",
+    gene_weights: Weights = "equal",
     regularisation: Regularisation = 0.05,
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
@@ -44,6 +45,7 @@ def correlation_map(
         run,
         n_genes=n_genes,
         correlation=correlation,
+        gene_weights=gene_weights,
         regularisation=regularisation,
         marginals="uniform",
         relax_spots=1.0,

@@ -13,7 +13,7 @@ import math
 import os
 import textwrap
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -45,6 +45,9 @@ class Parameter:
         Whether a number has to be above `low`.
     tuned
         The values that `tune` tries if it is given no grid.
+    checked
+        A function of the name and a value that refuses what the parameter does not take, where its type does
+        not say it.
     """
 
     doc: str = ""
@@ -52,6 +55,7 @@ class Parameter:
     high: float = math.inf
     open_low: bool = False
     tuned: tuple[Any, ...] = ()
+    checked: Callable[[str, Any], None] | None = None
     name: str = ""
     kind: Any = Any
     default: Any = None
@@ -73,6 +77,8 @@ class Parameter:
         """The values that the parameter takes, in words; empty if its type does not limit them."""
         if self.options:
             words = "one of " + ", ".join(map(repr, self.options))
+            if Mapping in self.types:
+                words += ", or numbers by name"
         elif bool in self.types:
             words = "True or False"
         elif float in self.types or int in self.types:
@@ -94,7 +100,9 @@ class Parameter:
         """Refuse a value that the parameter does not take."""
         if value is None and types.NoneType in self.types:
             return
-        if self.options:
+        if self.checked is not None:
+            self.checked(self.name, value)
+        elif self.options:
             one_of(self.name, value, self.options)
         elif bool in self.types:
             flag(self.name, value)
@@ -109,6 +117,8 @@ class Parameter:
         """Return a value that was checked in a type that every file and R can take."""
         if isinstance(value, np.generic):
             value = value.item()
+        if self.checked is not None and hasattr(value, "keys"):
+            return {str(key): float(value[key]) for key in value.keys()}  # noqa: SIM118
         if isinstance(self.default, float) and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from ..common.ending import transported
 from ..common.run import Outcome, Run
+from ..expression.gene_weights import GeneWeights, check_gene_weights
+from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
@@ -17,8 +19,9 @@ from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .parameter import Parameter
 from .registry import register
+from .sharpness import agreement
 
-__all__ = ["Correlation", "Genes", "Regularisation", "ssa"]
+__all__ = ["Correlation", "Genes", "Regularisation", "Weights", "ssa"]
 
 # Parameters that other methods share.
 Genes = Annotated[
@@ -42,6 +45,19 @@ Regularisation = Annotated[
 ]
 
 
+Weights = Annotated[
+    GeneWeights,
+    Parameter(
+        'Weights of the genes in the correlation. ``"equal"``: all count alike. ``"spatial"``: sqrt(max(0, '
+        "I)), where I is Moran's I of the gene over the spots (their 6 nearest within two pitches): a gene "
+        "without a pattern in the tissue counts for nothing. Or a number for each gene, by name: a gene "
+        "without a number is left out. With weights, and coordinates of the spots, the map keeps the "
+        "sharpness at which two halves of the genes agree best, and places are read at it.",
+        checked=check_gene_weights,
+    ),
+]
+
+
 def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> npt.NDArray[np.float64]:
     if marginals == "uniform":
         weights = np.ones(len(rows))
@@ -59,6 +75,7 @@ def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> np
         "paper": {
             "n_genes": 5000,
             "correlation": "absolute",
+            "gene_weights": "equal",
             "regularisation": 0.05,
             "marginals": "expression",
             "relax_cells": 0.0,
@@ -75,6 +92,7 @@ def ssa(
     *,
     n_genes: Genes = 5000,
     correlation: Correlation = "signed",
+    gene_weights: Weights = "equal",
     regularisation: Regularisation = 0.05,
     marginals: Annotated[
         Literal["uniform", "expression", "expression_all", "counts"],
@@ -143,10 +161,19 @@ def ssa(
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
     means = row_means(x_sc), row_means(x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
-    x_sc, x_st = unit_rows(z_scores(x_sc)), unit_rows(z_scores(x_st))
+    x_sc, x_st = z_scores(x_sc), z_scores(x_st)
+    places = None if st.places is None else st.places.take(spots)
+    weights, sharpness = weights_of(gene_weights, genes, x_st, places), None
+    absolute = correlation == "absolute"
+    if weights is not None:
+        x_sc *= weights
+        x_st *= weights
+        if places is not None:
+            sharpness = agreement(x_sc, x_st, places, regularisation, absolute=absolute)
+    x_sc, x_st = unit_rows(x_sc), unit_rows(x_st)
 
     result = sinkhorn(
-        CorrelationCost(x_sc, x_st, absolute=correlation == "absolute"),
+        CorrelationCost(x_sc, x_st, absolute=absolute),
         p,
         q,
         regularisation=regularisation,
@@ -170,4 +197,6 @@ def ssa(
     assert result.matrix is not None  # the solver has written it
     matrix = result.matrix if k_best is None else largest_entries(result.matrix, k_best)
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
-    return Outcome(matrix, cells, spots, genes, means, transported(numbers), finite)
+    return Outcome(
+        matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness
+    )

@@ -15,6 +15,7 @@ import pandas as pd
 from ..common.keys import SECTION, SPATIAL
 from ..common.wording import argument, either, shown, verb, words
 from ..errors import DataWarning, InputError, expected, some
+from ..expression.places import Places
 from ..expression.table import Side
 from ..space.axes import all_axes, libraries, spot_coordinates
 from ..space.columns import plain_columns
@@ -37,7 +38,6 @@ F64 = npt.NDArray[np.float64]
 _ALIKE = 0.9999
 _REPEATED = (20, 0.3)
 """Number and share of spots with the coordinates or barcode of another spot from which a warning is given."""
-
 
 SectionsGiven = str | pd.Series | Mapping[str, Any] | Sequence[Any] | npt.NDArray[Any] | pd.Categorical | None
 """Sections as users give them: the column that names them, or the section of every spot."""
@@ -65,6 +65,12 @@ class Spots:
     def with_own_frames(self) -> Sections | None:
         """The sections if each has a frame of coordinates of its own."""
         return None if self.shared_frame else self.sections
+
+    @property
+    def places(self) -> Places | None:
+        """The places of the spots; None without coordinates."""
+        own = self.with_own_frames
+        return None if self.positions is None else Places(self.positions, None if own is None else own.codes)
 
     @property
     def labelled(self) -> Sections | None:
@@ -163,7 +169,7 @@ def _refuse_small(found: Sections) -> None:
         )
 
 
-# --- sections -----------------------------------------------------------------------------------------
+# --- sections
 
 
 def _given_sections(sections: SectionsGiven, obs: pd.DataFrame, rows: Ints, *, in_objects: bool) -> Sections:
@@ -278,7 +284,7 @@ def _warn_found(found: Sections, *, separate: bool, placed: bool) -> None:
     )
 
 
-# --- places -------------------------------------------------------------------------------------------
+# --- places
 
 
 def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
@@ -293,8 +299,7 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
     if where is None:
         where = spot_coordinates(plain_columns(frame), len(frame))
     if where is None:
-        line = elsewhere(st, frame)
-        if line:
+        if line := elsewhere(st, frame):
             warnings.warn(
                 "The spatial data has no coordinates"
                 + either(" in st.obsm['spatial'], so", ", so")
@@ -303,8 +308,7 @@ def _positions(st: ad.AnnData, frame: pd.DataFrame, rows: Ints) -> F64 | None:
                 stacklevel=4,
             )
         return None
-    reason = _contradiction(st, frame, where, named=isinstance(given, pd.DataFrame))
-    if reason:
+    if reason := _contradiction(st, frame, where, named=isinstance(given, pd.DataFrame)):
         warnings.warn(reason, DataWarning, stacklevel=4)
     return where
 
@@ -332,8 +336,7 @@ def _contradiction(st: ad.AnnData, obs: pd.DataFrame, where: F64, *, named: bool
     if named:
         return ""
     for name, library in libraries(st.uns).items():
-        size = _image_size(library)
-        if size is None or len(libraries(st.uns)) > 1:
+        if (size := _image_size(library)) is None or len(libraries(st.uns)) > 1:
             continue
         width, height = size
         inside = _share_inside(where, width, height)
@@ -360,8 +363,7 @@ def _image_size(library: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _share_inside(where: F64, width: float, height: float) -> float:
-    x, y = where[:, 0], where[:, 1]
-    return float(np.mean((x >= 0) & (x <= width) & (y >= 0) & (y <= height)))
+    return float(np.mean(((where[:, :2] >= 0) & (where[:, :2] <= (width, height))).all(axis=1)))
 
 
 def warn_if_no_places(sc: ad.AnnData, st: ad.AnnData, spots: Spots) -> None:

@@ -14,9 +14,9 @@ from ..common.checks import whole, within
 from ..common.keys import COORDINATES
 from ..common.memory import bounded
 from ..common.wording import argument
+from ..expression.places import pitch
 from ..mapping.by_section import cell_sections, held, parts, sections_of
 from ..mapping.checked import CheckedMap
-from ..mapping.confidence import pitch
 from ..mapping.coordinates import coordinates
 from ..matrix.gather import Reducer, Summed, gather
 from ..matrix.rows import RowBlock, sharpened

@@ -36,6 +36,7 @@ from ..mapping.by_section import (
     warn_nowhere,
 )
 from ..mapping.checked import CheckedMap
+from ..mapping.combined import sharpness_of
 from ..mapping.coordinates import coordinates
 from ..mapping.left_over import dropped
 from ..mapping.positions import Entropies, HomeSpots, Position, Positions, Radii
@@ -51,14 +52,22 @@ F64 = npt.NDArray[np.float64]
 class _Places(Reducer):
     """The readings of a part of P: home spots and, with coordinates, places and radii."""
 
-    def __init__(self, mapping: ad.AnnData, where: F64 | None, how: dict[str, Any], *, dropped: bool) -> None:
+    def __init__(
+        self,
+        mapping: ad.AnnData,
+        where: F64 | None,
+        sharpness: F64 | None,
+        how: dict[str, Any],
+        *,
+        dropped: bool,
+    ) -> None:
         self._names = mapping.var_names.to_numpy(dtype=str)
         self.homes = HomeSpots()
         self.held = dropped and where is not None
         self._where = where
         self._read: list[Reducer] = [self.homes]
         if where is not None:
-            self.places = Positions(where, how["position"], how["k"])
+            self.places = Positions(where, how["position"], how["k"], sharpness)
             self.radii = Radii(where, self.places, how["level"], how["max_radius"])
             self._read += [self.places, self.radii]
             if dropped:
@@ -114,7 +123,9 @@ class CellTable(Reducer):
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
         self._entropies = Entropies()
-        self._whole = self._places(slice(None))  # with several sections, this only checks the parameters
+        self._sharpness = sharpness_of(mapping.obs)
+        every = slice(None)
+        self._whole = self._places(every, every)  # with several sections, this only checks the parameters
         self._mass: Summed | None = None
         self._read: list[Reducer] = [self._entropies]
         if self.sections is None:
@@ -123,9 +134,10 @@ class CellTable(Reducer):
             self._mass = Summed(self.sections.membership())
             self._read.append(self._mass)
 
-    def _places(self, spots: Any) -> _Places:
+    def _places(self, cells: Any, spots: Any) -> _Places:
         where = None if self._where is None else self._where[spots]
-        return _Places(self._view.mapping, where, self._how, dropped=self._dropped)
+        sharpness = None if self._sharpness is None else self._sharpness[cells]
+        return _Places(self._view.mapping, where, sharpness, self._how, dropped=self._dropped)
 
     def start(self, matrix: Any) -> None:
         """Start all readings."""
@@ -162,7 +174,7 @@ class CellTable(Reducer):
         every = list(parts(mapping, self.sections, found, matrix=self._view.matrix))
         tables = []
         for part in [part for part in every if len(part.cells)] or every[:1]:
-            places = self._whole if part.name is None else self._places(part.spots)
+            places = self._whole if part.name is None else self._places(part.cells, part.spots)
             if part.name is not None:
                 with limited_threads():
                     gather(part.matrix, places)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import one_of
-from ..common.keys import EXPRESSION, SECTION, SECTION_PROB
+from ..common.keys import EXPRESSION, SECTION, SECTION_PROB, SHARPNESS
 from ..common.memory import bounded
 from ..common.progress import Progress
 from ..expression.scale import SCALES, Scale
@@ -27,6 +27,8 @@ from ..objects.tables import expression
 from ..space.sections import refuse_checkpoint
 
 __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
+
+_FOUND = [SECTION, SECTION_PROB, SHARPNESS]  # columns of the cells that only some maps have
 
 
 def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
@@ -173,6 +175,8 @@ def map_cells(
         obs = obs if rows is None else obs.iloc[rows]
         if side == "st" and scale == "auto" and spots.labelled is not None:
             refuse_scales_apart(table, spots.labelled)
+        if side == "st":
+            table = table.placed(spots.places)
         column = settings.get(LABELS[side])
         tables[side] = table if column is None else table.labelled(label_column(obs, side, column))
     run = {"preset": preset, "k_best": k_best, "seed": seed, "device": device, "progress": progress}
@@ -208,14 +212,16 @@ def annotated_mapping(
 ) -> ad.AnnData:
     """Return a solution as a mapping, with the annotation of the cells and of the spots on the tissue."""
     of_cells = {EXPRESSION: solution.expression[0], **section_columns(solution, spots)}
+    if solution.sharpness is not None:
+        of_cells[SHARPNESS] = solution.sharpness
     of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
     if spots.with_own_frames is not None:
         of_spots[SECTION] = spots.with_own_frames.labels()[solution.spots]
     positions = spots.positions
     mapping = new_mapping(
         solution.matrix,
-        # Cells that were placed before may have a section of another tissue.
-        cells.iloc[solution.cells].drop(columns=[SECTION, SECTION_PROB], errors="ignore").assign(**of_cells),
+        # Cells that were mapped before may have these of another map.
+        cells.iloc[solution.cells].drop(columns=_FOUND, errors="ignore").assign(**of_cells),
         frame.iloc[solution.spots].assign(**of_spots),
         {**solution.record, **section_record(spots)},
         positions=None if positions is None else positions[solution.spots],
