@@ -14,6 +14,7 @@
   DROPPED = "homespot_dropped",
   SECTION = "homespot_section",
   SECTION_PROB = "homespot_section_prob",
+  SHARPNESS = "homespot_sharpness",
   EXPRESSION = "homespot_expression",
   SPOT_CELLS = "homespot_cells",
   ENTROPY = "homespot_entropy",

@@ -143,6 +143,16 @@
 #'     \code{"absolute"}: D = 1 - abs(rho), as in the paper, for which an
 #'     anti-correlated spot is as near as a correlated one.
 #'     One of "signed", "absolute"; by default \code{"signed"}.}
+#'   \item{\code{gene.weights}}{
+#'     Weights of the genes in the correlation.
+#'     \code{"equal"}: all count alike.
+#'     \code{"spatial"}: sqrt(max(0, I)), where I is Moran's I of the gene over
+#'     the spots (their 6 nearest within two pitches): a gene without a pattern
+#'     in the tissue counts for nothing.
+#'     Or a number for each gene, by name: a gene without a number is left out.
+#'     With weights, and coordinates of the spots, the map keeps the sharpness
+#'     at which two halves of the genes agree best, and places are read at it.
+#'     One of "equal", "spatial", or numbers by name; by default \code{"equal"}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
@@ -170,6 +180,16 @@
 #'     \code{"absolute"}: D = 1 - abs(rho), as in the paper, for which an
 #'     anti-correlated spot is as near as a correlated one.
 #'     One of "signed", "absolute"; by default \code{"signed"}.}
+#'   \item{\code{gene.weights}}{
+#'     Weights of the genes in the correlation.
+#'     \code{"equal"}: all count alike.
+#'     \code{"spatial"}: sqrt(max(0, I)), where I is Moran's I of the gene over
+#'     the spots (their 6 nearest within two pitches): a gene without a pattern
+#'     in the tissue counts for nothing.
+#'     Or a number for each gene, by name: a gene without a number is left out.
+#'     With weights, and coordinates of the spots, the map keeps the sharpness
+#'     at which two halves of the genes agree best, and places are read at it.
+#'     One of "equal", "spatial", or numbers by name; by default \code{"equal"}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.

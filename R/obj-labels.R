@@ -4,6 +4,9 @@
 # Which parameter has the labels of which side; the core's labels.LABELS.
 .labelParameters <- c(sc = "labels", st = "st_labels")
 
+# Which parameters take more than one value: labels, and numbers by gene.
+.tableParameters <- c(.labelParameters, "gene_weights")
+
 # More than a name: one value a row, or values with names.
 .areLabels <- function(x) {
   !is.null(x) && (

@@ -142,11 +142,14 @@
 #'   `NULL`: a Seurat object for a Seurat object, and a SingleCellExperiment
 #'   for all others.
 #' @param position How a position is read from P: `"median"`, the spatial
-#'   median (the point of least mean distance) of the k most probable spots,
-#'   weighted by the square of their probability; `"mean"`, the mean under P;
+#'   median (the point of least mean distance) of all spots, weighted by their
+#'   probability to the power of 0.7 times the cell's `homespot_sharpness`, or
+#'   where the map does not know it, of the k most probable spots, weighted by
+#'   the square of their probability; `"mean"`, the mean under P;
 #'   `"k_best"`, the mean of the k most probable spots, weighted by their
 #'   probability; `"argmax"`, the most probable spot.
-#' @param k How many spots `"median"` and `"k_best"` take.
+#' @param k How many spots `"k_best"` takes, and `"median"` where no sharpness
+#'   is known.
 #' @param level Probability with which a cell's true place lies within
 #'   `homespot_radius` of its position, from 0.05 to 0.99.
 #'   It was calibrated on simulated spots of known truth, on maps by SSA read by

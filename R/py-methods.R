@@ -25,7 +25,7 @@
   }
   names(given) <- .snake(named)
   given[] <- Map(function(value, default, name) {
-    if (name %in% .labelParameters && .areLabels(value)) {
+    if (name %in% .tableParameters && .areLabels(value)) {
       return(.labelValues(value, .dotted(name)))
     }
     .refuseIf(

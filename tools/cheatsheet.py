@@ -75,6 +75,7 @@ STEPS: dict[str, list[tuple[str | None, str | None]]] = {
         ("plot.colocation", "plotColocation"),
         ("plot.losses", "plotLosses"),
         ("plot.marginals", "plotMarginals"),
+        ("plot.agreement", "plotAgreement"),
     ],
     "Report": [("report", "mappingReport")],
     "Save": [

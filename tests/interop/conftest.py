@@ -34,6 +34,7 @@ ROOT = HERE.parents[1]
 CORE = Path(homespot.__file__).parent
 
 ODD = ["beta'COP", "nan", "E(spl)m5-HLH", "TRUE", "1", "a.b", "NA", "µ 3"]
+GENES = ODD + [f"gene{i:02d}" for i in range(52)]
 POSITIONS = {
     "default": {},
     "median": {"position": "median"},
@@ -55,6 +56,8 @@ CASES: dict[str, dict[str, Any]] = {
         "st_scale": "log",
         "seed": 11,
     },
+    "weighted": {"gene_weights": "spatial"},
+    "weights": {"gene_weights": {name: 1.0 + i % 3 for i, name in enumerate(GENES)}},
     "sections": {"sections": "lamina"},
     "sections_k_best": {"sections": "lamina", "k_best": 4, "method": "correlation"},
 }
@@ -361,9 +364,8 @@ def _side(rng, rows, genes, row, depth):
 def problem():
     """Cells and spots with odd names of genes, cells and spots; spots in three dimensions."""
     rng = np.random.default_rng(5)
-    genes = ODD + [f"gene{i:02d}" for i in range(52)]
-    sc = _side(rng, 90, [*genes, "only in cells"], "c", 0.8)
-    st = _side(rng, 40, ["only in spots", *genes[::-1]], "s", 4.0)
+    sc = _side(rng, 90, [*GENES, "only in cells"], "c", 0.8)
+    st = _side(rng, 40, ["only in spots", *GENES[::-1]], "s", 4.0)
     # Cells that resemble spots, so that there is something to find.
     st.obsm["spatial"] = np.round(rng.uniform(-1000, 1000, (40, 3)), 3) + np.array([1e5, 0, 0])
     # Three sections, in turn, the first of which is not the first by name, in a column that says nothing.

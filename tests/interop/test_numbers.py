@@ -12,7 +12,7 @@ import homespot
 
 CASES = (
     *("default", "dense", "correlation", "k_best", "float64", "settings"),
-    *("sections", "sections_k_best"),
+    *("weighted", "weights", "sections", "sections_k_best"),
 )
 
 

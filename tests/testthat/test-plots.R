@@ -584,6 +584,29 @@ test_that("plotTypes() draws a panel for each type", {
   expect_equal(glia$proportion, seq(0, 1, length.out = 12))
 })
 
+test_that("plotAgreement() draws a curve for every section", {
+  demo <- demoData()
+  map <- mapCells(demo$sc, demo$st, gene.weights = "spatial")
+  sharpness <- mappingInfo(map)$sharpness
+  plot <- plotAgreement(map)
+  expect_identical(plot$data$power, as.vector(sharpness$powers))
+  expect_identical(plot$data$agreement, as.vector(sharpness$agreement))
+  expect_identical(unique(plot$data$best), sharpness$power)
+  expect_equal(unique(rowData(map)$homespot_sharpness), sharpness$power)
+  x <- SpatialExperiment::spatialCoords(demo$st)[, 1L]
+  sides <- ifelse(x < stats::median(x), "left", "right")
+  map <- mapCells(
+    demo$sc, demo$st, gene.weights = "spatial", sections = sides
+  )
+  plot <- plotAgreement(map)
+  expect_identical(unique(plot$data$part), c("left", "right"))
+  expect_silent(ggplot2::ggplot_build(plot))
+  expectRefused(
+    plotAgreement(smallMap()), "agreement genes | 'by hand' | gene.weights",
+    "\"spatial\""
+  )
+})
+
 test_that("plotMarginals() draws the checks of the solver", {
   skipWithoutPython()
   problem <- smallProblem()

@@ -107,6 +107,7 @@ calls <- list(
     spe = spe, imputed = NULL, gene = "a.b", assay.type = NULL,
     imputed.type = NULL, scale = "auto", unit = NULL, size = 1
   ),
+  plotAgreement = list(map = map),
   plotLosses = list(map = map),
   plotMapping = list(
     map = map, cell = "cell-1", label = NULL, labels = NULL, unit = NULL,

@@ -40,6 +40,7 @@ _ROW = ".homespot_row"
 _ADDED = (
     keys.LEFT_OVER,
     keys.EXPRESSION,
+    keys.SHARPNESS,
     keys.SECTION,
     keys.SECTION_PROB,
     *GIVEN_LABELS.values(),

@@ -19,12 +19,13 @@ from ._cells import cells, confidence
 from ._palette import PALETTE
 from ._proportions import proportions
 from ._scores import scores
-from ._solver import losses, marginals
+from ._solver import agreement, losses, marginals
 from ._spots import gene, probability, spots
 from ._trust import calibration, colocation
 
 __all__ = [
     "PALETTE",
+    "agreement",
     "calibration",
     "cells",
     "colocation",

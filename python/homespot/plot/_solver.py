@@ -1,4 +1,4 @@
-"""Plots of a run's course: losses of a training, errors of the marginals."""
+"""Plots of a run: losses of a training, errors of the marginals, agreement of two halves of the genes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
+from ..common.wording import argument
 from ..errors import InputError, expected
 from ..mapping.checked import CheckedMap
 from ._base import figure_axes
 from ._palette import PALETTE
 
-__all__ = ["losses", "marginals"]
+__all__ = ["agreement", "losses", "marginals"]
 
 
 def losses(mapping: ad.AnnData) -> Figure:
@@ -104,4 +105,50 @@ def marginals(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
         ending.sentence.replace(": ", ":\n", 1) + ("\nThe spots' marginal is relaxed." if relaxed else ""),
         fontsize="medium",
     )
+    return ax
+
+
+def agreement(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
+    """Draw how well two halves of the genes agree on the places of cells, at every power of the rows of P.
+
+    The agreement is the mean logarithm of how much more often than by chance the two halves read a cell at
+    the same place. A reading that is too soft or too sharp has less. A dashed line marks the power where it
+    is highest, ``homespot_sharpness``. Sections that were mapped one by one have a curve each.
+
+    Parameters
+    ----------
+    mapping
+        A map whose genes have weights, by method ``"ssa"`` or ``"correlation"``.
+    ax
+        Axes to draw into; None makes a figure.
+    """
+    record = CheckedMap(mapping, empty=True).mapping.uns[HOMESPOT]
+    parts = record.get("parts", {"": record})
+    found = {str(part.get("section", name)): part.get("sharpness") for name, part in parts.items()}
+    known = {name: sharpness for name, sharpness in found.items() if sharpness is not None}
+    if not known:
+        raise InputError(
+            expected(
+                "a map with the agreement of two halves of the genes",
+                f"one by method {record.get('method')!r} without",
+                f"Map with {argument('gene_weights', 'spatial')}.",
+            )
+        )
+    [ax] = figure_axes(ax, 1, 5.0, 3.6)
+    for i, (name, sharpness) in enumerate(known.items()):
+        colour = PALETTE[i % len(PALETTE)]
+        ax.plot(
+            sharpness["powers"], sharpness["agreement"], color=colour, marker="o", markersize=3, label=name
+        )
+        ax.axvline(float(sharpness["power"]), color=colour, linestyle="--", linewidth=1)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 4]))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("power of the rows of P")
+    ax.set_ylabel("agreement of two halves of the genes\n(mean log of the ratio to chance)")
+    if len(known) > 1:
+        ax.legend(frameon=False)
+    else:
+        ax.set_title(f"Most agreement at a power of {float(sharpness['power']):.2f}", fontsize="medium")
     return ax

@@ -219,7 +219,7 @@ def cell_positions(
     position
         How a position is read from P; see `place_cells`.
     k
-        Number of most probable spots that ``"median"`` and ``"k_best"`` use.
+        Number of most probable spots that ``"median"`` (without a sharpness) and ``"k_best"`` use.
     level
         Probability with which the true place lies within ``homespot_radius``; see `place_cells`.
     max_radius

@@ -138,13 +138,14 @@ def map_cells(
 
     Returns
     -------
-    The mapping: AnnData, cells x spots, with P in ``X``; each row sums to 1. obs and var hold the annotation
-    of the mapped cells and spots, with ``homespot_expression``, their mean log expression over the genes
-    used. ``uns["homespot"]`` is the record of the run; its ``y_direction`` says whether y points down. If
-    there are several sections, ``var["homespot_section"]`` is the section of every spot. If each section was
-    mapped by itself, ``obs["homespot_section"]`` is the section that fits a cell best, and
-    ``obs["homespot_section_prob"]`` its probability. Images of the tissue (``uns["spatial"]``) are those of
-    `st`.
+    The mapping: AnnData, cells x spots, with P in ``X``; each row sums to 1. obs and var hold the
+    annotation of the mapped cells and spots, with ``homespot_expression``, their mean log expression over
+    the genes used. If the genes have weights, ``obs["homespot_sharpness"]`` is the power of the rows of P
+    at which two halves of the genes agree best, and the record has the curve. ``uns["homespot"]`` is the
+    record of the run; its ``y_direction`` says whether y points down. If there are several sections,
+    ``var["homespot_section"]`` is the section of every spot. If each section was mapped by itself,
+    ``obs["homespot_section"]`` is the section that fits a cell best, and ``obs["homespot_section_prob"]``
+    its probability. Images of the tissue (``uns["spatial"]``) are those of `st`.
 
     Raises
     ------

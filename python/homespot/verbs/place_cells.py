@@ -43,12 +43,13 @@ def place_cells(
     sc
         The single-cell data that was mapped.
     position
-        How a position is read from P: ``"median"`` (the spatial median of the k most probable spots, weighted
-        by the square of their probability), ``"mean"`` (the mean of all spots under P), ``"k_best"`` (the
-        mean of the k most probable spots, weighted by their probability) or ``"argmax"`` (the most probable
-        spot).
+        How a position is read from P: ``"median"`` (the spatial median of all spots, weighted by their
+        probability to the power of 0.7 times the cell's ``homespot_sharpness``; where the map does not know
+        it, of the k most probable spots, weighted by the square of their probability), ``"mean"`` (the mean
+        of all spots under P), ``"k_best"`` (the mean of the k most probable spots, weighted by their
+        probability) or ``"argmax"`` (the most probable spot).
     k
-        Number of most probable spots that ``"median"`` and ``"k_best"`` use.
+        Number of most probable spots that ``"median"``, where no sharpness is known, and ``"k_best"`` use.
     level
         Probability with which a cell's true place lies within ``homespot_radius`` of its position, 0.05 to
         0.99. The radius was calibrated on simulated spots with known truth, with maps by SSA and the default
