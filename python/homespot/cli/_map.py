@@ -13,7 +13,7 @@ from .. import map_cells, methods, save, simulate_spots
 from ..common.checks import one_of
 from ..common.ending import ending_of
 from ..common.keys import HOMESPOT
-from ..evaluate.platform import DEPTH, DROPOUT, PLATFORM_SD, Law
+from ..evaluate.platform import DEPTH, DROPOUT, PLATFORM_SD
 from ..methods import Parameter
 from ..objects.h5ad import write_whole, written
 from ..objects.reading import read
@@ -154,8 +154,11 @@ def simulate(
     leave_out: Annotated[bool, typer.Option(help="Leave the mapped cells out of the spots' means.")] = True,
     layer: Annotated[str | None, typer.Option(help="Layer with the expression; X if left out.")] = None,
     platform: Annotated[
-        Law | None,
-        typer.Option(help="Law of the genes' factors, if another technology is to have measured the cells."),
+        str | None,
+        typer.Option(
+            help="Law of the genes' factors, log-normal or laplace, if another technology is to have "
+            "measured the cells."
+        ),
     ] = None,
     platform_sd: Annotated[
         float, typer.Option(help="Standard deviation of the factors' logarithms to base 10.")
@@ -175,7 +178,7 @@ def simulate(
         part=part,
         leave_out=leave_out,
         layer=layer,
-        platform=platform,
+        platform=platform,  # type: ignore[arg-type]
         platform_sd=platform_sd,
         depth=depth,
         dropout=dropout,

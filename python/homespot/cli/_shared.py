@@ -10,7 +10,7 @@ import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import anndata as ad
 import typer
@@ -143,7 +143,7 @@ def check_outputs(
     overwrite
         Whether files that homespot did not write are replaced.
     """
-    read = [path for name, value in context.params.items() if name != "output" for path in _paths(value)]
+    read = [path for name in _paths_read(context) for path in _paths(context.params[name])]
     for i, target in enumerate((*targets, *kept)):
         files.check_target(target, *(endings if target in targets else ()), what="an output")
         files.refuse_inputs(target, [*read, *[*targets, *kept][:i]], "an output")
@@ -161,8 +161,21 @@ def check_outputs(
         raise InputError(expected(what, f"{str(target)!r}, {found}", remedy))
 
 
-def _paths(value: object) -> list[Path]:
-    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Path)]
+def _paths_read(context: typer.Context) -> list[str]:
+    """Return the names of the command's arguments and options that are paths it reads."""
+    hints = get_type_hints(context.command.callback)
+    return [name for name, kind in hints.items() if name != "output" and _has_path(kind)]
+
+
+def _has_path(kind: Any) -> bool:
+    """Whether a type is that of a path, of several, or of one that may be left out."""
+    return kind is Path or any(map(_has_path, get_args(kind)))
+
+
+def _paths(value: Any) -> list[Path]:
+    """Return the paths of a parameter; older versions of typer tell them as text."""
+    given = value if isinstance(value, list | tuple) else [value]
+    return [Path(path) for path in given if path is not None]
 
 
 def _is_own(path: Path) -> bool:

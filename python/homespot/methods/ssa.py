@@ -197,6 +197,4 @@ def ssa(
     assert result.matrix is not None  # the solver has written it
     matrix = result.matrix if k_best is None else largest_entries(result.matrix, k_best)
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
-    return Outcome(
-        matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness
-    )
+    return Outcome(matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness)

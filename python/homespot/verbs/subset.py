@@ -48,12 +48,12 @@ def subset(
             positions_of(names, index, kind)
     shape = mapping.n_obs if cells is None else len(cells), mapping.n_vars if spots is None else len(spots)
     share = shape[0] * shape[1] / max(mapping.n_obs * mapping.n_vars, 1)
-    # Of a file whole rows are read.
     read = 2 * shape[0] / max(mapping.n_obs, 1) if mapping.isbacked else 0
     what = f"a part of a map, {shape[0]:,} cells x {shape[1]:,} spots"
     require_copies(what, [x_of(mapping)], 2 * share + read, "take at most {} cells")
-    every = slice(None)
-    kept = copied(mapping[every if cells is None else list(cells), every if spots is None else list(spots)])
+    rows, columns = (slice(None) if names is None else list(names) for names in (cells, spots))
+    # Of a file whole rows are read, because older versions of h5py select by one list, not by two.
+    kept = copied(mapping[rows])[:, columns].copy() if mapping.isbacked else copied(mapping[rows, columns])
     if spots is not None:
         left_over = np.clip(1 - row_sums(kept.X), 0, 1)
         lost = left_over - kept.obs[LEFT_OVER].to_numpy(dtype=np.float64)
