@@ -36,6 +36,7 @@ def test_the_paper_preset_is_the_papers() -> None:
     assert dict(methods.get("ssa").presets["paper"]) == {
         "n_genes": 5000,
         "correlation": "absolute",
+        "gene_weights": "equal",
         "regularisation": 0.05,
         "marginals": "expression",
         "relax_cells": 0.0,
