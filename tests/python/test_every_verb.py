@@ -187,6 +187,7 @@ def test_every_picture(made: SimpleNamespace) -> None:
     scores = hs.cross_validate(made.sc, made.st, {"ssa": "ssa", "correlation": "correlation"}, folds=2)
     gene = next(name for name in made.st.var_names if name in made.sc.var_names)
     pictures: dict[str, Callable[[], Any]] = {
+        "agreement": lambda: hs.plot.agreement(hs.map_cells(made.sc, made.st, gene_weights="spatial")),
         "calibration": lambda: hs.plot.calibration(hs.calibration(made.mapping, places(made))),
         "cells": lambda: hs.plot.cells(placed, "type"),
         "colocation": lambda: hs.plot.colocation(hs.colocate_types(made.mapping, "type")),

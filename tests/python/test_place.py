@@ -10,6 +10,7 @@ from scipy import sparse
 
 from homespot import cell_positions, map_cells, place_cells, subset
 from homespot.errors import DataWarning, InputError
+from homespot.expression.places import pitch
 from homespot.mapping import confidence
 from homespot.mapping.left_over import keep_best
 from homespot.mapping.positions import entropy, home_spots, positions, radius
@@ -226,8 +227,8 @@ def test_entropy_of_one_spot_is_none() -> None:
 
 
 def test_pitch_and_extent_of_a_grid() -> None:
-    assert confidence.pitch(GRID) == 1
-    assert confidence.pitch(GRID[:1]) == 0
+    assert pitch(GRID) == 1
+    assert pitch(GRID[:1]) == 0
     assert confidence.extent(GRID) == pytest.approx(np.sqrt((9 + 1) / 4 / 2 + 2 / 3))
     assert confidence.extent(GRID * 7 + 1e6) == pytest.approx(7 * confidence.extent(GRID))
 

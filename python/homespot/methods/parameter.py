@@ -78,7 +78,7 @@ class Parameter:
         if self.options:
             words = "one of " + ", ".join(map(repr, self.options))
             if Mapping in self.types:
-                words += ", or numbers by name"
+                words += " or numbers by name"
         elif bool in self.types:
             words = "True or False"
         elif float in self.types or int in self.types:
