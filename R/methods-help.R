@@ -152,7 +152,7 @@
 #'     Or a number for each gene, by name: a gene without a number is left out.
 #'     With weights, and coordinates of the spots, the map keeps the sharpness
 #'     at which two halves of the genes agree best, and places are read at it.
-#'     One of "equal", "spatial", or numbers by name; by default \code{"equal"}.}
+#'     One of "equal", "spatial" or numbers by name; by default \code{"equal"}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
@@ -189,7 +189,7 @@
 #'     Or a number for each gene, by name: a gene without a number is left out.
 #'     With weights, and coordinates of the spots, the map keeps the sharpness
 #'     at which two halves of the genes agree best, and places are read at it.
-#'     One of "equal", "spatial", or numbers by name; by default \code{"equal"}.}
+#'     One of "equal", "spatial" or numbers by name; by default \code{"equal"}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
