@@ -56,7 +56,8 @@
 #'   colData has `true_spot` and its place `true_x` and `true_y`, and with
 #'   `platform`, whose rowData has `true_factor`, the factor of every gene; and
 #'   `st`, a SpatialExperiment of genes by spots, whose colData has `n_cells`,
-#'   and whose metadata has the pitch of the grid, `metadata(st)$homespot$pitch`.
+#'   and whose metadata has the pitch of the grid,
+#'   `metadata(st)$homespot$pitch`.
 #'   Cells of several sections have `true_section`, and the spots
 #'   `homespot_section`, which is their `sample_id` as well.
 #'   Both have the assay that was used.
