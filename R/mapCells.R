@@ -114,9 +114,10 @@
 #'   underscores: `regularisation = 0.05`, `n.genes = 2000`,
 #'   `relax.spots = 0.5`; `gene.weights` may be a numeric vector or a list by
 #'   the names of the genes; for `"come"` also `labels` and `st.labels`, the
-#'   types of the cells and of the spots: the names of columns of `colData(sc)` and
-#'   `colData(st)` (of the metadata of Seurat objects), or the labels
-#'   themselves, a vector or factor in the order of the data, or one, or a list,
+#'   types of the cells and of the spots: the names of columns of
+#'   `colData(sc)` and `colData(st)` (of the metadata of Seurat objects), or the
+#'   labels themselves, a vector or factor in the order of the data, or one, or
+#'   a list,
 #'   by the names of the cells or spots in any order.
 #'   `NULL` leaves out what may be left out.
 #'   [methodParameters()] has all of them with their defaults and says what
