@@ -11,11 +11,13 @@ from typing import Any
 
 import anndata as ad
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import homespot as hs
+from homespot import plot
 from homespot.errors import HomespotError
 
 mpl.use("agg")
@@ -108,6 +110,7 @@ def made(make_pair: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
         warnings.simplefilter("ignore")
         scores = hs.cross_validate(sc, st, folds=2, progress=False)
         types = hs.deconvolve_spots(mapping, "type")
+        placed, imputed = hs.place_cells(mapping, sc), hs.impute_genes(mapping, sc, genes)
         tuned = hs.tune(sc, st, "ssa", {"regularisation": [0.05, 0.2]}, folds=2, outer_folds=2)
     places = pd.DataFrame(
         st.obsm["spatial"][st.obs_names.get_indexer(sc.obs["home"])], sc.obs_names, ["x", "y"]
@@ -173,7 +176,25 @@ def calls(m: SimpleNamespace) -> dict[str, dict[str, Any]]:
         "metrics.gene_scores": {**truth, "genes": ["a", "b", "c", "d"]},
         "metrics.kde_divergence": {**truth, "labels": list("aabbaabba")},
         "metrics.proportion_scores": truth,
+        "plot.calibration": {"table": hs.calibration(m.mapping, m.places)},
+        "plot.cells": {"placed": m.placed, "label": "type"},
+        "plot.colocation": {"matrix": hs.colocate_types(**labelled)},
+        "plot.compare": {"table": m.scores},
+        "plot.confidence": {"placed": m.placed},
+        "plot.gene": {"st": m.st, "imputed": m.imputed, "gene": m.genes[0]},
+        "plot.losses": of_map,  # without losses, which only a training has; no other argument can be wrong
+        "plot.marginals": of_map,
+        "plot.probability": {**labelled, "label": m.types.var_names[0]},
+        "plot.proportions": {"types": m.types},
+        "plot.scores": {"table": m.scores},
+        "plot.spots": {"st": m.st, "values": m.x[:, 0], "name": "value"},
     }
+
+
+def members(name: str, module: Any) -> dict[str, Callable[..., Any]]:
+    """All public functions of a module by name."""
+    parts = {f"{name}.{part}": getattr(module, part) for part in module.__all__}
+    return {full: part for full, part in parts.items() if inspect.isfunction(part)}
 
 
 def functions() -> dict[str, Callable[..., Any]]:
@@ -184,8 +205,8 @@ def functions() -> dict[str, Callable[..., Any]]:
         if inspect.isfunction(member):
             found[name] = member
         elif inspect.ismodule(member):
-            parts = {f"{name}.{part}": getattr(member, part) for part in member.__all__}
-            found |= {full: part for full, part in parts.items() if inspect.isfunction(part)}
+            found |= members(name, member)
+    found |= members("plot", plot)  # which is loaded when it is first used
     return {
         name: function
         for name, function in found.items()
@@ -208,6 +229,15 @@ def test_every_public_function_is_called(made: SimpleNamespace) -> None:
     assert set(calls(made)) == set(FUNCTIONS)
 
 
+def draw_all() -> None:
+    """Draw the pictures that were made: some of what is wrong would end only then."""
+    try:
+        for number in plt.get_fignums():
+            plt.figure(number).canvas.draw()
+    finally:
+        plt.close("all")
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "argument"), list(arguments()))
 def test_an_argument_of_the_wrong_kind(
@@ -219,6 +249,7 @@ def test_an_argument_of_the_wrong_kind(
     for kind, wrong in WRONG.items():
         try:
             FUNCTIONS[name](**{**given, argument: wrong()})
+            draw_all()
         except HomespotError as error:
             if not str(error).startswith(("Expected", "Section")) or "\n" in str(error):
                 found[kind] = str(error)

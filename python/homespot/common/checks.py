@@ -28,6 +28,7 @@ __all__ = [
     "path",
     "real",
     "refuse_masked",
+    "table",
     "whole",
     "within",
 ]
@@ -83,6 +84,20 @@ def flag(name: str, value: object) -> None:
     if not isinstance(value, bool | np.bool_):
         flags = f"{shown(True)} or {shown(False)}"
         raise InputError(expected(f"{argument(name)} to be {flags}", _shown(value), "Choose one."))
+
+
+def table(value: object, columns: Sequence[str], remedy: str) -> None:
+    """Refuse a value that is not a DataFrame of at least one row, with these columns."""
+    if not isinstance(value, pd.DataFrame):
+        found = _shown(value)
+    elif missing := [name for name in columns if name not in value]:
+        found = f"one without {some(missing)}"
+    elif len(value) == 0:
+        found = "one without rows"
+    else:
+        return
+    *first, last = columns
+    raise InputError(expected(f"a table with the columns {', '.join(first)} and {last}", found, remedy))
 
 
 def path(name: str, value: object) -> None:

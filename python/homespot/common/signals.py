@@ -44,7 +44,8 @@ def heard() -> Iterator[None]:
             if number is None:
                 before(one)
             else:
-                _thread.interrupt_main(number)
+                # A real one: where R hosts Python, R would not know of _thread.interrupt_main().
+                signal.raise_signal(number)
             del one
         ended.put(None)
 

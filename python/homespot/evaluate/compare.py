@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import numbers, one_of
+from ..common.checks import table as check_table
 from ..common.wording import verb
-from ..errors import InputError, expected, some
+from ..errors import InputError, expected
 from ..expression.metrics import METRICS
 
 __all__ = ["compare", "scores_by_method"]
@@ -18,15 +19,8 @@ __all__ = ["compare", "scores_by_method"]
 def scores_by_method(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return one metric's scores, genes x methods, with the methods in the order of the table."""
     one_of("metric", metric, tuple(METRICS))
-    missing = [name for name in ("gene", "method", metric) if name not in table]
-    if missing or len(table) == 0:
-        raise InputError(
-            expected(
-                f"a table with the columns gene, method and {metric}",
-                f"one without {some(missing)}" if missing else "one without rows",
-                f"Pass what {verb('cross_validate')} returned, or several such tables below one another.",
-            )
-        )
+    remedy = f"Pass what {verb('cross_validate')} returned, or several such tables below one another."
+    check_table(table, ("gene", "method", metric), remedy)
     twice = table.duplicated(["gene", "method"])
     if twice.any():
         raise InputError(

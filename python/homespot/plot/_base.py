@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar  # type: ignore[import-untyped]
 from scipy.spatial import cKDTree
 
+from ..common.checks import name as check_name
 from ..common.checks import within
 from ..errors import InputError, expected
 from .panels import Panel
@@ -23,6 +24,7 @@ __all__ = [
     "GREY",
     "RASTERISE_FROM",
     "AxesLike",
+    "check_look",
     "colour_bar",
     "diameter",
     "draw_points",
@@ -154,6 +156,14 @@ def spacing(xy: F64) -> float:
     return float(nearest if k < 6 or low > 0.8 * nearest else 0.7 * np.median(distances[:, 6]))
 
 
+def check_look(unit: object, size: object) -> None:
+    """Refuse a unit or a size of points that cannot be drawn, before a figure is made."""
+    if unit is not None:
+        check_name("unit", unit)
+    if size is not None:
+        within("size", size, 0, open_low=True)
+
+
 def diameter(ax: Axes, size: float | None, panel: Panel) -> float:
     """Return the diameter of a point in the unit of the coordinates.
 
@@ -163,7 +173,6 @@ def diameter(ax: Axes, size: float | None, panel: Panel) -> float:
     if size is None:
         share = 0.9 if panel.image is None else 0.6
         return max(share * spacing(panel.xy), _SEEN * _per_point(ax, panel.xy))
-    within("size", size, 0, open_low=True)
     return float(size)
 
 

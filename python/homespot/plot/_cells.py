@@ -14,12 +14,15 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_rgba_array
 
-from ..common.checks import within
+from ..common.checks import flag, within
+from ..common.checks import name as check_name
 from ..common.keys import CONFIDENT, PROB, RADIUS
 from ..errors import InputError, expected
+from ..objects.access import check_adata
 from ._base import (
     GREY,
     AxesLike,
+    check_look,
     colour_bar,
     diameter,
     draw_points,
@@ -31,7 +34,7 @@ from ._base import (
 from ._palette import legend_entries, type_colours
 from .panels import Image, Panel, drawn_rows, panels
 
-__all__ = ["cells", "confidence", "draw_legend"]
+__all__ = ["cells", "confidence", "draw_legend", "with_legend"]
 
 _NAMES = {
     RADIUS: "radius within which the true place is expected",
@@ -54,6 +57,14 @@ def draw_legend(
         axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", **look)
     elif legend:
         top_right(axes).legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), **look)
+
+
+def with_legend(legend: bool | None, ax: AxesLike | None) -> bool:
+    """Return whether a legend is drawn: as is asked for, or else where a figure is made."""
+    if legend is None:
+        return ax is None
+    flag("legend", legend)
+    return legend
 
 
 def _column(adata: ad.AnnData, name: str, remedy: str = "Name one of obs' columns.") -> Any:
@@ -129,6 +140,9 @@ def cells(
     -------
     The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
+    check_adata(placed, "placed")
+    check_name("label", label)
+    check_look(unit, size)
     given = _column(placed, label)
     sections = _jittered(panels(placed, image), placed.n_obs, jitter)
     rows = drawn_rows(sections)
@@ -143,7 +157,7 @@ def cells(
     entries = legend_entries(chosen)
     if counts[-1]:
         entries.append((f"no label ({counts[-1]})", GREY))
-    legend = ax is None if legend is None else legend
+    legend = with_legend(legend, ax)
     table = to_rgba_array([*chosen.values(), GREY])
     [axes] = tissue_axes(ax, sections, entries=entries if legend else ())
     for one, panel in zip(axes, sections, strict=True):
@@ -192,6 +206,9 @@ def confidence(
     -------
     The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
+    check_adata(placed, "placed")
+    check_name("by", by)
+    check_look(unit, size)
     remedy = "Place the cells with place_cells() of this version."
     values = _column(placed, by, remedy)
     if values.dtype.kind not in "fiu":

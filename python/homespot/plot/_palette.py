@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.colors import is_color_like
 
 from ..errors import InputError, expected, some
 from ._base import GREY
@@ -43,10 +44,23 @@ def type_colours(
     There are 16 colours. If there are more types, the largest ones get the colours, and the others are grey.
     """
     if colours is not None:
+        if not isinstance(colours, Mapping):
+            raise InputError(
+                expected(
+                    "a colour for every type", f"a {type(colours).__name__}", "Pass them by type, in a dict."
+                )
+            )
         missing = [name for name in names if name not in colours]
         if missing:
             raise InputError(
                 expected("a colour for every type", f"none for {some(missing)}", "Add them to colours.")
+            )
+        wrong = [name for name in names if not is_color_like(colours[name])]
+        if wrong:
+            raise InputError(
+                expected(
+                    "colours that matplotlib knows", f"{colours[wrong[0]]!r} for {wrong[0]!r}", "Name others."
+                )
             )
         return {name: colours[name] for name in names}
     order = np.argsort(-np.asarray(sizes, dtype=np.float64), kind="stable")

@@ -15,8 +15,18 @@ from ..common.checks import one_of
 from ..errors import InputError, expected
 from ..matrix.sums import is_sparse
 from ..objects.access import check_adata
-from ._base import GREY, RASTERISE_FROM, AxesLike, diameter, frame, name_panel, one_or_all, tissue_axes
-from ._cells import draw_legend
+from ._base import (
+    GREY,
+    RASTERISE_FROM,
+    AxesLike,
+    check_look,
+    diameter,
+    frame,
+    name_panel,
+    one_or_all,
+    tissue_axes,
+)
+from ._cells import draw_legend, with_legend
 from ._palette import legend_entries, type_colours
 from ._spots import draw_values
 from .panels import F64, Image, drawn_rows, panels
@@ -70,6 +80,7 @@ def proportions(
     """
     one_of("kind", kind, ("pies", "panels"))
     check_adata(types, "types")
+    check_look(unit, size)
     sections = panels(types, image)
     shares = np.asarray(types.X.toarray() if is_sparse(types.X) else types.X, dtype=np.float64)
     wrong = (shares < 0).any(axis=1) | (np.nansum(shares, axis=1) > 1 + 1e-3)
@@ -104,7 +115,7 @@ def proportions(
     if (rest[rows] > 1e-3).any():
         entries.append(("rest", GREY))
     slices = np.column_stack([shares, rest])
-    legend = ax is None if legend is None else legend
+    legend = with_legend(legend, ax)
     [axes_of] = tissue_axes(ax, sections, entries=entries if legend else ())
     for one, panel in zip(axes_of, sections, strict=True):
         wide = diameter(one, size, panel)

@@ -12,10 +12,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
+from ..common.checks import name as check_name
+from ..common.checks import one_of
 from ..common.keys import HOMESPOT
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
-from ..expression.scale import Scale
+from ..expression.scale import SCALES, Scale
 from ..expression.transforms import log_normalised
 from ..mapping.align import section_remedy
 from ..mapping.checked import CheckedMap
@@ -27,6 +29,7 @@ from ..objects.recorded import chosen_source, mapped_expression
 from ._base import (
     GREY,
     AxesLike,
+    check_look,
     colour_bar,
     diameter,
     draw_points,
@@ -106,6 +109,9 @@ def spots(
     -------
     The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
+    check_adata(st, "st")
+    check_name("name", name)
+    check_look(unit, size)
     sections = panels(st, image)
     listed = in_order(values, st.obs, "values", "spot")
     try:
@@ -168,6 +174,9 @@ def gene(
     """
     check_adata(st, "st")
     check_adata(imputed, "imputed")
+    check_name("gene", gene)
+    one_of("scale", scale, SCALES)
+    check_look(unit, size)
     if gene not in imputed.var_names:
         raise InputError(
             expected(
@@ -256,6 +265,10 @@ def probability(
     The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     view = CheckedMap(mapping)
+    for argument, given in (("cell", cell), ("label", label)):
+        if given is not None:
+            check_name(argument, given)
+    check_look(unit, size)
     if (cell is None) == (label is None):
         raise InputError(
             expected("a cell or a label", "none" if cell is None else "both", "Name one of them.")

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from scipy.stats import binomtest
 
+from ..common.checks import name as check_name
+from ..common.checks import table as check_table
 from ..errors import InputError, expected, some
 from ._base import GREY, figure_axes
 from ._palette import PALETTE
@@ -34,15 +36,7 @@ def calibration(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax
         Axes to draw into; None makes a figure.
     """
-    missing = [name for name in ("level", "share", "cells") if name not in table]
-    if missing or len(table) == 0:
-        raise InputError(
-            expected(
-                "a table with the columns level, share and cells",
-                f"one without {some(missing)}" if missing else "one without rows",
-                "Pass the table of a calibration.",
-            )
-        )
+    check_table(table, ("level", "share", "cells"), "Pass the table of a calibration.")
     table = table[table["cells"] > 0].sort_values("level")
     if table.empty:
         raise InputError(
@@ -98,6 +92,8 @@ def colocation(matrix: pd.DataFrame, *, name: str | None = None, ax: Axes | None
                 "Pass what colocate_types() or type_distances() returned.",
             )
         )
+    if name is not None:
+        check_name("name", name)
     values = matrix.to_numpy(dtype=np.float64)
     own = np.diag(values)[~np.isnan(np.diag(values))]
     finite = values[~np.isnan(values)]

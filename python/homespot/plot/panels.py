@@ -155,6 +155,14 @@ def _panels(
     adata: ad.AnnData, frame: pd.DataFrame, xy: F64, parts: Parts, image: Image, own: ad.AnnData
 ) -> list[Panel]:
     """Return the panels of the places `xy`, which `frame` annotates."""
+    if not isinstance(image, ad.AnnData | bool):
+        raise InputError(
+            expected(
+                "image to be True, False or an AnnData",
+                f"a {type(image).__name__}",
+                'Pass the object that has the image in uns["spatial"].',
+            )
+        )
     recorded = adata if HOMESPOT in adata.uns else own
     of_own = _images(own, frame, xy, parts)
     shown = of_own if isinstance(image, bool) else _images(image, frame, xy, parts)
