@@ -19,14 +19,16 @@
   ConvergenceWarning = "homespot_convergence_warning"
 )
 
-# The parts of the message are fields of the condition.
+# The parts of the message are fields of the condition. Names of the user's
+# that cannot be printed stand in it by their bytes.
 .abort <- function(
     message, class = "homespot_input_error", what = "", found = "",
     remedy = "") {
   rlang::abort(
-    message,
-    class = unique(c(class, "homespot_error")), call = NULL, what = what,
-    found = found, remedy = remedy
+    .printable(message),
+    class = unique(c(class, "homespot_error")), call = NULL,
+    what = .printable(what), found = .printable(found),
+    remedy = .printable(remedy)
   )
 }
 

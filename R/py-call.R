@@ -16,6 +16,7 @@
   ), error = function(e) {
     stop(if (is.null(.state$failure)) e else .state$failure)
   })
+  answer <- .answered(answer)
   error <- .fetch(answer$get("error"))
   for (line in .fetch(answer$get("memory"))) {
     message("Takes ", line, ".")
@@ -34,6 +35,29 @@
     )
   }
   answer$get("value")
+}
+
+# Values cross without an interruption, which reticulate would lose, or take for
+# an error of Python's. It comes right after, where R sleeps for no time.
+.uninterrupted <- function(expr) {
+  value <- suspendInterrupts(expr)
+  Sys.sleep(0)
+  value
+}
+
+# What Python answered: its parts are taken out in this way.
+.answered <- function(x) {
+  if (inherits(x, "python.builtin.object") && !inherits(x, "homespotRemote")) {
+    class(x) <- unique(c("homespotAnswer", class(x)))
+  }
+  x
+}
+
+#' @export
+`$.homespotAnswer` <- function(x, name) {
+  function(...) {
+    .answered(.uninterrupted(reticulate::py_get_attr(x, name)(...)))
+  }
 }
 
 # A function of the user's for Python, which makes another error of the

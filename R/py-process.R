@@ -8,7 +8,7 @@
 .atPython <- function(name, ...) {
   .core()
   if (is.null(.state$process)) {
-    get(name, envir = asNamespace("homespot"))(...)
+    .uninterrupted(get(name, envir = asNamespace("homespot"))(...))
   } else {
     .ask(name, list(...))
   }
@@ -19,7 +19,7 @@
   if (inherits(x, "homespotRemote")) {
     .atPython(".fetch", x)
   } else {
-    reticulate::py_to_r(x)
+    .uninterrupted(reticulate::py_to_r(x))
   }
 }
 

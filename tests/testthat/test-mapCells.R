@@ -292,3 +292,38 @@ test_that("an error of the user's progress function is passed on as it is", {
     expect_no_error(mapCells(problem$sc, problem$st, progress = right))
   }
 })
+
+# --- maps that say nothing ----------------------------------------------------
+
+uninformative <- list(
+  ssa = list(), correlation = list(),
+  come = list(hidden = 6, latent = 3, pretrain.epochs = 2, epochs = 2)
+)
+for (method in names(uninformative)) {
+  test_that(paste("one warning says that a map says nothing:", method), {
+    problem <- smallProblem()
+    alike <- problem$st
+    alike[] <- alike[, 1L]
+    said <- list()
+    map <- withCallingHandlers(
+      do.call(mapCells, c(
+        list(problem$sc, alike, method = method), uninformative[[method]]
+      )),
+      warning = function(w) {
+        said <<- c(said, list(w))
+        invokeRestart("muffleWarning")
+      }
+    )
+    expect_length(said, 1L)
+    expect_s3_class(said[[1L]], "homespot_convergence_warning")
+    expect_match(conditionMessage(said[[1L]]), paste(
+      "^The map says next to nothing of where a cell sits: the mean entropy of",
+      "its rows is (1\\.0000|0\\.99\\d\\d) of log N"
+    ))
+    p <- bare(map)
+    expect_lt(max(p) - min(p), 0.02 / ncol(p))
+    expect_no_warning(do.call(mapCells, c(
+      list(problem$sc, problem$st, method = method), uninformative[[method]]
+    )))
+  })
+}

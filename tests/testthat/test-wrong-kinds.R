@@ -163,13 +163,25 @@ kinds <- list(
   "two texts" = c("a", "b"), "a list of functions" = list(mean)
 )
 
+# Calls an exported function. The call has names for its values: an error that
+# looked at the values themselves would take a hundred times as long.
+called <- function(name, given) {
+  symbols <- paste0("given", seq_along(given))
+  here <- list2env(
+    stats::setNames(given, symbols),
+    parent = asNamespace("homespot")
+  )
+  given[] <- lapply(symbols, as.name)
+  do.call(name, given, envir = here)
+}
+
 # The error of another library, or NULL. Pictures are drawn.
-foreign <- function(f, given) {
+foreign <- function(name, given) {
   withr::local_dir(withr::local_tempdir())
   withr::local_pdf(NULL)
   tryCatch(
     {
-      value <- suppressMessages(suppressWarnings(do.call(f, given)))
+      value <- suppressMessages(suppressWarnings(called(name, given)))
       if (inherits(value, "ggplot")) {
         suppressMessages(suppressWarnings(ggplot2::ggplotGrob(value)))
       }
@@ -191,14 +203,13 @@ someKinds <- function(n) {
 }
 
 faults <- function(name) {
-  f <- get(name, asNamespace("homespot"))
   arguments <- which(nzchar(names(calls[[name]])))
   found <- character()
   for (at in arguments) {
     for (kind in someKinds(at + match(name, names(calls)))) {
       given <- calls[[name]]
       given[at] <- list(kinds[[kind]])
-      error <- foreign(f, given)
+      error <- foreign(name, given)
       if (!is.null(error)) {
         found <- c(found, sprintf(
           "%s(%s = %s): %s", name, names(given)[at], kind, error

@@ -179,7 +179,9 @@ def _paths(value: Any) -> list[Path]:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether homespot wrote a file, or there is nothing in it."""
+    """Whether homespot wrote a file, or there is nothing in it; not if it cannot be looked into."""
+    if not os.access(path, os.R_OK):
+        return False
     with path.open("rb") as file:
         head = file.read(1024)
     return not head or any(mark in head for mark in _MARKS) or h5ad.is_own(path)
