@@ -127,6 +127,22 @@ test_that("a damaged map is refused, and the remedy is in R's words", {
   )
 })
 
+test_that("a probability that is off by its last bit is refused, also on disk", {
+  path <- withr::local_tempfile(fileext = ".h5ad")
+  saveMapping(smallMap(), path)
+  bytes <- readBin(path, "raw", file.size(path))
+  number <- writeBin(0.7, raw(), size = 4L, endian = "little")
+  at <- grepRaw(number, bytes, fixed = TRUE)
+  bytes[at] <- xor(bytes[at], as.raw(1L))
+  writeBin(bytes, path)
+  for (backed in c(FALSE, requireNamespace("HDF5Array", quietly = TRUE))) {
+    expect_error(
+      loadMapping(path, backed = backed), "something is not as it was written",
+      class = "homespot_input_error"
+    )
+  }
+})
+
 test_that("the file that a map on disk is read from is not written", {
   skip_if_not_installed("HDF5Array")
   folder <- withr::local_tempdir()
