@@ -106,6 +106,7 @@
     !is.character(x) || length(x) != 1L || is.na(x),
     sprintf("`%s` to be one string", name), .describe(x), "Give one name."
   )
+  .checkText(x)
   x
 }
 

@@ -62,7 +62,7 @@ mappingReport <- function(
     "report", .mappingToPython(map), output,
     sc = cells, st = spots,
     labels = .valuesToPython(labels, "labels", map, "cell"),
-    genes = if (!is.null(genes)) as.list(as.character(genes)),
+    genes = .namesToPython(genes, "genes"),
     scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
     sc_scale = sc.scale, st_scale = st.scale, unit = unit, title = title,
     images = .dict(.tissueImages(map))

@@ -111,7 +111,8 @@ plotScores <- function(table, metric = "pcc", reference = NULL) {
     "Give a row for each gene and method."
   )
   .refuseIf(
-    !length(metric) || !all(metric %in% rownames(.metrics)),
+    !is.character(metric) || !length(metric) ||
+      !all(metric %in% rownames(.metrics)),
     sprintf("`metric` among %s", .some(rownames(.metrics), 4L)),
     .describe(metric), "Use one or several of these."
   )

@@ -112,6 +112,7 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 
 # As it is, for what is no table of genes.
 .arrayToPython <- function(x) {
+  .checkText(x)
   .atPython(".asArray", x)
 }
 
@@ -119,8 +120,10 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
   reticulate::r_to_py(x, convert = FALSE)
 }
 
-# Named values of R as a dict, also where there are none.
+# Named values of R as a dict, also where there are none. R would crash if text
+# among them were not in UTF-8.
 .dict <- function(x) {
+  .checkText(x)
   .atPython(".newDict", x)
 }
 

@@ -29,7 +29,8 @@
       return(.labelValues(value, .dotted(name)))
     }
     .refuseIf(
-      !is.null(value) && (length(value) != 1L || anyNA(value)),
+      !is.null(value) &&
+        (is.function(value) || length(value) != 1L || anyNA(value)),
       sprintf("%s to be one value", .dotted(name)), .describe(value),
       "Choose one."
     )
