@@ -14,6 +14,10 @@
   answer <- tryCatch(core$call(
     verb, ..., sides = .sidesOfMessages(.sides)
   ), error = function(e) {
+    # On the way in or out, of which reticulate makes an error of its own.
+    if (inherits(e, "C++Error") && .fetch(core$interrupted())) {
+      rlang::interrupt()
+    }
     stop(if (is.null(.state$failure)) e else .state$failure)
   })
   answer <- .answered(answer)

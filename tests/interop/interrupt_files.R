@@ -15,11 +15,14 @@ map <- CellMapping(p, coords = cbind(x = 1:800, y = 0))
 
 say <- function(...) cat(..., "\n", sep = "", file = stderr())
 once <- function() {
-  if (given[2L] == "save") saveMapping(map, path) else loadMapping(path)
+  invisible(
+    if (given[2L] == "save") saveMapping(map, path) else loadMapping(path)
+  )
 }
 # The first time takes longer.
 saveMapping(map, path)
 once()
+stored <- mappingMatrix(loadMapping(path))
 say("seconds ", system.time(once())[["elapsed"]])
 for (i in seq_len(as.integer(given[3L]))) {
   where <- "within"
@@ -33,7 +36,7 @@ for (i in seq_len(as.integer(given[3L]))) {
     },
     interrupt = function(e) where
   )
-  same <- identical(mappingMatrix(loadMapping(path)), p)
+  same <- identical(mappingMatrix(loadMapping(path)), stored)
   files <- list.files(given[1L], all.files = TRUE, no.. = TRUE)
   say("outcome ", paste(c(outcome, same, files), collapse = " "))
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -436,3 +437,11 @@ def test_threads_are_r_s(monkeypatch) -> None:
     assert os.environ["OMP_NUM_THREADS"] == "2"
     bridge.set_threads("")
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_an_interruption_that_was_only_printed_is_told_once(monkeypatch) -> None:
+    monkeypatch.setitem(vars(sys), "last_type", KeyboardInterrupt)
+    assert bridge.interrupted()
+    assert not bridge.interrupted()
+    monkeypatch.setitem(vars(sys), "last_type", ZeroDivisionError)
+    assert not bridge.interrupted()

@@ -85,7 +85,8 @@ LINES = (
     "Ask for the right to read it. status 1 "
     "Error: Expected an output to which a file can be written, found 'locked/new.h5ad', in a folder that "
     "takes no file (Permission denied). Name another. status 1 "
-    "Error: Expected a folder that can be written to, found 'closed/new' (Permission denied). Use another. status 1"
+    "Error: Expected a folder that can be written to, found 'closed/new' (Permission denied). "
+    "Use another. status 1"
 )
 
 

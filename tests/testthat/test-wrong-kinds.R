@@ -239,3 +239,11 @@ for (name in names(calls)) {
     expect_identical(faults(name), character())
   })
 }
+
+test_that("text that is not UTF-8 is refused before it can end R", {
+  expect_error(
+    called("mapCells", c(calls$mapCells[c("sc", "st")], marginals = broken)),
+    "text in UTF-8",
+    class = "homespot_input_error"
+  )
+})

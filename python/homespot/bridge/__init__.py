@@ -1,6 +1,6 @@
 """The only door that R uses: arrays and plain values in and out."""
 
-from .door import about, call, lacking, set_threads
+from .door import about, call, interrupted, lacking, set_threads
 from .values import columns, csr, release, streamed
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "call",
     "columns",
     "csr",
+    "interrupted",
     "lacking",
     "release",
     "set_threads",

@@ -24,7 +24,7 @@ from .offered import OFFERED
 from .values import crossed
 from .wording import R
 
-__all__ = ["about", "call", "lacking", "set_threads"]
+__all__ = ["about", "call", "interrupted", "lacking", "set_threads"]
 
 
 def about() -> dict[str, Any]:
@@ -70,6 +70,12 @@ def _own_libraries() -> Iterator[None]:
         yield
     finally:
         sys.setdlopenflags(before)
+
+
+def interrupted() -> bool:
+    """Return whether the last error that was printed, and not raised, is an interruption; forget it."""
+    kind = vars(sys).pop("last_type", None)
+    return kind is KeyboardInterrupt
 
 
 def set_threads(limit: str) -> None:
