@@ -85,17 +85,18 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 # Block of columns by block: never a whole copy between the two.
 .denseFromPython <- function(result) {
   shape <- as.integer(.toR(result$get("shape")))
-  none <- .fetch(.core()$columns(result, 0L, 0L))
+  # Of columns from one to another, as R's.
+  columns <- function(...) .fetch(.uninterrupted(.core()$columns(result, ...)))
+  none <- columns(0L, 0L)
   p <- matrix(vector(typeof(none), 1L), shape[1L], shape[2L])
   step <- max(1L, as.integer(2^21 / max(shape[1L], 1L)))
   for (start in seq.int(0L, by = step, length.out = ceiling(
     shape[2L] / step
   ))) {
     stop <- min(start + step, shape[2L])
-    p[, (start + 1L):stop] <-
-      .fetch(.core()$columns(result, start, stop))
+    p[, (start + 1L):stop] <- columns(start, stop)
   }
-  .core()$release(result)
+  .uninterrupted(.core()$release(result))
   p
 }
 

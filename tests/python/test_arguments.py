@@ -110,6 +110,7 @@ def made(make_pair: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
         warnings.simplefilter("ignore")
         scores = hs.cross_validate(sc, st, folds=2, progress=False)
         types = hs.deconvolve_spots(mapping, "type")
+        weighted = hs.map_cells(sc, st, gene_weights="spatial")
         placed, imputed = hs.place_cells(mapping, sc), hs.impute_genes(mapping, sc, genes)
         tuned = hs.tune(sc, st, "ssa", {"regularisation": [0.05, 0.2]}, folds=2, outer_folds=2)
     places = pd.DataFrame(
@@ -176,6 +177,7 @@ def calls(m: SimpleNamespace) -> dict[str, dict[str, Any]]:
         "metrics.gene_scores": {**truth, "genes": ["a", "b", "c", "d"]},
         "metrics.kde_divergence": {**truth, "labels": list("aabbaabba")},
         "metrics.proportion_scores": truth,
+        "plot.agreement": {"mapping": m.weighted},
         "plot.calibration": {"table": hs.calibration(m.mapping, m.places)},
         "plot.cells": {"placed": m.placed, "label": "type"},
         "plot.colocation": {"matrix": hs.colocate_types(**labelled)},

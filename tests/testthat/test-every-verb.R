@@ -99,6 +99,8 @@ paths <- list(
     expect_identical(mappingInfo(map)$method, "ssa")
     expect_s3_class(plotMapping(map, cell = rownames(map)[1L]), "ggplot")
     expect_s3_class(plotMarginals(map), "ggplot")
+    weighted <- mapCells(demo$sc, demo$st, gene.weights = "spatial")
+    expect_s3_class(plotAgreement(weighted), "ggplot")
   },
   mappingReport = function() {
     page <- withr::local_tempfile(fileext = ".html")
