@@ -6,8 +6,14 @@ of the tissue only ("half"), for an atlas that does not cover the spots evenly. 
 Euclidean distance from the true spot, in pitches of the grid; differences to the correlation are paired
 over the parts, with their 95 % interval.
 
-    python benchmarks/placement.py          the table
-    python benchmarks/placement.py --scan   also the scan over regularisation, relaxation and read-out
+    python benchmarks/placement.py              the table
+    python benchmarks/placement.py --scan       also the scan over regularisation, relaxation and read-out
+    python benchmarks/placement.py --ceilings   only the table between what knows nothing and what knows most
+
+The last table has errors over that of a random spot, of three divisions of every tissue into halves, and of
+three into tenths: of the defaults and of weighted genes, beside all cells at the centre of the tissue, a
+forest that learns places from the expression of the cells in the spots, and every cell at the centre of its
+type. The forest and the types know true places of cells, which no map does.
 """
 
 from __future__ import annotations
@@ -19,8 +25,10 @@ from collections.abc import Iterator
 
 import anndata as ad
 import numpy as np
+import numpy.typing as npt
 from _common import print_table, write_csv
-from scipy import stats
+from scipy import sparse, stats
+from sklearn.ensemble import ExtraTreesRegressor
 
 import homespot as hs
 
@@ -44,6 +52,9 @@ RELAX_SPOTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 READ_OUTS = ("median", "mean", "k_best", "argmax")
 
 CONDITIONS = ("clean", "leak", "half")
+TYPES = {name: "cluster" if name == "smfish_visp" else "cell_type" for name in SETS}
+WEIGHTED = {"defaults": "equal", "gene_weights='spatial'": "spatial"}
+SEEDS = (0, 1, 2)
 
 Scores = dict[tuple[str, str, str], list[float]]
 
@@ -158,10 +169,64 @@ def scan() -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: sum(float(str(row[name])) for name in CONDITIONS))
 
 
+def log_values(cells: ad.AnnData) -> npt.NDArray[np.float32]:
+    """Return log(1 + 10,000 x / total), cells x genes."""
+    x = cells.X.toarray() if sparse.issparse(cells.X) else np.asarray(cells.X)
+    return np.log1p(1e4 * x / np.maximum(x.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+
+
+def by_forest(sc: ad.AnnData, others: ad.AnnData) -> npt.NDArray[np.float64]:
+    """Place cells by a forest that has learnt the places of other cells from their expression."""
+    forest = ExtraTreesRegressor(200, min_samples_leaf=5, max_features=0.2, n_jobs=-1, random_state=0)
+    forest.fit(log_values(others), others.obsm["spatial"][:, :2])
+    return np.asarray(forest.predict(log_values(sc)))
+
+
+def placed_by_all(cells: ad.AnnData, name: str, condition: str, n_parts: int, seed: int) -> dict[str, float]:
+    """Return the mean error of every way to place the cells of one division."""
+    sc, st = hs.simulate_spots(cells, n_parts=n_parts, leave_out=condition != "leak", seed=seed)
+    if condition == "half":
+        sc = sc[sc.obs["true_x"] < sc.obs["true_x"].median()].copy()
+    found = {}
+    for run, weights in WEIGHTED.items():
+        table = hs.cell_positions(hs.map_cells(sc, st, gene_weights=weights, progress=False))
+        sc = sc[table.index].copy()  # without the cells that the map has dropped
+        found[run] = table[["homespot_x", "homespot_y"]].to_numpy()
+    truth = sc.obs[["true_x", "true_y"]].to_numpy()
+    spots, rng = st.obsm["spatial"], np.random.default_rng(0)
+    found["random spot"] = spots[rng.integers(len(spots), size=len(truth))]
+    found["centre of the tissue"] = np.broadcast_to(np.median(spots, axis=0), truth.shape)
+    found["forest, knows other cells' places"] = by_forest(sc, cells[~cells.obs_names.isin(sc.obs_names)])
+    kinds = sc.obs[TYPES[name]].astype(str)
+    centres = sc.obs[["true_x", "true_y"]].groupby(kinds).median()
+    found["centre of the type, knows the truth"] = centres.loc[kinds].to_numpy()
+    return {run: float(np.linalg.norm(place - truth, axis=1).mean()) for run, place in found.items()}
+
+
+def ceilings() -> list[dict[str, object]]:
+    """Measure errors over that of a random spot, and over that of the defaults, with paired intervals."""
+    rows: list[dict[str, object]] = []
+    for name in SETS:
+        cells = hs.datasets.load(name)["st"]
+        for condition, n_parts in (*((condition, 2) for condition in CONDITIONS), ("clean", 10)):
+            errors = [placed_by_all(cells, name, condition, n_parts, seed) for seed in SEEDS]
+            for run in errors[0]:
+                mean, half = interval([error[run] / error["defaults"] for error in errors])
+                row = {"tissue": name, "condition": condition, "parts": n_parts, "run": run}
+                over = float(np.mean([error[run] / error["random spot"] for error in errors]))
+                rows.append({**row, "over random": over, "over defaults": f"{mean:.3f} ± {half:.3f}"})
+    return rows
+
+
 def main() -> None:
     """Print the tables and write their CSV files."""
     if "HOMESPOT_DATA" not in os.environ:
         print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
+        return
+    if "--ceilings" in sys.argv[1:]:
+        rows = ceilings()
+        print_table(rows)
+        print(f"Written to {write_csv('placement_ceilings', rows)}")
         return
     rows = table()
     print_table(rows)
