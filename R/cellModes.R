@@ -1,8 +1,9 @@
 #' The places of every cell, several where its row of P has several modes
 #'
 #' @description
-#' Read as the default position of [placeCells()] is, from the `k` most probable
-#' spots with the squares of their probability, scaled to sum to 1.
+#' Read as the default position of [placeCells()] is without a sharpness, from
+#' the `k` most probable spots with the squares of their probability, scaled to
+#' sum to 1.
 #' The spot whose neighbourhood, all spots within `reach` pitches of it, is
 #' heaviest (the first of equals) gives the first mode: its share is that
 #' weight, its place the weighted mean of the neighbourhood.

@@ -153,7 +153,7 @@
 #' @param level Probability with which a cell's true place lies within
 #'   `homespot_radius` of its position, from 0.05 to 0.99.
 #'   It was calibrated on simulated spots of known truth, on maps by SSA read by
-#'   the default position.
+#'   the default position, without weights of genes.
 #'   On tissues that it was not fitted on, 83 to 98 percent of all cells lie
 #'   within the radius of a level of 0.9, and 89 to 96 percent of the confident
 #'   ones where more than 1 cell in 200 is; where hardly any is, not even those

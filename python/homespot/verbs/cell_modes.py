@@ -125,10 +125,10 @@ def cell_modes(
     """Return the places of every cell: several, if its row of P has several modes.
 
     Modes are read from the k most probable spots, weighted by the squares of their probability, scaled to sum
-    to 1, as the default position of `place_cells` is. The neighbourhood of a spot is all spots within `reach`
-    pitches of it. The heaviest neighbourhood (the first one if several are equal) gives the first mode: its
-    share is the weight of the neighbourhood, its place the weighted mean. This weight is removed, and the
-    rest gives the next mode.
+    to 1, as the default position of `place_cells` is without a sharpness. The neighbourhood of a spot is all
+    spots within `reach` pitches of it. The heaviest neighbourhood (the first one if several are equal) gives
+    the first mode: its share is the weight of the neighbourhood, its place the weighted mean. This weight is
+    removed, and the rest gives the next mode.
 
     Parameters
     ----------

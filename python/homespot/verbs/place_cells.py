@@ -53,9 +53,9 @@ def place_cells(
     level
         Probability with which a cell's true place lies within ``homespot_radius`` of its position, 0.05 to
         0.99. The radius was calibrated on simulated spots with known truth, with maps by SSA and the default
-        position. On tissues that it was not fitted on, 83 to 98 % of all cells lie within the radius of level
-        0.9. Of the confident cells 89 to 96 % do, if more than 1 cell in 200 is confident; if hardly any cell
-        is, not even these can be relied on. Levels below 0.8 are less accurate
+        position, without weights of genes. On tissues that it was not fitted on, 83 to 98 % of all cells lie
+        within the radius of level 0.9. Of the confident cells 89 to 96 % do, if more than 1 cell in 200 is
+        confident; if hardly any cell is, not even these can be relied on. Levels below 0.8 are less accurate
         (``benchmarks/confidence.py``).
     max_radius
         Largest radius at which a cell is ``homespot_confident``, in the unit of the coordinates. None: half
