@@ -240,10 +240,17 @@ def _in_a_slot(path: Path) -> ad.AnnData:
     return mapping
 
 
-def _read_lazily(path: Path) -> ad.AnnData:
+def _lazy(path: Path) -> ad.AnnData:
+    """What anndata reads lazily; before version 0.12 it reads nothing so."""
     pytest.importorskip("xarray")
+    if not hasattr(ad.experimental, "read_lazy"):
+        pytest.skip("this anndata has no read_lazy")
+    return ad.experimental.read_lazy(path)
+
+
+def _read_lazily(path: Path) -> ad.AnnData:
     mapping = load(path)
-    mapping.X = (ad.experimental.read_lazy(path).X + 0).rechunk((1, -1))
+    mapping.X = (_lazy(path).X + 0).rechunk((1, -1))
     return mapping
 
 
@@ -265,9 +272,8 @@ def test_the_file_from_which_a_map_is_still_to_be_read_is_not_replaced(
 
 
 def test_a_map_that_was_read_lazily_is_refused(tmp_path, refused) -> None:
-    pytest.importorskip("xarray")
     save(make(P), tmp_path / "map.h5ad")
-    mapping = ad.experimental.read_lazy(tmp_path / "map.h5ad")
+    mapping = _lazy(tmp_path / "map.h5ad")
     with refused("in memory | lazily | load backed=True"):
         check_mapping(mapping)
 
