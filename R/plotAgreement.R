@@ -32,7 +32,7 @@ plotAgreement <- function(map) {
   .refuseIf(
     !length(known), "a map with the agreement of two halves of the genes",
     sprintf("a map by method '%s' without", .methodOf(map)),
-    "Map with gene.weights = \"spatial\"."
+    "Map with gene.weights = \"spatial\" onto spots with coordinates."
   )
   .requirePackage("ggplot2", "plots")
   data <- do.call(rbind, lapply(seq_along(known), function(i) {

@@ -65,9 +65,14 @@ def holed(st: ad.AnnData) -> ad.AnnData:
     return placed_at(st, xy)
 
 
+def with_values(st: ad.AnnData, x: Any) -> ad.AnnData:
+    """The spots with other expression."""
+    return ad.AnnData(x, st.obs, st.var, obsm={"spatial": st.obsm["spatial"]})
+
+
 def halves(st: ad.AnnData) -> ad.AnnData:
     """The data with 0.5 in every entry."""
-    return ad.AnnData(np.full(st.shape, 0.5), st.obs, st.var, obsm={"spatial": st.obsm["spatial"]})
+    return with_values(st, np.full(st.shape, 0.5))
 
 
 def ensembl(adata: ad.AnnData, version: str = "") -> ad.AnnData:
@@ -845,6 +850,31 @@ SCORES: list[Case] = [
         "simulate a platform of log values",
         lambda _sc, st: hs.simulate_spots(halves(st), cells_per_spot=2, platform="laplace"),
         "counts cells platform | 0.5 | platform",
+    ),
+    (
+        "a depth without a platform",
+        lambda _sc, st: hs.simulate_spots(st, cells_per_spot=2, depth=0.5),
+        "platform depth | none | platform",
+    ),
+    (
+        "simulate from values below 0",
+        lambda _sc, st: hs.simulate_spots(with_values(st, -st.X), cells_per_spot=2),
+        "finite expression never negative | 836 | counts",
+    ),
+    (
+        "simulate from NaN",
+        lambda _sc, st: hs.simulate_spots(with_values(st, st.X * np.nan), cells_per_spot=2),
+        "finite expression | nan | counts",
+    ),
+    (
+        "simulate from imaginary numbers",
+        lambda _sc, st: hs.simulate_spots(with_values(st, st.X * 1j), cells_per_spot=2),
+        "real numbers expression | complex64 | numbers",
+    ),
+    (
+        "simulate too many molecules",
+        lambda _sc, st: hs.simulate_spots(with_values(st, st.X * 1e17), cells_per_spot=2, platform="laplace"),
+        "counts platform | 8.7e+18 | platform_sd",
     ),
     (
         "a depth of nothing",

@@ -181,6 +181,7 @@ def test_a_verb(made: SimpleNamespace, verb: str) -> None:
     globals()[verb](made)
 
 
+@pytest.mark.filterwarnings("ignore:Two halves of the genes:homespot.errors.DataWarning")
 def test_every_picture(made: SimpleNamespace) -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     placed = hs.place_cells(made.mapping, made.sc)

@@ -48,10 +48,22 @@ def by_definition(z: np.ndarray, xy: np.ndarray, frame: np.ndarray) -> np.ndarra
     for i, here in enumerate(xy):
         distance = np.where(frame == frame[i], np.linalg.norm(xy - here, axis=1), np.inf)
         distance[i] = np.inf
-        for j in np.argsort(distance, kind="stable")[:6]:
-            weights[i, j] = distance[j] <= 2 * np.median(nearest)
+        weights[i] = distance <= min(np.sort(distance)[5], 2 * np.median(nearest)) * (1 + 1e-6)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1)
     return np.array([column @ weights @ column / len(column) for column in z.T])
+
+
+def test_neither_the_unit_nor_the_order_of_spots_decides_who_is_a_neighbour() -> None:
+    """On a square grid the sixth neighbour is one of four that are equally near: all of them are taken."""
+    rng = np.random.default_rng(0)
+    xy, z = grid(), z_scores(rng.normal(size=(36, 50)))
+    expected = morans_i(z, Places(xy))
+    graph = Places(xy).neighbours().toarray()
+    np.testing.assert_array_equal(np.flatnonzero(graph[14]), [7, 8, 9, 13, 15, 19, 20, 21])
+    for unit in (0.65, 1e-200, 1e200, 1 / 3):
+        np.testing.assert_allclose(morans_i(z, Places(xy * unit)), expected, atol=1e-12)
+    order = rng.permutation(36)
+    np.testing.assert_allclose(morans_i(z[order], Places(xy[order])), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("frames", [1, 2])
@@ -153,7 +165,8 @@ def test_weights_place_cells_better_where_half_of_the_genes_say_nothing() -> Non
 def test_what_has_no_pattern_gets_no_weights(problem) -> None:
     sc, st = problem
     st = st.copy()
-    st.X = np.where((st.obsm["spatial"].sum(axis=1) % 2 == 0)[:, None], 1, 5) + np.arange(40)[None] % 2
+    noise = np.random.default_rng(0).uniform(1, 3, (36, 400)).astype(np.float32)
+    st.X = noise[:, morans_i(z_scores(noise.copy()), Places(st.obsm["spatial"])) < 0][:, :40]
     with pytest.warns(DataWarning, match="No gene has a pattern over the spots"):
         mapping = hs.map_cells(sc, st, gene_weights="spatial", st_scale="log")
     assert "homespot_sharpness" not in mapping.obs
@@ -162,12 +175,13 @@ def test_what_has_no_pattern_gets_no_weights(problem) -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("moran", "Expected gene_weights to be one of"),
+        ("moran", "Expected gene_weights to be 'equal' or 'spatial', or numbers by the names of the genes"),
         ({"g0": -1.0, "g1": 1.0}, "finite and never negative, found -1"),
         ({"g0": "heavy"}, "Expected gene_weights to be numbers"),
-        ({"g0": 1.0, "other": 1.0}, "above 0 for at least 2 of the genes used .*, found those of 1"),
+        ({"g0": 1.0, "other": 1.0}, "Expected at least 2 of the 40 genes used .* above 0, found 1"),
         (pd.Series([1.0, 2.0], index=["g0", "g0"]), "found several for 'g0'"),
-        (3.0, "Expected gene_weights to be one of"),
+        (3.0, "or numbers by the names of the genes, found 3.0"),
+        ([1.0, 2.0], "or numbers by the names of the genes, found a list"),
     ],
 )
 def test_wrong_weights_are_refused(problem, weights, message) -> None:

@@ -38,6 +38,20 @@ def test_the_shift_changes_the_counts_of_the_cells_alone(tissue) -> None:
     assert other.X.dtype == sc.X.dtype
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool"])
+def test_whole_numbers_of_a_narrow_type_are_not_wrapped(dtype) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 2 if dtype == "bool" else 127, (200, 30))
+    spatial = rng.uniform(0, 10, (200, 2))
+    settings = {"platform": "log-normal", "platform_sd": 1.0, "depth": 1.0, **HALF}
+    made = [
+        simulate_spots(ad.AnnData(x.astype(kind), obsm={"spatial": spatial}), **settings)[0]
+        for kind in (dtype, "float64")
+    ]
+    np.testing.assert_array_equal(made[0].X, made[1].X)
+    assert made[1].X.max() > x.max()
+
+
 def test_nothing_is_shifted_by_nothing(tissue) -> None:
     sc, _ = simulate_spots(tissue, **HALF)
     same, _ = simulate_spots(tissue, platform="laplace", platform_sd=0, depth=1, **HALF)

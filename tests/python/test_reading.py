@@ -466,7 +466,7 @@ def test_other_folders_are_told_apart_and_never_called_no_file(pair, tmp_path: P
             "xenium", **{"experiment.xenium": b"", "analysis.h5": b""}
         ): "spatialdata_io.xenium('xenium')['table']",
         made("merscope", **{"cell_by_gene.csv": b""}): "spatialdata_io.merscope",
-        made("run", outs=b""): "Name one of them: run/outs",
+        made("run", outs=b""): f"Name one of them: {tmp_path / 'run' / 'outs'}.",
         made("files", **{"a.h5ad": b"", "b.h5ad": b""}): "a folder with 'a.h5ad', 'b.h5ad'",
         made("text", **{"readme.md": b""}): "a folder with 'readme.md', which is no data",
     }.items():

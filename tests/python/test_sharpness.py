@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 import homespot as hs
 from homespot.common.keys import SHARPNESS
-from homespot.errors import InputError
+from homespot.errors import DataWarning, InputError
 from homespot.expression.places import Places
 from homespot.expression.transforms import z_scores
 from homespot.mapping.median import powered_median
@@ -43,9 +43,10 @@ def mapped() -> tuple[ad.AnnData, ad.AnnData, ad.AnnData]:
 def test_the_agreement_of_two_genes_by_hand() -> None:
     """Every half is one gene, with which a correlation is 0: both maps are uniform, and agree by chance."""
     rng = np.random.default_rng(0)
-    found = agreement(
-        rng.normal(size=(30, 2)), rng.normal(size=(9, 2)), Places(rng.normal(size=(9, 2))), 0.05
-    )
+    with pytest.warns(DataWarning, match="no more often than by chance"):
+        found = agreement(
+            rng.normal(size=(30, 2)), rng.normal(size=(9, 2)), Places(rng.normal(size=(9, 2))), 0.05
+        )
     np.testing.assert_allclose(found.agreement, 0, atol=1e-5)
 
 
@@ -184,6 +185,11 @@ def test_the_plot_shows_the_curve_of_every_section(mapped) -> None:
     both = hs.plot.agreement(hs.map_cells(sc, st, gene_weights="spatial", sections=labels))
     assert [text.get_text() for text in both.get_legend().get_texts()] == ["left", "right"]
     plt.close("all")
+    damaged = mapping.copy()
+    for wrong in (3, {}, {"power": 1.0, "powers": "x", "agreement": [1.0]}):
+        damaged.uns["homespot"]["sharpness"] = wrong
+        with pytest.raises(InputError, match="agreement of two halves"):
+            hs.plot.agreement(damaged)
     with pytest.raises(
         InputError, match=r"agreement of two halves .* method 'ssa' without.*gene_weights='spatial'"
     ):

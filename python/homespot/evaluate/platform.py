@@ -10,7 +10,7 @@ from scipy import sparse
 
 from ..common.checks import one_of, within
 from ..common.wording import argument
-from ..errors import InputError, expected
+from ..errors import InputError, expected, some
 from ..matrix.sums import column_sums, is_sparse
 
 __all__ = ["DEPTH", "DROPOUT", "PLATFORM_SD", "Law", "check_platform", "shifted"]
@@ -24,12 +24,22 @@ Law = Literal["log-normal", "laplace"]
 PLATFORM_SD, DEPTH, DROPOUT = 0.53, 0.22, 0.0
 
 _MOST_SD = 3.0
+_MOST_COUNT = 2.0**53  # whole numbers up to it are exact in float64
 
 
 def check_platform(platform: Law | None, platform_sd: float, depth: float, dropout: float) -> None:
     """Refuse a shift that is not as `homespot.simulate_spots` describes it."""
     if platform is not None:
         one_of("platform", platform, get_args(Law))
+    elif (platform_sd, depth, dropout) != (PLATFORM_SD, DEPTH, DROPOUT):
+        raise InputError(
+            expected(
+                f"{argument('platform')} with {argument('platform_sd')}, {argument('depth')} or "
+                f"{argument('dropout')}, which describe its shift",
+                "none",
+                f"Choose one of {some(get_args(Law))} as {argument('platform')}, or leave the others out.",
+            )
+        )
     within("platform_sd", platform_sd, 0, _MOST_SD)
     within("depth", depth, 0, 1, open_low=True)
     within("dropout", dropout, 0, 0.99)
@@ -55,7 +65,8 @@ def shifted(
 
     Returns
     -------
-    The counts in the form and type of `counts`, and f / m of every gene.
+    The counts, dense or sparse as `counts` are, in their type if that is one of floating point, else in
+    int64; and f / m of every gene.
     """
     table = sparse.csr_matrix(counts, copy=True)
     table.sort_indices()
@@ -79,10 +90,19 @@ def shifted(
     if molecules.any():
         factor /= factor @ molecules / molecules.sum()
     share = (depth * factor)[table.indices]
-    n = np.rint(table.data).astype(np.int64)
     times = np.floor(share)
+    most = float(np.max(table.data * (times + 1.0), initial=0))
+    if most > _MOST_COUNT:
+        raise InputError(
+            expected(
+                f"counts that stay below {_MOST_COUNT:.0e} with the factors of {argument('platform')}",
+                f"{most:.4g}",
+                f"Take counts of molecules, or a smaller {argument('platform_sd')}.",
+            )
+        )
+    n = np.rint(table.data).astype(np.int64)
     seen = n * times.astype(np.int64) + rng.binomial(n, share - times)
     seen[rng.random(len(seen)) < dropout] = 0
-    table.data = seen.astype(table.dtype)
+    table.data = seen.astype(table.dtype) if table.dtype.kind == "f" else seen
     table.eliminate_zeros()
     return table if is_sparse(counts) else table.toarray(), factor

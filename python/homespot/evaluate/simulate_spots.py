@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..common import memory
-from ..common.checks import flag, whole, within
+from ..common.checks import flag, refuse_masked, whole, within
 from ..common.keys import HOMESPOT, SECTION, SPATIAL
 from ..common.memory import bounded
 from ..common.wording import argument
@@ -72,6 +74,29 @@ def _names_of_sections(
             if (of_section.nunique(dropna=False) == 1).all():
                 found[name] = of_section.first().reindex(codes).to_numpy()
     return found
+
+
+def _refuse_values(given: Any, matrix: Any) -> None:
+    """Refuse expression that is no finite, real number of at least 0, or that is masked."""
+    refuse_masked(given, "expression of the cells")
+    stored = matrix.data if is_sparse(matrix) else matrix
+    if stored.dtype.kind not in "biuf":
+        raise InputError(
+            expected(
+                "real numbers as expression of the cells",
+                f"values of type {stored.dtype}",
+                "Convert them to numbers.",
+            )
+        )
+    wrong = ~np.isfinite(stored) | (stored < 0)
+    if wrong.any():
+        raise InputError(
+            expected(
+                "finite expression of the cells, never negative",
+                f"{int(wrong.sum())} value(s) that are not ({stored[wrong][0]:.4g})",
+                "Take the counts or the log-normalised values, without such values.",
+            )
+        )
 
 
 @bounded
@@ -193,6 +218,7 @@ def simulate_spots(
         fewer={"cells": "take at most {} cells"},
     )
     matrix = in_memory(values)
+    _refuse_values(cells.X if layer is None else matrix, matrix)
     mean = sparse.diags_array(1 / count[kept]) @ used[kept] @ matrix
     names = np.array([f"spot{i + 1}" for i in range(n_spots)])
     st = ad.AnnData(

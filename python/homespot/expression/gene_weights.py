@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import array, one_of
-from ..common.wording import argument
+from ..common.checks import array
+from ..common.wording import argument, either, shown
 from ..errors import DataWarning, InputError, expected, some
 from .places import Places
 from .table import Floats
@@ -48,9 +48,19 @@ def morans_i(z: Floats, places: Places) -> F64:
 
 def check_gene_weights(name: str, value: Any) -> None:
     """Refuse weights that are neither the name of a rule nor a table of numbers by gene."""
-    if isinstance(value, str) or not isinstance(value, Mapping | pd.Series):
-        one_of(name, value, _RULES)
+    if isinstance(value, str) and value in _RULES:
         return
+    if not isinstance(value, Mapping | pd.Series):
+        rules = " or ".join(map(shown, _RULES))
+        found = shown(value) if isinstance(value, str | bool | int | float) else f"a {type(value).__name__}"
+        raise InputError(
+            expected(
+                f"{argument(name)} to be {rules}, or numbers by the names of the genes",
+                found,
+                "Use one of these; numbers are given as "
+                + either("a dict or a Series.", "a vector or a list with names."),
+            )
+        )
     genes = list(value.keys())
     if len(set(genes)) < len(genes):
         twice = pd.Index(genes)[pd.Index(genes).duplicated()].unique()
@@ -113,9 +123,10 @@ def gene_weights(
     if (weights > 0).sum() < _LEAST:
         raise InputError(
             expected(
-                f"{argument('gene_weights')} above 0 for at least {_LEAST} of the genes used ({some(genes)})",
-                f"those of {int((weights > 0).sum())}",
-                "Name the genes as the data does.",
+                f"at least {_LEAST} of the {len(genes)} genes used ({some(genes)}) with "
+                f"{argument('gene_weights')} above 0",
+                str(int((weights > 0).sum())),
+                f"Weigh more of these genes; {argument('n_genes')} has chosen them before the weights do.",
             )
         )
     if missing:

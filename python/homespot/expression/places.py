@@ -16,6 +16,8 @@ F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 _NEIGHBOURS = 6
+_LOOKED_AT = 24  # rows that may be as near as the sixth neighbour
+_ALIKE = 1 + 1e-6  # distances up to this ratio are the same, whatever the unit and its rounding
 _WITHIN = 2.0  # neighbours are within this many pitches
 _REACH = 4.0  # a Gaussian is 0 beyond this many standard deviations
 
@@ -51,26 +53,30 @@ class Places:
 
     @cached_property
     def _apart(self) -> F64:
-        """The coordinates, with one more in which frames are far apart."""
-        if self.frame is None:
-            return self.positions
-        far = 1 + 10 * float(np.ptp(self.positions, axis=0).max())
-        return np.column_stack([self.positions, far * self.frame])
+        """The coordinates over the extent of the tissue, with one more in which frames are far apart."""
+        low, high = self.positions.min(axis=0), self.positions.max(axis=0)
+        extent = float((high - low).max())
+        scaled = (self.positions - low) / (extent if extent > 0 else 1.0)
+        return scaled if self.frame is None else np.column_stack([scaled, 10.0 * self.frame])
 
     @cached_property
-    def pitch(self) -> float:
-        """The pitch of the rows' places, within frames."""
+    def _pitch(self) -> float:
         return pitch(self._apart)
 
     def neighbours(self) -> sparse.csr_matrix:
-        """Return the graph of the 6 nearest rows within two pitches: rows x rows, each summing to 1 or 0."""
+        """Return the graph of neighbours, rows x rows, each row summing to 1, or to 0 without neighbours.
+
+        Neighbours of a row are within two pitches of it, and no farther than the sixth nearest; all that are
+        as near as the sixth are among them, so that neither the order of rows nor the unit decides.
+        """
         n = len(self._apart)
-        k = min(_NEIGHBOURS, n - 1)
+        k = min(_LOOKED_AT, n - 1)
         distance, found = map(np.asarray, cKDTree(self._apart).query(self._apart, k + 1))
         # Among rows of one place, a row may not be the nearest to itself.
         other = found != np.arange(n)[:, None]
         other[other.all(axis=1), k] = False
-        near = other & (distance <= _WITHIN * self.pitch * (1 + 1e-9))
+        sixth = distance[:, min(_NEIGHBOURS, k)]  # column 0 is the row itself, or another of its place
+        near = other & (distance <= np.minimum(sixth, _WITHIN * self._pitch)[:, None] * _ALIKE)
         count = near.sum(axis=1)
         weight = np.divide(1.0, count, out=np.zeros(n), where=count > 0)
         return sparse.csr_matrix(
@@ -80,8 +86,8 @@ class Places:
     def nearness(self) -> sparse.csr_matrix:
         """Return a Gaussian of the distance, of one pitch, as rows x rows of mean 1."""
         tree = cKDTree(self._apart)
-        width = self.pitch if self.pitch > 0 else 1.0
-        pairs = tree.sparse_distance_matrix(tree, _REACH * width, output_type="coo_matrix").tocsr()
+        width = self._pitch if self._pitch > 0 else 1.0
+        pairs = tree.sparse_distance_matrix(tree, _REACH * width * _ALIKE, output_type="coo_matrix").tocsr()
         near = sparse.csr_matrix(pairs + sparse.identity(tree.n))  # a distance of 0 is not stored
         near.sort_indices()
         row = np.repeat(np.arange(tree.n), np.diff(near.indptr))

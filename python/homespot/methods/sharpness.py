@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ..common.run import Sharpness
+from ..errors import DataWarning
 from ..expression.places import Places
 from ..expression.table import Floats
 from ..expression.transforms import unit_rows
@@ -20,6 +23,7 @@ _HALVES = 4
 _CELLS = 800
 _ROWS = 100  # cells that are compared at once
 _LEAST = 1e-30
+_CHANCE = 1e-3  # mean logarithm of the ratio to chance
 
 
 def _softmax(scores: F32) -> F32:
@@ -83,7 +87,15 @@ def agreement(
                     axis=1, dtype=np.float64
                 )
                 total[k] += np.log(np.maximum(together, _LEAST)).sum()
-    return Sharpness(_highest(total), _POWERS.copy(), total / (_HALVES * len(cells)))
+    curve = total / (_HALVES * len(cells))
+    if curve.max() < _CHANCE:
+        warnings.warn(
+            "Two halves of the genes agree on the places of cells no more often than by chance, at any "
+            "sharpness: the map says next to nothing of where a cell sits.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return Sharpness(_highest(curve), _POWERS.copy(), curve)
 
 
 def _highest(curve: npt.NDArray[np.float64]) -> float:

@@ -382,7 +382,7 @@ def _other_folder(path: Path, found: Iterable[str]) -> Form:
     inside += [name for name in names if re.match(r"square_\d+um|(filtered|raw)_\w+_bc_matri", name)]
     inside += [name for name in names if name.endswith((".h5ad", ".zarr", ".h5", ".zarr.zip"))]
     if inside:
-        return Form("", f"a folder with {some(inside)}", f"Name one of them: {path.name}/{inside[0]}.")
+        return Form("", f"a folder with {some(inside)}", f"Name one of them: {path / inside[0]}.")
     if path.suffix == ".zarr":
         return Form("", "a folder without the files of a zarr (.zgroup or zarr.json)", _ANEW)
     return Form(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import anndata as ad
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from ..common.checks import as_array
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.keys import HOMESPOT
 from ..common.wording import argument
@@ -125,13 +128,13 @@ def agreement(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     record = CheckedMap(mapping, empty=True).mapping.uns[HOMESPOT]
     parts = record.get("parts", {"": record})
     found = {str(part.get("section", name)): part.get("sharpness") for name, part in parts.items()}
-    known = {name: sharpness for name, sharpness in found.items() if sharpness is not None}
+    known = {name: sharpness for name, sharpness in found.items() if _is_curve(sharpness)}
     if not known:
         raise InputError(
             expected(
                 "a map with the agreement of two halves of the genes",
                 f"one by method {record.get('method')!r} without",
-                f"Map with {argument('gene_weights', 'spatial')}.",
+                f"Map with {argument('gene_weights', 'spatial')} onto spots with coordinates.",
             )
         )
     [ax] = figure_axes(ax, 1, 5.0, 3.6)
@@ -152,3 +155,11 @@ def agreement(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     else:
         ax.set_title(f"Most agreement at a power of {float(sharpness['power']):.2f}", fontsize="medium")
     return ax
+
+
+def _is_curve(sharpness: object) -> bool:
+    """Whether the record of a map tells of an agreement at several powers."""
+    if not isinstance(sharpness, Mapping) or not {"power", "powers", "agreement"} <= set(sharpness):
+        return False
+    powers, curve = (as_array(sharpness[name]) for name in ("powers", "agreement"))
+    return powers.ndim == 1 and powers.shape == curve.shape and powers.dtype.kind == curve.dtype.kind == "f"

@@ -110,7 +110,7 @@ def spots(
     The Axes; for several sections an array of Axes, in the order of the sections' names.
     """
     check_adata(st, "st")
-    if not isinstance(name, str):  # an empty one leaves the bar without a name
+    if not isinstance(name, str) or name:  # an empty one leaves the bar without a name
         check_name("name", name)
     check_look(unit, size)
     sections = panels(st, image)
