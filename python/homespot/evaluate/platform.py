@@ -29,6 +29,9 @@ _MOST_COUNT = 2.0**53  # whole numbers up to it are exact in float64
 
 def check_platform(platform: Law | None, platform_sd: float, depth: float, dropout: float) -> None:
     """Refuse a shift that is not as `homespot.simulate_spots` describes it."""
+    within("platform_sd", platform_sd, 0, _MOST_SD)
+    within("depth", depth, 0, 1, open_low=True)
+    within("dropout", dropout, 0, 0.99)
     if platform is not None:
         one_of("platform", platform, get_args(Law))
     elif (platform_sd, depth, dropout) != (PLATFORM_SD, DEPTH, DROPOUT):
@@ -40,9 +43,6 @@ def check_platform(platform: Law | None, platform_sd: float, depth: float, dropo
                 f"Choose one of {some(get_args(Law))} as {argument('platform')}, or leave the others out.",
             )
         )
-    within("platform_sd", platform_sd, 0, _MOST_SD)
-    within("depth", depth, 0, 1, open_low=True)
-    within("dropout", dropout, 0, 0.99)
 
 
 def shifted(
