@@ -14,7 +14,7 @@
   answer <- tryCatch(core$call(
     verb, ..., sides = .sidesOfMessages(.sides)
   ), error = function(e) {
-    # On the way in or out, of which reticulate makes an error of its own.
+    # reticulate turns an interruption while values cross into its own error.
     if (inherits(e, "C++Error") && .fetch(core$interrupted())) {
       rlang::interrupt()
     }

@@ -168,7 +168,7 @@ def _paths_read(context: typer.Context) -> list[str]:
 
 
 def _has_path(kind: Any) -> bool:
-    """Whether a type is that of a path, of several, or of one that may be left out."""
+    """Whether a type is Path, or contains it, as a list of paths and an optional path do."""
     return kind is Path or any(map(_has_path, get_args(kind)))
 
 

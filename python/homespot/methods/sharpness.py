@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.special import softmax
 
 from ..common.run import Sharpness
 from ..errors import DataWarning
@@ -24,12 +25,6 @@ _CELLS = 800
 _ROWS = 100  # cells that are compared at once
 _LEAST = 1e-30
 _CHANCE = 1e-3  # mean logarithm of the ratio to chance
-
-
-def _softmax(scores: F32) -> F32:
-    e: F32 = np.exp(scores - scores.max(axis=1, keepdims=True))
-    e /= e.sum(axis=1, keepdims=True)
-    return e
 
 
 def _scores(
@@ -83,9 +78,8 @@ def agreement(
         for start in range(0, len(cells), _ROWS):
             a, b = one[start : start + _ROWS], other[start : start + _ROWS]
             for k, power in enumerate(_POWERS.astype(np.float32)):
-                together = (_softmax(power * a) * (near @ _softmax(power * b).T).T).sum(
-                    axis=1, dtype=np.float64
-                )
+                read, near_read = softmax(power * a, axis=1), near @ softmax(power * b, axis=1).T
+                together = (read * near_read.T).sum(axis=1, dtype=np.float64)
                 total[k] += np.log(np.maximum(together, _LEAST)).sum()
     curve = total / (_HALVES * len(cells))
     if curve.max() < _CHANCE:
