@@ -25,6 +25,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from _common import RESULTS, print_table, write_csv
+from _problems import SETS
 from deconvolution import halves
 from genes import (
     cross_validate,
@@ -35,7 +36,7 @@ from genes import (
     random_folds,
     shared_genes,
 )
-from placement import SETS, error, interval
+from placement import error, interval
 
 import homespot as hs
 

@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from _common import print_table, write_csv
-from placement import SETS
+from _problems import SETS
 from scipy import sparse
 from scipy.special import logsumexp, softmax
 
