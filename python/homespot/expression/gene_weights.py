@@ -88,7 +88,7 @@ def gene_weights(
     Parameters
     ----------
     given
-        Weights as the user gives them, checked.
+        Weights as the user gives them, checked; None is "spatial" if it is known where the spots lie.
     genes
         Names of the columns of `z`.
     z
@@ -96,8 +96,8 @@ def gene_weights(
     places
         Where the spots lie; None if that is not known.
     """
-    if isinstance(given, str):
-        if given == "equal":
+    if given is None or isinstance(given, str):
+        if given == "equal" or (given is None and places is None):
             return None
         if places is None:
             raise InputError(

@@ -83,10 +83,10 @@ class Places:
             (np.repeat(weight, count), found[near], np.concatenate([[0], np.cumsum(count)])), shape=(n, n)
         )
 
-    def nearness(self) -> sparse.csr_matrix:
-        """Return a Gaussian of the distance, of one pitch, as rows x rows of mean 1."""
+    def nearness(self, width: float = 1.0) -> sparse.csr_matrix:
+        """Return a Gaussian of the distance, `width` pitches wide, as rows x rows of mean 1."""
         tree = cKDTree(self._apart)
-        width = self._pitch if self._pitch > 0 else 1.0
+        width *= self._pitch if self._pitch > 0 else 1.0
         pairs = tree.sparse_distance_matrix(tree, _REACH * width * _ALIKE, output_type="coo_matrix").tocsr()
         near = sparse.csr_matrix(pairs + sparse.identity(tree.n))  # a distance of 0 is not stored
         near.sort_indices()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..common.checks import one_of, whole, within
 from ..common.cores import limited_threads
+from ..common.run import SOFTER
 from ..expression.places import pitch
 from ..matrix.gather import Reducer, gather
 from ..matrix.rows import RowBlock, sharpened
@@ -33,9 +34,6 @@ F64 = npt.NDArray[np.float64]
 
 
 Position = Literal["median", "mean", "k_best", "argmax"]
-
-_SOFTER = 0.7
-"""Places are read at this share of the sharpness; the error was lowest there on the tissues of truth."""
 
 
 class HomeSpots(Reducer):
@@ -148,7 +146,7 @@ class Positions(Reducer):
         """Return the median of all spots where the sharpness is known, else of the best under P squared."""
         powers = np.full(len(block.p), np.nan)
         if self._sharpness is not None:
-            powers = _SOFTER * self._sharpness[block.rows]
+            powers = SOFTER * self._sharpness[block.rows]
         known = np.isfinite(powers)
         place = np.empty((len(powers), self._local.shape[1]))
         if known.any():

@@ -18,7 +18,7 @@ def correlation_map(
     *,
     n_genes: Genes = 5000,
     correlation: Correlation = "signed",
-    gene_weights: Weights = "equal",
+    gene_weights: Weights = None,
     regularisation: Regularisation = 0.05,
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.

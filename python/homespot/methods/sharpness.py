@@ -43,9 +43,9 @@ def agreement(
 ) -> Sharpness:
     """Find the power of the rows of a correlation map at which two halves of the genes agree best.
 
-    The genes are halved at random, four times. Each half maps up to 800 cells by itself, A and B, with
-    row softmax of the correlation. With G a Gaussian of the distance between spots, of one pitch and of mean
-    1, the agreement at the power q is the mean over cells and halvings of
+    The genes are halved at random four times, each time for another quarter of up to 800 cells. Each half
+    maps these cells by itself, A and B, with row softmax of the correlation. With G a Gaussian of the
+    distance between spots, of one pitch and of mean 1, the agreement at the power q is the mean over cells of
 
         log( sum_jk A_j^q G_jk B_k^q ),    rows of A^q and B^q scaled to sum to 1,
 
@@ -69,19 +69,19 @@ def agreement(
     cells = x_sc[np.unique(np.linspace(0, len(x_sc) - 1, _CELLS).astype(np.intp))]
     near = sparse.csr_matrix(places.nearness(), dtype=np.float32)
     total = np.zeros(len(_POWERS))
-    for _ in range(_HALVES):
-        order = rng.permutation(n_genes)
+    for i in range(_HALVES):
+        order, sample = rng.permutation(n_genes), cells[i::_HALVES]
         one, other = (
-            _scores(cells, x_st, half, regularisation, absolute=absolute)
+            _scores(sample, x_st, half, regularisation, absolute=absolute)
             for half in (order[: n_genes // 2], order[n_genes // 2 :])
         )
-        for start in range(0, len(cells), _ROWS):
+        for start in range(0, len(one), _ROWS):
             a, b = one[start : start + _ROWS], other[start : start + _ROWS]
             for k, power in enumerate(_POWERS.astype(np.float32)):
                 read, near_read = softmax(power * a, axis=1), near @ softmax(power * b, axis=1).T
                 together = (read * near_read.T).sum(axis=1, dtype=np.float64)
                 total[k] += np.log(np.maximum(together, _LEAST)).sum()
-    curve = total / (_HALVES * len(cells))
+    curve = total / len(cells)
     if curve.max() < _CHANCE:
         warnings.warn(
             "Two halves of the genes agree on the places of cells no more often than by chance, at any "

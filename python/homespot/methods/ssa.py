@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.ending import transported
-from ..common.run import Outcome, Run
+from ..common.run import SOFTER, Outcome, Run
 from ..expression.gene_weights import GeneWeights, check_gene_weights
 from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, log_tables, selected_genes
@@ -17,11 +17,14 @@ from ..expression.transforms import unit_rows, z_scores
 from ..matrix.best import largest_entries
 from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
+from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
 from .sharpness import agreement
 
 __all__ = ["Correlation", "Genes", "Regularisation", "Weights", "ssa"]
+
+_RELAXED = 0.75  # spots, where the sharpness is not known
 
 # Parameters that other methods share.
 Genes = Annotated[
@@ -46,13 +49,14 @@ Regularisation = Annotated[
 
 
 Weights = Annotated[
-    GeneWeights,
+    GeneWeights | None,
     Parameter(
         'Weights of the genes in the correlation. ``"equal"``: all count alike. ``"spatial"``: sqrt(max(0, '
         "I)), where I is Moran's I of the gene over the spots (their 6 nearest within two pitches): a gene "
         "without a pattern in the tissue counts for nothing. Or a number for each gene, by name: a gene "
-        "without a number is left out. With weights, and coordinates of the spots, the map keeps the "
-        "sharpness at which two halves of the genes agree best, and places are read at it.",
+        'without a number is left out. None: ``"spatial"`` if the spots have coordinates, else ``"equal"``. '
+        "With weights, and coordinates of the spots, the map keeps the sharpness at which two halves of the "
+        "genes agree best, and places are read at it.",
         checked=check_gene_weights,
     ),
 ]
@@ -82,7 +86,12 @@ def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> np
             "relax_spots": 0.0,
         },
         # For genes in space rather than places: softer, and every spot filled as its expression says.
-        "genes": {"regularisation": 0.1, "marginals": "expression", "relax_spots": 0.0},
+        "genes": {
+            "gene_weights": "equal",
+            "regularisation": 0.1,
+            "marginals": "expression",
+            "relax_spots": 0.0,
+        },
     },
 )
 def ssa(
@@ -92,7 +101,7 @@ def ssa(
     *,
     n_genes: Genes = 5000,
     correlation: Correlation = "signed",
-    gene_weights: Weights = "equal",
+    gene_weights: Weights = None,
     regularisation: Regularisation = 0.05,
     marginals: Annotated[
         Literal["uniform", "expression", "expression_all", "counts"],
@@ -113,16 +122,18 @@ def ssa(
         ),
     ] = 0.0,
     relax_spots: Annotated[
-        float,
+        float | None,
         Parameter(
             "How far the masses of the spots may leave q, from 0 (q is kept) to 1 (q is ignored, which gives "
             "the row softmax of the correlation). The exponent of the scaling update is 1 - relax_spots, as "
-            "for relax_cells.",
+            "for relax_cells. None: q is kept within neighbourhoods of two pitches, and each neighbourhood "
+            "has the mass that the row softmax brings to it, read as places are; 0.75 if the sharpness at "
+            "which places are read is not known.",
             low=0,
             high=1,
             tuned=(0.0, 0.75),
         ),
-    ] = 0.75,
+    ] = None,
     tolerance: Annotated[
         float,
         Parameter(
@@ -171,6 +182,9 @@ def ssa(
         if places is not None:
             sharpness = agreement(x_sc, x_st, places, regularisation, absolute=absolute)
     x_sc, x_st = unit_rows(x_sc), unit_rows(x_st)
+    if relax_spots is None and sharpness is not None and places is not None:
+        power, relax_spots = SOFTER * sharpness.power, 0.0
+        q = found_masses(x_sc, x_st, p, q, places, regularisation, power, absolute=absolute)
 
     result = sinkhorn(
         CorrelationCost(x_sc, x_st, absolute=absolute),
@@ -178,7 +192,7 @@ def ssa(
         q,
         regularisation=regularisation,
         relax_cells=relax_cells,
-        relax_spots=relax_spots,
+        relax_spots=_RELAXED if relax_spots is None else relax_spots,
         tolerance=tolerance,
         max_iter=max_iter,
         dtype=dtype.name,
