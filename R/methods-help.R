@@ -150,9 +150,12 @@
 #'     the spots (their 6 nearest within two pitches): a gene without a pattern
 #'     in the tissue counts for nothing.
 #'     Or a number for each gene, by name: a gene without a number is left out.
+#'     \code{NULL}: \code{"spatial"} if the spots have coordinates, else
+#'     \code{"equal"}.
 #'     With weights, and coordinates of the spots, the map keeps the sharpness
 #'     at which two halves of the genes agree best, and places are read at it.
-#'     One of "equal", "spatial" or numbers by name; by default \code{"equal"}.}
+#'     One of "equal", "spatial" or numbers by name, or \code{NULL}; by default
+#'     \code{NULL}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
@@ -187,9 +190,12 @@
 #'     the spots (their 6 nearest within two pitches): a gene without a pattern
 #'     in the tissue counts for nothing.
 #'     Or a number for each gene, by name: a gene without a number is left out.
+#'     \code{NULL}: \code{"spatial"} if the spots have coordinates, else
+#'     \code{"equal"}.
 #'     With weights, and coordinates of the spots, the map keeps the sharpness
 #'     at which two halves of the genes agree best, and places are read at it.
-#'     One of "equal", "spatial" or numbers by name; by default \code{"equal"}.}
+#'     One of "equal", "spatial" or numbers by name, or \code{NULL}; by default
+#'     \code{NULL}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
@@ -215,7 +221,10 @@
 #'     is ignored, which gives the row softmax of the correlation).
 #'     The exponent of the scaling update is 1 - relax.spots, as for
 #'     relax.cells.
-#'     A number from 0 to 1; by default \code{0.75}.}
+#'     \code{NULL}: q is kept within neighbourhoods of two pitches, and each
+#'     neighbourhood has the mass that the row softmax brings to it, read as
+#'     places are; 0.75 if the sharpness at which places are read is not known.
+#'     A number from 0 to 1, or \code{NULL}; by default \code{NULL}.}
 #'   \item{\code{tolerance}}{
 #'     The solver stops when the L1 error of the marginals is at most this, and
 #'     another iteration would change no row of P by more than ten times this

@@ -119,7 +119,7 @@ class Parameter:
             value = value.item()
         if self.checked is not None and hasattr(value, "keys"):
             return {str(key): float(value[key]) for key in value.keys()}  # noqa: SIM118
-        if float in self.types and int not in self.types and isinstance(value, int) and not isinstance(value, bool):
+        if float in self.types and type(value) is int:
             return float(value)
         return os.fspath(value) if isinstance(value, os.PathLike) else value
 
