@@ -7,11 +7,11 @@
 #'
 #' Where the columns of `x` are the mapped cells: colData gets
 #' `homespot_spot` (name of the home spot), `homespot_prob` (its probability),
-#' `homespot_entropy`; for a map with coordinates `homespot_x`, `homespot_y`
-#' (and `homespot_z`), `homespot_spread`, `homespot_radius` and
-#' `homespot_confident`, and of several sections `homespot_section` and
-#' `homespot_section_prob`, as [placeCells()] has them; and
-#' `homespot_left_over`;
+#' `homespot_entropy`; for a map with coordinates `homespot_near_spot`,
+#' `homespot_x`, `homespot_y` (and `homespot_z`), `homespot_spread`,
+#' `homespot_radius` and `homespot_confident`, and of several sections
+#' `homespot_section` and `homespot_section_prob`, as [placeCells()] has them;
+#' and `homespot_left_over`;
 #' `reducedDim(x, "homespot")` is P, cells by spots, each row summing to 1 less
 #' the left-over.
 #'

@@ -7,6 +7,7 @@
   SPATIAL = "spatial",
   COORDINATES = c("x", "y", "z"),
   SPOT = "homespot_spot",
+  NEAR_SPOT = "homespot_near_spot",
   PROB = "homespot_prob",
   POSITIONS = c("homespot_x", "homespot_y", "homespot_z"),
   SPREAD = "homespot_spread",

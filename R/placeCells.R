@@ -37,12 +37,27 @@
   colData(out) <- .withPlaces(colData(out), table)
   metadata(out)[[.keys$HOMESPOT]] <- c(
     mappingInfo(map), list(position = position, k = k, level = level),
-    if (!is.null(max.radius)) list(max_radius = max.radius)
+    if (!is.null(max.radius)) list(max_radius = max.radius),
+    list(read_out = .readOut(map))
   )
   if (!is.null(reduction)) {
     reducedDim(out, reduction) <- .positionsMatrix(table, map)
   }
   if (identical(as, "SpatialExperiment")) .asTissue(out, map, table) else out
+}
+
+# How places are read: by the sharpness, by the best spots or, of combined maps,
+# both.
+.readOut <- function(map) {
+  sharp <- rowData(map)[[.keys$SHARPNESS]]
+  sharp <- is.finite(sharp) & sharp > 0
+  if (!length(sharp)) {
+    sharp <- logical(nrow(map))
+  }
+  paste(
+    c(if (any(sharp)) "sharpness", if (!all(sharp)) "best spots"),
+    collapse = ", "
+  )
 }
 
 # Home spot of every cell, and with coordinates its position and how far that
@@ -142,22 +157,14 @@
 #'   `NULL`: a Seurat object for a Seurat object, and a SingleCellExperiment
 #'   for all others.
 #' @param position How a position is read from P: `"median"`, the spatial
-#'   median (the point of least mean distance) of all spots, weighted by their
-#'   probability to the power of 0.7 times the cell's `homespot_sharpness`, or
-#'   where the map does not know it, of the k most probable spots, weighted by
-#'   the square of their probability; `"mean"`, the mean under P;
+#'   median (the point of least mean distance; see below); `"mean"`, the mean
+#'   under P;
 #'   `"k_best"`, the mean of the k most probable spots, weighted by their
 #'   probability; `"argmax"`, the most probable spot.
-#' @param k How many spots `"k_best"` takes, and `"median"` where no sharpness
-#'   is known.
+#' @param k How many spots `"k_best"` takes and, where no sharpness is known,
+#'   `"median"` and `homespot_near_spot`.
 #' @param level Probability with which a cell's true place lies within
 #'   `homespot_radius` of its position, from 0.05 to 0.99.
-#'   It was calibrated on simulated spots of known truth, on maps by SSA read by
-#'   the default position, without weights of genes.
-#'   On tissues that it was not fitted on, 83 to 98 percent of all cells lie
-#'   within the radius of a level of 0.9, and 89 to 96 percent of the confident
-#'   ones where more than 1 cell in 200 is; where hardly any is, not even those
-#'   can be relied on.
 #' @param max.radius Largest radius at which a cell is `homespot_confident`, in
 #'   the unit of the coordinates.
 #'   NULL is half the extent of the tissue, the root mean squared distance of
@@ -175,12 +182,15 @@
 #'   `homespot_spot`, `homespot_prob`, `homespot_entropy` (of the cell's row of
 #'   P, over the logarithm of the number of spots: 0 where one spot has all, 1
 #'   where all have the same; what the row leaves out counts as spread evenly
-#'   over the spots on which it has nothing), `homespot_x`, `homespot_y` (and
+#'   over the spots on which it has nothing), `homespot_near_spot` (the spot of
+#'   least expected distance, under the weights of the median, whatever
+#'   `position` is), `homespot_x`, `homespot_y` (and
 #'   `homespot_z`), `homespot_spread`, the root mean squared distance of the
 #'   spots under P from the position, in the unit of the coordinates,
 #'   `homespot_radius`, within which of the position the true place lies with
 #'   probability `level`, and `homespot_confident`; and the run's record in
-#'   `metadata(x)$homespot`, or `Misc(x, "homespot")`.
+#'   `metadata(x)$homespot`, or `Misc(x, "homespot")`, with the `read_out`:
+#'   `"sharpness"`, `"best spots"` or, of combined maps, both.
 #'   The spread is that of the whole P, whatever `position` reads from it: it
 #'   is no estimate of the position's error, and usually larger than the error
 #'   of the median.
@@ -192,6 +202,39 @@
 #'   the map has it, else a field of view, for `ImageDimPlot()`.
 #'   Its own images, which are of another tissue, are taken out; of three
 #'   dimensions there is none.
+#'
+#' @section Position, radius and confidence:
+#' Where the map has a cell's `homespot_sharpness`, q, its whole row of P is
+#' read.
+#' The median is that of all spots, weighted by their probability to the power
+#' of 0.7 q.
+#' The radius is sqrt(d^2 + pitch^2 / 6): under the probabilities to the power
+#' of q, scaled to sum to 1, a share of `level` of the weight lies within d of
+#' the position.
+#' The distribution is interpolated: each spot counts half at its own distance,
+#' and the weight grows linearly to the next.
+#' The second term is for where in its spot a cell sits.
+#' A cell is confident if its radius is at most `max.radius`, and at least a
+#' tenth of the cells of its tissue have a radius at the level 0.9 of at most
+#' `max.radius`.
+#' Where fewer have, they have it mostly by chance: no cell is confident, and a
+#' warning counts these cells.
+#' The tissue is the map or, if every section is read by itself, the cells that
+#' are placed in the section.
+#'
+#' Where the sharpness is not known (other methods, maps without weights of
+#' genes or coordinates, maps of earlier versions), the k most probable spots
+#' are read.
+#' The median is that of these spots, weighted by the square of their
+#' probability.
+#' The radius follows from the spread of the 20 most probable spots by a rule
+#' that was fitted on simulated spots of known truth, on maps by SSA read by the
+#' median.
+#' On tissues that it was not fitted on, 83 to 98 percent of all cells lie
+#' within the radius of a level of 0.9.
+#' A cell is confident if its radius is at most `max.radius`: 89 to 96 percent
+#' of these cells lie within it where more than 1 cell in 200 is confident;
+#' where hardly any is, not even those can be relied on.
 #'
 #' @section Several sections:
 #' A place is a point of one section.

@@ -117,6 +117,7 @@ def test_table_of_positions(make_pair, dims: int) -> None:
         "homespot_spot",
         "homespot_prob",
         "homespot_entropy",
+        "homespot_near_spot",
         *axes,
         "homespot_spread",
         "homespot_radius",

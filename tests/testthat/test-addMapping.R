@@ -10,9 +10,9 @@ data <- function(names, class = SingleCellExperiment::SingleCellExperiment) {
 }
 
 columns <- c(
-  "homespot_spot", "homespot_prob", "homespot_entropy", "homespot_x",
-  "homespot_y", "homespot_spread", "homespot_radius", "homespot_confident",
-  "homespot_left_over"
+  "homespot_spot", "homespot_prob", "homespot_entropy", "homespot_near_spot",
+  "homespot_x", "homespot_y", "homespot_spread", "homespot_radius",
+  "homespot_confident", "homespot_left_over"
 )
 
 test_that("cells get columns, a reducedDim and the record", {

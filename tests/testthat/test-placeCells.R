@@ -52,6 +52,29 @@ test_that("entropy, radius and confidence are those of the definition", {
   expect_null(S4Vectors::metadata(placed)$homespot$max_radius)
 })
 
+test_that("a sharpness is read from the map, and the record says so", {
+  map <- smallMap()
+  plain <- placeCells(map, asSce(map))
+  expect_identical(S4Vectors::metadata(plain)$homespot$read_out, "best spots")
+  SummarizedExperiment::rowData(map)$homespot_sharpness <- c(1 / 0.7, NA, 2)
+  some <- placeCells(map, asSce(map), max.radius = 10)
+  expect_identical(
+    S4Vectors::metadata(some)$homespot$read_out, "sharpness, best spots"
+  )
+  expect_identical(some$homespot_x[2], plain$homespot_x[2])
+  expect_identical(some$homespot_radius[2], plain$homespot_radius[2])
+  # The third cell: every spot is sqrt(0.5) away from the median, pitch is 1.
+  expect_equal(some$homespot_radius[3], sqrt(0.5 + 1 / 6))
+  p <- mappingMatrix(map)[1, ]
+  away <- as.matrix(dist(SpatialExperiment::spatialCoords(map)))
+  expect_identical(
+    some$homespot_near_spot[1], colnames(map)[which.min(away %*% p)]
+  )
+  SummarizedExperiment::rowData(map)$homespot_sharpness <- 1
+  all <- placeCells(map, asSce(map), max.radius = 10)
+  expect_identical(S4Vectors::metadata(all)$homespot$read_out, "sharpness")
+})
+
 test_that("positions go into a reduction, if asked", {
   map <- smallMap()
   for (as in list(NULL, "SingleCellExperiment", "SpatialExperiment")) {

@@ -17,6 +17,7 @@ __all__ = [
     "LABEL",
     "LABEL_PROB",
     "LEFT_OVER",
+    "NEAR_SPOT",
     "POSITIONS",
     "PROB",
     "RADIUS",
@@ -51,6 +52,9 @@ COORDINATES = ("x", "y", "z")
 
 SPOT = "homespot_spot"
 """Name of a cell's home spot."""
+
+NEAR_SPOT = "homespot_near_spot"
+"""Name of the spot of least expected distance from a cell."""
 
 PROB = "homespot_prob"
 """Probability of the home spot."""

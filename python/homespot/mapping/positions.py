@@ -2,225 +2,231 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.checks import one_of, whole, within
-from ..common.cores import limited_threads
+from ..common.cores import limited_threads, threads
 from ..common.run import SOFTER
+from ..common.threads import pool
 from ..expression.places import pitch
 from ..matrix.gather import Reducer, gather
-from ..matrix.rows import RowBlock, sharpened
-from ..matrix.sums import row_sums
+from ..matrix.rows import RowBlock, row_blocks, sharpened
 from ..space.axes import spot_coordinates
 from . import confidence
-from .median import powered_median, spatial_median
+from .median import spatial_median
+from .row_loops import near_spots, read_rows
 
-__all__ = [
-    "Entropies",
-    "HomeSpots",
-    "Position",
-    "Positions",
-    "Radii",
-    "entropy",
-    "home_spots",
-    "positions",
-    "radius",
-]
+__all__ = ["Position", "Readings", "entropy", "home_spots", "positions", "radius", "read_sharply"]
 
 F64 = npt.NDArray[np.float64]
-
+Ints = npt.NDArray[np.intp]
 
 Position = Literal["median", "mean", "k_best", "argmax"]
 
-
-class HomeSpots(Reducer):
-    """The most probable spot of every cell, the first one if several are equal.
-
-    Attributes
-    ----------
-    home
-        The column of the spot, shape (cells,).
-    probability
-        The probability of the spot, shape (cells,).
-    """
-
-    home: npt.NDArray[np.intp]
-    probability: F64
-
-    def start(self, matrix: Any) -> None:
-        """Make room for every cell."""
-        self.home = np.empty(matrix.shape[0], dtype=np.intp)
-        self.probability = np.empty(matrix.shape[0])
-
-    def add(self, block: RowBlock) -> None:
-        """Find the home spots of these cells."""
-        self.home[block.rows] = block.home
-        self.probability[block.rows] = block.p.max(axis=1)
+_ROWS = 64  # rows that a thread reads at once
 
 
-class Entropies(Reducer):
-    """The entropy of every row of P over the logarithm of the number of spots; see `entropies`.
+class Readings(Reducer):
+    """What is read from every row of P: its home spot and entropy and, with coordinates, the cell's place.
 
-    Attributes
-    ----------
-    total
-        Shape (cells,).
-    """
-
-    total: F64
-
-    def start(self, matrix: Any) -> None:
-        """Make room for every cell."""
-        self.total, self._n_spots = np.empty(matrix.shape[0]), int(matrix.shape[1])
-
-    def add(self, block: RowBlock) -> None:
-        """Find the entropies of these rows."""
-        sums = row_sums(block.p) if block.spots is not None else block.sums
-        self.total[block.rows] = confidence.entropies(block.doubles, sums, self._n_spots)
-
-
-class Positions(Reducer):
-    """The place of every cell, and the spread of its row of P about it.
+    Rows whose sharpness is known are read whole. Of the others, the place, the radius and the spot of least
+    expected distance are read from the most probable spots.
 
     Parameters
     ----------
     spots
-        Coordinates, spots x 2 or 3.
+        Coordinates, spots x 2 or 3; None: the cells are not placed.
     position, k
         How a position is read from P; see `positions`.
     sharpness
         The sharpness of every cell's row, NaN where it is not known; None: not known.
+    levels
+        Levels of the radii.
 
     Attributes
     ----------
-    placed
-        Positions, cells x 2 or 3.
-    spread
-        The spread of each, shape (cells,).
+    home, probability
+        The column of the most probable spot, the first one if several are equal, and its probability.
+    entropy
+        The entropy of the row over the logarithm of the number of spots; see `homespot.cell_positions`.
+    placed, spread
+        Positions, cells x 2 or 3, and the spread of each.
+    near
+        The column of the spot of least expected distance.
+    radii
+        The radii, cells x levels.
+    sharp
+        Whether the row is read by its sharpness.
     """
 
+    home: Ints
+    probability: F64
+    entropy: F64
     placed: F64
     spread: F64
+    near: Ints
+    radii: F64
+    sharp: npt.NDArray[np.bool_]
 
     def __init__(
-        self, spots: F64, position: Position = "median", k: int = 20, sharpness: F64 | None = None
+        self,
+        spots: F64 | None = None,
+        position: Position = "median",
+        k: int = 20,
+        sharpness: F64 | None = None,
+        levels: Sequence[float] = (),
     ) -> None:
         one_of("position", position, get_args(Position))
         whole("k", k, 1)
+        for level in levels:
+            within("level", level, *confidence.LEVELS)
         self._position, self._k, self._sharpness = position, k, sharpness
-        spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
-        self._centre = spots.mean(axis=0)
-        self._local = spots - self._centre
-        self._squares = np.square(self._local).sum(axis=1)
-        # Lower bound for distances: 0.1 % of the typical spacing, or 1e-150 if all spots coincide.
-        extent = float(np.sqrt(self._squares.mean()))
-        self._closest = max(1e-3 * extent / len(spots) ** (1 / spots.shape[1]), 1e-150)
+        self._levels = np.asarray(levels, dtype=np.float64)
+        self._has_spots = spots is not None
+        self._padded = np.zeros((3, 0))
+        self._closest = 0.0
+        if spots is not None:
+            self._spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
+            self._centre = self._spots.mean(axis=0)
+            self._local = self._spots - self._centre
+            self._squares = np.square(self._local).sum(axis=1)
+            self._pitch, self._extent = pitch(self._spots), confidence.extent(self._spots)
+            # Lower bound for distances: 0.1 % of the typical spacing, or 1e-150 if all spots coincide.
+            extent = float(np.sqrt(self._squares.mean()))
+            self._closest = max(1e-3 * extent / len(spots) ** (1 / spots.shape[1]), 1e-150)
+            self._padded = _padded(self._local.T)
 
     def start(self, matrix: Any) -> None:
         """Make room for every cell."""
-        self.placed = np.empty((matrix.shape[0], self._local.shape[1]))
-        self.spread = np.empty(matrix.shape[0])
+        n, self._n_spots = matrix.shape
+        self.home, self.near = np.zeros(n, dtype=np.intp), np.zeros(n, dtype=np.intp)
+        self.probability, self.entropy, self.spread = np.empty(n), np.empty(n), np.empty(n)
+        self.radii, self.sharp = np.empty((n, len(self._levels))), np.zeros(n, dtype=bool)
+        if self._has_spots:
+            self.placed = np.empty((n, self._local.shape[1]))
+            if self._sharpness is not None:
+                self.sharp = read_sharply(self._sharpness)
 
     def add(self, block: RowBlock) -> None:
-        """Place these cells."""
-        local = self._local
-        mean = block.mean_of(local)
+        """Read these rows."""
+        sharp = self.sharp[block.rows]
+        other = ~sharp
+        place = np.full((len(sharp), 3), np.nan)
+        if self._has_spots:
+            dims = self._local.shape[1]
+            place[:, dims:] = 0
+            given = other if self._position == "median" else np.ones_like(sharp)
+            if given.any():
+                place[given, :dims] = self._place(block, given)
+        self._read(block, place)
+        if not self._has_spots:
+            return
+        self.placed[block.rows] = place[:, :dims] + self._centre
+        if other.any():
+            self._read_best(block, other, place)
+
+    def _place(self, block: RowBlock, rows: npt.NDArray[np.bool_]) -> F64:
+        """Return the places of these rows, about the centre, as `positions` reads them."""
         if self._position == "argmax":
-            place = local[block.home]
-        elif self._position == "mean":
-            place = mean
-        elif self._position == "median":
-            place = self._median(block)
-        else:
-            best, share = block.best(self._k)
-            place = np.einsum("ck,ckd->cd", share / share.sum(axis=1, keepdims=True), local[best])
+            return np.asarray(self._local[block.home[rows]])
+        if self._position == "mean":
+            return block.mean_of(self._local)[rows]
+        best, share = block.best(self._k)
+        best, share = best[rows], share[rows]
+        if self._position == "median":
+            return spatial_median(sharpened(share), self._local[best], self._closest)
+        share /= share.sum(axis=1, keepdims=True)
+        return np.asarray(np.einsum("ck,ckd->cd", share, self._local[best]))
+
+    def _read(self, block: RowBlock, place: F64) -> None:
+        """Read all rows of a block, each by itself, in several threads; fill in the places that are NaN."""
+        p = np.ascontiguousarray(block.p, np.float32 if block.p.dtype == np.float32 else np.float64)
+        of = np.zeros((0, 0), np.intp) if block.spots is None else np.ascontiguousarray(block.spots)
+        first = block.rows.start
+        powers = np.full(len(p), np.nan)
+        if self._sharpness is not None and self._has_spots:
+            powers = np.ascontiguousarray(self._sharpness[block.rows], np.float64)
+        distances = np.full((len(p), len(self._levels)), np.nan)
+
+        def some(i: int) -> None:
+            part = slice(i * _ROWS, min((i + 1) * _ROWS, len(p)))
+            rows = slice(first + part.start, first + part.stop)
+            read_rows(
+                p[part],
+                of[part],
+                self._n_spots,
+                powers[part],
+                SOFTER,
+                self._padded,
+                self._closest,
+                self._levels,
+                place[part],
+                self.home[rows],
+                self.probability[rows],
+                self.entropy[rows],
+                self.spread[rows],
+                self.near[rows],
+                distances[part],
+            )
+
+        with pool(threads(p.size) - 1) as each:
+            each(some, -(-len(p) // _ROWS))
+        if self._has_spots:
+            self.radii[block.rows] = confidence.sharp_radii(distances, self._pitch)
+
+    def _read_best(self, block: RowBlock, rows: npt.NDArray[np.bool_], place: F64) -> None:
+        """Read rows of unknown sharpness: the spread of P, and the radius and the near spot of the best."""
+        at = np.flatnonzero(rows) + block.rows.start
+        place = place[rows]
+        here = place[:, : self._local.shape[1]]
         # E|s - x|^2 = E|s|^2 - 2 x.E[s] + |x|^2, about the centre of the tissue for accuracy.
-        variance = block.mean_of(self._squares) + np.einsum("cd,cd->c", place, place - 2 * mean)
-        self.placed[block.rows] = place + self._centre
-        self.spread[block.rows] = np.sqrt(np.maximum(variance, 0))
-
-    def _median(self, block: RowBlock) -> F64:
-        """Return the median of all spots where the sharpness is known, else of the best under P squared."""
-        powers = np.full(len(block.p), np.nan)
-        if self._sharpness is not None:
-            powers = SOFTER * self._sharpness[block.rows]
-        known = np.isfinite(powers)
-        place = np.empty((len(powers), self._local.shape[1]))
-        if known.any():
-            spots = None if block.spots is None else block.spots[known]
-            place[known] = powered_median(block.p[known], spots, powers[known], self._local, self._closest)
-        if not known.all():
-            best, share = block.best(self._k)
-            old = ~known
-            place[old] = spatial_median(sharpened(share[old]), self._local[best[old]], self._closest)
-        return place
+        mean, square = block.mean_of(self._local)[rows], block.mean_of(self._squares)[rows]
+        variance = square + np.einsum("cd,cd->c", here, here - 2 * mean)
+        self.spread[at] = np.sqrt(np.maximum(variance, 0))
+        found = _fitted(block, rows, self._spots, self.placed[at], self._pitch, self._extent)
+        self.radii[at] = np.outer(found, [confidence.factor(level) for level in self._levels])
+        best, share = block.best(self._k)
+        near = np.empty(len(at), dtype=np.intp)
+        near_spots(sharpened(share[rows]), best[rows], self._padded, place, near)
+        self.near[at] = near
 
 
-class Radii(Reducer):
-    """The radius about its position within which every cell's true place is expected; see `radius`.
-
-    Parameters
-    ----------
-    spots
-        Coordinates, spots x 2 or 3.
-    placed
-        Positions of the cells, or the reducer that places them before this one in the same pass.
-    level, max_radius
-        As for `radius`.
-
-    Attributes
-    ----------
-    total
-        The radii, shape (cells,).
-    confident
-        Whether the radii are within `max_radius`, shape (cells,).
-    """
-
-    total: F64
-    confident: npt.NDArray[np.bool_]
-
-    def __init__(
-        self, spots: F64, placed: F64 | Positions, level: float = 0.9, max_radius: float | None = None
-    ) -> None:
-        within("level", level, *confidence.LEVELS)
-        if max_radius is not None:
-            within("max_radius", max_radius, 0, open_low=True)
-        self._spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
-        self._placed = placed
-        self._pitch, self._extent = pitch(self._spots), confidence.extent(self._spots)
-        self._factor = confidence.factor(level)
-        self._most = self._extent / 2 if max_radius is None else max_radius
-
-    def start(self, matrix: Any) -> None:
-        """Make room for every cell."""
-        self.total, self.confident = np.empty(matrix.shape[0]), np.empty(matrix.shape[0], dtype=bool)
-
-    def add(self, block: RowBlock) -> None:
-        """Find the radii of these cells."""
-        placed = self._placed.placed if isinstance(self._placed, Positions) else self._placed
-        best, share = block.best(confidence.BEST)
-        away = np.linalg.norm(self._spots[best] - placed[block.rows][:, None], axis=2)
-        share = share / share.sum(axis=1, keepdims=True)
-        found = confidence.radii(share, away, self._pitch, self._extent) * self._factor
-        self.total[block.rows] = found
-        self.confident[block.rows] = (found > 0) & (found <= self._most)
+def read_sharply(sharpness: F64 | None) -> npt.NDArray[np.bool_]:
+    """Return whether each cell is read by its sharpness; empty if there is none."""
+    return np.zeros(0, dtype=bool) if sharpness is None else np.isfinite(sharpness)
 
 
-def home_spots(matrix: Any) -> tuple[npt.NDArray[np.intp], F64]:
+def _padded(local: F64) -> F64:
+    """Return coordinates (2 or 3 x spots) with three rows."""
+    return np.concatenate([local, np.zeros((3 - len(local), local.shape[1]))])
+
+
+def home_spots(matrix: Any) -> tuple[Ints, F64]:
     """Return the most probable spot of every cell (the first if several are equal) and its probability."""
-    found = HomeSpots()
+    found = Readings()
     gather(matrix, found)
     return found.home, found.probability
 
 
 def entropy(matrix: Any) -> F64:
-    """Return the entropy of every row of P over the logarithm of the number of spots; see `entropies`."""
-    found = Entropies()
+    """Return the entropy of every row of P over the logarithm of the number of spots."""
+    found = Readings()
     gather(matrix, found)
-    return found.total
+    return found.entropy
+
+
+def _fitted(
+    block: RowBlock, rows: slice | npt.NDArray[np.bool_], spots: F64, placed: F64, pitch: float, extent: float
+) -> F64:
+    """Return the radius of these rows of a block by the fitted rule, before its factor."""
+    best, share = block.best(confidence.BEST)
+    best, share = best[rows], share[rows]
+    away = np.linalg.norm(spots[best] - placed[:, None], axis=2)
+    return confidence.radii(share / share.sum(axis=1, keepdims=True), away, pitch, extent)
 
 
 def positions(
@@ -248,7 +254,7 @@ def positions(
     root mean squared distance of all spots from the position, under the whole of P. P is soft, so the spread
     is usually larger than the error of the position, as the median uses only the most probable spots.
     """
-    found = Positions(_checked(spots, matrix), position, k)
+    found = Readings(_checked(spots, matrix), position, k)
     with limited_threads():
         gather(matrix, found)
     return found.placed, found.spread
@@ -261,7 +267,7 @@ def radius(
     level: float = 0.9,
     max_radius: float | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return the radius within which each cell's true place is expected, and whether the cell is confident.
+    """Return every cell's radius by the rule for rows of unknown sharpness, and whether it is confident.
 
     Parameters
     ----------
@@ -282,9 +288,14 @@ def radius(
     The radius of every cell, in the unit of the coordinates, and whether it is confident. The radius is
     f(level) s (s / e)^(1/3); see `homespot.confidence`.
     """
-    found = Radii(_checked(spots, matrix), placed, level, max_radius)
-    gather(matrix, found)
-    return found.total, found.confident
+    within("level", level, *confidence.LEVELS)
+    spots = np.ascontiguousarray(_checked(spots, matrix))
+    apart, extent = pitch(spots), confidence.extent(spots)
+    every, found = slice(None), np.empty(matrix.shape[0])
+    for block in row_blocks(matrix):
+        found[block.rows] = _fitted(block, every, spots, placed[block.rows], apart, extent)
+    found *= confidence.factor(level)
+    return found, confidence.narrow(found, extent / 2 if max_radius is None else max_radius)
 
 
 def _checked(spots: F64, matrix: Any) -> F64:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import anndata as ad
@@ -9,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..common.checks import within
 from ..common.cores import limited_threads
 from ..common.keys import (
     CONFIDENT,
     ENTROPY,
+    NEAR_SPOT,
     POSITIONS,
     PROB,
     RADIUS,
@@ -22,6 +27,8 @@ from ..common.keys import (
     SPREAD,
 )
 from ..common.memory import bounded
+from ..common.wording import argument
+from ..errors import DataWarning
 from ..mapping import confidence
 from ..mapping.by_section import (
     CellSections,
@@ -39,7 +46,7 @@ from ..mapping.checked import CheckedMap
 from ..mapping.combined import sharpness_of
 from ..mapping.coordinates import coordinates
 from ..mapping.left_over import dropped
-from ..mapping.positions import Entropies, HomeSpots, Position, Positions, Radii
+from ..mapping.positions import Position, Readings, read_sharply
 from ..matrix.gather import Reducer, Summed, gather
 from ..matrix.rows import RowBlock
 from ..space.sections import Sections
@@ -50,7 +57,7 @@ F64 = npt.NDArray[np.float64]
 
 
 class _Places(Reducer):
-    """The readings of a part of P: home spots and, with coordinates, places and radii."""
+    """The readings of a part of P and, where spots were taken out of the map, the mass that is left."""
 
     def __init__(
         self,
@@ -62,17 +69,18 @@ class _Places(Reducer):
         dropped: bool,
     ) -> None:
         self._names = mapping.var_names.to_numpy(dtype=str)
-        self.homes = HomeSpots()
         self.held = dropped and where is not None
-        self._where = where
-        self._read: list[Reducer] = [self.homes]
-        if where is not None:
-            self.places = Positions(where, how["position"], how["k"], sharpness)
-            self.radii = Radii(where, self.places, how["level"], how["max_radius"])
-            self._read += [self.places, self.radii]
-            if dropped:
-                self.mass = Summed(all_spots(len(where)))
-                self._read.append(self.mass)
+        self._where, self._max_radius = where, how["max_radius"]
+        if where is None:
+            self.readings = Readings()
+        else:
+            if self._max_radius is not None:
+                within("max_radius", self._max_radius, 0, open_low=True)
+            self.readings = Readings(where, how["position"], how["k"], sharpness, how["levels"])
+        self._read: list[Reducer] = [self.readings]
+        if self.held:
+            self.mass = Summed(all_spots(len(where)))  # type: ignore[arg-type]
+            self._read.append(self.mass)
 
     def start(self, matrix: Any) -> None:
         for reducer in self._read:
@@ -82,13 +90,28 @@ class _Places(Reducer):
         for reducer in self._read:
             reducer.add(block)
 
-    def columns(self, part: Part) -> dict[str, Any]:
-        """Return the columns of the cells of the part."""
-        found = {SPOT: self._names[part.spots[self.homes.home]], PROB: self.homes.probability}
-        if self._where is not None:
-            found |= dict(zip(POSITIONS, self.places.placed.T, strict=False))
-            found |= {SPREAD: self.places.spread, RADIUS: self.radii.total, CONFIDENT: self.radii.confident}
-        return found
+    @cached_property
+    def most(self) -> float:
+        """The largest radius of a confident cell."""
+        assert self._where is not None
+        return confidence.extent(self._where) / 2 if self._max_radius is None else self._max_radius
+
+    def columns(self, part: Part, gone: npt.NDArray[np.bool_] | None) -> tuple[dict[str, Any], int]:
+        """Return the columns of the cells of the part, and how many cells are narrow by chance.
+
+        Cells that are `gone` have no radius.
+        """
+        read = self.readings
+        found = {SPOT: self._names[part.spots[read.home]], PROB: read.probability}
+        if self._where is None:
+            return found, 0
+        if gone is not None:
+            read.radii[gone] = np.nan
+        radii, checked = read.radii[:, 0], read.radii[:, 1]
+        confident, by_chance = confidence.confident(radii, checked, read.sharp, self.most)
+        found[NEAR_SPOT] = self._names[part.spots[read.near]]
+        found |= dict(zip(POSITIONS, read.placed.T, strict=False))
+        return found | {SPREAD: read.spread, RADIUS: radii, CONFIDENT: confident}, by_chance
 
 
 class CellTable(Reducer):
@@ -105,7 +128,16 @@ class CellTable(Reducer):
         As for `cell_positions`.
     placed
         Whether to place the cells. If not, the table has their home spots and entropies.
+    levels
+        Further levels, whose radii `radii` has.
+
+    Attributes
+    ----------
+    radii
+        The radii at `levels`, cells x levels, once the table has been made; NaN where a cell has none.
     """
+
+    radii: F64
 
     def __init__(
         self,
@@ -116,23 +148,26 @@ class CellTable(Reducer):
         level: float = 0.9,
         max_radius: float | None = None,
         placed: bool = True,
+        levels: Sequence[float] = (),
     ) -> None:
         self._view, mapping = view, view.mapping
         self._where = coordinates(mapping) if placed else None
-        self._how = {"position": position, "k": k, "level": level, "max_radius": max_radius}
+        every_level = (level, confidence.CHECKED, *levels)
+        self._how = {"position": position, "k": k, "levels": every_level, "max_radius": max_radius}
+        self._n_levels = len(levels)
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
-        self._entropies = Entropies()
-        self._sharpness = sharpness_of(mapping.obs)
+        self._sharpness = sharpness_of(mapping.obs) if placed else None
         every = slice(None)
         self._whole = self._places(every, every)  # with several sections, this only checks the parameters
         self._mass: Summed | None = None
-        self._read: list[Reducer] = [self._entropies]
-        if self.sections is None:
-            self._read.append(self._whole)
-        elif not mapped_one_by_one(mapping):
-            self._mass = Summed(self.sections.membership())
-            self._read.append(self._mass)
+        self._read: list[Reducer] = [self._whole]
+        if self.sections is not None:
+            self._entropies = Readings()
+            self._read = [self._entropies]
+            if not mapped_one_by_one(mapping):
+                self._mass = Summed(self.sections.membership())
+                self._read.append(self._mass)
 
     def _places(self, cells: Any, spots: Any) -> _Places:
         where = None if self._where is None else self._where[spots]
@@ -150,16 +185,25 @@ class CellTable(Reducer):
             reducer.add(block)
 
     def confident(self, rows: slice) -> npt.NDArray[np.bool_]:
-        """Whether the places of these cells can be relied on, if the map has one section.
-
-        If no spots were taken out of the map, this is known as soon as the rows have been added.
-        """
-        return self._whole.radii.confident[rows]
+        """Whether the places of these cells can be relied on, if `knows_confident`, once they were added."""
+        return confidence.narrow(self._whole.readings.radii[rows, 0], self._whole.most)
 
     @property
     def knows_confident(self) -> bool:
-        """Whether `confident` is known during the reading."""
-        return self.sections is None and not self._dropped
+        """Whether `confident` is known during the reading.
+
+        It is not if there are several sections, if spots were taken out of the map, or if cells are read by
+        their sharpness, as which of them are confident depends on all.
+        """
+        return self.sections is None and not self._dropped and not read_sharply(self._sharpness).any()
+
+    @property
+    def read_out(self) -> str:
+        """How places are read: ``"sharpness"``, ``"best spots"`` or, of combined maps, both."""
+        sharp = read_sharply(self._sharpness)
+        return ", ".join(
+            (["sharpness"] if sharp.any() else []) + ([] if sharp.all() and sharp.size else ["best spots"])
+        )
 
     def table(self) -> pd.DataFrame:
         """Return the table, after P has been read."""
@@ -170,7 +214,8 @@ class CellTable(Reducer):
             found = cell_sections(mapping, self.sections, mass)
             without = "homespot_section is missing"
             warn_nowhere(found, without if self._where is None else f"{without}, and they have no place")
-        elsewhere = 0
+        elsewhere = by_chance = 0
+        self.radii = np.full((mapping.n_obs, self._n_levels), np.nan)
         every = list(parts(mapping, self.sections, found, matrix=self._view.matrix))
         tables = []
         for part in [part for part in every if len(part.cells)] or every[:1]:
@@ -178,15 +223,19 @@ class CellTable(Reducer):
             if part.name is not None:
                 with limited_threads():
                     gather(part.matrix, places)
-            columns = places.columns(part)
+            gone = None
             if places.held:
                 gone = held(mapping, part, places.mass.total[:, 0]) <= confidence.LEAST_HELD
                 elsewhere += int(gone.sum())
-                columns[RADIUS][gone], columns[CONFIDENT][gone] = np.nan, False
+            columns, narrow = places.columns(part, gone)
+            by_chance += narrow
+            self.radii[part.cells] = places.readings.radii[:, 2:]
             tables.append(pd.DataFrame(columns, index=part.cells))
         warn_if_dropped(elsewhere, mapping.n_obs, "they have no radius, and are not confident")
+        _warn_by_chance(by_chance, mapping.n_obs)
         table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
-        table.insert(2, ENTROPY, self._entropies.total)
+        readings = self._whole.readings if self.sections is None else self._entropies
+        table.insert(2, ENTROPY, readings.entropy)
         if self.sections is not None and found is not None:
             for i, (name, values) in enumerate(_section_columns(self.sections, found).items()):
                 table.insert(i, name, values)
@@ -194,6 +243,17 @@ class CellTable(Reducer):
                 table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not confident
         table.index = mapping.obs_names.copy()
         return table
+
+
+def _warn_by_chance(n: int, n_cells: int) -> None:
+    if n:
+        warnings.warn(
+            f"{n} of {n_cells} cell(s) are not confident, though their {RADIUS} is at most "
+            f"{argument('max_radius')}: at the level {confidence.CHECKED:g} fewer than a tenth of the cells "
+            "of their tissue have such a radius, and so few have it mostly by chance.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _section_columns(sections: Sections, found: CellSections) -> dict[str, Any]:
@@ -219,7 +279,7 @@ def cell_positions(
     position
         How a position is read from P; see `place_cells`.
     k
-        Number of most probable spots that ``"median"`` (without a sharpness) and ``"k_best"`` use.
+        Number of most probable spots that some readings use; see `place_cells`.
     level
         Probability with which the true place lies within ``homespot_radius``; see `place_cells`.
     max_radius
@@ -233,10 +293,13 @@ def cell_positions(
     * ``homespot_entropy``, the entropy of the row of P divided by the logarithm of the number of spots: 0 if
       one spot has all of the mass, 1 if all spots have the same (mass that the row leaves out counts as
       spread evenly over the spots where the row is 0);
+    * ``homespot_near_spot``, the name of the spot that is nearest to the cell, as far as the map knows: the
+      spot with the least expected distance, under the weights with which the median is read. The most
+      probable spot may be far from all others that are nearly as probable; this one is not;
     * ``homespot_x``, ``homespot_y`` (and ``homespot_z``), the position, and ``homespot_spread``, both in the
       unit of the spots' coordinates;
     * ``homespot_radius``, the distance from the position within which the true place lies with probability
-      `level`, and ``homespot_confident``.
+      `level`, and ``homespot_confident``. `place_cells` says how both are found.
 
     The spread is the root mean squared distance of all spots from the position, under the whole row of P. P
     is soft, so the spread is usually larger than the error of the median position. It ranks cells; it is not
