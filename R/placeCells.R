@@ -207,7 +207,7 @@
 #' Where the map has a cell's `homespot_sharpness`, q, its whole row of P is
 #' read.
 #' The median is that of all spots, weighted by their probability to the power
-#' of 0.7 q.
+#' of 0.75 q.
 #' The radius is sqrt(d^2 + pitch^2 / 6): under the probabilities to the power
 #' of q, scaled to sum to 1, a share of `level` of the weight lies within d of
 #' the position.

@@ -12,6 +12,7 @@ import pytest
 
 import homespot as hs
 from homespot.common.keys import CONFIDENT, NEAR_SPOT, RADIUS, SHARPNESS, SPREAD
+from homespot.common.run import SOFTER
 from homespot.errors import DataWarning
 from homespot.expression.places import pitch
 from homespot.mapping import confidence
@@ -70,7 +71,7 @@ def test_the_near_spot_has_the_least_expected_distance_of_all(dims: int, known: 
     p, where, sharpness = soft_rows(400, dims=dims)
     found = read(p, where, sharpness if known else None)
     best = np.where(p >= np.sort(p, axis=1)[:, [-20]], p, 0)
-    w = p ** (0.7 * sharpness[:, None]) if known else best**2
+    w = p ** (SOFTER * sharpness[:, None]) if known else best**2
     expected = w @ np.linalg.norm(where[:, None] - where[None], axis=2)
     rows = np.arange(len(p))
     np.testing.assert_allclose(expected[rows, found.near], expected.min(axis=1), rtol=1e-7)
@@ -85,7 +86,7 @@ def test_the_near_spot_of_a_narrow_valley() -> None:
     p = np.exp(-np.abs(where @ [1.0, -2.7] + 20 * rng.random((50, 1)) + 10) / 0.1) + 1e-9
     p *= rng.lognormal(0, 0.3, p.shape)
     p /= p.sum(axis=1, keepdims=True)
-    found = read(p, where, np.full(50, 1 / 0.7))
+    found = read(p, where, np.full(50, 1 / SOFTER))
     expected = p @ np.linalg.norm(where[:, None] - where[None], axis=2)
     np.testing.assert_allclose(expected[np.arange(50), found.near], expected.min(axis=1), rtol=1e-6)
 
@@ -131,7 +132,7 @@ def test_a_row_with_one_heavy_spot_lies_there(dims: int) -> None:
     p = np.full((3, 50), 0.4 / 49)
     heavy = [4, 7, 9]
     p[np.arange(3), heavy] = 0.6
-    found = read(p, where, np.full(3, 1 / 0.7))
+    found = read(p, where, np.full(3, 1 / SOFTER))
     np.testing.assert_allclose(found.placed, where[heavy], atol=1e-3)
     assert found.near.tolist() == heavy
     np.testing.assert_allclose(found.radii[:, 0], pitch(where) / np.sqrt(6), rtol=1e-2)

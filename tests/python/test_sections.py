@@ -59,6 +59,7 @@ def of_section(mapping: ad.AnnData, name: str) -> ad.AnnData:
 
 @pytest.mark.parametrize("how", [{}, {"sections": "slide"}, {"k_best": 12}, {"method": "correlation"}])
 @pytest.mark.filterwarnings(FOUND)
+@pytest.mark.filterwarnings("ignore:.*are not confident")
 def test_a_place_is_that_of_the_map_onto_the_section_alone(slides, how: dict) -> None:
     sc, st = slides
     mapping = map_cells(sc, st, **how)

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 import homespot as hs
 from homespot.common.keys import SHARPNESS
+from homespot.common.run import SOFTER
 from homespot.errors import DataWarning, InputError
 from homespot.expression.places import Places
 from homespot.expression.transforms import z_scores
@@ -74,7 +75,7 @@ def test_the_agreement_says_where_the_error_is_least(mapped) -> None:
 
 def test_the_place_is_the_median_under_a_power_of_the_whole_row(mapped) -> None:
     _, st, mapping = mapped
-    power = 0.7 * mapping.uns["homespot"]["sharpness"]["power"]
+    power = SOFTER * mapping.uns["homespot"]["sharpness"]["power"]
     np.testing.assert_array_equal(mapping.obs[SHARPNESS], mapping.uns["homespot"]["sharpness"]["power"])
     found = hs.cell_positions(mapping)[["homespot_x", "homespot_y"]].to_numpy()
     for row in range(0, 200, 20):
@@ -92,7 +93,7 @@ def test_the_place_is_the_median_under_a_power_of_the_whole_row(mapped) -> None:
 
 def test_maps_without_a_sharpness_are_read_as_before(mapped) -> None:
     sc, st, mapping = mapped
-    plain = hs.map_cells(sc, st)
+    plain = hs.map_cells(sc, st, gene_weights="equal")
     assert SHARPNESS not in plain.obs
     bare = mapping.copy()
     del bare.obs[SHARPNESS]
@@ -119,7 +120,9 @@ def test_the_sharpness_of_sections_is_their_geometric_mean(mapped) -> None:
     ]
     together = hs.combine_sections(alone, weights=[3, 1])
     np.testing.assert_allclose(together.obs[SHARPNESS], powers[0] ** 0.75 * powers[1] ** 0.25)
-    mixed = hs.combine_sections([alone[0], hs.map_cells(sc, st[labels == "right"].copy())])
+    mixed = hs.combine_sections(
+        [alone[0], hs.map_cells(sc, st[labels == "right"].copy(), gene_weights="equal")]
+    )
     assert SHARPNESS not in mixed.obs
 
 
@@ -173,4 +176,4 @@ def test_the_plot_shows_the_curve_of_every_section(mapped) -> None:
     with pytest.raises(
         InputError, match=r"agreement of two halves .* method 'ssa' without.*gene_weights='spatial'"
     ):
-        hs.plot.agreement(hs.map_cells(sc, st))
+        hs.plot.agreement(hs.map_cells(sc, st, gene_weights="equal"))

@@ -56,7 +56,7 @@ test_that("a sharpness is read from the map, and the record says so", {
   map <- smallMap()
   plain <- placeCells(map, asSce(map))
   expect_identical(S4Vectors::metadata(plain)$homespot$read_out, "best spots")
-  SummarizedExperiment::rowData(map)$homespot_sharpness <- c(1 / 0.7, NA, 2)
+  SummarizedExperiment::rowData(map)$homespot_sharpness <- c(1 / 0.75, NA, 2)
   some <- placeCells(map, asSce(map), max.radius = 10)
   expect_identical(
     S4Vectors::metadata(some)$homespot$read_out, "sharpness, best spots"

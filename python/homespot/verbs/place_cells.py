@@ -67,7 +67,7 @@ def place_cells(
     -----
     Where the map has a cell's ``homespot_sharpness``, q, its whole row of P is read:
 
-    * The median is that of all spots, weighted by their probability to the power of 0.7 q.
+    * The median is that of all spots, weighted by their probability to the power of 0.75 q.
     * The radius is sqrt(d^2 + pitch^2 / 6). Under the probabilities to the power of q, scaled to sum to 1, a
       share of `level` of the weight lies within d of the position. The distribution is interpolated: each
       spot counts half at its own distance, and the weight grows linearly to the next. The second term is for
