@@ -11,6 +11,8 @@
 #'   row names, or a SpatialExperiment or Seurat object of cells; in any order.
 #'   Cells without are left out.
 #' @param levels Levels at which to look, from 0.05 to 0.99.
+#'   `NULL`: 0.5, 0.6, 0.7, 0.8, 0.9 and 0.95 of a map, whose radii are read at
+#'   each, and `level` of places, which have the radii of this one alone.
 #' @param level Level for which the radius of a table was made; of a map, that
 #'   at which cells are confident.
 #' @param confident Whether to count only the cells that are
@@ -38,12 +40,12 @@
 #'
 #' @export
 calibrateMapping <- function(
-    map, truth, levels = c(0.5, 0.6, 0.7, 0.8, 0.9, 0.95), level = 0.9,
-    confident = FALSE) {
+    map, truth, levels = NULL, level = 0.9, confident = FALSE) {
   .checkNumber(level, "level")
   .checkFlag(confident, "confident")
   .refuseIf(
-    !is.numeric(levels) || !length(levels) || anyNA(levels),
+    !is.null(levels) &&
+      (!is.numeric(levels) || !length(levels) || anyNA(levels)),
     "levels as numbers", .describe(levels), "Pass one or several."
   )
   .refuseIf(
@@ -66,7 +68,7 @@ calibrateMapping <- function(
   .dataFrame(.call(
     "calibration", of,
     .call("places", unname(truth), as.list(rownames(truth))),
-    as.list(as.double(levels)),
+    if (!is.null(levels)) as.list(as.double(levels)),
     level = level, confident = confident
   ))
 }

@@ -204,5 +204,5 @@ def test_r_calibrates_as_python_does(r, problem, simulated):
     truth = pd.DataFrame(problem[1].obsm["spatial"][:, :2], problem[1].obs_names)
     mapping = homespot.map_cells(sc, st)
     same_table(r.tables["calibration"], calibration(mapping, truth, [0.5, 0.9]))
-    expected = calibration(mapping, truth, level=0.5, confident=True)
+    expected = calibration(mapping, truth, [0.5], level=0.5, confident=True)
     same_table(r.tables["confident"], expected)

@@ -14,11 +14,11 @@ truth <- cbind(x = c(0, 0.9, 2, 30), y = 0)
 rownames(truth) <- rownames(table)
 
 test_that("the share is that of cells within the radius", {
-  found <- calibrateMapping(table, truth[4:1, ], c(0.9, 0.95))
+  found <- calibrateMapping(table, truth[4:1, ])
   expect_identical(names(found), c("level", "share", "cells"))
-  expect_identical(found$level, c(0.9, 0.95))
-  expect_identical(found$share[1], 0.5)
-  expect_identical(found$cells, c(4L, 4L))
+  expect_identical(found$level, 0.9)
+  expect_identical(found$share, 0.5)
+  expect_identical(found$cells, 4L)
   expect_identical(calibrateMapping(table, truth[1:2, ], 0.9)$share, 1)
   sure <- calibrateMapping(table, truth, 0.9, confident = TRUE)
   expect_identical(c(sure$share, sure$cells), c(1, 2))
@@ -27,17 +27,25 @@ test_that("the share is that of cells within the radius", {
 test_that("a map, its placed cells and their table are the same", {
   problem <- smallProblem()
   sce <- SingleCellExperiment::SingleCellExperiment(list(counts = problem$sc))
-  map <- mapCells(sce, problem$st, coords = problem$coords)
+  map <- mapCells(
+    sce, problem$st, coords = problem$coords, gene.weights = "equal"
+  )
   truth <- cbind(seq_len(12) / 2, 0.5)
   rownames(truth) <- colnames(sce)
   expected <- calibrateMapping(map, truth)
   expect_identical(expected$level, c(0.5, 0.6, 0.7, 0.8, 0.9, 0.95))
-  placed <- placeCells(map, sce)
-  expect_identical(calibrateMapping(placed, truth), expected)
-  columns <- SummarizedExperiment::colData(placed)
-  expect_identical(calibrateMapping(columns, as.data.frame(truth)), expected)
-  tissue <- placeCells(map, sce, as = "SpatialExperiment")
-  expect_identical(calibrateMapping(tissue, truth), expected)
+  for (i in seq_len(nrow(expected))) {
+    level <- expected$level[i]
+    one <- as.list(expected[i, ])
+    same <- function(places, truth) {
+      found <- calibrateMapping(places, truth, level = level)
+      expect_identical(as.list(found), one)
+    }
+    placed <- placeCells(map, sce, level = level)
+    same(placed, truth)
+    same(SummarizedExperiment::colData(placed), as.data.frame(truth))
+    same(placeCells(map, sce, "SpatialExperiment", level = level), truth)
+  }
 })
 
 test_that("what is not as described is refused, with the reason", {
@@ -46,6 +54,7 @@ test_that("what is not as described is refused, with the reason", {
   }
   refused(calibrateMapping(table, truth, 2), "levels to be a number from 0.05")
   refused(calibrateMapping(table, truth, "a"), "levels as numbers")
+  refused(calibrateMapping(table, truth, 0.5), "levels to be 0.9")
   refused(calibrateMapping(table, unname(truth)), "the names of the cells")
   refused(calibrateMapping(table[-3], truth), "'homespot_radius' missing")
   refused(calibrateMapping(table, cbind(truth, 1)), "'homespot_z' missing")

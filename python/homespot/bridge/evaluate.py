@@ -297,7 +297,8 @@ def kde_divergence(
 @offered
 def calibration(mapping: Any, truth: pd.DataFrame, levels: Any, **named: Any) -> dict[str, Any]:
     """Compare stated levels with observed shares; see `homespot.calibration`."""
-    return frame_columns(calibrate.calibration(mapping, truth, np.atleast_1d(levels).tolist(), **named))
+    levels = None if levels is None else np.atleast_1d(levels).tolist()
+    return frame_columns(calibrate.calibration(mapping, truth, levels, **named))
 
 
 @offered

@@ -15,12 +15,15 @@ from ..common.keys import CONFIDENT, POSITIONS, RADIUS, SECTION
 from ..common.memory import bounded
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
-from ..mapping.confidence import LEVELS, factor
+from ..mapping.checked import CheckedMap
+from ..mapping.confidence import LEVELS
 from ..objects.access import refuse_duplicates
 from ..space.axes import spot_coordinates
-from ..verbs.cell_positions import cell_positions
+from ..verbs.cell_positions import CellTable
 
 __all__ = ["calibration"]
+
+_USUAL = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 def _truth(truth: Any) -> pd.DataFrame:
@@ -53,11 +56,33 @@ def _right_section(table: pd.DataFrame, truth: pd.DataFrame) -> npt.NDArray[np.b
     return np.asarray(table[SECTION].astype(str).to_numpy() == true, dtype=bool)
 
 
+def _levels(levels: Sequence[float] | None, of_table: float | None) -> list[float]:
+    """Return the levels; `of_table` is that of the table's radii, if there is no map to read others from."""
+    if levels is None:
+        return list(_USUAL) if of_table is None else [of_table]
+    chosen = listed("levels", levels)
+    if not chosen:
+        raise InputError(
+            expected("levels to be at least one number", "none", "Leave levels out for the usual.")
+        )
+    for value in chosen:
+        within("levels", value, *LEVELS)
+    if of_table is not None and any(value != of_table for value in chosen):
+        raise InputError(
+            expected(
+                f"levels to be {of_table:g}, as the table has the radii of this level alone",
+                f"levels {some(chosen)}",
+                "Pass the map for other levels, or the level of the table as level.",
+            )
+        )
+    return chosen
+
+
 @bounded
 def calibration(
     mapping: ad.AnnData | pd.DataFrame,
     truth: pd.DataFrame,
-    levels: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+    levels: Sequence[float] | None = None,
     *,
     level: float = 0.9,
     confident: bool = False,
@@ -76,7 +101,8 @@ def calibration(
         place. If the cells are placed in several sections, the column ``homespot_section`` has the true
         section; a cell that was placed in another section lies outside every radius.
     levels
-        Levels at which the shares are computed, from 0.05 to 0.99.
+        Levels at which the shares are computed, from 0.05 to 0.99. None: 0.5, 0.6, 0.7, 0.8, 0.9 and 0.95 of
+        a map, whose radii are read at each, and `level` of a table, which has the radii of this one alone.
     level
         If `mapping` is a table, the level for which its radius was made. If it is a map, the level at which
         cells are ``homespot_confident``.
@@ -88,16 +114,16 @@ def calibration(
     One row per level: ``level``; ``share``, the observed share of cells within the radius of this level; and
     ``cells``, the number of cells that were compared.
     """
-    table = mapping if isinstance(mapping, pd.DataFrame) else cell_positions(mapping, level=level)
     within("level", level, *LEVELS)
     flag("confident", confident)
-    chosen = listed("levels", levels)
-    if not chosen:
-        raise InputError(
-            expected("levels to be at least one number", "none", "Leave levels out for the usual.")
-        )
-    for value in chosen:
-        within("levels", value, *LEVELS)
+    chosen = _levels(levels, level if isinstance(mapping, pd.DataFrame) else None)
+    if isinstance(mapping, pd.DataFrame):
+        table = mapping
+    else:
+        view = CheckedMap(mapping)
+        cells = CellTable(view, level=level, levels=chosen)
+        view.read(cells)
+        table = cells.table()
     places = _truth(truth)
     needed = [*POSITIONS[: places.shape[1]], RADIUS, *([CONFIDENT] if confident else [])]
     missing = [name for name in needed if name not in table]
@@ -112,10 +138,10 @@ def calibration(
             )
         )
     refuse_duplicates(table.index, "cells")
-    known = table[table.index.isin(places.index) & table[RADIUS].notna()]
+    compared = np.asarray(table.index.isin(places.index) & table[RADIUS].notna())
     if confident:
-        known = known[known[CONFIDENT].to_numpy(dtype=bool)]
-    elif len(known) == 0:
+        compared &= table[CONFIDENT].fillna(value=False).to_numpy(dtype=bool)
+    elif not compared.any():
         raise InputError(
             expected(
                 f"true places of the cells ({some(table.index)})",
@@ -123,9 +149,13 @@ def calibration(
                 "Name both alike.",
             )
         )
+    known = table[compared]
     where = np.column_stack([numbers(known[name], name) for name in needed[: places.shape[1]]])
     error = np.linalg.norm(where - places.loc[known.index].to_numpy(), axis=1)
-    plain = numbers(known[RADIUS], RADIUS).to_numpy() / factor(level)
     error[~_right_section(known, truth)] = np.inf
-    inside = [float((error <= factor(value) * plain).mean()) if len(known) else np.nan for value in chosen]
+    if isinstance(mapping, pd.DataFrame):
+        radii = numbers(known[RADIUS], RADIUS).to_numpy()[:, None]
+    else:
+        radii = cells.radii[compared]
+    inside = (error[:, None] <= radii).mean(axis=0) if len(known) else np.full(len(chosen), np.nan)
     return pd.DataFrame({"level": np.asarray(chosen, dtype=np.float64), "share": inside, "cells": len(known)})
