@@ -68,6 +68,7 @@ RUNS = {
     "old defaults": OLD,
     "defaults": Run(),
     "defaults, best spot": Run(column="homespot_spot"),
+    "defaults, spot of least expected distance": Run(column="homespot_near_spot"),
     "gene_weights='spatial'": Run(settings={"gene_weights": "spatial"}),
     "preset='paper', best spot": Run(settings={"preset": "paper"}, column="homespot_spot"),
     "correlation": Run("correlation"),
