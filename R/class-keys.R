@@ -16,6 +16,7 @@
   SECTION = "homespot_section",
   SECTION_PROB = "homespot_section_prob",
   SHARPNESS = "homespot_sharpness",
+  FITS = "homespot_fits",
   EXPRESSION = "homespot_expression",
   SPOT_CELLS = "homespot_cells",
   ENTROPY = "homespot_entropy",

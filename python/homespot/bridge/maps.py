@@ -41,6 +41,7 @@ _ADDED = (
     keys.LEFT_OVER,
     keys.EXPRESSION,
     keys.SHARPNESS,
+    keys.FITS,
     keys.SECTION,
     keys.SECTION_PROB,
     *GIVEN_LABELS.values(),

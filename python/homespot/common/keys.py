@@ -12,6 +12,7 @@ __all__ = [
     "ENTROPY",
     "EXPERIMENT",
     "EXPRESSION",
+    "FITS",
     "FORMAT_VERSION",
     "HOMESPOT",
     "LABEL",
@@ -79,6 +80,10 @@ SECTION_PROB = "homespot_section_prob"
 
 SHARPNESS = "homespot_sharpness"
 """Power of a cell's row of P at which two halves of the genes agree best on its place."""
+
+FITS = "homespot_fits"
+"""How far the slide holds cells like one: the share of the spots that its kind makes up, over that of the cells,
+at most 1."""
 
 EXPRESSION = "homespot_expression"
 """Mean log expression of a cell, or of a spot, over the genes that the map was made from."""

@@ -12,7 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.checks import array
-from ..common.keys import DROPPED, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SECTION, SECTION_PROB, SHARPNESS
+from ..common.keys import (
+    DROPPED,
+    FITS,
+    FORMAT_VERSION,
+    HOMESPOT,
+    LEFT_OVER,
+    SECTION,
+    SECTION_PROB,
+    SHARPNESS,
+)
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
 from ..objects.access import refuse_duplicates
@@ -36,22 +45,25 @@ class SideBySide:
 
     ``shares`` are the weights of the sections, which sum to 1; ``left_over`` and ``dropped`` are those of the
     cells, and so is ``sharpness``, the weighted geometric mean of the sections' (None if one does not know
-    it). ``sections`` names the section of every spot; it is None if all spots share one frame.
+    it), and ``fits``, the largest of the sections' (likewise). ``sections`` names the section of every spot; it is None if all spots share one frame.
     """
 
     shares: npt.NDArray[np.float64]
     left_over: npt.NDArray[np.float64]
     dropped: npt.NDArray[np.float64]
     sharpness: npt.NDArray[np.float64] | None
+    fits: npt.NDArray[np.float64] | None
     sections: list[str] | None
     record: dict[str, Any]
 
     def of_cells(self, obs: pd.DataFrame) -> pd.DataFrame:
         """Return the annotation of the cells, without the section that a map of other spots has found."""
-        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS], errors="ignore")
+        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS, FITS], errors="ignore")
         more = {DROPPED: self.dropped} if np.any(self.dropped) else {}
         if self.sharpness is not None:
             more[SHARPNESS] = self.sharpness
+        if self.fits is not None:
+            more[FITS] = self.fits
         return out.assign(**{LEFT_OVER: self.left_over}, **more)
 
 
@@ -103,6 +115,7 @@ def side_by_side(
         _weighted(shares, [_left_over(mapping) for mapping in mappings]),
         _weighted(shares, [dropped(mapping) for mapping in mappings]),
         together_sharp(shares, [sharpness_of(mapping.obs) for mapping in mappings]),
+        best_fits([fits_of(mapping.obs) for mapping in mappings]),
         None if shared_frame else labels,
         {**record, **combined_direction(down)},
     )
@@ -154,6 +167,22 @@ def together_sharp(
     if len(known) < len(parts):
         return None
     return np.exp(_weighted(shares, [np.log(part) for part in known]))
+
+
+def fits_of(obs: pd.DataFrame) -> npt.NDArray[np.float64] | None:
+    """Return how far the spots hold cells like each, NaN where it is not known; None if no column has it."""
+    if FITS not in obs:
+        return None
+    return pd.to_numeric(obs[FITS], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def best_fits(parts: Sequence[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64] | None:
+    """Return the largest of the sections' fits, NaN where one is not; None if one has no column.
+
+    A cell fits several sections if one of them holds cells like it.
+    """
+    known = [part for part in parts if part is not None]
+    return None if len(known) < len(parts) else np.max(known, axis=0)
 
 
 def record_of_cells(mappings: Sequence[ad.AnnData]) -> dict[str, Any]:

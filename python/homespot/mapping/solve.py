@@ -25,6 +25,7 @@ from ..errors import InputError, expected
 from ..expression.table import Expression
 from ..matrix.rows import widest
 from ..matrix.sums import is_sparse
+from .fits import cell_fits
 from .left_over import keep_best, left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
@@ -51,6 +52,8 @@ class Solution:
     record: dict[str, Any]
     sharpness: npt.NDArray[np.float64] | None = None
     """How sharp the row of every cell can be read, if that is known."""
+    fits: npt.NDArray[np.float64] | None = None
+    """How far the spots hold cells like each, if that is known; see `cell_fits`."""
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
     """The section of every cell, and its probability, if each section was mapped by itself."""
 
@@ -149,7 +152,13 @@ def solve(
         record["sharpness"] = outcome.sharpness.record()
         sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
     rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
-    return Solution(matrix, *rows, left_over, outcome.expression, record, sharpness)
+    with heard():
+        fits = cell_fits(_taken(sc, outcome.cells), _taken(st, outcome.spots), outcome.genes)
+    return Solution(matrix, *rows, left_over, outcome.expression, record, sharpness, fits)
+
+
+def _taken(table: Expression, rows: npt.NDArray[np.intp]) -> Expression:
+    return table if len(rows) == table.shape[0] else table.take(rows)
 
 
 def _finite(matrix: Any) -> bool:

@@ -17,7 +17,7 @@ from ..expression.shared import shared_genes
 from ..expression.table import Expression
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
-from .combined import combined_record, together_sharp
+from .combined import best_fits, combined_record, together_sharp
 from .room import require_sections
 from .section_fit import BEST, likeliest_spots, section_probabilities
 from .solve import Solution, rows_named
@@ -214,6 +214,7 @@ def _combined(matrix: Any, parts: list[Solution], sections: Sections) -> Solutio
     sharpness = [
         None if part.sharpness is None else part.sharpness[rows] for part, rows in zip(parts, at, strict=True)
     ]
+    fits = [None if part.fits is None else part.fits[rows] for part, rows in zip(parts, at, strict=True)]
     return Solution(
         matrix,
         cells,
@@ -222,4 +223,5 @@ def _combined(matrix: Any, parts: list[Solution], sections: Sections) -> Solutio
         (parts[0].expression[0][at[0]], np.concatenate([part.expression[1] for part in parts])),
         {**record, "weights": np.full(n, share), "sections": sections.column},
         together_sharp(np.full(n, share), sharpness),
+        best_fits(fits),
     )

@@ -17,6 +17,7 @@ from ..common.cores import limited_threads
 from ..common.keys import (
     CONFIDENT,
     ENTROPY,
+    FITS,
     NEAR_SPOT,
     POSITIONS,
     PROB,
@@ -43,7 +44,7 @@ from ..mapping.by_section import (
     warn_nowhere,
 )
 from ..mapping.checked import CheckedMap
-from ..mapping.combined import sharpness_of
+from ..mapping.combined import fits_of, sharpness_of
 from ..mapping.coordinates import coordinates
 from ..mapping.left_over import dropped
 from ..mapping.positions import Position, Readings, read_sharply
@@ -241,6 +242,9 @@ class CellTable(Reducer):
                 table.insert(i, name, values)
             if CONFIDENT in table:
                 table[CONFIDENT] = table[CONFIDENT].eq(other=True)  # a cell without a place is not confident
+        fits = fits_of(mapping.obs)
+        if fits is not None:
+            table[FITS] = fits
         table.index = mapping.obs_names.copy()
         return table
 

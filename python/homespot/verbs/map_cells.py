@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import one_of
-from ..common.keys import EXPRESSION, SECTION, SECTION_PROB, SHARPNESS
+from ..common.keys import EXPRESSION, FITS, SECTION, SECTION_PROB, SHARPNESS
 from ..common.memory import bounded
 from ..common.progress import Progress
 from ..expression.scale import SCALES, Scale
@@ -28,7 +28,7 @@ from ..space.sections import refuse_checkpoint
 
 __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
 
-_FOUND = [SECTION, SECTION_PROB, SHARPNESS]  # columns of the cells that only some maps have
+_FOUND = [SECTION, SECTION_PROB, SHARPNESS, FITS]  # columns of the cells that only some maps have
 
 
 def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:
@@ -215,6 +215,8 @@ def annotated_mapping(
     of_cells = {EXPRESSION: solution.expression[0], **section_columns(solution, spots)}
     if solution.sharpness is not None:
         of_cells[SHARPNESS] = solution.sharpness
+    if solution.fits is not None:
+        of_cells[FITS] = solution.fits
     of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
     if spots.with_own_frames is not None:
         of_spots[SECTION] = spots.with_own_frames.labels()[solution.spots]

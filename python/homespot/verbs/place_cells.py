@@ -7,6 +7,7 @@ from copy import deepcopy
 import anndata as ad
 
 from ..common.keys import (
+    FITS,
     HOMESPOT,
     POSITIONS,
     SECTION,
@@ -99,7 +100,7 @@ def place_cells(
     table = cells.table()
     placed = copied(sc[mapped])
     # Columns of an earlier map are removed.
-    placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB], errors="ignore")
+    placed.obs = placed.obs.drop(columns=[SECTION, SECTION_PROB, FITS], errors="ignore")
     placed.obs[list(table.columns)] = table
     placed.obsm[SPATIAL] = table[[name for name in POSITIONS if name in table]].to_numpy(copy=True)
     read = {

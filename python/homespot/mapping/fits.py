@@ -1,0 +1,230 @@
+"""How far the spots hold cells like one: the share of the spots that its kind makes up, over its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ..common.cores import limited_threads
+from ..common.jit import compiled_in_order
+from ..expression.table import TARGET_SUM, Expression, Floats
+from ..expression.transforms import log_normalised
+from ..matrix.sums import is_sparse
+
+__all__ = ["cell_fits"]
+
+F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+_KINDS = (15, 30, 60)
+_CELLS_PER_KIND = 10  # on average, at least
+_COMPONENTS = 30
+_LEARNT = 5000  # cells from which components and kinds are learnt
+_GENES = 1000  # the most variable ones, of many
+_LOOKED_AT = 500  # cells that tell which
+_SPOTS = 1000
+_POWER_STEPS = 3
+_CLUSTER_STEPS = 10
+_PULL = 0.1  # towards the shares of the cells, over the mean square length of the kinds
+_TECHNOLOGY = 0.3  # differences of a gene's logarithm of about this size are half the technology's
+_LEAST = 0.01
+_HIGHEST = 20.0  # larger values are no logarithms, see `homespot.expression.scale`
+_MOST_STEPS = 100
+_CLOSE = 1e-3
+
+
+def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | None:
+    """Return for every cell how far the spots hold cells like it, from 0.01 to 1; None of fewer than 20 cells.
+
+    The cells are divided into kinds by k-means of their principal components. Then every spot y is taken for
+    a mixture of the kinds' mean expressions mu, all on the linear scale, with weights w >= 0 that minimise
+
+        sum_g (f_g y_g - sum_k w_k mu_kg)^2 / m_g  +  c |w - s|^2,
+
+    m_g the mean of the cells and s the shares of the kinds among them: where genes do not tell kinds apart,
+    the spots are assumed to hold them as the cells do. f_g is 1 in a first fit, and then the factor of a
+    gene by which the spots differ from what that fit expects of them; small differences count as chance.
+    With W the mean over the spots of w, scaled to sum to 1, the fit of a cell of kind k is
+
+        min(1, W_k / s_k),
+
+    and the result is its geometric mean over divisions into 15, 30 and 60 kinds.
+
+    It neither sees where the spots lie nor the map. Nothing is drawn from the user's seed, and the number of
+    threads does not change a bit.
+
+    Parameters
+    ----------
+    sc, st
+        The cells and the spots that were mapped.
+    genes
+        The genes of the map.
+    """
+    sizes = sorted({min(n, sc.shape[0] // _CELLS_PER_KIND) for n in _KINDS})
+    if sizes[0] < 2:
+        return None
+    rng = np.random.default_rng(0)
+    with limited_threads(1):
+        genes = _most_variable(sc, genes)
+        x = log_normalised(sc.take(_evenly(sc.shape[0], _LEARNT)), genes)
+        loadings, shift = _components(x, rng)
+        scores = x @ loadings - shift
+        centres = [_centres(scores, n, rng) for n in sizes]
+        kinds, means = _kinds(sc, genes, loadings, shift, centres)
+        shares = [np.bincount(kind) / len(kind) for kind in kinds]
+        parts = _parts(st.take(_evenly(st.shape[0], _SPOTS)), genes, means, shares)
+        total = np.zeros(sc.shape[0])
+        for kind, share, part in zip(kinds, shares, parts, strict=True):
+            total += np.log(np.clip(part / share, _LEAST, 1))[kind]
+    return np.asarray(np.exp(total / len(sizes)))
+
+
+def _evenly(n: int, most: int) -> Ints:
+    return np.unique(np.linspace(0, n - 1, most).astype(np.intp))
+
+
+def _most_variable(sc: Expression, genes: Sequence[str]) -> Sequence[str]:
+    if len(genes) <= _GENES:
+        return genes
+    x = log_normalised(sc.take(_evenly(sc.shape[0], _LOOKED_AT)), genes)
+    order = np.argsort(-x.var(axis=0, dtype=np.float64), kind="stable")
+    return [genes[i] for i in np.sort(order[:_GENES])]
+
+
+def _columns(table: Expression, genes: Sequence[str]) -> Ints:
+    where = {gene: i for i, gene in enumerate(table.genes.tolist())}
+    return np.array([where[gene] for gene in genes], dtype=np.intp)
+
+
+def _linear_blocks(table: Expression, columns: Ints) -> Iterator[tuple[slice, Floats]]:
+    """Yield blocks of rows, dense, normalised but not on the log scale."""
+    for rows, stored in table.blocks(columns):
+        block = stored.toarray() if is_sparse(stored) else stored
+        if table.scale == "counts":
+            totals = table.totals[rows]
+            factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
+            block *= factor.astype(block.dtype)[:, None]
+        else:
+            np.expm1(np.minimum(block, _HIGHEST, out=block), out=block)
+        yield rows, block
+
+
+def _components(x: Floats, rng: np.random.Generator) -> tuple[Floats, F64]:
+    """Return V and v so that x V - v are principal components of the z-scores, by subspace iteration."""
+    mean = x.mean(axis=0, dtype=np.float64)
+    deviation = x.std(axis=0, dtype=np.float64)
+    over = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * mean)
+    basis = rng.standard_normal((x.shape[1], min(_COMPONENTS, x.shape[1])))
+    for _ in range(1 + _POWER_STEPS):
+        loadings = np.linalg.qr(basis)[0] * over[:, None]
+        scores = x @ loadings.astype(x.dtype) - mean @ loadings
+        back = x.T @ scores.astype(x.dtype) - np.outer(mean, scores.sum(axis=0))
+        basis = back * over[:, None]
+    return loadings.astype(x.dtype), mean @ loadings
+
+
+def _nearest(scores: F64, centres: F64) -> Ints:
+    return np.asarray((np.square(centres).sum(axis=1) - 2 * scores @ centres.T).argmin(axis=1))
+
+
+def _members(kind: Ints, n: int, dtype: npt.DTypeLike = np.float64) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(kind), dtype), (kind, np.arange(len(kind)))), shape=(n, len(kind)))
+
+
+def _centres(scores: F64, n: int, rng: np.random.Generator) -> F64:
+    """Return the centres of at most n groups, by k-means from a start drawn far apart."""
+    centres = scores[[int(rng.integers(len(scores)))]]
+    far = np.square(scores - centres[0]).sum(axis=1)
+    while len(centres) < n and far.max() > 0:
+        drawn = np.searchsorted(np.cumsum(far), rng.random() * far.sum(), side="right")
+        one = scores[min(int(drawn), len(scores) - 1)]
+        centres = np.vstack([centres, one])
+        far = np.minimum(far, np.square(scores - one).sum(axis=1))
+    for _ in range(_CLUSTER_STEPS):
+        kind = _nearest(scores, centres)
+        count = np.bincount(kind, minlength=len(centres))
+        held = count > 0
+        centres = (_members(kind, len(centres)) @ scores)[held] / count[held, None]
+    return np.asarray(centres)
+
+
+def _kinds(
+    sc: Expression, genes: Sequence[str], loadings: Floats, shift: F64, centres: list[F64]
+) -> tuple[list[Ints], list[F64]]:
+    """Return the kind of every cell, and the mean expression of every kind, for every division."""
+    kinds = [np.empty(sc.shape[0], dtype=np.intp) for _ in centres]
+    means = [np.zeros((len(one), len(loadings))) for one in centres]
+    for rows, linear in _linear_blocks(sc, _columns(sc, genes)):
+        scores = np.log1p(linear) @ loadings - shift
+        for kind, mean, one in zip(kinds, means, centres, strict=True):
+            kind[rows] = _nearest(scores, one)
+            mean += _members(kind[rows], len(one), linear.dtype) @ linear
+    for i, kind in enumerate(kinds):
+        held, kinds[i], count = np.unique(kind, return_inverse=True, return_counts=True)
+        means[i] = means[i][held] / count[:, None]
+    return kinds, means
+
+
+def _parts(st: Expression, genes: Sequence[str], means: list[F64], shares: list[F64]) -> list[F64]:
+    """Return the share of the spots that every kind of every division makes up."""
+    columns = _columns(st, genes)
+    of_spots = np.zeros(len(genes))
+    for _, linear in _linear_blocks(st, columns):
+        of_spots += linear.sum(axis=0, dtype=np.float64)
+    of_spots /= st.shape[0]
+    of_cells = shares[0] @ means[0]
+    over = np.divide(1, of_cells, out=np.zeros_like(of_cells), where=of_cells > 0)
+    problems, weights = [], []
+    for mean, share in zip(means, shares, strict=True):
+        gram = (mean * over) @ mean.T
+        strength = _PULL * np.trace(gram) / len(gram) or 1.0
+        gram[np.diag_indices_from(gram)] += strength
+        pull = strength * share
+        together = _mixtures(gram, ((mean * over) @ of_spots + pull)[None], share)[0]
+        problems.append((gram, pull, together))
+        weights.append(mean * over * _factors(together @ mean, of_spots))
+    stacked = np.vstack(weights).astype(st.dtype).T
+    ends = np.cumsum([len(share) for share in shares])
+    found = [np.zeros(len(share)) for share in shares]
+    for _, linear in _linear_blocks(st, columns):
+        wanted = np.split((linear @ stacked).astype(np.float64), ends[:-1], axis=1)
+        for one, (gram, pull, start), total in zip(wanted, problems, found, strict=True):
+            mixture = _mixtures(gram, one + pull, start)
+            total += (mixture / mixture.sum(axis=1, keepdims=True)).sum(axis=0)
+    return [total / st.shape[0] for total in found]
+
+
+def _factors(wanted: F64, found: F64) -> F64:
+    """Return the factors that bring genes of the spots to what is expected of them, shrunken towards 1."""
+    low = 1e-3
+    away = np.log((wanted + low * wanted.mean()) / (found + low * found.mean()))
+    away -= away @ found / found.sum()
+    return np.asarray(np.exp(away**3 / (away**2 + _TECHNOLOGY**2)))
+
+
+@compiled_in_order
+def _mixtures(gram: Any, wanted: Any, start: Any) -> Any:
+    # Coordinate descent of w G w / 2 - w h over w >= 0, for every row h, all from one start.
+    n, k = wanted.shape
+    found = np.empty((n, k))
+    away = start @ gram
+    for i in range(n):
+        found[i] = start
+        left = wanted[i] - away
+        close = _CLOSE * np.abs(wanted[i]).max()
+        for _ in range(_MOST_STEPS):
+            most = 0.0
+            for j in range(k):
+                step = max(0.0, found[i, j] + left[j] / gram[j, j]) - found[i, j]
+                if step != 0.0:
+                    found[i, j] += step
+                    most = max(most, abs(step) * gram[j, j])
+                    for m in range(k):
+                        left[m] -= step * gram[j, m]
+            if most < close:
+                break
+    return found
