@@ -16,6 +16,9 @@
 #' * colData: the spots' annotation with their `sample_id`;
 #' * `homespot_expression` in both, of maps that [mapCells()] made: the mean log
 #'   expression of the cell, or spot, over the genes that the map was made from;
+#' * `homespot_fits` in rowData, of maps of 20 cells or more: how far the spots
+#'   hold cells like each, about the share of the spots that its kind makes up
+#'   over that of the cells, from 0.01 to 1 (of several sections the largest);
 #' * `homespot_section` in colData, where the spots lie in several sections;
 #' * spatialCoords: the spots' coordinates, in the unit of the spatial data;
 #' * `metadata(x)$homespot`: the record of the run.

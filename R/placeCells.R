@@ -188,7 +188,10 @@
 #'   `homespot_z`), `homespot_spread`, the root mean squared distance of the
 #'   spots under P from the position, in the unit of the coordinates,
 #'   `homespot_radius`, within which of the position the true place lies with
-#'   probability `level`, and `homespot_confident`; and the run's record in
+#'   probability `level`, and `homespot_confident`; where the map has it,
+#'   `homespot_fits`, how far the spots hold cells like this one, from 0.01 to 1
+#'   (below 0.5, look at the kind of cells before you trust its places);
+#'   and the run's record in
 #'   `metadata(x)$homespot`, or `Misc(x, "homespot")`, with the `read_out`:
 #'   `"sharpness"`, `"best spots"` or, of combined maps, both.
 #'   The spread is that of the whole P, whatever `position` reads from it: it

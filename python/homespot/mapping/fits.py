@@ -38,23 +38,25 @@ _CLOSE = 1e-3
 
 
 def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | None:
-    """Return for every cell how far the spots hold cells like it, from 0.01 to 1; None of fewer than 20 cells.
+    """Return how far the spots hold cells like each, from 0.01 to 1; None of fewer than 20 cells.
 
     The cells are divided into kinds by k-means of their principal components. Then every spot y is taken for
     a mixture of the kinds' mean expressions mu, all on the linear scale, with weights w >= 0 that minimise
 
         sum_g (f_g y_g - sum_k w_k mu_kg)^2 / m_g  +  c |w - s|^2,
 
-    m_g the mean of the cells and s the shares of the kinds among them: where genes do not tell kinds apart,
-    the spots are assumed to hold them as the cells do. f_g is 1 in a first fit, and then the factor of a
-    gene by which the spots differ from what that fit expects of them; small differences count as chance.
+    m_g the mean of the cells, s the shares of the kinds among them, and c a tenth of the kinds' mean square
+    length: where genes do not tell kinds apart, the spots are assumed to hold them as the cells do. f_g is a
+    factor between technologies, from a fit of the mean of all spots alone: r^3 / (r^2 + 0.3^2) is its
+    logarithm, r that of the ratio of the fitted mean to the measured one, so that small ratios count as chance.
     With W the mean over the spots of w, scaled to sum to 1, the fit of a cell of kind k is
 
         min(1, W_k / s_k),
 
     and the result is its geometric mean over divisions into 15, 30 and 60 kinds.
 
-    It neither sees where the spots lie nor the map. Nothing is drawn from the user's seed, and the number of
+    At most 1,000 spots, evenly spaced in their order, are fitted, by the 1,000 most variable genes; kinds are
+    learnt from at most 5,000 cells. It neither sees where the spots lie nor the map. Nothing is drawn from the user's seed, and the number of
     threads does not change a bit.
 
     Parameters
