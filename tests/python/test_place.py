@@ -122,6 +122,7 @@ def test_table_of_positions(make_pair, dims: int) -> None:
         "homespot_spread",
         "homespot_radius",
         "homespot_confident",
+        "homespot_fits",
     ]
     assert table.index.equals(sc.obs_names)
     assert table["homespot_spot"].tolist() == st.obs_names[mapping.X.argmax(axis=1)].tolist()

@@ -82,8 +82,7 @@ SHARPNESS = "homespot_sharpness"
 """Power of a cell's row of P at which two halves of the genes agree best on its place."""
 
 FITS = "homespot_fits"
-"""How far the slide holds cells like one: the share of the spots that its kind makes up, over that of the cells,
-at most 1."""
+"""How far the spots hold cells like one: the share of them that its kind makes up, over that of the cells."""
 
 EXPRESSION = "homespot_expression"
 """Mean log expression of a cell, or of a spot, over the genes that the map was made from."""

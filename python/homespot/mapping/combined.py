@@ -45,7 +45,8 @@ class SideBySide:
 
     ``shares`` are the weights of the sections, which sum to 1; ``left_over`` and ``dropped`` are those of the
     cells, and so is ``sharpness``, the weighted geometric mean of the sections' (None if one does not know
-    it), and ``fits``, the largest of the sections' (likewise). ``sections`` names the section of every spot; it is None if all spots share one frame.
+    it), and ``fits``, the largest of the sections' (likewise). ``sections`` names the section of every spot;
+    it is None if all spots share one frame.
     """
 
     shares: npt.NDArray[np.float64]

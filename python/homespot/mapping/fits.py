@@ -38,7 +38,7 @@ _CLOSE = 1e-3
 
 
 def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | None:
-    """Return how far the spots hold cells like each, from 0.01 to 1; None of fewer than 20 cells.
+    """Return how far the spots hold cells like each, from 0.01 to 1; None of few cells or genes.
 
     The cells are divided into kinds by k-means of their principal components. Then every spot y is taken for
     a mixture of the kinds' mean expressions mu, all on the linear scale, with weights w >= 0 that minimise
@@ -48,16 +48,17 @@ def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | Non
     m_g the mean of the cells, s the shares of the kinds among them, and c a tenth of the kinds' mean square
     length: where genes do not tell kinds apart, the spots are assumed to hold them as the cells do. f_g is a
     factor between technologies, from a fit of the mean of all spots alone: r^3 / (r^2 + 0.3^2) is its
-    logarithm, r that of the ratio of the fitted mean to the measured one, so that small ratios count as chance.
+    logarithm, r that of the fitted mean over the measured one, so that small differences count as chance.
     With W the mean over the spots of w, scaled to sum to 1, the fit of a cell of kind k is
 
         min(1, W_k / s_k),
 
-    and the result is its geometric mean over divisions into 15, 30 and 60 kinds.
+    and the result is its geometric mean over divisions into 15, 30 and 60 kinds (of few cells, one kind for
+    every ten).
 
     At most 1,000 spots, evenly spaced in their order, are fitted, by the 1,000 most variable genes; kinds are
-    learnt from at most 5,000 cells. It neither sees where the spots lie nor the map. Nothing is drawn from the user's seed, and the number of
-    threads does not change a bit.
+    learnt from at most 5,000 cells. It sees neither the map nor where the spots lie. Nothing is drawn from
+    the user's seed, and the number of threads does not change a bit.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | Non
         The genes of the map.
     """
     sizes = sorted({min(n, sc.shape[0] // _CELLS_PER_KIND) for n in _KINDS})
-    if sizes[0] < 2:
+    if sizes[0] < 2 or len(genes) < 2:
         return None
     rng = np.random.default_rng(0)
     with limited_threads(1):

@@ -305,8 +305,8 @@ def cell_positions(
     * ``homespot_radius``, the distance from the position within which the true place lies with probability
       `level`, and ``homespot_confident``. `place_cells` says how both are found.
 
-    ``homespot_fits``, where the map has it, says how far the spots hold cells like this one, from 0.01 to 1; see
-    `map_cells`. A cell of a type that the tissue lacks is placed like any other, and this number is low.
+    ``homespot_fits``, where the map has it, says how far the spots hold cells like this one, from 0.01 to
+    1; see `map_cells`. A cell of a type that the tissue lacks has a place like any other; this number is low.
 
     The spread is the root mean squared distance of all spots from the position, under the whole row of P. P
     is soft, so the spread is usually larger than the error of the median position. It ranks cells; it is not

@@ -144,7 +144,8 @@ def map_cells(
     at which two halves of the genes agree best, and the record has the curve. Of 20 cells or more,
     ``obs["homespot_fits"]`` says how far the spots hold cells like each: about the share of the spots that
     its kind makes up over that of the cells, from 0.01 to 1. Where it is below 0.5, look at the kind before
-    you trust its places. Of several sections it is the largest. ``uns["homespot"]`` is the record of the run; its ``y_direction`` says whether y points down. If there are several sections,
+    you trust its places. Of several sections it is the largest. ``uns["homespot"]`` is the record
+    of the run; its ``y_direction`` says whether y points down. If there are several sections,
     ``var["homespot_section"]`` is the section of every spot. If each section was mapped by itself,
     ``obs["homespot_section"]`` is the section that fits a cell best, and ``obs["homespot_section_prob"]``
     its probability. Images of the tissue (``uns["spatial"]``) are those of `st`.
