@@ -27,7 +27,8 @@
   TYPE_PROB = "homespot_type_prob",
   CONFIDENT_SHARE = "homespot_confident_share",
   LABEL = "homespot_label",
-  LABEL_PROB = "homespot_label_prob"
+  LABEL_PROB = "homespot_label_prob",
+  WHOLE = "homespot_whole_"
 )
 
 # Name of the assay of a CellMapping that holds the probabilities.

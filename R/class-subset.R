@@ -52,6 +52,8 @@ setMethod(
       rowData(out)[[.keys$DROPPED]] <- .dropped(out) +
         ifelse(lost > .rounding, lost, 0)
       rowData(out)[[.keys$LEFT_OVER]] <- left
+      whole <- startsWith(names(rowData(out)), .keys$WHOLE)
+      rowData(out) <- rowData(out)[!whole]
     }
     .asCellMapping(out)
   }

@@ -93,10 +93,13 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
 # The annotation of the cells, with what the core says of their mass.
 .cellsOfSections <- function(map, columns) {
   cells <- rowData(map)
-  own <- c(.keys$DROPPED, .keys$SECTION, .keys$SECTION_PROB)
+  own <- c(.keys$DROPPED, .keys$SECTION, .keys$SECTION_PROB, .keys$SHARPNESS)
   found <- .columnsFromPython(columns)
   cells[setdiff(own, names(found))] <- NULL
-  mass <- intersect(c(.keys$LEFT_OVER, .keys$DROPPED), names(found))
+  cells <- cells[!startsWith(names(cells), .keys$WHOLE)]
+  mass <- intersect(
+    c(.keys$LEFT_OVER, .keys$DROPPED, .keys$SHARPNESS), names(found)
+  )
   cells[mass] <- found[mass]
   cells
 }
@@ -125,7 +128,7 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   .asCellMapping(.newMapping(
     do.call(rbind, lapply(maps, .mapping)),
     unlist(lapply(maps, rownames)), spots,
-    .bindTables(lapply(maps, rowData)), colData(first), spatialCoords(first),
+    .bindCells(lapply(maps, rowData)), colData(first), spatialCoords(first),
     record, images = imgData(first)
   ))
 })
@@ -152,6 +155,19 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     "Give all sections coordinates of the same names."
   )
   do.call(base::rbind, coords)
+}
+
+# The annotation of the cells of several maps. What is known of how sharply the
+# rows of one can be read stays, and is missing for the others' cells.
+.bindCells <- function(tables) {
+  ours <- unique(unlist(lapply(tables, function(table) {
+    names <- names(table)
+    names[names == .keys$SHARPNESS | startsWith(names, .keys$WHOLE)]
+  })))
+  .bindTables(lapply(tables, function(table) {
+    table[setdiff(ours, names(table))] <- NA
+    table
+  }))
 }
 
 # Tables one below the other; a column that is not in all of them is dropped.

@@ -75,6 +75,47 @@ test_that("a sharpness is read from the map, and the record says so", {
   expect_identical(S4Vectors::metadata(all)$homespot$read_out, "sharpness")
 })
 
+test_that("places of a map of the best spots are those of whole rows", {
+  demo <- demoData()
+  sc <- demo$sc[, 1:200]
+  st <- demo$st[, seq(1, ncol(demo$st), 4)]
+  whole <- mapCells(sc, st, progress = FALSE)
+  cut <- mapCells(sc, st, k.best = 10L, progress = FALSE)
+  kept <- function(map) {
+    any(startsWith(
+      names(SummarizedExperiment::rowData(map)), "homespot_whole_"
+    ))
+  }
+  expect_false(kept(whole))
+  expect_true(kept(cut))
+  places <- function(map) {
+    table <- SummarizedExperiment::colData(placeCells(map, sc))
+    columns <- c(
+      "homespot_near_spot", "homespot_x", "homespot_y", "homespot_spread",
+      "homespot_radius", "homespot_confident"
+    )
+    as.data.frame(table[columns])
+  }
+  expected <- places(whole)
+  expect_identical(places(cut), expected)
+  file <- withr::local_tempfile(fileext = ".h5ad")
+  saveMapping(cut, file)
+  expect_identical(places(loadMapping(file)), expected)
+  expect_identical(places(rbind(cut[51:200, ], whole[1:50, ])), expected[
+    c(51:200, 1:50),
+  ])
+  expect_false(kept(cut[, colnames(cut)]))
+  other <- cut
+  colnames(other) <- paste0("other_", colnames(cut))
+  both <- combineSections(cut, other, shared.frame = TRUE)
+  expect_false(kept(both))
+  # Its sharpness is that of the parts, which is the same here.
+  expect_equal(
+    SummarizedExperiment::rowData(both)$homespot_sharpness,
+    SummarizedExperiment::rowData(cut)$homespot_sharpness
+  )
+})
+
 test_that("positions go into a reduction, if asked", {
   map <- smallMap()
   for (as in list(NULL, "SingleCellExperiment", "SpatialExperiment")) {

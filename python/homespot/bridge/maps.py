@@ -75,7 +75,8 @@ def _numbered(adata: ad.AnnData, first: int) -> ad.AnnData:
 
 
 def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
-    return frame_columns(table[[name for name in _ADDED if name in table]])
+    names = [name for name in table if name in _ADDED or str(name).startswith(keys.WHOLE)]
+    return frame_columns(table[names])
 
 
 @offered

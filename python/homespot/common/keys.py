@@ -31,6 +31,7 @@ __all__ = [
     "SPREAD",
     "TYPE",
     "TYPE_PROB",
+    "WHOLE",
 ]
 
 FORMAT_VERSION = 2
@@ -111,6 +112,9 @@ TYPE_PROB = "homespot_type_prob"
 
 CONFIDENT_SHARE = "homespot_confident_share"
 """Share of a spot's mass that rests on confident cells."""
+
+WHOLE = "homespot_whole_"
+"""Prefix of the columns of a map's cells that were read from their whole rows before these were cut short."""
 
 LABEL = "homespot_label"
 """Most probable spatial label of a cell."""

@@ -32,6 +32,7 @@ from .by_section import sections_of
 from .coordinates import coordinates, has_coordinates
 from .left_over import dropped
 from .validity import filled
+from .whole_rows import without_whole_rows
 
 __all__ = ["SideBySide", "combined_record", "record_of_cells", "side_by_side"]
 
@@ -59,7 +60,9 @@ class SideBySide:
 
     def of_cells(self, obs: pd.DataFrame) -> pd.DataFrame:
         """Return the annotation of the cells, without the section that a map of other spots has found."""
-        out = obs.drop(columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS, FITS], errors="ignore")
+        out = without_whole_rows(obs).drop(
+            columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS, FITS], errors="ignore"
+        )
         more = {DROPPED: self.dropped} if np.any(self.dropped) else {}
         if self.sharpness is not None:
             more[SHARPNESS] = self.sharpness

@@ -129,6 +129,11 @@ class Readings(Reducer):
         if other.any():
             self._read_best(block, other, place)
 
+    def replace(self, cells: npt.NDArray[np.bool_], placed: F64, spread: F64, near: Ints, radii: F64) -> None:
+        """Put the readings of these cells in place of what was read."""
+        self.placed[cells], self.spread[cells] = placed, spread
+        self.near[cells], self.radii[cells] = near, radii
+
     def _place(self, block: RowBlock, rows: npt.NDArray[np.bool_]) -> F64:
         """Return the places of these rows, about the centre, as `positions` reads them."""
         if self._position == "argmax":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
@@ -29,6 +29,7 @@ from .fits import cell_fits
 from .left_over import keep_best, left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
+from .whole_rows import read_whole_rows
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
 
@@ -54,6 +55,8 @@ class Solution:
     """How sharp the row of every cell can be read, if that is known."""
     fits: npt.NDArray[np.float64] | None = None
     """How far the spots hold cells like each, if that is known; see `cell_fits`."""
+    whole_rows: dict[str, Any] = field(default_factory=dict)
+    """What was read from the whole rows before they were cut short, as columns of the cells."""
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
     """The section of every cell, and its probability, if each section was mapped by itself."""
 
@@ -119,11 +122,16 @@ def solve(
             )
         )
     warn_if_uninformative(matrix)
+    spots = rows_named(all_spots, st.names[outcome.spots])
+    whole_rows: dict[str, Any] = {}
     left_over = np.zeros(matrix.shape[0])
     if is_sparse(matrix):
         _check_kept(matrix, k_best, method)
         left_over = left_out(matrix)
     elif k_best is not None:
+        if outcome.sharpness is not None and st.places is not None and st.places.frame is None:
+            at = st.places.positions[outcome.spots]
+            whole_rows = read_whole_rows(matrix, at, st.names[outcome.spots], outcome.sharpness.power)
         matrix, left_over = keep_best(matrix, k_best)
     given = {name: "own" if isinstance(value, Mapping) else value for name, value in settings.items()}
     record = {
@@ -151,10 +159,11 @@ def solve(
     if outcome.sharpness is not None:
         record["sharpness"] = outcome.sharpness.record()
         sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
-    rows = (rows_named(all_cells, sc.names[outcome.cells]), rows_named(all_spots, st.names[outcome.spots]))
+    cells = rows_named(all_cells, sc.names[outcome.cells])
     with heard():
         fits = cell_fits(_taken(sc, outcome.cells), _taken(st, outcome.spots), outcome.genes)
-    return Solution(matrix, *rows, left_over, outcome.expression, record, sharpness, fits)
+    numbers = (left_over, outcome.expression, record, sharpness, fits, whole_rows)
+    return Solution(matrix, cells, spots, *numbers)
 
 
 def _taken(table: Expression, rows: npt.NDArray[np.intp]) -> Expression:

@@ -14,7 +14,6 @@ from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
-from ..matrix.best import largest_entries
 from ..matrix.sums import row_means
 from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .coverage import found_masses
@@ -161,14 +160,14 @@ def ssa(
     st
         Spots x genes.
     run
-        Device, seed (not used: the method has no randomness), progress and `k_best`.
+        Device, seed (not used: the method has no randomness), and progress.
 
     Returns
     -------
-    P (cells x spots), or its largest entries if `run` asks for these, and how the solver ended.
+    P (cells x spots), and how the solver ended.
     """
     genes = selected_genes(sc, st, n_genes)
-    dtype, k_best = np.dtype(sc.dtype), run.k_best
+    dtype = np.dtype(sc.dtype)
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
     means = row_means(x_sc), row_means(x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
@@ -209,6 +208,7 @@ def ssa(
         "largest_cost": result.scale,
     }
     assert result.matrix is not None  # the solver has written it
-    matrix = result.matrix if k_best is None else largest_entries(result.matrix, k_best)
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
-    return Outcome(matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness)
+    return Outcome(
+        result.matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness
+    )

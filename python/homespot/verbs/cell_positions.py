@@ -48,6 +48,7 @@ from ..mapping.combined import fits_of, sharpness_of
 from ..mapping.coordinates import coordinates
 from ..mapping.left_over import dropped
 from ..mapping.positions import Position, Readings, read_sharply
+from ..mapping.whole_rows import WholeRows
 from ..matrix.gather import Reducer, Summed, gather
 from ..matrix.rows import RowBlock
 from ..space.sections import Sections
@@ -153,12 +154,15 @@ class CellTable(Reducer):
     ) -> None:
         self._view, mapping = view, view.mapping
         self._where = coordinates(mapping) if placed else None
+        self._whole_rows: WholeRows | None = None
         every_level = (level, confidence.CHECKED, *levels)
         self._how = {"position": position, "k": k, "levels": every_level, "max_radius": max_radius}
         self._n_levels = len(levels)
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
         self._sharpness = sharpness_of(mapping.obs) if placed else None
+        if self._where is not None and position == "median" and self.sections is None and not self._dropped:
+            self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where.shape[1], every_level)
         every = slice(None)
         self._whole = self._places(every, every)  # with several sections, this only checks the parameters
         self._mass: Summed | None = None
@@ -224,6 +228,9 @@ class CellTable(Reducer):
             if part.name is not None:
                 with limited_threads():
                     gather(part.matrix, places)
+            kept = self._whole_rows
+            if kept is not None:
+                places.readings.replace(kept.cells, kept.placed, kept.spread, kept.near, kept.radii)
             gone = None
             if places.held:
                 gone = held(mapping, part, places.mass.total[:, 0]) <= confidence.LEAST_HELD

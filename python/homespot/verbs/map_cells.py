@@ -21,6 +21,7 @@ from ..mapping.section_scale import refuse_scales_apart
 from ..mapping.solve import Solution, checked_run, solve
 from ..mapping.solve_sections import solve_by_section
 from ..mapping.validity import new_mapping
+from ..mapping.whole_rows import without_whole_rows
 from ..objects.labels import LABELS, label_column
 from ..objects.spots import SectionsGiven, Spots, both_sides, spots_of, warn_if_no_places
 from ..objects.tables import expression
@@ -121,7 +122,12 @@ def map_cells(
         computed.
     k_best
         Number of largest entries to keep in each row (of every section), as CSR; the mass that is left out is
-        in ``obs["homespot_left_over"]``. None keeps the dense matrix.
+        in ``obs["homespot_left_over"]``. None keeps the dense matrix. Where the map has a sharpness and one
+        section, the place of every cell by the median, its radii and its near spot are read from the whole
+        row first, and kept as columns of obs (``homespot_whole_...``), so that `place_cells` gives the same
+        as without ``k_best``. Radii are kept at 0.05, 0.1, 0.2, ..., 0.9, 0.95 and 0.99, and are linear
+        between these levels. If spots are taken out of the map, or maps of sections are put side by side,
+        places are read from the entries that are left.
     dtype
         Type of the computation and of P.
     seed
@@ -220,6 +226,7 @@ def annotated_mapping(
         of_cells[SHARPNESS] = solution.sharpness
     if solution.fits is not None:
         of_cells[FITS] = solution.fits
+    of_cells |= solution.whole_rows
     of_spots: dict[str, Any] = {EXPRESSION: solution.expression[1]}
     if spots.with_own_frames is not None:
         of_spots[SECTION] = spots.with_own_frames.labels()[solution.spots]
@@ -227,7 +234,9 @@ def annotated_mapping(
     mapping = new_mapping(
         solution.matrix,
         # Cells that were mapped before may have these of another map.
-        cells.iloc[solution.cells].drop(columns=_FOUND, errors="ignore").assign(**of_cells),
+        without_whole_rows(cells.iloc[solution.cells])
+        .drop(columns=_FOUND, errors="ignore")
+        .assign(**of_cells),
         frame.iloc[solution.spots].assign(**of_spots),
         {**solution.record, **section_record(spots)},
         positions=None if positions is None else positions[solution.spots],

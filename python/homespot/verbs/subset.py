@@ -13,6 +13,7 @@ from ..mapping.align import positions_of
 from ..mapping.left_over import dropped
 from ..mapping.room import require_copies
 from ..mapping.validity import check_mapping
+from ..mapping.whole_rows import without_whole_rows
 from ..matrix.sums import row_sums
 from ..objects.access import copied
 from ..objects.annotated import x_of
@@ -31,7 +32,9 @@ def subset(
 
     ``obs["homespot_dropped"]`` is this mass for each cell. If the spots that are taken out held more of a
     cell's mass than the others, the cell has a place among the others, but it is not confident (see
-    `cell_positions`). If the mapping is on disk, the selected part is read into memory.
+    `cell_positions`). What a map with ``k_best`` has kept of whole rows (see `map_cells`) is dropped with the
+    spots: places are then read from the entries. If the mapping is on disk, the selected part is read into
+    memory.
 
     Parameters
     ----------
@@ -59,4 +62,5 @@ def subset(
         lost = left_over - kept.obs[LEFT_OVER].to_numpy(dtype=np.float64)
         kept.obs[DROPPED] = dropped(kept) + np.where(lost > _ROUNDING, lost, 0)
         kept.obs[LEFT_OVER] = left_over
+        kept.obs = without_whole_rows(kept.obs)
     return kept

@@ -1,0 +1,111 @@
+"""With `k_best`, places are those of the whole rows, to the byte, as long as the map has all of its spots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import homespot as hs
+from homespot.common.keys import ENTROPY, SHARPNESS, WHOLE
+from homespot.mapping.positions import Readings
+from homespot.matrix.gather import gather
+
+
+@pytest.fixture(scope="module")
+def demo() -> tuple[ad.AnnData, ad.AnnData]:
+    sc, st = hs.make_demo()
+    return sc[:300].copy(), st[::4].copy()
+
+
+@pytest.fixture(scope="module", params=["ssa", "correlation"])
+def maps(demo, request) -> tuple[ad.AnnData, ad.AnnData]:
+    """The whole map, and that of the best 10 spots of every cell."""
+    whole, cut = (hs.map_cells(*demo, request.param, k_best=k, progress=False) for k in (None, 10))
+    return whole, cut
+
+
+def places(mapping: ad.AnnData, **how: Any) -> pd.DataFrame:
+    return hs.cell_positions(mapping, **how).drop(columns=ENTROPY)
+
+
+def kept(mapping: ad.AnnData) -> list[str]:
+    return [name for name in mapping.obs if name.startswith(WHOLE)]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+def test_places_are_those_of_the_whole_rows(maps, level: float) -> None:
+    whole, cut = maps
+    assert not kept(whole)
+    pd.testing.assert_frame_equal(places(cut, level=level), places(whole, level=level), check_exact=True)
+    plain = cut.copy()
+    plain.obs = plain.obs.drop(columns=kept(cut))
+    assert not np.allclose(places(plain)["homespot_x"], places(cut)["homespot_x"])
+
+
+def test_radii_between_the_levels_are_interpolated(maps) -> None:
+    whole, cut = maps
+    found = places(cut, level=0.85)["homespot_radius"]
+    between = (places(cut, level=0.8)["homespot_radius"] + places(cut)["homespot_radius"]) / 2
+    np.testing.assert_allclose(found, between, rtol=1e-12)
+    assert np.abs(found / places(whole, level=0.85)["homespot_radius"] - 1).median() < 0.1
+
+
+def test_other_positions_are_read_from_the_entries(maps) -> None:
+    cut = maps[1]
+    found = Readings(cut.varm["spatial"], "mean", 20, cut.obs[SHARPNESS].to_numpy(), [0.9])
+    gather(cut.X, found)
+    table = hs.cell_positions(cut, position="mean")
+    np.testing.assert_array_equal(table["homespot_x"], found.placed[:, 0])
+    np.testing.assert_array_equal(table["homespot_radius"], found.radii[:, 0])
+
+
+def test_cells_take_their_readings_along(maps, tmp_path) -> None:
+    whole, cut = maps
+    expected = places(whole, max_radius=1e4)
+    names = list(cut.obs_names[20:200])
+    part = hs.subset(cut, cells=names)
+    pd.testing.assert_frame_equal(places(part, max_radius=1e4), expected.loc[names], check_exact=True)
+    hs.save(part, tmp_path / "m.h5ad")
+    for backed in (False, True):
+        again = hs.load(tmp_path / "m.h5ad", backed=backed)
+        found = places(again, max_radius=1e4)
+        pd.testing.assert_frame_equal(found, expected.loc[names], check_exact=True)
+    rest = hs.subset(whole, cells=list(whole.obs_names[200:]))
+    both = places(hs.combine_cells([part, rest]), max_radius=1e4)
+    pd.testing.assert_frame_equal(both, expected.loc[both.index], check_exact=True)
+
+
+def test_what_depends_on_other_spots_goes_with_them(maps, demo) -> None:
+    cut = maps[1]
+    assert kept(cut)
+    assert not kept(hs.subset(cut, spots=list(cut.var_names)))
+    labels = np.where(np.arange(demo[1].n_obs) % 2, "a", "b")
+    apart = hs.map_cells(*demo, k_best=10, sections=labels, progress=False)
+    assert SHARPNESS in apart.obs
+    assert not kept(apart)
+    other = cut.copy()
+    other.var_names = [f"other {name}" for name in cut.var_names]
+    assert not kept(hs.combine_sections([cut, other], shared_frame=True))
+    # Names of spots that the map does not have: the readings are not of this map.
+    plain = cut.copy()
+    plain.obs = plain.obs.drop(columns=kept(cut))
+    columns = ["homespot_x", "homespot_y", "homespot_radius"]
+    pd.testing.assert_frame_equal(places(other)[columns], places(plain)[columns])
+
+
+def test_without_a_sharpness_nothing_is_kept(demo) -> None:
+    assert not kept(hs.map_cells(*demo, k_best=10, gene_weights="equal", progress=False))
+    bare = [ad.AnnData(side.X, side.obs[[]], side.var[[]]) for side in demo]
+    assert not kept(hs.map_cells(*bare, k_best=10, progress=False))
+
+
+def test_a_map_of_mapped_cells_has_its_own_readings(maps, demo) -> None:
+    cut = maps[1]
+    sc, st = demo
+    again = sc.copy()
+    again.obs = cut.obs.copy()
+    assert not kept(hs.map_cells(again, st, progress=False))
