@@ -93,13 +93,12 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
 # The annotation of the cells, with what the core says of their mass.
 .cellsOfSections <- function(map, columns) {
   cells <- rowData(map)
-  own <- c(.keys$DROPPED, .keys$SECTION, .keys$SECTION_PROB, .keys$SHARPNESS)
+  ofRows <- c(.keys$DROPPED, .keys$SHARPNESS, .keys$FITS)
+  own <- c(ofRows, .keys$SECTION, .keys$SECTION_PROB)
   found <- .columnsFromPython(columns)
   cells[setdiff(own, names(found))] <- NULL
   cells <- cells[!startsWith(names(cells), .keys$WHOLE)]
-  mass <- intersect(
-    c(.keys$LEFT_OVER, .keys$DROPPED, .keys$SHARPNESS), names(found)
-  )
+  mass <- intersect(c(.keys$LEFT_OVER, ofRows), names(found))
   cells[mass] <- found[mass]
   cells
 }
@@ -157,12 +156,13 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   do.call(base::rbind, coords)
 }
 
-# The annotation of the cells of several maps. What is known of how sharply the
-# rows of one can be read stays, and is missing for the others' cells.
+# The annotation of the cells of several maps. What one knows of how sharply its
+# rows can be read and of what fits stays, and is missing for the others' cells.
 .bindCells <- function(tables) {
   ours <- unique(unlist(lapply(tables, function(table) {
     names <- names(table)
-    names[names == .keys$SHARPNESS | startsWith(names, .keys$WHOLE)]
+    own <- names %in% c(.keys$SHARPNESS, .keys$FITS)
+    names[own | startsWith(names, .keys$WHOLE)]
   })))
   .bindTables(lapply(tables, function(table) {
     table[setdiff(ours, names(table))] <- NA
