@@ -25,6 +25,38 @@ _ALIKE = 1 - 1e-12  # expected distances that differ by less are equal
 
 
 @compiled
+def _exp(x: float) -> float:
+    # exp(x) for x from -21 to 0, by a polynomial of x / 64; loops over it are vectorised.
+    y = x * (1 / 64)
+    e = 1 + y * (1 / 11)
+    e = 1 + y * (1 / 10) * e
+    e = 1 + y * (1 / 9) * e
+    e = 1 + y * (1 / 8) * e
+    e = 1 + y * (1 / 7) * e
+    e = 1 + y * (1 / 6) * e
+    e = 1 + y * (1 / 5) * e
+    e = 1 + y * (1 / 4) * e
+    e = 1 + y * (1 / 3) * e
+    e = 1 + y * (1 / 2) * e
+    e = 1 + y * e
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@compiled
+def _powered(logs: Any, power: float, out: Any) -> None:
+    # The weights exp(power * logs), 0 where they are negligible.
+    for j in range(logs.shape[0]):
+        x = power * logs[j]
+        e = _exp(max(x, _NEGLIGIBLE))
+        out[j] = e if x > _NEGLIGIBLE else 0.0
+
+
+@compiled
 def _solved(h: Any, g: Any, step: Any) -> None:
     # The symmetric system h step = g, by cofactors.
     a = h[1, 1] * h[2, 2] - h[1, 2] * h[1, 2]
@@ -319,11 +351,10 @@ def read_rows(
         if not known:
             continue
         some = 0
+        _powered(logs[:count], softer * sharp, q)
         for j in range(count):
-            power = softer * sharp * logs[j]
-            if power > _NEGLIGIBLE:
-                w[some], sx[some], sy[some], sz[some] = np.exp(power), x[j], y[j], z[j]
-                some += 1
+            w[some], sx[some], sy[some], sz[some] = q[j], x[j], y[j], z[j]
+            some += q[j] > 0
         ws, xs, ys, zs = w[:some], sx[:some], sy[:some], sz[:some]
         _median(ws, xs, ys, zs, smallest, at)
         near[i] = _nearest_spot(ws, xs, ys, zs, spots, at, away, left)
@@ -332,15 +363,15 @@ def read_rows(
                 placed[i, d] = at[d]
         ax, ay, az = placed[i, 0], placed[i, 1], placed[i, 2]
         variance = 0.0
-        some = 0
         for j in range(count):
             dx, dy, dz = x[j] - ax, y[j] - ay, z[j] - az
-            away_squared = dx * dx + dy * dy + dz * dz
-            variance += v[j] * away_squared
-            power = sharp * logs[j]
-            if power > _NEGLIGIBLE:
-                q[some], square[some] = np.exp(power), away_squared
-                some += 1
+            square[j] = dx * dx + dy * dy + dz * dz
+            variance += v[j] * square[j]
+        _powered(logs[:count], sharp, w)
+        some = 0
+        for j in range(count):
+            q[some], square[some] = w[j], square[j]
+            some += w[j] > 0
         spread[i] = np.sqrt(variance / total)
         _quantiles(q[:some], square[:some], levels, order, bins, distances[i])
 
