@@ -89,6 +89,9 @@ class Outcome:
         The weight of every gene; None: all count alike.
     sharpness
         How sharp the rows of P can be read; None: not known.
+    fits
+        How far the spots hold cells like each mapped one, as `homespot.expression.fits.cell_fits` finds it;
+        None: not known.
     """
 
     matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
@@ -100,3 +103,4 @@ class Outcome:
     finite: bool = False
     gene_weights: npt.NDArray[np.floating[Any]] | None = None
     sharpness: Sharpness | None = None
+    fits: npt.NDArray[np.float64] | None = None

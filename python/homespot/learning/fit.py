@@ -20,6 +20,7 @@ from ..common.progress import reporting
 from ..common.run import Outcome, Run
 from ..common.wording import argument
 from ..errors import ConvergenceWarning, InputError, expected
+from ..expression.fits import cell_fits
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.table import Expression, Floats, Side
 from ..expression.transforms import log_normalised, min_max, unit_rows, z_scores
@@ -282,4 +283,5 @@ def fit(
         **data.described,
     }
     means = row_means(data.logs[0]), row_means(data.logs[1])
-    return Outcome(matrix, data.cells, data.spots, data.genes, means, trained(numbers))
+    fits = cell_fits(*data.logs)
+    return Outcome(matrix, data.cells, data.spots, data.genes, means, trained(numbers), fits=fits)

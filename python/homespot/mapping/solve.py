@@ -25,7 +25,6 @@ from ..errors import InputError, expected
 from ..expression.table import Expression
 from ..matrix.rows import widest
 from ..matrix.sums import is_sparse
-from .fits import cell_fits
 from .left_over import keep_best, left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
@@ -54,7 +53,7 @@ class Solution:
     sharpness: npt.NDArray[np.float64] | None = None
     """How sharp the row of every cell can be read, if that is known."""
     fits: npt.NDArray[np.float64] | None = None
-    """How far the spots hold cells like each, if that is known; see `cell_fits`."""
+    """How far the spots hold cells like each, if that is known; see `homespot.expression.fits`."""
     whole_rows: dict[str, Any] = field(default_factory=dict)
     """What was read from the whole rows before they were cut short, as columns of the cells."""
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
@@ -160,14 +159,8 @@ def solve(
         record["sharpness"] = outcome.sharpness.record()
         sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
     cells = rows_named(all_cells, sc.names[outcome.cells])
-    with heard():
-        fits = cell_fits(_taken(sc, outcome.cells), _taken(st, outcome.spots), outcome.genes)
-    numbers = (left_over, outcome.expression, record, sharpness, fits, whole_rows)
+    numbers = (left_over, outcome.expression, record, sharpness, outcome.fits, whole_rows)
     return Solution(matrix, cells, spots, *numbers)
-
-
-def _taken(table: Expression, rows: npt.NDArray[np.intp]) -> Expression:
-    return table if len(rows) == table.shape[0] else table.take(rows)
 
 
 def _finite(matrix: Any) -> bool:

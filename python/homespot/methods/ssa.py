@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..common.ending import transported
 from ..common.run import SOFTER, Outcome, Run
+from ..expression.fits import cell_fits
 from ..expression.gene_weights import GeneWeights, check_gene_weights
 from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, log_tables, selected_genes
@@ -170,6 +171,7 @@ def ssa(
     dtype = np.dtype(sc.dtype)
     genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
     means = row_means(x_sc), row_means(x_st)
+    fits = cell_fits(x_sc, x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
     x_sc, x_st = z_scores(x_sc), z_scores(x_st)
     places = None if st.places is None else st.places.take(spots)
@@ -210,5 +212,5 @@ def ssa(
     assert result.matrix is not None  # the solver has written it
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
     return Outcome(
-        result.matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness
+        result.matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness, fits
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ from scipy import sparse
 
 from ..common.cores import limited_threads
 from ..common.jit import compiled_in_order
-from ..expression.table import TARGET_SUM, Expression, Floats
-from ..expression.transforms import log_normalised
-from ..matrix.sums import is_sparse
+from .table import Floats
 
 __all__ = ["cell_fits"]
 
@@ -25,8 +23,8 @@ _CELLS_PER_KIND = 10  # on average, at least
 _COMPONENTS = 30
 _LEARNT = 5000  # cells from which components and kinds are learnt
 _GENES = 1000  # the most variable ones, of many
-_LOOKED_AT = 500  # cells that tell which
 _SPOTS = 1000
+_ROWS = 1000  # rows that are brought to the linear scale at once
 _POWER_STEPS = 3
 _CLUSTER_STEPS = 10
 _PULL = 0.1  # towards the shares of the cells, over the mean square length of the kinds
@@ -37,8 +35,8 @@ _MOST_STEPS = 100
 _CLOSE = 1e-3
 
 
-def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | None:
-    """Return how far the spots hold cells like each, from 0.01 to 1; None of few cells or genes.
+def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
+    """Return how far the spots hold cells like each, from 0.01 to 1; None of fewer than 20 cells.
 
     The cells are divided into kinds by k-means of their principal components. Then every spot y is taken for
     a mixture of the kinds' mean expressions mu, all on the linear scale, with weights w >= 0 that minimise
@@ -62,26 +60,29 @@ def cell_fits(sc: Expression, st: Expression, genes: Sequence[str]) -> F64 | Non
 
     Parameters
     ----------
-    sc, st
-        The cells and the spots that were mapped.
-    genes
-        The genes of the map.
+    x_sc, x_st
+        Cells and spots over the same genes, on the log scale.
     """
-    sizes = sorted({min(n, sc.shape[0] // _CELLS_PER_KIND) for n in _KINDS})
-    if sizes[0] < 2 or len(genes) < 2:
+    n_cells, n_genes = x_sc.shape
+    sizes = sorted({min(n, n_cells // _CELLS_PER_KIND) for n in _KINDS})
+    if sizes[0] < 2:
         return None
     rng = np.random.default_rng(0)
     with limited_threads(1):
-        genes = _most_variable(sc, genes)
-        x = log_normalised(sc.take(_evenly(sc.shape[0], _LEARNT)), genes)
-        loadings, shift = _components(x, rng)
-        scores = x @ loadings - shift
+        learnt, x_st = x_sc[_evenly(n_cells, _LEARNT)], x_st[_evenly(len(x_st), _SPOTS)]
+        if n_genes > _GENES:
+            order = np.argsort(-learnt.var(axis=0, dtype=np.float64), kind="stable")
+            genes = np.sort(order[:_GENES])
+            learnt, x_st = learnt[:, genes], x_st[:, genes]
+        else:
+            genes = np.arange(n_genes)
+        loadings, shift = _components(learnt, rng)
+        scores = learnt @ loadings - shift
         centres = [_centres(scores, n, rng) for n in sizes]
-        kinds, means = _kinds(sc, genes, loadings, shift, centres)
-        shares = [np.bincount(kind) / len(kind) for kind in kinds]
-        parts = _parts(st.take(_evenly(st.shape[0], _SPOTS)), genes, means, shares)
-        total = np.zeros(sc.shape[0])
-        for kind, share, part in zip(kinds, shares, parts, strict=True):
+        kinds, means = _kinds(x_sc, genes, loadings, shift, centres)
+        shares = [np.bincount(kind) / n_cells for kind in kinds]
+        total = np.zeros(n_cells)
+        for kind, share, part in zip(kinds, shares, _parts(_linear(x_st), means, shares), strict=True):
             total += np.log(np.clip(part / share, _LEAST, 1))[kind]
     return np.asarray(np.exp(total / len(sizes)))
 
@@ -90,30 +91,15 @@ def _evenly(n: int, most: int) -> Ints:
     return np.unique(np.linspace(0, n - 1, most).astype(np.intp))
 
 
-def _most_variable(sc: Expression, genes: Sequence[str]) -> Sequence[str]:
-    if len(genes) <= _GENES:
-        return genes
-    x = log_normalised(sc.take(_evenly(sc.shape[0], _LOOKED_AT)), genes)
-    order = np.argsort(-x.var(axis=0, dtype=np.float64), kind="stable")
-    return [genes[i] for i in np.sort(order[:_GENES])]
+def _linear(x: Floats) -> Floats:
+    return np.asarray(np.expm1(np.minimum(x, _HIGHEST)))
 
 
-def _columns(table: Expression, genes: Sequence[str]) -> Ints:
-    where = {gene: i for i, gene in enumerate(table.genes.tolist())}
-    return np.array([where[gene] for gene in genes], dtype=np.intp)
-
-
-def _linear_blocks(table: Expression, columns: Ints) -> Iterator[tuple[slice, Floats]]:
-    """Yield blocks of rows, dense, normalised but not on the log scale."""
-    for rows, stored in table.blocks(columns):
-        block = stored.toarray() if is_sparse(stored) else stored
-        if table.scale == "counts":
-            totals = table.totals[rows]
-            factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-            block *= factor.astype(block.dtype)[:, None]
-        else:
-            np.expm1(np.minimum(block, _HIGHEST, out=block), out=block)
-        yield rows, block
+def _blocks(x: Floats, genes: Ints) -> Iterator[tuple[slice, Floats]]:
+    every = len(genes) == x.shape[1]
+    for start in range(0, len(x), _ROWS):
+        rows = slice(start, start + _ROWS)
+        yield rows, x[rows] if every else x[rows, genes]
 
 
 def _components(x: Floats, rng: np.random.Generator) -> tuple[Floats, F64]:
@@ -156,13 +142,13 @@ def _centres(scores: F64, n: int, rng: np.random.Generator) -> F64:
 
 
 def _kinds(
-    sc: Expression, genes: Sequence[str], loadings: Floats, shift: F64, centres: list[F64]
+    x: Floats, genes: Ints, loadings: Floats, shift: F64, centres: list[F64]
 ) -> tuple[list[Ints], list[F64]]:
     """Return the kind of every cell, and the mean expression of every kind, for every division."""
-    kinds = [np.empty(sc.shape[0], dtype=np.intp) for _ in centres]
-    means = [np.zeros((len(one), len(loadings))) for one in centres]
-    for rows, linear in _linear_blocks(sc, _columns(sc, genes)):
-        scores = np.log1p(linear) @ loadings - shift
+    kinds = [np.empty(len(x), dtype=np.intp) for _ in centres]
+    means = [np.zeros((len(one), len(genes))) for one in centres]
+    for rows, block in _blocks(x, genes):
+        scores, linear = block @ loadings - shift, _linear(block)
         for kind, mean, one in zip(kinds, means, centres, strict=True):
             kind[rows] = _nearest(scores, one)
             mean += _members(kind[rows], len(one), linear.dtype) @ linear
@@ -172,33 +158,22 @@ def _kinds(
     return kinds, means
 
 
-def _parts(st: Expression, genes: Sequence[str], means: list[F64], shares: list[F64]) -> list[F64]:
+def _parts(spots: Floats, means: list[F64], shares: list[F64]) -> list[F64]:
     """Return the share of the spots that every kind of every division makes up."""
-    columns = _columns(st, genes)
-    of_spots = np.zeros(len(genes))
-    for _, linear in _linear_blocks(st, columns):
-        of_spots += linear.sum(axis=0, dtype=np.float64)
-    of_spots /= st.shape[0]
-    of_cells = shares[0] @ means[0]
+    of_spots, of_cells = spots.mean(axis=0, dtype=np.float64), shares[0] @ means[0]
     over = np.divide(1, of_cells, out=np.zeros_like(of_cells), where=of_cells > 0)
-    problems, weights = [], []
+    found = []
     for mean, share in zip(means, shares, strict=True):
         gram = (mean * over) @ mean.T
-        strength = _PULL * np.trace(gram) / len(gram) or 1.0
+        strength = _PULL * np.trace(gram) / len(gram)
         gram[np.diag_indices_from(gram)] += strength
         pull = strength * share
-        together = _mixtures(gram, ((mean * over) @ of_spots + pull)[None], share)[0]
-        problems.append((gram, pull, together))
-        weights.append(mean * over * _factors(together @ mean, of_spots))
-    stacked = np.vstack(weights).astype(st.dtype).T
-    ends = np.cumsum([len(share) for share in shares])
-    found = [np.zeros(len(share)) for share in shares]
-    for _, linear in _linear_blocks(st, columns):
-        wanted = np.split((linear @ stacked).astype(np.float64), ends[:-1], axis=1)
-        for one, (gram, pull, start), total in zip(wanted, problems, found, strict=True):
-            mixture = _mixtures(gram, one + pull, start)
-            total += (mixture / mixture.sum(axis=1, keepdims=True)).sum(axis=0)
-    return [total / st.shape[0] for total in found]
+        together = _mixtures(gram, (mean @ (over * of_spots) + pull)[None], share)[0]
+        weights = mean * over * _factors(together @ mean, of_spots)
+        wanted = (spots @ weights.astype(spots.dtype).T).astype(np.float64)
+        mixture = _mixtures(gram, wanted + pull, together)
+        found.append((mixture / mixture.sum(axis=1, keepdims=True)).mean(axis=0))
+    return found
 
 
 def _factors(wanted: F64, found: F64) -> F64:
