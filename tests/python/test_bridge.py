@@ -255,7 +255,7 @@ def test_a_report(both, tmp_path) -> None:
 
 
 def test_folds_one_by_one(both) -> None:
-    settings = {"regularisation": 0.1}
+    settings = {"gene_weights": "equal", "regularisation": 0.1}
     folds = value(
         "cross_validation",
         both.r_sc,

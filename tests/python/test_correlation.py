@@ -24,14 +24,16 @@ def rho(sc, st) -> np.ndarray:
 @pytest.mark.filterwarnings("ignore:The map says next to nothing")  # at 1.0, as it is
 @pytest.mark.parametrize("regularisation", [1e-3, 0.02, 1.0])
 def test_home_is_the_spot_of_highest_correlation(pair, regularisation: float) -> None:
-    found = map_cells(*pair, "correlation", regularisation=regularisation, dtype="float64")
+    settings = {"gene_weights": "equal", "regularisation": regularisation}
+    found = map_cells(*pair, "correlation", dtype="float64", **settings)
     np.testing.assert_array_equal(found.X.argmax(axis=1), rho(*pair).argmax(axis=1))
 
 
 @pytest.mark.parametrize("correlation", ["signed", "absolute"])
 def test_is_the_softmax_of_the_correlation(pair, correlation: str) -> None:
     cost = 1 - (np.abs(rho(*pair)) if correlation == "absolute" else rho(*pair))
-    found = map_cells(*pair, "correlation", correlation=correlation, regularisation=0.1, dtype="float64")
+    settings = {"gene_weights": "equal", "correlation": correlation, "regularisation": 0.1}
+    found = map_cells(*pair, "correlation", dtype="float64", **settings)
     np.testing.assert_allclose(found.X, softmax(-cost / (0.1 * cost.max()), axis=1), atol=1e-12)
 
 

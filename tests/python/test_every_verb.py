@@ -19,7 +19,7 @@ import homespot as hs
 def made(make_pair, tmp_path_factory) -> SimpleNamespace:
     """Data with labels, their map, and a folder."""
     sc, st = make_pair()
-    mapping = hs.map_cells(sc, st)
+    mapping = hs.map_cells(sc, st, gene_weights="equal")  # no gene has a pattern
     return SimpleNamespace(sc=sc, st=st, mapping=mapping, folder=tmp_path_factory.mktemp("verbs"))
 
 

@@ -515,7 +515,7 @@ def test_changed_names_are_told_with_the_lines_that_change_them_back(
     change, words, prefix = CHANGES[kind]
     pair = make_pair(n_genes=60, seed=1)
     sc, st = changed(pair, str, prefix=prefix)
-    plain = hs.map_cells(sc, st)
+    plain = hs.map_cells(sc, st, gene_weights="equal")
     n_shared = len(sc.var_names.intersection(st.var_names))
     unchanged = sc.var_names.copy()
     sc.var_names = [change(name) if every or i % 3 else name for i, name in enumerate(sc.var_names)]
@@ -525,14 +525,14 @@ def test_changed_names_are_told_with_the_lines_that_change_them_back(
             hs.map_cells(sc, st)
         message = str(caught.value)
     else:
-        (message,) = said(lambda: hs.map_cells(sc, st))
+        (message,) = said(lambda: hs.map_cells(sc, st, gene_weights="equal"))
     assert f"{n_shared - left} more would match if {words}" in message
     example = next(name for name in st.var_names if name in set(unchanged) and name not in set(sc.var_names))
     assert f"{sc.var_names[unchanged.get_loc(example)]!r} in sc and {example!r} in st" in message
     line = message.split(", set ")[-1].removesuffix(".")
     exec(line, {"sc": sc, "st": st})
-    assert hs.map_cells(sc, st).X.tobytes() == plain.X.tobytes()
-    assert said(lambda: hs.map_cells(sc, st)) == []
+    assert hs.map_cells(sc, st, gene_weights="equal").X.tobytes() == plain.X.tobytes()
+    assert said(lambda: hs.map_cells(sc, st, gene_weights="equal")) == []
 
 
 def test_names_that_are_right_are_not_spoken_of(make_pair) -> None:
@@ -581,7 +581,7 @@ def test_a_column_that_matches_many_more_is_told_where_some_match(pair) -> None:
     some = renamed(
         sc, [name if i < 12 else f"x{i}" for i, name in enumerate(sc.var_names)], symbol=sc.var_names
     )
-    (words,) = said(lambda: hs.map_cells(some, st))
+    (words,) = said(lambda: hs.map_cells(some, st, gene_weights="equal"))
     assert words.startswith("Only ")
     assert "set sc_gene_column='symbol'" in words
 
@@ -599,7 +599,7 @@ def test_genes_that_both_sides_only_number_are_refused(pair) -> None:
     mapping = hs.map_cells(*numbered, sc_gene_column="symbol", st_gene_column="symbol")
     assert mapping.X.tobytes() == hs.map_cells(sc, st).X.tobytes()
     same = [renamed(adata[:, :20], [str(i) for i in range(20)]) for adata in (sc, st)]
-    assert said(lambda: hs.map_cells(*same)) == []
+    assert said(lambda: hs.map_cells(*same, gene_weights="equal")) == []
 
 
 @pytest.mark.parametrize("call", ["sections", "folds", "processes"])

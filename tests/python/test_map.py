@@ -37,6 +37,9 @@ def test_record_is_complete_and_plain(pair, method: str, options: dict) -> None:
     record = map_cells(*pair, method, **options).uns["homespot"]
     assert plain(record)
     asked = {"k_best"} if "k_best" in options else set()
+    if "gene_weights" in methods.get(method).parameters:
+        asked |= {"gene_weights", "sharpness"}
+        assert asked <= set(record)
     assert set(record) - asked == {
         "format_version",
         "method",
@@ -84,7 +87,7 @@ def test_the_mapping_carries_annotation_and_coordinates(make_pair, dims: int) ->
 
 def test_without_coordinates_there_is_a_map_all_the_same(pair) -> None:
     sc, st = pair
-    expected = map_cells(sc, st).X
+    expected = map_cells(sc, st, gene_weights="equal").X
     del st.obsm["spatial"]
     with pytest.warns(DataWarning, match="^The spatial data has no coordinates, so cells will have no place"):
         mapping = map_cells(sc, st)
@@ -158,7 +161,7 @@ def test_transport_that_leaves_the_range_of_numbers_is_refused(
     monkeypatch.setattr(CpuPasses, "_write_map", spoilt)
     monkeypatch.setattr(CpuPasses, "change", lambda *_: 0.0)
     with refused("numbers method 'ssa' | NaN infinity | parameters"):
-        map_cells(*pair, regularisation=regularisation)
+        map_cells(*pair, gene_weights="equal", regularisation=regularisation)
 
 
 def test_a_layer_is_used_in_place_of_x(pair) -> None:
@@ -188,7 +191,7 @@ def test_empty_cells_and_spots_are_dropped_and_counted(pair) -> None:
         x[rows] = 0
         adata.X = sparse.csr_matrix(x)
     with pytest.warns(DataWarning) as caught:
-        mapping = map_cells(sc, st)
+        mapping = map_cells(sc, st, gene_weights="equal")
     assert [str(w.message) for w in caught] == [
         "Dropped 4 cell(s) without any expression ('c0', 'c5', 'c9', ...).",
         "Dropped 1 spot(s) without any expression ('s24').",
@@ -196,7 +199,7 @@ def test_empty_cells_and_spots_are_dropped_and_counted(pair) -> None:
     assert mapping.shape == (36, 24)
     assert mapping.uns["homespot"]["sc_scale_evidence"] == "all values are whole numbers"
     np.testing.assert_array_equal(mapping.varm["spatial"], st.obsm["spatial"][:24])
-    kept = map_cells(sc[mapping.obs_names].copy(), st[mapping.var_names].copy())
+    kept = map_cells(sc[mapping.obs_names].copy(), st[mapping.var_names].copy(), gene_weights="equal")
     assert kept.X.tobytes() == mapping.X.tobytes()
 
 
@@ -274,7 +277,7 @@ def test_sections_are_mapped_by_themselves(two_sections, method, options) -> Non
     assert found.var["layer"].cat.categories.tolist() == ["out", "in"]
     np.testing.assert_array_equal(found.varm["spatial"], expected.varm["spatial"])
     of_section = ["homespot_section", "homespot_section_prob"]  # a comparison that no map knows by itself
-    pd.testing.assert_frame_equal(found.obs.drop(columns=of_section), expected.obs)
+    pd.testing.assert_frame_equal(found.obs.drop(columns=of_section), expected.obs, check_like=True)
     assert found.var["homespot_section"].tolist() == found.var["slice"].tolist()
     np.testing.assert_allclose(found.obs["homespot_left_over"] + dense[0].sum(axis=1), 1, atol=1e-6)
     joint = map_cells(sc, st, method, sections="slice", joint=True, **options)

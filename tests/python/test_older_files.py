@@ -18,8 +18,8 @@ DATA = Path(__file__).parents[1] / "data"
 VERSIONS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
 # The settings with which the older version made each map of `sc` and `st`.
 SETTINGS = {
-    "ssa": {},
-    "correlation": {"k_best": 2},
+    "ssa": {"gene_weights": "equal"},
+    "correlation": {"gene_weights": "equal", "k_best": 2},
     "come": {"epochs": 3, "pretrain_epochs": 2, "hidden": 4, "latent": 2, "device": "cpu"},
 }
 

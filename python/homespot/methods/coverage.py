@@ -14,7 +14,7 @@ __all__ = ["found_masses"]
 F64 = npt.NDArray[np.float64]
 
 _WIDTH = 2.0  # pitches
-_VALUES = 2**24  # correlations that are held at once
+_VALUES = 2**22  # correlations that are held at once
 _CELLS = 800  # cells that are looked at, however many spots there are
 _ROWS = 256  # cells whose shares are computed at once
 
