@@ -197,9 +197,10 @@ def test_every_start_trains(pair, start: str, optimiser: str) -> None:
 @NOTHING_SAID
 def test_the_starts_are_what_they_say(pair) -> None:
     still = {"epochs": 1, "map_rate": 1e-14, "dtype": "float64"}
-    ssa = map_cells(*pair, "ssa", device="cpu", dtype="float64")
+    ssa = map_cells(*pair, "ssa", gene_weights="equal", device="cpu", dtype="float64")
     np.testing.assert_allclose(come(pair, start="ssa", **still).X, ssa.X, atol=1e-9)
-    softened = map_cells(*pair, "correlation", device="cpu", dtype="float64", regularisation=0.1)
+    settings = {"gene_weights": "equal", "regularisation": 0.1}
+    softened = map_cells(*pair, "correlation", device="cpu", dtype="float64", **settings)
     temperature = 0.1 * softened.uns["homespot"]["solver"]["largest_cost"]
     found = come(pair, start="correlation", start_temperature=temperature, **still)
     np.testing.assert_allclose(found.X, softened.X, atol=1e-9)

@@ -66,7 +66,7 @@ def test_a_slide_without_tissue_is_refused(pair) -> None:
 
 def test_cross_validation_leaves_the_same_spots_out(pair) -> None:
     sc, st = pair
-    marked = ad.AnnData(st.X, st.obs.assign(in_tissue=ON), st.var)
+    marked = ad.AnnData(st.X, st.obs.assign(in_tissue=ON), st.var, obsm=dict(st.obsm))
     with pytest.warns(DataWarning, match="Left out 7 of 25 spots"):
         found = cross_validate(sc, marked, folds=3)
     expected = cross_validate(sc, st[:18].copy(), folds=3)

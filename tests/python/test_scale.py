@@ -200,7 +200,7 @@ def uncertain(pair: tuple[ad.AnnData, ad.AnnData]) -> ad.AnnData:
 def test_where_nothing_speaks_for_either_a_warning_names_the_argument(pair) -> None:
     st = uncertain(pair)
     with pytest.warns(DataWarning) as caught:
-        mapping = hs.map_cells(pair[0], st)
+        mapping = hs.map_cells(pair[0], st, gene_weights="equal")
     (said,) = [str(w.message) for w in caught]
     assert said.startswith(
         "The spatial data is taken as log values, but nothing in the values says so: not whole numbers, and "

@@ -43,11 +43,19 @@ def mapped() -> tuple[ad.AnnData, ad.AnnData, ad.AnnData]:
 def test_the_agreement_of_two_genes_by_hand() -> None:
     """Every half is one gene, with which a correlation is 0: both maps are uniform, and agree by chance."""
     rng = np.random.default_rng(0)
-    with pytest.warns(DataWarning, match="no more often than by chance"):
-        found = agreement(
-            rng.normal(size=(30, 2)), rng.normal(size=(9, 2)), Places(rng.normal(size=(9, 2))), 0.05
-        )
+    found = agreement(
+        rng.normal(size=(30, 2)), rng.normal(size=(9, 2)), Places(rng.normal(size=(9, 2))), 0.05
+    )
     np.testing.assert_allclose(found.agreement, 0, atol=1e-5)
+
+
+def test_halves_that_agree_no_more_than_by_chance_are_told() -> None:
+    """No cell comes from any spot."""
+    sc, st = tissue()
+    for adata in (sc, st):
+        adata.X = np.random.default_rng(len(adata)).poisson(3, adata.shape).astype("f4")
+    with pytest.warns(DataWarning, match="no more often than by chance"):
+        hs.map_cells(sc, st)
 
 
 def test_more_molecules_are_read_more_sharply() -> None:

@@ -54,7 +54,7 @@ def test_a_map_that_says_something(pair: Any, method: str) -> None:
 
 def test_the_warning_gives_the_number(pair: Any, told: Callable[..., None]) -> None:
     with pytest.warns(ConvergenceWarning) as caught:
-        map_cells(*pair, regularisation=1000.0)
+        map_cells(*pair, gene_weights="equal", regularisation=1000.0)
     told(caught[0].message, "1.0000 log N regularisation")
     sc, st = CASES["all cells alike"](*pair)
     st.X = st.X.multiply(10.0 ** (np.arange(st.n_obs) % 4)[:, None]).tocsr()

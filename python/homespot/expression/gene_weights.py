@@ -109,11 +109,12 @@ def gene_weights(
             )
         weights = np.sqrt(np.maximum(0, morans_i(z, places)))
         if (weights > 0).sum() < _LEAST:
-            warnings.warn(
-                "No gene has a pattern over the spots, so all have the same weight.",
-                DataWarning,
-                stacklevel=2,
-            )
+            if given is not None:
+                warnings.warn(
+                    "No gene has a pattern over the spots, so all have the same weight.",
+                    DataWarning,
+                    stacklevel=2,
+                )
             return None
         spatial: npt.NDArray[np.floating[Any]] = weights.astype(z.dtype)
         return spatial

@@ -120,7 +120,7 @@ def solve(
                 "Its parameters lead out of the range of numbers: choose others.",
             )
         )
-    warn_if_uninformative(matrix)
+    warn_if_uninformative(matrix, outcome.sharpness)
     spots = rows_named(all_spots, st.names[outcome.spots])
     whole_rows: dict[str, Any] = {}
     left_over = np.zeros(matrix.shape[0])

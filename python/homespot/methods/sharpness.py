@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.special import softmax
 
 from ..common.run import Sharpness
-from ..errors import DataWarning
 from ..expression.places import Places
 from ..expression.table import Floats
 from ..expression.transforms import unit_rows
@@ -24,7 +21,6 @@ _HALVES = 4
 _CELLS = 800
 _ROWS = 100  # cells that are compared at once
 _LEAST = 1e-30
-_CHANCE = 1e-3  # mean logarithm of the ratio to chance
 
 
 def _scores(
@@ -82,13 +78,6 @@ def agreement(
                 together = (read * near_read.T).sum(axis=1, dtype=np.float64)
                 total[k] += np.log(np.maximum(together, _LEAST)).sum()
     curve = total / len(cells)
-    if curve.max() < _CHANCE:
-        warnings.warn(
-            "Two halves of the genes agree on the places of cells no more often than by chance, at any "
-            "sharpness: the map says next to nothing of where a cell sits.",
-            DataWarning,
-            stacklevel=2,
-        )
     return Sharpness(_highest(curve), _POWERS.copy(), curve)
 
 

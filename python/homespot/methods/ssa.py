@@ -131,7 +131,6 @@ def ssa(
             "which places are read is not known.",
             low=0,
             high=1,
-            tuned=(0.0, 0.75),
         ),
     ] = None,
     tolerance: Annotated[
