@@ -622,7 +622,7 @@ def same_places(path, mapping):
         assert set(found) == set(table.columns), way
         for name, values in found.items():
             expected = table[name].to_numpy()
-            if name in ("homespot_spot", "homespot_section"):
+            if name in ("homespot_spot", "homespot_near_spot", "homespot_section"):
                 assert values.tolist() == expected.tolist(), way
             else:
                 assert values.astype("f8").tobytes() == expected.astype("f8").tobytes(), (way, name)
