@@ -17,7 +17,7 @@ import homespot
 MAPS: dict[str, dict[str, Any]] = {
     "dense": {"shared_frame": True},
     "k_best": {"k_best": 3, "shared_frame": True},
-    "first": {"k_best": 1, "shared_frame": True},
+    "first": {"k_best": 1, "shared_frame": True, "gene_weights": "equal"},
     "sections": {},
     "apart": {"sections": "sample_id"},
 }

@@ -25,7 +25,9 @@ together = Barrier(2)
 def answer(cells: ad.AnnData, method: str, k_best: int | None) -> bytes:
     mapping = homespot.map_cells(cells, st, method, k_best=k_best)
     p = mapping.X.toarray() if sparse.issparse(mapping.X) else np.asarray(mapping.X)
-    return p.tobytes() + homespot.cell_positions(mapping).iloc[:, 1:].to_numpy(dtype="f8").tobytes()
+    return (
+        p.tobytes() + homespot.cell_positions(mapping).select_dtypes("number").to_numpy(dtype="f8").tobytes()
+    )
 
 
 def at_once(problem: tuple[ad.AnnData, str, int | None]) -> bytes:

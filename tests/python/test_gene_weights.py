@@ -141,7 +141,6 @@ def test_storage_and_seed_change_no_byte(problem, method) -> None:
             )
 
 
-@pytest.mark.filterwarnings("ignore:1 of 300 cell")  # hardly any cell has a small radius
 def test_weights_place_cells_better_where_half_of_the_genes_say_nothing() -> None:
     rng = np.random.default_rng(3)
     xy = grid(12)

@@ -104,7 +104,6 @@ def test_the_section_that_fits_best(make_pair) -> None:
 
 
 @pytest.mark.filterwarnings(FOUND)
-@pytest.mark.filterwarnings("ignore:1 of 60 cell")  # hardly any cell has a small radius
 def test_all_spots_in_one_frame(slides) -> None:
     """Stacked sections: P and all that follows are those of one frame, to the byte."""
     sc, st = slides
