@@ -129,7 +129,7 @@ test_that("arguments and defaults are Python's", {
     }
   }
   same(
-    "assign_cells", assignCells,
+    "assign_cells", homespot::assignCells,
     c("mapping", "capacity", "candidates"), c("map", "capacity", "candidates")
   )
   same(
@@ -138,7 +138,7 @@ test_that("arguments and defaults are Python's", {
     c("map", "n.modes", "min.share", "reach", "k")
   )
   same(
-    "report", mappingReport,
+    "report", homespot::mappingReport,
     c(
       "mapping", "output", "sc", "st", "labels", "genes", "scores", "sc_layer",
       "st_layer", "sc_scale", "st_scale", "unit", "title"

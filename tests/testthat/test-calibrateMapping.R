@@ -67,7 +67,7 @@ test_that("what is not as described is refused, with the reason", {
 
 test_that("R's arguments are Python's", {
   signature <- .toR(.call("signature", "calibration"))
-  found <- formals(calibrateMapping)
+  found <- formals(homespot::calibrateMapping)
   expect_identical(names(found), sub("mapping", "map", names(signature)))
   expect_equal(eval(found$levels), unlist(signature$levels))
   expect_identical(found$level, signature$level)

@@ -32,7 +32,7 @@ test_that("the table is tidy: one row a gene and method", {
     expect_setequal(part$gene, rownames(problem$st))
     expect_identical(sort(unique(part$fold)), 1:3)
   }
-  one <- crossValidateGenes(problem$sc, problem$st, folds = 3)
+  one <- crossValidateGenes(problem$sc, spe, folds = 3)
   expect_identical(
     withoutSeconds(one), withoutSeconds(table[table$method == "ssa", ])
   )
@@ -257,8 +257,10 @@ test_that("tuning chooses, and says what that brings", {
 
 test_that("R's arguments are Python's", {
   cases <- list(
-    list("cross_validate", crossValidateGenes, c("progress", "BPPARAM")),
-    list("tune", tuneMapping, "progress")
+    list(
+      "cross_validate", homespot::crossValidateGenes, c("progress", "BPPARAM")
+    ),
+    list("tune", homespot::tuneMapping, "progress")
   )
   for (case in cases) {
     signature <- .toR(.call("signature", case[[1L]]))

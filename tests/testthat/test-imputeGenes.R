@@ -551,7 +551,8 @@ test_that("what R's doubles make too large is refused before the work", {
 test_that("R's arguments are Python's", {
   own <- c(map = "mapping", sce = "sc", assay.type = "layer")
   verbs <- list(
-    impute_genes = imputeGenes, deconvolve_spots = deconvolveSpots,
+    impute_genes = imputeGenes,
+    deconvolve_spots = homespot::deconvolveSpots,
     annotate_cells = annotateCells, colocate_types = colocateTypes,
     type_distances = typeDistances, cell_distances = cellDistances
   )

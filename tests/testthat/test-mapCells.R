@@ -50,9 +50,13 @@ for (method in c("ssa", "correlation")) {
     test_that(sprintf("%s gives the same map from %s", method, class), {
       skip_if_not_installed("HDF5Array")
       problem <- smallProblem()
-      expected <- mapCells(problem$sc, problem$st, method = method)
+      # A SpatialExperiment has coordinates, with which genes would be weighed.
+      mapped <- function(sc, st) {
+        mapCells(sc, st, method = method, gene.weights = "equal")
+      }
+      expected <- mapped(problem$sc, problem$st)
       convert <- classes[[class]]
-      map <- mapCells(convert(problem$sc), convert(problem$st), method = method)
+      map <- mapped(convert(problem$sc), convert(problem$st))
       expect_s4_class(map, "CellMapping")
       expect_identical(dimnames(bare(map)), dimnames(bare(expected)))
       # Sparse against dense to 1e-6: sums run in another order.
@@ -63,7 +67,7 @@ for (method in c("ssa", "correlation")) {
       )) {
         expect_identical(bare(map), bare(expected))
       }
-      mixed <- mapCells(problem$sc, convert(problem$st), method = method)
+      mixed <- mapped(problem$sc, convert(problem$st))
       expect_equal(bare(mixed), bare(expected), tolerance = 1e-6)
     })
   }
@@ -231,21 +235,21 @@ test_that("R's arguments are Python's", {
   # R: assay for layer, and coords, which Python has in obsm.
   expected <- sub("_layer", "_assay_type", python)
   found <- gsub(".", "_", setdiff(
-    names(formals(mapCells)), c("...", "coords")
+    names(formals(homespot::mapCells)), c("...", "coords")
   ), fixed = TRUE)
   expect_setequal(found, expected)
   for (name in setdiff(python, c("sc", "st", "sc_layer", "st_layer"))) {
     argument <- gsub("_", ".", name, fixed = TRUE)
     expect_equal(
-      eval(formals(mapCells)[[argument]]), signature[[name]],
+      eval(formals(homespot::mapCells)[[argument]]), signature[[name]],
       label = argument
     )
   }
   place <- .toR(.call("signature", "place_cells"))
-  expect_identical(formals(placeCells)$position, place$position)
-  expect_identical(formals(placeCells)$k, place$k)
-  expect_identical(formals(placeCells)$level, place$level)
-  expect_null(formals(placeCells)$max.radius)
+  expect_identical(formals(homespot::placeCells)$position, place$position)
+  expect_identical(formals(homespot::placeCells)$k, place$k)
+  expect_identical(formals(homespot::placeCells)$level, place$level)
+  expect_null(formals(homespot::placeCells)$max.radius)
   expect_setequal(
     names(place), c("mapping", "sc", "position", "k", "level", "max_radius")
   )

@@ -133,7 +133,7 @@ test_that("positions go into a reduction, if asked", {
 
 test_that("arguments and defaults are Python's", {
   python <- .toR(.call("signature", "place_cells"))
-  r <- formals(placeCells)
+  r <- formals(homespot::placeCells)
   names(r) <- gsub(".", "_", names(r), fixed = TRUE)
   for (name in setdiff(names(python), c("mapping", "sc"))) {
     expect_identical(r[[name]], python[[name]], label = name)
