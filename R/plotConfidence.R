@@ -48,7 +48,7 @@ plotConfidence <- function(
   .requirePackage("ggplot2", "plots")
   data <- data[.mixedOrder(nrow(data)), ]
   data <- data[order(data$confident), ]
-  data$shown <- ifelse(data$confident, data$radius, NA)
+  data$shown <- ifelse(data$confident, data$radius, NA_real_)
   .tissue(data, list(
     .points(ggplot2::aes(colour = .data$shown), data, tissue, size),
     .valueScale(

@@ -65,8 +65,9 @@ def agreement(
     cells = x_sc[np.unique(np.linspace(0, len(x_sc) - 1, _CELLS).astype(np.intp))]
     near = sparse.csr_matrix(places.nearness(), dtype=np.float32)
     total = np.zeros(len(_POWERS))
-    for i in range(_HALVES):
-        order, sample = rng.permutation(n_genes), cells[i::_HALVES]
+    parts = min(_HALVES, len(cells))
+    for i in range(parts):
+        order, sample = rng.permutation(n_genes), cells[i::parts]
         one, other = (
             _scores(sample, x_st, half, regularisation, absolute=absolute)
             for half in (order[: n_genes // 2], order[n_genes // 2 :])
