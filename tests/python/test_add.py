@@ -93,6 +93,7 @@ def test_without_coordinates_home_and_probability_remain(pair) -> None:
         "homespot_spot",
         "homespot_prob",
         "homespot_entropy",
+        "homespot_fits",
         "homespot_left_over",
     ]
 
