@@ -209,7 +209,7 @@
 #' @section Position, radius and confidence:
 #' Where the map has a cell's `homespot_sharpness`, q, its whole row of P is
 #' read.
-#' The median is that of all spots, weighted by their probability to the power
+#' The median takes in all spots, weighted by their probability to the power
 #' of 0.75 q.
 #' The radius is sqrt(d^2 + pitch^2 / 6): under the probabilities to the power
 #' of q, scaled to sum to 1, a share of `level` of the weight lies within d of
@@ -228,7 +228,7 @@
 #' Where the sharpness is not known (other methods, maps without weights of
 #' genes or coordinates, maps of earlier versions), the k most probable spots
 #' are read.
-#' The median is that of these spots, weighted by the square of their
+#' The median takes in these spots, weighted by the square of their
 #' probability.
 #' The radius follows from the spread of the 20 most probable spots by a rule
 #' that was fitted on simulated spots of known truth, on maps by SSA read by the

@@ -9,8 +9,8 @@ Pairs: a random half of the cells of one technology on spots of all cells of ano
 a cell belongs, but its cortical layer is known, and the layers of the spots' tissue are bands across its
 depth. The error of a cell is how far above or below the band of its layer it is placed, in parts of the
 thickness of the cortex (layers 1 to 6); within the band it is 0. So it has one unit in every tissue, a stray
-cell of the layer elsewhere makes no place right, and places along a layer, of which a layer says nothing, do
-not count. Cells without a layer, and of layers below the cortex, are not mapped.
+cell of the layer elsewhere makes no place right, and places along a layer do not count, as a layer says
+nothing about them. Cells without a layer, and of layers below the cortex, are not mapped.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def layers(cells: ad.AnnData) -> pd.Series:
 def bands(xy: F64, layer: npt.NDArray[np.intp]) -> tuple[F64, F64, float]:
     """Return the axis of the depth, the borders of the layers along it, and the thickness of the cortex.
 
-    The axis is that of the linear regression of the layer's number on the place. Above the border below a
+    The axis comes from the linear regression of the layer's number on the place. Above the border below a
     layer lie as many cells as this layer and those above it have.
     """
     axis = np.linalg.lstsq(xy - xy.mean(axis=0), layer - layer.mean())[0]

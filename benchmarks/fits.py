@@ -2,7 +2,7 @@
 
 Spots are simulated from half of the cells of a tissue, about 25 cells of all a spot, without the cells of one
 type; the other half is mapped, with that type ("clean"). Under "shift" another technology seems to
-have measured the mapped cells. Every type of which at least 20 cells are mapped is left out in turn. The AUC
+have measured the mapped cells. Every type with at least 20 mapped cells is left out in turn. The AUC
 is the chance that a cell of the type has a lower `homespot_fits` than one of another. Beside it stand the AUC
 of the same cells against themselves, mapped on spots with the type, the shares of the cells of the type below
 0.5 in both maps, and the AUC of what a map tells without it: the highest correlation with a spot.

@@ -6,7 +6,7 @@ each in three divisions of the cells.
 Errors are given over that of a random spot (its expectation), and over those of two yardsticks: the ratio of
 the mean errors of the divisions, with the 95 % interval by the delta method for paired means (Student's t).
 Beside the methods: all cells at the centre of the tissue; a forest, and the median of the 20 most correlated
-cells, both of which know expression and places of the cells of the spots' tissue that are not mapped; and
+cells, which both know expression and places of the cells of the spots' tissue that are not mapped; and
 every cell at the centre of its type (of its type's layer, for pairs). These three are told true places, which
 no map is.
 

@@ -109,7 +109,7 @@ test_that("places of a map of the best spots are those of whole rows", {
   colnames(other) <- paste0("other_", colnames(cut))
   both <- combineSections(cut, other, shared.frame = TRUE)
   expect_false(kept(both))
-  # Its sharpness is that of the parts, which is the same here.
+  # Both parts have the same sharpness, and so has the whole.
   expect_equal(
     SummarizedExperiment::rowData(both)$homespot_sharpness,
     SummarizedExperiment::rowData(cut)$homespot_sharpness

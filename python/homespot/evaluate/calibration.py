@@ -57,7 +57,7 @@ def _right_section(table: pd.DataFrame, truth: pd.DataFrame) -> npt.NDArray[np.b
 
 
 def _levels(levels: Sequence[float] | None, of_table: float | None) -> list[float]:
-    """Return the levels; `of_table` is that of the table's radii, if there is no map to read others from."""
+    """Return the levels; a table without a map has radii of one level alone, `of_table`."""
     if levels is None:
         return list(_USUAL) if of_table is None else [of_table]
     chosen = listed("levels", levels)

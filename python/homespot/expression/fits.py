@@ -11,6 +11,7 @@ from scipy import sparse
 
 from ..common.cores import limited_threads
 from ..common.jit import compiled_in_order
+from ..matrix.rows import evenly_spaced
 from .table import Floats
 
 __all__ = ["cell_fits"]
@@ -69,7 +70,7 @@ def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
         return None
     rng = np.random.default_rng(0)
     with limited_threads(1):
-        learnt, x_st = x_sc[_evenly(n_cells, _LEARNT)], x_st[_evenly(len(x_st), _SPOTS)]
+        learnt, x_st = x_sc[evenly_spaced(n_cells, _LEARNT)], x_st[evenly_spaced(len(x_st), _SPOTS)]
         if n_genes > _GENES:
             order = np.argsort(-learnt.var(axis=0, dtype=np.float64), kind="stable")
             genes = np.sort(order[:_GENES])
@@ -85,10 +86,6 @@ def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
         for kind, share, part in zip(kinds, shares, _parts(_linear(x_st), means, shares), strict=True):
             total += np.log(np.clip(part / share, _LEAST, 1))[kind]
     return np.asarray(np.exp(total / len(sizes)))
-
-
-def _evenly(n: int, most: int) -> Ints:
-    return np.unique(np.linspace(0, n - 1, most).astype(np.intp))
 
 
 def _linear(x: Floats) -> Floats:

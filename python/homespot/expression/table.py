@@ -24,6 +24,7 @@ from scipy import sparse
 from ..common.checks import one_of, refuse_masked
 from ..common.wording import either
 from ..errors import DataWarning, InputError, expected, some
+from ..matrix.rows import evenly_spaced
 from ..matrix.streamed import Streamed
 from ..matrix.sums import column_sums, is_sparse, row_sums, squares_about
 from .genes import TABLES, About
@@ -225,7 +226,7 @@ class Expression:
         table, row = TABLES[self.side], ROWS[self.side]
         bad, lowest, highest, whole = 0, 0.0, 0.0, True
         totals = np.empty(self.shape[0])
-        sample = np.unique(np.linspace(0, self.shape[0] - 1, _SAMPLE).astype(int))
+        sample = evenly_spaced(self.shape[0], _SAMPLE)
         looked_at: list[npt.NDArray[np.float64]] = []
         for rows in self._slices():
             block = self.matrix[rows]

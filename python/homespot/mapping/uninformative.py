@@ -9,6 +9,7 @@ import numpy as np
 
 from ..common.run import Sharpness
 from ..errors import ConvergenceWarning, DataWarning
+from ..matrix.rows import evenly_spaced
 from ..matrix.sums import is_sparse, row_sums
 from .confidence import entropies
 
@@ -28,7 +29,7 @@ def warn_if_uninformative(matrix: Any, sharpness: Sharpness | None = None) -> No
     genes agree on places no more often than by chance.
     """
     n_cells, n_spots = matrix.shape
-    rows = matrix[np.unique(np.linspace(0, n_cells - 1, _SAMPLE).astype(int))]
+    rows = matrix[evenly_spaced(n_cells, _SAMPLE)]
     p = (rows.toarray() if is_sparse(rows) else rows).astype(np.float64)
     entropy = float(entropies(p, row_sums(p), n_spots).mean())
     if entropy > _EVEN:

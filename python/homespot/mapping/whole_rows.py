@@ -1,6 +1,6 @@
 """What is read from the whole rows of P before `k_best` cuts them short, and is kept with the map.
 
-At a known sharpness a place is read from the whole row, of which the largest entries are only a part. So
+At a known sharpness a place is read from the whole row, and the largest entries are only a part of it. So
 `map_cells` reads the median, its spread and radii, and the spot of least expected distance first, and keeps
 them as columns of the cells, with the prefix `WHOLE`. Taking spots out of the map drops them, and so does
 putting maps of several sections side by side: places are then read from the entries.

@@ -15,7 +15,7 @@ from ..errors import InputError, expected
 from .streamed import Streamed
 from .sums import is_sparse, row_sums, weighted_sums
 
-__all__ = ["RowBlock", "block_size", "blocks", "row_blocks", "sharpened", "widest"]
+__all__ = ["RowBlock", "block_size", "blocks", "evenly_spaced", "row_blocks", "sharpened", "widest"]
 
 F64 = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -113,6 +113,11 @@ class RowBlock:
         if values.ndim == 1:
             return weighted_sums(self.p, values, self.spots) / self.total
         return np.stack([self.mean_of(column) for column in values.T], axis=1)
+
+
+def evenly_spaced(n: int, most: int) -> Indices:
+    """Return at most `most` of n rows, evenly spaced, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, most).astype(np.intp))
 
 
 def widest(matrix: Any) -> int:

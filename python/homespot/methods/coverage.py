@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from ..expression.places import Places
 from ..expression.table import Floats
+from ..matrix.rows import evenly_spaced
 
 __all__ = ["found_masses"]
 
@@ -30,7 +31,7 @@ def found_masses(
     *,
     absolute: bool = False,
 ) -> F64:
-    """Return masses of the spots whose coarse pattern is that of the cells, and whose fine one is that of q.
+    """Return masses of the spots: cells decide the mass of a neighbourhood, q how its spots share it.
 
     With R the row softmax of the correlation to the power at which places are read, m = R' p, and G a
     Gaussian of the distance between spots, of two pitches,
@@ -56,7 +57,7 @@ def found_masses(
         Whether an anti-correlated spot is as near as a correlated one.
     """
     n_cells = max(_CELLS, _VALUES // len(x_st))
-    chosen = np.unique(np.linspace(0, len(x_sc) - 1, n_cells).astype(np.intp))
+    chosen = evenly_spaced(len(x_sc), n_cells)
     rho = x_sc[chosen] @ x_st.T
     if absolute:
         np.abs(rho, out=rho)

@@ -11,6 +11,7 @@ from ..common.run import Sharpness
 from ..expression.places import Places
 from ..expression.table import Floats
 from ..expression.transforms import unit_rows
+from ..matrix.rows import evenly_spaced
 
 __all__ = ["agreement"]
 
@@ -62,7 +63,7 @@ def agreement(
     """
     rng = np.random.default_rng(0)
     n_genes = x_st.shape[1]
-    cells = x_sc[np.unique(np.linspace(0, len(x_sc) - 1, _CELLS).astype(np.intp))]
+    cells = x_sc[evenly_spaced(len(x_sc), _CELLS)]
     near = sparse.csr_matrix(places.nearness(), dtype=np.float32)
     total = np.zeros(len(_POWERS))
     parts = min(_HALVES, len(cells))

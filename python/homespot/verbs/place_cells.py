@@ -68,7 +68,7 @@ def place_cells(
     -----
     Where the map has a cell's ``homespot_sharpness``, q, its whole row of P is read:
 
-    * The median is that of all spots, weighted by their probability to the power of 0.75 q.
+    * The median takes in all spots, weighted by their probability to the power of 0.75 q.
     * The radius is sqrt(d^2 + pitch^2 / 6). Under the probabilities to the power of q, scaled to sum to 1, a
       share of `level` of the weight lies within d of the position. The distribution is interpolated: each
       spot counts half at its own distance, and the weight grows linearly to the next. The second term is for
@@ -81,7 +81,7 @@ def place_cells(
     Where it is not known (other methods, maps without weights of genes or coordinates, maps of earlier
     versions), the k most probable spots are read:
 
-    * The median is that of these spots, weighted by the square of their probability.
+    * The median takes in these spots, weighted by the square of their probability.
     * The radius follows from the spread of the 20 most probable spots by a rule that was fitted on simulated
       spots with known truth, with maps by SSA and the median. On tissues that it was not fitted on, 83 to
       98 % of all cells lie within the radius of level 0.9. Levels below 0.8 are less accurate
