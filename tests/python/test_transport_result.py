@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from homespot import methods
 from homespot.common.extras import has
 from homespot.errors import ConvergenceWarning
 from homespot.expression.table import Expression
 from homespot.mapping.left_over import keep_best
+from homespot.mapping.solve import solve
 from homespot.matrix.gather import Masses, Summed, gather, masses, summed
 from homespot.matrix.streamed import Streamed, in_memory
 from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
@@ -206,14 +206,13 @@ def tables(make_pair: Callable[..., Any], dtype: str) -> list[Expression]:
 
 @pytest.mark.parametrize("dtype", EXACT)
 @pytest.mark.parametrize("name", ["ssa", "correlation"])
-def test_ssa_that_is_told_k_best_returns_these_entries_to_the_byte(
+def test_k_best_keeps_these_entries_of_the_whole_map_to_the_byte(
     make_pair: Callable[..., Any], name: str, dtype: str
 ) -> None:
-    method, sides = methods.get(name), tables(make_pair, dtype)
-    settings = method.settings(None, {})
-    dense = method(*sides, methods.Run(), **settings).matrix
+    sides = tables(make_pair, dtype)
+    dense = solve(*sides, name).matrix
     for k in (1, 7, 99):
-        kept = method(*sides, methods.Run(k_best=k), **settings).matrix
+        kept = solve(*sides, name, k_best=k).matrix
         expected, _ = keep_best(dense, k)
         for one, other in ((kept.data, expected.data), (kept.indices, expected.indices)):
             assert one.tobytes() == other.tobytes()

@@ -161,10 +161,10 @@ class CellTable(Reducer):
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
         self._sharpness = sharpness_of(mapping.obs) if placed else None
-        if self._where is not None and position == "median" and self.sections is None and not self._dropped:
-            self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where.shape[1], every_level)
         every = slice(None)
         self._whole = self._places(every, every)  # with several sections, this only checks the parameters
+        if self._where is not None and position == "median" and self.sections is None and not self._dropped:
+            self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where.shape[1], every_level)
         self._mass: Summed | None = None
         self._read: list[Reducer] = [self._whole]
         if self.sections is not None:
