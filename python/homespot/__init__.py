@@ -31,6 +31,7 @@ from .verbs.colocate_types import colocate_types
 from .verbs.combine_cells import combine_cells
 from .verbs.combine_sections import combine_sections
 from .verbs.deconvolve_spots import deconvolve_spots
+from .verbs.fit_types import fit_types
 from .verbs.impute_genes import impute_genes
 from .verbs.load import load
 from .verbs.make_demo import make_demo
@@ -57,6 +58,7 @@ __all__ = [
     "datasets",
     "deconvolve_spots",
     "dream",
+    "fit_types",
     "impute_genes",
     "join_sections",
     "load",

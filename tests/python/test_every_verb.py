@@ -64,6 +64,12 @@ def deconvolve_spots(m: SimpleNamespace) -> None:
     np.testing.assert_allclose(found.X, mass / mass.sum(axis=1, keepdims=True), rtol=1e-4)
 
 
+def fit_types(m: SimpleNamespace) -> None:
+    found = hs.fit_types(m.sc, m.st, "type", level=0.5)
+    np.testing.assert_allclose(found.X.sum(axis=1), 1)
+    assert (found.layers["lower"] <= found.layers["upper"]).all()
+
+
 def assign_cells(m: SimpleNamespace) -> None:
     found = hs.assign_cells(m.mapping, 2)
     assert found["homespot_assigned"].value_counts().max() <= 2

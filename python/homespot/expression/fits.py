@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ..common.cores import limited_threads
-from ..common.jit import compiled_in_order
 from ..matrix.rows import evenly_spaced
+from .mixtures import linear, mixtures, technology_factors
 from .table import Floats
 
 __all__ = ["cell_fits"]
@@ -29,9 +28,7 @@ _ROWS = 1000  # rows that are brought to the linear scale at once
 _POWER_STEPS = 3
 _CLUSTER_STEPS = 10
 _PULL = 0.1  # towards the shares of the cells, over the mean square length of the kinds
-_TECHNOLOGY = 0.3  # differences of a gene's logarithm of about this size are half the technology's
 _LEAST = 0.01
-_HIGHEST = 20.0  # larger values are no logarithms, see `homespot.expression.scale`
 _MOST_STEPS = 100
 _CLOSE = 1e-3
 
@@ -83,13 +80,9 @@ def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
         kinds, means = _kinds(x_sc, genes, loadings, shift, centres)
         shares = [np.bincount(kind) / n_cells for kind in kinds]
         total = np.zeros(n_cells)
-        for kind, share, part in zip(kinds, shares, _parts(_linear(x_st), means, shares), strict=True):
+        for kind, share, part in zip(kinds, shares, _parts(linear(x_st), means, shares), strict=True):
             total += np.log(np.clip(part / share, _LEAST, 1))[kind]
     return np.asarray(np.exp(total / len(sizes)))
-
-
-def _linear(x: Floats) -> Floats:
-    return np.asarray(np.expm1(np.minimum(x, _HIGHEST)))
 
 
 def _blocks(x: Floats, genes: Ints) -> Iterator[tuple[slice, Floats]]:
@@ -145,10 +138,10 @@ def _kinds(
     kinds = [np.empty(len(x), dtype=np.intp) for _ in centres]
     means = [np.zeros((len(one), len(genes))) for one in centres]
     for rows, block in _blocks(x, genes):
-        scores, linear = block @ loadings - shift, _linear(block)
+        scores, values = block @ loadings - shift, linear(block)
         for kind, mean, one in zip(kinds, means, centres, strict=True):
             kind[rows] = _nearest(scores, one)
-            mean += _members(kind[rows], len(one), linear.dtype) @ linear
+            mean += _members(kind[rows], len(one), values.dtype) @ values
     for i, kind in enumerate(kinds):
         held, kinds[i], count = np.unique(kind, return_inverse=True, return_counts=True)
         means[i] = means[i][held] / count[:, None]
@@ -165,41 +158,9 @@ def _parts(spots: Floats, means: list[F64], shares: list[F64]) -> list[F64]:
         strength = _PULL * np.trace(gram) / len(gram)
         gram[np.diag_indices_from(gram)] += strength
         pull = strength * share
-        together = _mixtures(gram, (mean @ (over * of_spots) + pull)[None], share)[0]
-        weights = mean * over * _factors(together @ mean, of_spots)
+        together = mixtures(gram, (mean @ (over * of_spots) + pull)[None], share, _CLOSE, _MOST_STEPS)[0]
+        weights = mean * over * technology_factors(together @ mean, of_spots)
         wanted = (spots @ weights.astype(spots.dtype).T).astype(np.float64)
-        mixture = _mixtures(gram, wanted + pull, together)
+        mixture = mixtures(gram, wanted + pull, together, _CLOSE, _MOST_STEPS)
         found.append((mixture / mixture.sum(axis=1, keepdims=True)).mean(axis=0))
-    return found
-
-
-def _factors(wanted: F64, found: F64) -> F64:
-    """Return the factors that bring genes of the spots to what is expected of them, shrunken towards 1."""
-    low = 1e-3
-    away = np.log((wanted + low * wanted.mean()) / (found + low * found.mean()))
-    away -= away @ found / found.sum()
-    return np.asarray(np.exp(away**3 / (away**2 + _TECHNOLOGY**2)))
-
-
-@compiled_in_order
-def _mixtures(gram: Any, wanted: Any, start: Any) -> Any:
-    # Coordinate descent of w G w / 2 - w h over w >= 0, for every row h, all from one start.
-    n, k = wanted.shape
-    found = np.empty((n, k))
-    away = start @ gram
-    for i in range(n):
-        found[i] = start
-        left = wanted[i] - away
-        close = _CLOSE * np.abs(wanted[i]).max()
-        for _ in range(_MOST_STEPS):
-            most = 0.0
-            for j in range(k):
-                step = max(0.0, found[i, j] + left[j] / gram[j, j]) - found[i, j]
-                if step != 0.0:
-                    found[i, j] += step
-                    most = max(most, abs(step) * gram[j, j])
-                    for m in range(k):
-                        left[m] -= step * gram[j, m]
-            if most < close:
-                break
     return found

@@ -181,7 +181,7 @@ def labels_named(
     return frame.assign(**{name: taken}), {**parameters, LABELS[side]: name}
 
 
-def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
+def resolve(labels: Any, frame: pd.DataFrame, row: str, owner: str = "mapping") -> Labels:
     """Return the labels of the rows of `frame`, which are given as for `in_order`.
 
     Names are in the order of a categorical's levels, else sorted, with numbers sorted as numbers. Whole
@@ -193,14 +193,15 @@ def resolve(labels: Any, frame: pd.DataFrame, row: str) -> Labels:
     InputError
         As for `in_order`, or if a label is missing or empty.
     """
-    column = in_order(labels, frame, "labels", row)
+    column = in_order(labels, frame, "labels", row, owner)
     missing = (column.isna() | (column.astype(str) == "")).to_numpy()
     if missing.any():
         raise InputError(
             expected(
                 f"a label of every {row}",
                 f"{missing.sum()} {row}(s) without ({some(frame.index[missing])})",
-                f"Label them, or leave these {row}s out with {verb('subset')}.",
+                f"Label them, or leave these {row}s out"
+                + (f" with {verb('subset')}." if owner == "mapping" else "."),
             )
         )
     if column.dtype.kind == "f" and ((column == column.round()) & (column.astype(float).abs() < 2**53)).all():
