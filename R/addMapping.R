@@ -38,7 +38,7 @@
 #'
 #' * `"homespot"`, the map: in an object of cells its features are the spots,
 #'   in one of spots they are the cells;
-#' * `"imputed"`, genes on the log scale;
+#' * `"imputed"`, genes;
 #' * `"types"` and `"labels"`, prediction assays as `TransferData()` of Seurat
 #'   makes them: a feature for each type, and `max`, the largest of them; with
 #'   the key `predictionscoretypes_`.

@@ -23,6 +23,7 @@
   RADIUS = "homespot_radius",
   CONFIDENT = "homespot_confident",
   ASSIGNED = "homespot_assigned",
+  MAPPED = "homespot_mapped",
   TYPE = "homespot_type",
   TYPE_PROB = "homespot_type_prob",
   CONFIDENT_SHARE = "homespot_confident_share",

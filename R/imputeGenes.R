@@ -36,8 +36,9 @@
   if (!is.null(rows)) {
     rows <- rows[.toR(value$get("genes")) + 1L, , drop = FALSE]
   }
-  chosen <- list(read_out = .toR(value$get("read_out")))
-  .atSpots(map, list(imputed = imputed), value, rows, chosen)
+  .atSpots(
+    map, list(imputed = imputed), value, rows, .toR(value$get("record"))
+  )
 }
 
 #' Genes in space
@@ -58,14 +59,20 @@
 #'   `"mean"`: over the column sums of P, which is the mean of the cells that
 #'   sit there, in the unit of a cell.
 #'   `"scaled"`: this mean, a fifth of it replaced by the mean over all cells,
-#'   times what the atlas measured at the spot over what is predicted there, so
-#'   that
-#'   X\[g, j\] = e\[j\] Y\[g, j\] / Y\[e, j\] with
+#'   brought to the scale of the atlas: at every spot one factor multiplies the
+#'   odds of all genes,
+#'   o(X\[g, j\]) = o(Y\[g, j\]) o(e\[j\]) / o(Y\[e, j\]) with
+#'   o(v) = (exp(v) - 1) / (10,001 - exp(v)),
 #'   Y\[v, j\] = 0.8 (sum over i of P\[i, j\] v\[i\]) / A\[j\] + 0.2 mean(v),
 #'   A the column sums of P,
 #'   and e the mean log expression of a spot, and of a cell, over the genes
 #'   that the map was made from (`homespot_expression` in `colData(map)` and
-#'   `rowData(map)`): over these genes the mean of X is e\[j\].
+#'   `rowData(map)`).
+#'   A log value v = log(1 + 10,000 s) is that of a gene with the share s of the
+#'   molecules, and o = s / (1 - s) are the odds of this share.
+#'   So X stays below log(10,001), which a gene has that makes up all of a spot,
+#'   and a gene with the log value e in every cell has e\[j\] at the spot.
+#'   If the atlas holds log values, whose total is not known, o is exp(v) - 1.
 #'   A spot that holds more has more of every gene, as atlases have it, and
 #'   noise that few cells bring counts less; for the pattern of a gene.
 #'   `"sum"`: P'X as it is; it grows with the number of cells, and is to be
@@ -92,9 +99,14 @@
 #'   and once more to check it, and so is a map on disk.
 #' @param ... Not used.
 #'
-#' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` on
-#'   the log scale and the map's spots and coordinates;
-#'   `metadata(x)$homespot` is the run's record, with `read_out`.
+#' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` and
+#'   the map's spots and coordinates;
+#'   `metadata(x)$homespot` is the run's record, with `read_out` and
+#'   `imputed_scale`, the scale of the assay: `"log(1 + 10,000 x / total)"` of
+#'   the atlas for `"scaled"`, or `"log values as given"` if the atlas holds log
+#'   values; `"mean of"` or `"sum of"` these, of the cells, for the other two.
+#'   `rowData(x)$homespot_mapped` says whether the map was made from the gene,
+#'   where the record names the genes; a pattern of these is no prediction.
 #'   With `output` the assay is a DelayedMatrix on that file.
 #'   [addMapping()] puts it into the spatial data.
 #'   Spots without any mass have `NaN`, but for the sum, with a warning that

@@ -1,11 +1,12 @@
 #' A gene in the tissue: measured and imputed
 #'
 #' @description
-#' Draws both side by side, on the log scale.
+#' Draws both side by side.
+#' Every panel names the scale of its values.
 #' The title of the imputed panel gives their Pearson correlation (PCC) over the
 #' spots.
-#' Where the gene was used to learn the map, it says how well the map keeps what
-#' it was given.
+#' Where the map was made from the gene, the title says so: the correlation then
+#' says how well the map keeps what it was given.
 #' How well it predicts is said by the correlation of the gene when it was held
 #' out, the column `homespot_pcc` that [imputeGenes()] adds from `scores`; it is
 #' given as well where it is known.
@@ -19,8 +20,7 @@
 #'   The default is `spe` itself, with both in assays of its own.
 #' @param gene Name of the gene.
 #' @param assay.type Assay of `spe` with what was measured; `NULL`: the first.
-#' @param imputed.type Assay of `imputed` with what was imputed, on the log
-#'   scale.
+#' @param imputed.type Assay of `imputed` with what was imputed.
 #' @param scale What the measured numbers are: `"counts"`, which become
 #'   log(1 + 10,000 x / total), with totals over all genes of `spe`; `"log"`,
 #'   which are drawn as they are; or `"auto"` to look at them, by the rules of
@@ -30,10 +30,10 @@
 #'
 #' @return A ggplot with a panel each for what was measured and what was
 #'   imputed, or the latter alone; its data has a row for each spot in each of
-#'   them, with the columns `name`, `x`, `y`, `sample_id`, `value` on the log
-#'   scale, `panel`, and `share`, which is drawn.
+#'   them, with the columns `name`, `x`, `y`, `sample_id`, `value`, `panel`, and
+#'   `share`, which is drawn.
 #'   Each panel goes from its own least to its own largest value, which stand
-#'   above it; `share` is 0 and 1 there.
+#'   above it with their scale; `share` is 0 and 1 there.
 #'   The correlation leaves out spots without a finite value, such as those
 #'   where no cells sit, and is not defined if one of both is the same
 #'   everywhere.
@@ -91,16 +91,21 @@ plotGene <- function(
     "Impute from a map onto these spots."
   )
   values <- if (gene %in% rownames(spe)) {
-    .logValues(spe, gene, measured$assay.type, scale)[!is.na(at)]
+    .logValues(spe, gene, measured$assay.type, scale)
   }
   spe <- spe[, !is.na(at)]
   places <- .places(spe, "spe")
   found <- .rowOf(imputed, gene, guess$assay.type, "imputed")[at[!is.na(at)]]
   .requirePackage("ggplot2", "plots")
-  title <- .imputedTitle(values, found, .heldOut(imputed, gene))
+  own <- values$values[!is.na(at)]
+  title <- .imputedTitle(
+    own, found, .ofGene(imputed, gene, .metrics$key[1L]),
+    isTRUE(.ofGene(imputed, gene, .keys$MAPPED))
+  )
+  on <- metadata(imputed)[[.keys$HOMESPOT]]$imputed_scale %||% "log scale"
   data <- rbind(
-    if (!is.null(values)) .ownRange(places, values, "measured"),
-    .ownRange(places, found, title)
+    if (!is.null(values)) .ownRange(places, own, "measured", values$scale),
+    .ownRange(places, found, title, on)
   )
   .tissue(data, list(
     .points(
@@ -108,28 +113,29 @@ plotGene <- function(
       nlevels(data$panel) * nlevels(places$sample_id)
     ),
     .valueScale(
-      paste0(gene, ", log scale"), limits = c(0, 1), breaks = c(0, 1),
+      gene, limits = c(0, 1), breaks = c(0, 1),
       labels = c("least", "largest")
     )
   ), spe, unit, "panel")
 }
 
-# The correlation of a gene that the map had not seen, if it is known.
-.heldOut <- function(imputed, gene) {
-  pcc <- rowData(imputed)[[.metrics$key[1L]]][match(gene, rownames(imputed))]
-  if (isTRUE(is.finite(pcc))) pcc
+# What the annotation says of a gene, if that is known.
+.ofGene <- function(imputed, gene, key) {
+  value <- rowData(imputed)[[key]][match(gene, rownames(imputed))]
+  if (isTRUE(is.finite(value))) value
 }
 
-.imputedTitle <- function(measured, found, heldOut) {
+.imputedTitle <- function(measured, found, heldOut, mapped) {
+  name <- if (mapped) "imputed, gene of the map" else "imputed"
   if (is.null(measured)) {
-    return(paste0("imputed", sprintf(" (PCC %.2f held out)", heldOut)))
+    return(paste0(name, sprintf(" (PCC %.2f held out)", heldOut)))
   }
   # A spot without cells has nothing imputed.
   both <- is.finite(measured) & is.finite(found)
   varies <- any(both) && diff(range(measured[both])) > 0 &&
     diff(range(found[both])) > 0
   paste0(
-    "imputed, PCC ", if (varies) {
+    name, ", PCC ", if (varies) {
       sprintf("%.2f", stats::cor(measured[both], found[both]))
     } else {
       "not defined"
@@ -138,12 +144,15 @@ plotGene <- function(
   )
 }
 
-# What was measured, on the log scale.
+# What was measured, on the log scale, and what these values are.
 .logValues <- function(spe, gene, assay.type, scale) {
   table <- .assayOf(spe, assay.type, "spe")
   .checkNumbers(table, "spatial data")
   if (scale == "log") {
-    return(.rowOf(spe, gene, assay.type, "spe"))
+    return(list(
+      values = .rowOf(spe, gene, assay.type, "spe"),
+      scale = "log values as given"
+    ))
   }
   .toR(.call(
     "log_values", .toPython(table), match(gene, rownames(spe)) - 1L, scale
@@ -152,14 +161,14 @@ plotGene <- function(
 
 # --- panels ------------------------------------------------------------------
 
-.ownRange <- function(data, values, panel) {
+.ownRange <- function(data, values, panel, scale) {
   finite <- values[is.finite(values)]
   range <- if (length(finite)) range(finite) else c(0, 0)
   data$value <- values
   data$share <- (values - range[1L]) / max(diff(range), .Machine$double.xmin)
   data$panel <- factor(sprintf(
-    "%s\n%s to %s", panel, format(signif(range[1L], 3)),
-    format(signif(range[2L], 3))
+    "%s\n%s to %s\n%s", panel, format(signif(range[1L], 3)),
+    format(signif(range[2L], 3)), scale
   ))
   data
 }

@@ -1,8 +1,8 @@
 """Genes in space: cross-validation over the genes of the Drosophila embryo, and of other tissues in the scan.
 
 Fit on part of the genes, predict the others at every spot as P' X ("sum"), as the weighted mean of the cells
-that sit there ("mean"), or as this mean, a fifth of it replaced by that over all cells, scaled to what the
-spot holds ("scaled", the default of `impute_genes`); X is on the log scale. Scores are those of Li et al.
+that sit there ("mean"), or as this mean, a fifth of it replaced by that over all cells, brought to the scale
+of the atlas ("scaled", the default of `impute_genes`); X is on the log scale. Scores are those of Li et al.
 2022, the median over the genes for the first PCC, means else.
 
     python benchmarks/genes.py          Drosophila: the given folds, and five random partitions
@@ -24,6 +24,7 @@ from _common import print_table, write_csv
 
 import homespot as hs
 from homespot.expression.transforms import log_normalised
+from homespot.mapping.read_out import ReadOut, factors
 from homespot.objects.tables import expression
 
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -62,7 +63,7 @@ def cross_validate(
     """Return the scores of every gene for every read-out, and the seconds a fold took."""
     genes = [gene for fold in folds for gene in fold]
     x, truth = log_table(sc, "sc", scale, genes), log_table(st, "st", scale, genes)
-    scores: dict[str, list[pd.DataFrame]] = {"sum": [], "mean": [], "scaled": []}
+    scores: dict[ReadOut, list[pd.DataFrame]] = {"sum": [], "mean": [], "scaled": []}
     seconds = []
     for held_out in folds:
         kept = [gene for gene in genes if gene not in set(held_out)]
@@ -71,17 +72,12 @@ def cross_validate(
             sc, st[:, kept], method, sc_scale=scale, st_scale=scale, progress=False, **settings
         )
         seconds.append(time.perf_counter() - start)
-        p = mapping.X.astype(np.float64)
-        of_genes = x.loc[mapping.obs_names, held_out].to_numpy()
+        total = mapping.X.astype(np.float64).T @ (of_genes := x.loc[mapping.obs_names, held_out].to_numpy())
         true = truth.loc[mapping.var_names, held_out].to_numpy()
-        of_cells, of_spots = (frame["homespot_expression"].to_numpy() for frame in (mapping.obs, mapping.var))
-        mean = p / p.sum(axis=0)
-        shrunk = 0.8 * mean + 0.2 / len(p)
-        for read_out, predicted in {
-            "sum": p.T @ of_genes,
-            "mean": mean.T @ of_genes,
-            "scaled": shrunk.T @ of_genes * (of_spots / (shrunk.T @ of_cells))[:, None],
-        }.items():
+        expressions = tuple(frame["homespot_expression"].to_numpy() for frame in (mapping.obs, mapping.var))
+        for read_out in scores:
+            read = factors(mapping.X, read_out, expressions, mapping.uns["homespot"]["st_scale"])
+            predicted = read.applied(total, of_genes.mean(axis=0))
             scores[read_out].append(hs.metrics.gene_scores(true, predicted, held_out))
     return {name: pd.concat(tables) for name, tables in scores.items()}, float(np.median(seconds))
 

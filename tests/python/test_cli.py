@@ -73,7 +73,10 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
     genes = ["--gene", sc.var_names[3], "--gene", sc.var_names[0]]
     code, out, err = run("impute", "map.h5ad", "sc.h5ad", *genes, "--read-out", "sum")
     assert (code, err) == (0, "")
-    assert out == "Imputed 2 gene(s) at 25 spots.\nWrote imputed.h5ad\n"
+    assert out == (
+        "Imputed 2 gene(s) at 25 spots.\nScale: sum of log(1 + 10,000 x / total).\n"
+        "Genes that the map was made from: 1.\nWrote imputed.h5ad\n"
+    )
     expected = impute_genes(mapping, sc, list(sc.var_names[[3, 0]]), read_out="sum")
     found = ad.read_h5ad(folder / "imputed.h5ad")
     np.testing.assert_array_equal(found.X, expected.X)

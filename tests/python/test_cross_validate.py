@@ -71,7 +71,10 @@ def test_a_fold_is_what_one_does_by_hand(pair, read_out: str) -> None:
         of_cells = log_normalised(expression(sc, "sc", None, "auto", "float64"), genes).mean(axis=1)
         p = mapping.X.astype(np.float64) / mapping.X.sum(axis=0, dtype=np.float64)
         p = 0.8 * p + 0.2 / sc.n_obs
-        found = p.T @ x * (log[:, genes].X.toarray().mean(axis=1) / (p.T @ of_cells))[:, None]
+        # The atlas of the fold holds counts, unlike `log`, so the odds are those of a share.
+        measured, predicted = log[:, genes].X.toarray().mean(axis=1)[:, None], (p.T @ of_cells)[:, None]
+        odds = [np.expm1(v) / (1e4 - np.expm1(v)) for v in (p.T @ x, measured, predicted)]
+        found = np.log1p(1e4 / (1 + odds[2] / (odds[0] * odds[1])))
     expected = gene_scores(log[:, held_out].X.toarray(), found, held_out)
     np.testing.assert_allclose(table[["pcc", "ssim", "rmse", "jsd"]], expected, rtol=1e-4)
 
@@ -150,12 +153,22 @@ def test_a_uniform_map_knows_only_how_much_a_spot_holds(pair) -> None:
     folds = dict.fromkeys(held_out, 1)
     np.testing.assert_array_equal(cross_validate(sc, st, uniform, folds=folds, read_out="mean")["pcc"], 0)
     rest = [gene for gene in st.var_names if gene in set(sc.var_names) - set(held_out)]
-    log = pd.DataFrame(
-        log_normalised(expression(st, "st", None, "auto", "float64"), st.var_names), columns=st.var_names
+    cells, spots = (
+        pd.DataFrame(
+            log_normalised(expression(data, side, None, "auto", "float64"), data.var_names),
+            columns=data.var_names,
+        )
+        for data, side in ((sc, "sc"), (st, "st"))
     )
     found = cross_validate(sc, st, uniform, folds=folds).set_index("gene")["pcc"]
-    holds = log[rest].mean(axis=1)
-    np.testing.assert_allclose(found[held_out], [log[gene].corr(holds) for gene in held_out], rtol=1e-5)
+    means, holds = cells.mean(), spots[rest].mean(axis=1)
+    # At every spot, the odds of a gene's mean over the cells, times what the spot holds over what they hold.
+    of_gene, measured, of_cells = (
+        np.expm1(v) / (1e4 - np.expm1(v)) for v in (means, holds, cells[rest].mean(axis=1).mean())
+    )
+    predicted = {gene: np.log1p(1e4 / (1 + of_cells / (of_gene[gene] * measured))) for gene in held_out}
+    expected = [spots[gene].corr(predicted[gene]) for gene in held_out]
+    np.testing.assert_allclose(found[held_out], expected, rtol=1e-4)
 
 
 def test_maps_in_every_form(pair) -> None:
@@ -192,9 +205,10 @@ def test_a_spot_without_cells_is_like_any_other() -> None:
         for table in tables
     )
     p = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
-    # Over h and i, the cells have a mean of 1 each, the spots of 3, 2 and 2.
+    # Over h and i, the cells have a mean of 1 each, the spots of 3, 2 and 2. The third spot is without cells.
+    factor = np.expm1([3, 2, 2]) / np.expm1(1)
     for read_out, predicted in (
-        ("scaled", [3.6, 4.8, 4.0]),
+        ("scaled", np.log1p(factor * np.expm1([1.2, 2.4, 2.0]))),
         ("mean", [1.0, 2.5, 2.0]),
         ("sum", [1.0, 5.0, 0.0]),
     ):

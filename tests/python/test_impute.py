@@ -25,6 +25,12 @@ def log_normalised(sc: ad.AnnData) -> np.ndarray:
     return np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
 
 
+def odds(log_values: np.ndarray) -> np.ndarray:
+    """The odds of a molecule's being of a gene with this log value."""
+    share = np.expm1(log_values) / 1e4
+    return share / (1 - share)
+
+
 @pytest.mark.parametrize("k_best", [None, 5])
 @pytest.mark.parametrize("stored", ["csr", "dense"])
 def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: int | None) -> None:
@@ -48,7 +54,8 @@ def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: 
         0.8 * (p.T @ x)[there] / mass[there, None] + 0.2 * x.mean(axis=0)
         for x in (log_normalised(sc), cells[:, None])
     )
-    wanted["scaled"] = spots[there, None] * shrunk / of_genes
+    factor = odds(spots[there, None]) / odds(of_genes)
+    wanted["scaled"] = np.log1p(1e4 / (1 + 1 / (factor * odds(shrunk))))
     for read_out, expected in wanted.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -58,18 +65,67 @@ def test_it_is_the_product(make_pair: Callable[..., Pair], stored: str, k_best: 
         assert np.isnan(found.X[~there]).all()
         np.testing.assert_allclose(found.X[there], expected, rtol=1e-5, atol=1e-6)
         assert found.uns["homespot"]["read_out"] == read_out
+        assert found.var["homespot_mapped"].tolist() == found.var_names.isin(genes).tolist()
 
 
-def test_the_genes_of_the_map_add_up_to_what_the_atlas_measured(pair: Pair) -> None:
+SCALE = "log(1 + 10,000 x / total)"
+
+
+@pytest.mark.parametrize(
+    ("read_out", "cells", "spots", "scale"),
+    [
+        ("scaled", "counts", "counts", SCALE),
+        ("scaled", "log", "counts", SCALE),
+        ("scaled", "counts", "log", "log values as given"),
+        ("mean", "counts", "log", f"mean of {SCALE}"),
+        ("mean", "log", "counts", "mean of log values as given"),
+        ("sum", "counts", "counts", f"sum of {SCALE}"),
+    ],
+)
+def test_the_record_states_the_scale(pair: Pair, read_out, cells: str, spots: str, scale: str) -> None:
+    sc, st = pair
+    of_cells, of_spots = (
+        data if kind == "counts" else ad.AnnData(log_normalised(data), data.obs, data.var, obsm=data.obsm)
+        for data, kind in ((sc, cells), (st, spots))
+    )
+    mapping = hs.map_cells(of_cells, of_spots, sc_scale=cells, st_scale=spots)
+    found = hs.impute_genes(mapping, of_cells, read_out=read_out)
+    assert found.uns["homespot"]["imputed_scale"] == scale
+    alike = hs.impute_genes(hs.map_cells(sc, st), sc, read_out=read_out)
+    if read_out != "scaled" or spots == "counts":
+        np.testing.assert_allclose(found.X, alike.X, rtol=1e-3)
+
+
+@pytest.mark.parametrize("cells", ["counts", "log"])
+def test_no_value_leaves_the_scale_of_counts(cells: str) -> None:
+    # One gene is nearly all of a cell. Of the genes that the map is made from, the spots hold much more than
+    # the cells, so that every value grows.
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.2, (30, 12)).astype(float) + np.eye(30, 12)
+    counts[:, 0] = 5000
+    x = np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
+    table = counts if cells == "counts" else 3 * x  # log values of another total are above log(10,001)
+    sc = ad.AnnData(table, var=pd.DataFrame(index=[f"g{i}" for i in range(12)]))
+    st = ad.AnnData(rng.poisson(30, (9, 11)).astype(float), var=pd.DataFrame(index=sc.var_names[1:]))
+    with warnings.catch_warnings(action="ignore"):
+        mapping = hs.map_cells(sc, st, sc_scale=cells, st_scale="counts")
+    found = hs.impute_genes(mapping, sc)
+    assert np.isfinite(found.X).all()
+    assert 9 < found.X.max() <= np.float32(np.log(10_001))
+
+
+def test_a_gene_like_the_mean_of_the_others_is_the_mean_that_the_atlas_measured(pair: Pair) -> None:
     sc, st = pair
     for method in ("ssa", "come", "correlation"):
         settings = {"epochs": 2, "pretrain_epochs": 2, "hidden": 8, "latent": 4} if method == "come" else {}
         mapping = hs.map_cells(sc, st, method, n_genes=20, **settings)
         genes = list(mapping.uns["homespot"]["genes"])
-        found = hs.impute_genes(mapping, sc, genes)
+        x = pd.DataFrame(log_normalised(sc), sc.obs_names, sc.var_names)
+        x["mean"] = x[genes].mean(axis=1)
+        found = hs.impute_genes(mapping, ad.AnnData(x), ["mean"], scale="log")
         measured = pd.DataFrame(log_normalised(st), st.obs_names, st.var_names)
         measured = measured.loc[mapping.var_names, genes].mean(axis=1)
-        np.testing.assert_allclose(found.X.mean(axis=1), measured, rtol=1e-5)
+        np.testing.assert_allclose(found.X[:, 0], measured, rtol=1e-5)
         np.testing.assert_allclose(mapping.var["homespot_expression"], measured, rtol=1e-6)
 
 

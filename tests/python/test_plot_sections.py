@@ -266,7 +266,7 @@ def test_a_gene_in_every_section_has_one_scale_and_its_own_correlation() -> None
         pcc = np.corrcoef(log[own], found[own, 0])[0, 1]
         assert ax.get_title() == f"{name}, imputed, PCC {pcc:.2f} (0.25 held out)"
         assert _points(ax).get_clim() == (np.nanmin(found), np.nanmax(found))
-    assert _bars(axes[0, 0].figure) == ["g, log scale"] * 2
+    assert _bars(axes[0, 0].figure) == ["g, log(1 + 10,000 x / total)", "g, log scale"]
 
 
 # What comes of a map

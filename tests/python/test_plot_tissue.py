@@ -324,6 +324,14 @@ def test_gene_measured_and_imputed(maps: tuple[ad.AnnData, ...]) -> None:
     ]
     [alone] = plot.gene(st, imputed, other)
     assert alone.get_title() == "imputed"
+    imputed.var["homespot_mapped"] = [True, False]
+    imputed.uns["homespot"] = {"imputed_scale": "mean of log values as given"}
+    marked = plot.gene(st, imputed, gene)
+    assert marked[1].get_title().startswith("imputed, gene of the map, PCC ")
+    bars = [ax.get_xlabel() for ax in marked[0].figure.axes if ax.get_xlabel()]
+    assert bars == [f"{gene}, log(1 + 10,000 x / total)", f"{gene}, mean of log values as given"]
+    [alone] = plot.gene(st, imputed, other)
+    assert alone.get_title() == "imputed"
     given = plt.figure().subplots(1, 2)
     assert list(plot.gene(st, imputed, gene, ax=given)) == list(given)
     with pytest.raises(InputError, match=r"2 Axes as ax, found 1 object"):

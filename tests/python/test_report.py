@@ -687,14 +687,14 @@ def test_a_choice_changes_colours_and_title(browser, full, demo) -> None:
     gene = drawn(browser)
     found = impute_genes(mapping, sc, [name]).X.ravel()
     np.testing.assert_allclose(gene["values"], found, atol=0.51 * np.ptp(found) / 254)
-    assert gene["title"] == f"{name}, imputed, log scale"
+    assert gene["title"] == f"{name}, imputed, log(1 + 10,000 x / total)"
     assert [gene["low"], gene["high"]] == pytest.approx([found.min(), found.max()])
     assert gene["fills"] != kind["fills"]
     assert len(set(gene["fills"])) > 50
     assert "Held out" in browser.find_element("id", "note").text
     choose(browser, name, "Genes, measured")
     measured = drawn(browser)
-    assert measured["title"] == f"{name}, measured, log scale"
+    assert measured["title"] == f"{name}, measured, log(1 + 10,000 x / total)"
     assert measured["fills"] != gene["fills"]
     quiet(browser, full)
 

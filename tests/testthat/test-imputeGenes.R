@@ -82,7 +82,9 @@ test_that("the result is the map's spots", {
     SpatialExperiment::spatialCoords(map)
   )
   expect_identical(S4Vectors::metadata(found)$homespot, c(
-    mappingInfo(map), list(read_out = "mean")
+    mappingInfo(map), list(
+      read_out = "mean", imputed_scale = "mean of log(1 + 10,000 x / total)"
+    )
   ))
   expect_true(validObject(found))
   bare <- CellMapping(mappingMatrix(map))
@@ -136,15 +138,27 @@ for (kind in names(maps)) {
       imputed(imputeGenes(map, problem$sc, read.out = "mean")), mean,
       tolerance = 1e-5
     )
-    # Scaled, so that the genes of the map add up to what was measured.
+    # Scaled, so that a gene like the mean of those of the map has the mean that
+    # was measured.
     genes <- mappingInfo(map)$genes
     measured <- log1p(1e4 * t(t(problem$st) / colSums(problem$st)))[genes, ]
     expect_equal(colMeans(measured), map$homespot_expression,
       tolerance = 1e-6, ignore_attr = TRUE
     )
     shrunk <- 0.8 * mean + 0.2 * rowMeans(log)
-    scale <- colMeans(measured) / colMeans(shrunk[genes, ])
-    expect_equal(expected, t(t(shrunk) * scale), tolerance = 1e-5)
+    odds <- function(v) expm1(v) / (1e4 - expm1(v))
+    factor <- odds(colMeans(measured)) / odds(colMeans(shrunk[genes, ]))
+    expect_equal(
+      expected, log1p(1e4 / (1 + 1 / t(t(odds(shrunk)) * factor))),
+      tolerance = 1e-5
+    )
+    found <- imputeGenes(map, problem$sc)
+    expect_identical(
+      SummarizedExperiment::rowData(found)$homespot_mapped,
+      rownames(found) %in% genes
+    )
+    record <- S4Vectors::metadata(found)$homespot
+    expect_identical(record$imputed_scale, "log(1 + 10,000 x / total)")
     for (class in names(classes)) {
       x <- classes[[class]](problem$sc)
       # In another order, and in blocks.
@@ -309,7 +323,8 @@ test_that("on disk is what is in memory", {
   expect_identical(pieces[[1]], rownames(memory))
   expect_identical(pieces[[2]], colnames(memory))
   expect_identical(pieces[[3]], c(
-    "symbol", "homespot_pcc", "homespot_ssim", "homespot_rmse", "homespot_jsd",
+    "symbol", "homespot_mapped", "homespot_pcc", "homespot_ssim",
+    "homespot_rmse", "homespot_jsd",
     "homespot_expression", "sample_id", "x", "y", "spatial"
   ))
   expect_identical(pieces[[4]], genes$symbol)

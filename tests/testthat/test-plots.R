@@ -417,8 +417,11 @@ test_that("plotGene() shows both sides, each over its own range", {
   guess <- unname(SummarizedExperiment::assay(spe, "imputed")["g2", ])
   data <- split(plot$data, plot$data$panel)
   expect_named(data, c(
-    sprintf("measured\n%s to %s", signif(min(logs), 3), signif(max(logs), 3)),
-    sprintf("imputed, PCC %.2f\n0.0435 to 1", cor(logs, guess))
+    sprintf(
+      "measured\n%s to %s\nlog(1 + 10,000 x / total)", signif(min(logs), 3),
+      signif(max(logs), 3)
+    ),
+    sprintf("imputed, PCC %.2f\n0.0435 to 1\nlog scale", cor(logs, guess))
   ))
   expect_equal(data[[1L]]$value, logs)
   expect_equal(data[[2L]]$value, guess)
@@ -426,7 +429,7 @@ test_that("plotGene() shows both sides, each over its own range", {
     expect_identical(range(part$share), c(0, 1))
   }
   expect_identical(plot$coordinates$ratio, 1)
-  expect_identical(plot$scales$get_scales("colour")$name, "g2, log scale")
+  expect_identical(plot$scales$get_scales("colour")$name, "g2")
 })
 
 panels <- function(plot) {
@@ -469,11 +472,20 @@ test_that("plotGene() draws a gene that was not measured by itself", {
   lacking <- spe["g2", ]
   plot <- plotGene(lacking, spe, "g1")
   expectDraws(plot)
-  expect_identical(levels(plot$data$panel), "imputed\n0 to 0.957")
+  expect_identical(levels(plot$data$panel), "imputed\n0 to 0.957\nlog scale")
   expect_identical(plot$data$name, colnames(spe))
   SummarizedExperiment::rowData(spe)$homespot_pcc <- c(0.5512, NaN)
   expect_identical(
     panels(plotGene(lacking, spe, "g1")), "imputed (PCC 0.55 held out)"
+  )
+  SummarizedExperiment::rowData(spe)$homespot_mapped <- c(TRUE, FALSE)
+  S4Vectors::metadata(spe)$homespot <- list(imputed_scale = "mean of counts")
+  expect_identical(
+    levels(plotGene(lacking, spe, "g1")$data$panel),
+    paste0(
+      "imputed, gene of the map (PCC 0.55 held out)\n0 to 0.957\n",
+      "mean of counts"
+    )
   )
 })
 
@@ -547,7 +559,7 @@ test_that("plotGene() gives the picture of Python", {
   expect_equal(plot$data$value[1:8], unname(logs["gene07", ]))
   scores <- scoreGenes(logs, imputed)
   expect_identical(panels(plot), c("measured", sprintf(
-    "imputed, PCC %.2f", scores$pcc[scores$gene == "gene07"]
+    "imputed, gene of the map, PCC %.2f", scores$pcc[scores$gene == "gene07"]
   )))
 })
 

@@ -17,7 +17,7 @@ from ..common import keys, memory
 from ..evaluate.cross_validate import Spatial
 from ..expression.genes import genes_of
 from ..expression.metrics import METRICS
-from ..expression.scale import Scale
+from ..expression.scale import LOG_VALUES, Scale
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised
 from ..objects.annotated import annotated
@@ -66,10 +66,10 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
     found = hs.impute_genes(mapping, sc, chosen, layer=X, **named)  # R has put the chosen layer into X
     result: dict[str, Any] = crossed(found)
     result["genes"] = _gene_rows(mapping, sc, found.var_names)
-    result["row_columns"] = frame_columns(
-        found.var[[metric.key for metric in METRICS.values() if metric.key in found.var]]
-    )
-    result["read_out"] = found.uns[keys.HOMESPOT]["read_out"]
+    added = [keys.MAPPED, *(metric.key for metric in METRICS.values())]
+    result["row_columns"] = frame_columns(found.var[[key for key in added if key in found.var]])
+    record = found.uns[keys.HOMESPOT]
+    result["record"] = {name: record[name] for name in ("read_out", "imputed_scale")}
     if found.isbacked:
         found.file.close()
     return result
@@ -126,12 +126,12 @@ def labels_of(labels: Any, cells: str | Sequence[str]) -> dict[str, Any]:
 
 
 @offered
-def log_values(matrix: Any, gene: int, scale: Scale | Literal["auto"]) -> npt.NDArray[np.float64]:
-    """Return the values of a gene at every spot, on the log scale.
+def log_values(matrix: Any, gene: int, scale: Scale | Literal["auto"]) -> dict[str, Any]:
+    """Return the values of a gene at every spot, on the log scale, and what they are.
 
     `matrix` is spots x genes, counts or log values as `scale` says; `gene` is the number of its column.
     """
     rows, genes = (np.arange(n).astype(str) for n in matrix.shape)
     table = Expression(matrix, rows, genes, "st", scale, np.float64)
-    values: npt.NDArray[np.float64] = log_normalised(table, [str(gene)])[:, 0].astype(np.float64)
-    return values
+    values = log_normalised(table, [str(gene)])[:, 0].astype(np.float64)
+    return {"values": values, "scale": LOG_VALUES[table.scale]}

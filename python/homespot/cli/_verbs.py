@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .. import deconvolve_spots, impute_genes, load, place_cells
-from ..common.keys import SECTION, SPREAD, TYPE
+from ..common.keys import HOMESPOT, MAPPED, SECTION, SPREAD, TYPE
 from ..evaluate.kept import read_scores
 from ..objects.h5ad import write_whole
 from ..objects.reading import read
@@ -55,7 +55,7 @@ def impute(
     read_out: Annotated[
         str | None,
         typer.Option(
-            help="scaled (to what the atlas measured at a spot), mean (of its cells) or sum (P'X); "
+            help="scaled (to the scale of the atlas), mean (of its cells) or sum (P'X); "
             "scaled if left out, mean for maps from elsewhere."
         ),
     ] = None,
@@ -68,7 +68,7 @@ def impute(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Bring genes of the single cells to the spots, a block at a time: spots x genes, on the log scale."""
+    """Bring genes of the single cells to the spots, a block at a time: spots x genes."""
     check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     found = impute_genes(
         load(mapping),
@@ -81,10 +81,20 @@ def impute(
         output=output,
         block_size=block_size,
     )
+    scale = found.uns[HOMESPOT]["imputed_scale"]
+    mapped = int(found.var[MAPPED].sum()) if MAPPED in found.var else None
     say(
         as_json,
-        {"output": str(output), "spots": found.n_obs, "genes": found.n_vars},
-        f"Imputed {found.n_vars} gene(s) at {found.n_obs} spots.\nWrote {output}",
+        {
+            "output": str(output),
+            "spots": found.n_obs,
+            "genes": found.n_vars,
+            "scale": scale,
+            **({} if mapped is None else {"mapped_genes": mapped}),
+        },
+        f"Imputed {found.n_vars} gene(s) at {found.n_obs} spots.\nScale: {scale}.\n"
+        + ("" if mapped is None else f"Genes that the map was made from: {mapped}.\n")
+        + f"Wrote {output}",
     )
     found.file.close()
 

@@ -18,6 +18,7 @@ __all__ = [
     "LABEL",
     "LABEL_PROB",
     "LEFT_OVER",
+    "MAPPED",
     "NEAR_SPOT",
     "POSITIONS",
     "PROB",
@@ -103,6 +104,9 @@ CONFIDENT = "homespot_confident"
 
 ASSIGNED = "homespot_assigned"
 """Name of the spot that a cell is assigned to, within the spots' capacities."""
+
+MAPPED = "homespot_mapped"
+"""Whether the map was made from this gene, with others."""
 
 TYPE = "homespot_type"
 """Most abundant cell type of a spot."""

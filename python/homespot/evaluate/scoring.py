@@ -40,24 +40,20 @@ _TOLERANCE = 1e-3
 
 
 def _predicted(
-    matrix: Any, x: npt.NDArray[np.float64], read_outs: Sequence[ReadOut], expressions: Expressions | None
+    matrix: Any,
+    x: npt.NDArray[np.float64],
+    read_outs: Sequence[ReadOut],
+    expressions: Expressions | None,
+    scale: str,
 ) -> dict[ReadOut, npt.NDArray[np.float64]]:
     """Return spots x genes, by each read-out."""
     total = np.zeros((matrix.shape[1], x.shape[1]))
     for rows in blocks(matrix):
         total += matrix[rows].astype(np.float64).T @ x[rows]
     mean = x.mean(axis=0)
-    found: dict[ReadOut, npt.NDArray[np.float64]] = {}
-    for read_out in read_outs:
-        scale = factors(matrix, read_out, expressions)
-        found[read_out] = scale.applied(total, mean)
-        # A spot that no cell goes to is like any other.
-        empty = np.isnan(scale.of_sum)
-        found[read_out][empty] = mean
-        if read_out == "scaled" and expressions is not None:
-            of_cells, of_spots = expressions
-            found[read_out][empty] *= of_spots[empty, None] / of_cells.mean()
-    return found
+    return {
+        read_out: factors(matrix, read_out, expressions, scale).applied(total, mean) for read_out in read_outs
+    }
 
 
 def _expressions(sc: Expression, st: Expression, cells: Indices, spots: Indices) -> Expressions:
@@ -79,7 +75,7 @@ def _scores_of_map(
     x = log_normalised(sc, genes)[cells].astype(np.float64)
     true = log_normalised(st, genes)[spots]
     with limited_threads():
-        found = _predicted(matrix, x, read_outs, expressions)
+        found = _predicted(matrix, x, read_outs, expressions, st.scale)
     return {read_out: gene_scores(true, found[read_out], list(genes)) for read_out in read_outs}
 
 

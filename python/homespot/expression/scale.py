@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from ..errors import InputError, expected, some
 
-__all__ = ["SCALES", "Recognised", "Sample", "Scale", "recognised", "refuse_beyond"]
+__all__ = ["LOG_VALUES", "SCALES", "Recognised", "Sample", "Scale", "recognised", "refuse_beyond"]
 
 F64 = npt.NDArray[np.float64]
 Scale = Literal["counts", "log"]
 
 SCALES = ("auto", "counts", "log")
+
+LOG_VALUES: dict[str, str] = {"counts": "log(1 + 10,000 x / total)", "log": "log values as given"}
+"""What a table's values are once they are on the log scale, by what its numbers are."""
 
 _LARGEST_LOGARITHM = 20
 _LARGEST_ROOT = 100  # the square root of a count of 10,000

@@ -162,7 +162,7 @@ def _imputed_bytes(*, stored: int, rows: int, spots: int, genes: int, block_size
     `rows` of P, in bytes, that are not in memory already.
     """
     sums = 8 * spots * min(genes, _genes_per_pass(spots, block_size))
-    block = 2 * 8 * spots * min(genes, block_size)
+    block = 5 * 8 * spots * min(genes, block_size)
     of_cells = 4 * (8 + 4) * min(stored, _STORED)
     return (0 if in_file else 4 * spots * genes) + sums + block + of_cells + rows
 

@@ -11,13 +11,25 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.keys import EXPRESSION
+from ..common.keys import EXPRESSION, HOMESPOT
 from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected
+from ..expression.scale import LOG_VALUES
+from ..expression.table import TARGET_SUM
 from ..matrix.gather import ColumnSums, Masses, Reducer, gather
 from ..matrix.rows import RowBlock
+from ..objects.recorded import recorded
 
-__all__ = ["F64", "Factors", "FactorsOf", "ReadOut", "factors", "read_out_of", "warn_if_empty"]
+__all__ = [
+    "F64",
+    "Factors",
+    "FactorsOf",
+    "ReadOut",
+    "factors",
+    "imputed_scale",
+    "read_out_of",
+    "warn_if_empty",
+]
 
 
 ReadOut = Literal["scaled", "mean", "sum"]
@@ -34,22 +46,52 @@ Expressions = tuple[F64, F64]
 """Mean log expression of the cells and of the spots over the genes that a map was made from."""
 
 
+_JUST_BELOW = 1 - 1e-9
+"""Largest share of the molecules that a gene is taken to have, so that its odds are finite."""
+
+
+def _largest(scale: str | None) -> float:
+    """Return the largest normalised count of a scale: all molecules are of one gene; without counts, none."""
+    return TARGET_SUM if scale == "counts" else np.inf
+
+
+def _odds(values: F64, largest: float) -> F64:
+    """Return y / (1 - y / largest) with y = exp(values) - 1: of a share of `largest`, its odds."""
+    y = np.minimum(np.expm1(values), _JUST_BELOW * largest)
+    return np.asarray(y / (1 - y / largest))
+
+
+def _log_value(odds: F64, largest: float) -> F64:
+    """Return the log value of which these are the odds; it is below log(1 + largest)."""
+    return np.asarray(np.log1p(odds / (1 + odds / largest)))
+
+
 class Factors(NamedTuple):
     """Factors at every spot for P' X, and for the mean of X over the cells, before the two are added.
 
-    They are NaN for a spot without mass, except for ``"sum"``.
+    They are NaN for a spot without mass, except for ``"sum"``. `of_odds`, unless it is None, is then the
+    factor of the odds of this value; see `FactorsOf`.
     """
 
     of_sum: F64
     of_mean: F64
+    of_odds: F64 | None = None
+    largest: float = np.inf
 
     def applied(self, total: F64, mean: F64) -> F64:
-        """Return the scaled expression (spots x genes) from P' X and the mean of each of these genes."""
-        return total * self.of_sum[:, None] + self.of_mean[:, None] * mean
+        """Return the expression (spots x genes) from P' X and the mean of each of these genes."""
+        values = total * self.of_sum[:, None] + self.of_mean[:, None] * mean
+        if self.of_odds is None:
+            return values
+        return _log_value(_odds(values, self.largest) * self.of_odds[:, None], self.largest)
 
 
 class FactorsOf(Reducer):
     """The factors of a read-out, gathered from P.
+
+    ``"scaled"`` multiplies, at every spot, the odds of all genes by one factor. At this factor a gene whose
+    log value is the mean over the genes in every cell has the spot's mean as its own. Odds are those of a
+    molecule's being of the gene, so that no value leaves the scale of counts.
 
     Parameters
     ----------
@@ -57,10 +99,13 @@ class FactorsOf(Reducer):
         Name of the read-out.
     expressions
         Mean log expression of the cells and spots, which ``"scaled"`` needs.
+    scale
+        What the atlas's numbers are, which ``"scaled"`` needs; None: not known.
     """
 
-    def __init__(self, read_out: ReadOut, expressions: Expressions | None) -> None:
+    def __init__(self, read_out: ReadOut, expressions: Expressions | None, scale: str | None = None) -> None:
         self.read_out = read_out
+        self.scale = scale
         self._expressions = expressions
         self._mass: ColumnSums | Masses | None = None
         if read_out == "mean":
@@ -81,26 +126,51 @@ class FactorsOf(Reducer):
         if self._mass is not None:
             self._mass.add(block)
 
-    def factors(self) -> Factors:
-        """Return the factors, after P has been read."""
+    def factors(self, *, filled: bool = False) -> Factors:
+        """Return the factors, after P has been read.
+
+        A spot without mass is like any other if they are `filled`: it has the mean of all cells.
+        """
         nothing = np.zeros(self._n_spots)
         if self._mass is None:
             return Factors(np.ones(self._n_spots), nothing)
         total = self._mass.total
+        mass = total[-1] if total.ndim == 2 else total
+        share = 0.0 if self.read_out == "mean" else _SHRINKAGE
+        of_sum = np.divide(1 - share, mass, out=np.full_like(mass, 0.0 if filled else np.nan), where=mass > 0)
+        of_mean = np.where(filled & (mass == 0), 1.0, share)
         if self._expressions is None or self.read_out == "mean":
-            return Factors(np.divide(1, total, out=np.full_like(total, np.nan), where=total > 0), nothing)
+            return Factors(of_sum, of_mean)
         of_cells, of_spots = self._expressions
-        predicted, mass = total * np.array([[1 - _SHRINKAGE], [_SHRINKAGE]])
-        predicted += mass * of_cells.mean()
-        scale = np.divide(of_spots, predicted, out=np.full_like(mass, np.nan), where=predicted > 0)
-        return Factors((1 - _SHRINKAGE) * scale, mass * scale)
+        largest = _largest(self.scale)
+        predicted = _odds(total[0] * of_sum + of_mean * of_cells.mean(), largest)
+        measured = _odds(of_spots, largest)
+        of_odds = np.divide(measured, predicted, out=np.zeros_like(mass), where=predicted > 0)
+        return Factors(of_sum, of_mean, of_odds, largest)
 
 
-def factors(matrix: Any, read_out: ReadOut, expressions: Expressions | None) -> Factors:
-    """Return the factors of a read-out of P, cells x spots."""
-    found = FactorsOf(read_out, expressions)
+def factors(
+    matrix: Any, read_out: ReadOut, expressions: Expressions | None, scale: str | None = None
+) -> Factors:
+    """Return the filled factors of a read-out of P, cells x spots."""
+    found = FactorsOf(read_out, expressions, scale)
     gather(matrix, found)
-    return found.factors()
+    return found.factors(filled=True)
+
+
+def imputed_scale(read_out: ReadOut, sc: str | None, st: str | None) -> str:
+    """Return what imputed values are, from what the numbers of the cells and of the atlas are.
+
+    Parameters
+    ----------
+    read_out
+        How they were read from the map.
+    sc, st
+        Scale of the cells and of the spots; None: not known.
+    """
+    if read_out == "scaled":
+        return LOG_VALUES[st or "log"]
+    return f"{read_out} of {LOG_VALUES[sc or 'log']}"
 
 
 def _expressions(mapping: ad.AnnData) -> Expressions | None:
@@ -133,7 +203,8 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
                 f"Use {argument('read_out', 'mean')}.",
             )
         )
-    return FactorsOf(read_out or ("mean" if expressions is None else "scaled"), expressions)
+    chosen: ReadOut = read_out or ("mean" if expressions is None else "scaled")
+    return FactorsOf(chosen, expressions, recorded(mapping.uns[HOMESPOT], "st_scale"))
 
 
 def warn_if_empty(factors: Factors) -> None:

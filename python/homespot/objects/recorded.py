@@ -14,7 +14,7 @@ from ..expression.scale import Scale
 from ..expression.table import STATED, Expression, Side
 from .tables import RAW, X, expression, values_of
 
-__all__ = ["Source", "chosen_source", "mapped_expression"]
+__all__ = ["Source", "chosen_source", "mapped_expression", "mapped_genes", "recorded"]
 
 
 class Source(NamedTuple):
@@ -25,22 +25,32 @@ class Source(NamedTuple):
     scale: Scale | Literal["auto"] | None
 
 
-def _recorded(record: Mapping[str, Any], name: str) -> Any:
+def recorded(record: Mapping[str, Any], name: str) -> Any:
     """Return an entry of a record; for combined maps, the entry if all of them have the same."""
     parts = record.get("parts")
     if name in record or not isinstance(parts, Mapping) or not parts:
         return record.get(name)
-    found = [_recorded(part, name) for part in parts.values()]
+    found = [recorded(part, name) for part in parts.values()]
     return found[0] if all(one == found[0] for one in found) else None
+
+
+def mapped_genes(record: Mapping[str, Any]) -> set[str] | None:
+    """Return the genes that a map was made from, or one of the maps that were combined; None: not known."""
+    parts = record.get("parts")
+    if "genes" in record or not isinstance(parts, Mapping):
+        return {str(gene) for gene in record["genes"]} if "genes" in record else None
+    found = [mapped_genes(part) for part in parts.values()]
+    known = [genes for genes in found if genes is not None]
+    return set().union(*known) if found and len(known) == len(found) else None
 
 
 def _source_of(record: Mapping[str, Any], side: Side) -> Source:
     """Return the source of one side by the record of a map; a scale only if the user stated it."""
-    stated = _recorded(record, f"{side}_scale_evidence") == STATED
+    stated = recorded(record, f"{side}_scale_evidence") == STATED
     return Source(
-        _recorded(record, f"{side}_layer"),
-        _recorded(record, f"{side}_gene_column"),
-        _recorded(record, f"{side}_scale") if stated else None,
+        recorded(record, f"{side}_layer"),
+        recorded(record, f"{side}_gene_column"),
+        recorded(record, f"{side}_scale") if stated else None,
     )
 
 

@@ -14,10 +14,10 @@ from matplotlib.colors import Normalize
 
 from ..common.checks import name as check_name
 from ..common.checks import one_of
-from ..common.keys import HOMESPOT
+from ..common.keys import HOMESPOT, MAPPED
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
-from ..expression.scale import SCALES, Scale
+from ..expression.scale import LOG_VALUES, SCALES, Scale
 from ..expression.transforms import log_normalised
 from ..mapping.align import section_remedy
 from ..mapping.checked import CheckedMap
@@ -140,10 +140,11 @@ def gene(
 ) -> npt.NDArray[Any]:
     """Draw a gene measured and imputed, side by side, each with its own colour scale.
 
-    The titles give the Pearson correlation (PCC) of both patterns over the spots, on the log scale, for each
-    section. If the gene was used to learn the map, this PCC shows how well the map reproduces its input. The
-    PCC with the gene held out shows how well the map predicts; the titles give it too if `imputed` has it, in
-    the column ``homespot_pcc`` that `impute_genes` adds from the scores of `cross_validate`.
+    The colour bars name the scale of the values. The titles give the Pearson correlation (PCC) of both
+    patterns over the spots, for each section. If the map was made from the gene, the title says so: this PCC
+    then shows how well the map reproduces its input. The PCC with the gene held out shows how well the map
+    predicts; the titles give it too if `imputed` has it, in the column ``homespot_pcc`` that `impute_genes`
+    adds from the scores of `cross_validate`.
 
     Parameters
     ----------
@@ -198,17 +199,20 @@ def gene(
     sections = panels(imputed, image, own=st)
     found = _one_column(imputed.X, imputed.var_names.get_loc(gene))
     kinds = {"imputed": found}
-    source = chosen_source(st, "st", imputed.uns.get(HOMESPOT, {}), layer, scale)
+    record = imputed.uns.get(HOMESPOT, {})
+    source = chosen_source(st, "st", record, layer, scale)
     table = mapped_expression(st, "st", source, "float64")
+    scales = {"imputed": record.get("imputed_scale", "log scale"), "measured": LOG_VALUES[table.scale]}
     if gene in table.genes:
         rows = st.obs_names.get_indexer(imputed.obs_names)
         kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}
-    held_out = imputed.var[PCC].get(gene, np.nan) if PCC in imputed.var else np.nan
+    about = imputed.var.loc[gene]
+    held_out, mapped = about.get(PCC, np.nan), about.get(MAPPED, False)
     axes = tissue_axes(ax, sections, values=len(kinds), below=0.9)
     for listed, (kind, values) in zip(axes, kinds.items(), strict=True):
-        draw_values(listed, sections, values, f"{gene}, log scale", unit=unit, size=size)
+        draw_values(listed, sections, values, f"{gene}, {scales[kind]}", unit=unit, size=size)
         for one, panel in zip(listed, sections, strict=True):
-            text = kind
+            text = f"{kind}, gene of the map" if kind == "imputed" and mapped else kind
             if kind == "imputed" and len(kinds) > 1:
                 text += f", PCC {_correlation(kinds['measured'][panel.rows], found[panel.rows])}"
             if kind == "imputed" and np.isfinite(held_out):

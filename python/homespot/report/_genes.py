@@ -13,9 +13,10 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from ..common.keys import HOMESPOT
+from ..common.keys import HOMESPOT, MAPPED
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
+from ..expression.scale import LOG_VALUES
 from ..expression.shared import unknown_genes
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised, most_variable
@@ -212,16 +213,16 @@ def gene_columns(
     if imputed and sc is not None and factors is not None:
         own = _own(scores, mapping, imputed)
         found = impute_table(view, sc.table, sc.rows, imputed, factors, scores=own)
+        unit = f"imputed, {found.uns[HOMESPOT]['imputed_scale']}"
         columns += [
-            Column(
-                IMPUTED, name, "imputed, log scale", values, _note(gene, name in in_st, scores is not None)
-            )
+            Column(IMPUTED, name, unit, values, _note(gene, name in in_st, scores is not None))
             for (name, gene), values in zip(found.var.iterrows(), np.asarray(found.X).T, strict=True)
         ]
     if measured and table is not None:
         values = log_normalised(table, measured)
+        unit = f"measured, {LOG_VALUES[table.scale]}"
         columns += [
-            Column(MEASURED, name, "measured, log scale", values[:, i], "As measured by the atlas.")
+            Column(MEASURED, name, unit, values[:, i], "As measured by the atlas.")
             for i, name in enumerate(measured)
         ]
     return Genes(columns, said, found)
@@ -238,8 +239,9 @@ def _own(scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str]) -> 
 def _note(gene: pd.Series, measured: bool, scored: bool) -> str:
     """Say how far the pattern of an imputed gene can be trusted."""
     pcc, ssim = (gene.get(METRICS[name].key, np.nan) for name in ("pcc", "ssim"))
+    said = "The map was made from this gene, with others. " if gene.get(MAPPED, False) else ""
     if np.isfinite(pcc):
-        return f"Held out, its pattern came out with PCC {pcc:.2f} and SSIM {ssim:.2f}."
+        return said + f"Held out, its pattern came out with PCC {pcc:.2f} and SSIM {ssim:.2f}."
     if measured:
-        return "The atlas has measured this gene as well."
+        return said + "The atlas has measured this gene as well."
     return "The atlas has not measured this gene, so it has no score of its own." if scored else ""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.checks import numbers, one_of, whole
-from ..common.keys import HOMESPOT, SPATIAL
+from ..common.keys import HOMESPOT, MAPPED, SPATIAL
 from ..common.memory import bounded
 from ..common.wording import either, verb
 from ..errors import InputError, expected, some
@@ -25,10 +25,10 @@ from ..mapping.align import mapped_cells
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
 from ..mapping.gene_blocks import Block, gene_blocks, imputed, require_genes, selected
-from ..mapping.read_out import FactorsOf, ReadOut, read_out_of, warn_if_empty
+from ..mapping.read_out import FactorsOf, ReadOut, imputed_scale, read_out_of, warn_if_empty
 from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
-from ..objects.recorded import chosen_source, mapped_expression
+from ..objects.recorded import chosen_source, mapped_expression, mapped_genes
 
 __all__ = ["impute_genes", "impute_table", "write_imputed"]
 
@@ -120,18 +120,22 @@ def impute_genes(
     read_out
         How P' X, the expression that the cells bring to a spot, is scaled. ``"mean"``: divided by the column
         sums of P, which gives the mean of the cells at the spot, in the unit of a cell. ``"scaled"``: this
-        mean, with a fifth of it replaced by the mean over all cells, is multiplied by the expression that the
-        atlas measured at the spot and divided by the expression that is predicted there, so that
+        mean, with a fifth of it replaced by the mean over all cells, is brought to the scale of the atlas.
+        At every spot one factor multiplies the odds of all genes:
 
-            X[j, g] = e[j] Y[j, g] / Y[j, e],    Y[j, v] = 0.8 sum over i of P[i, j] v[i] / A[j] + 0.2 mean(v)
+            o(X[j, g]) = o(Y[j, g]) o(e[j]) / o(Y[j, e]),    o(v) = (exp(v) - 1) / (10,001 - exp(v)),
+            Y[j, v] = 0.8 sum over i of P[i, j] v[i] / A[j] + 0.2 mean(v)
 
         where A are the column sums of P, and e is the mean log expression of a spot, or of a cell, over the
-        genes that the map was made from (``homespot_expression``). Over these genes the mean of X is e[j]. As
-        in atlases, a spot with more expression has more of every gene, and noise at spots with few cells
-        counts less. Use it for the spatial pattern of a gene. ``"sum"``: P' X itself, which grows with the
-        number of cells. It can be compared with an atlas if the marginals of P follow the atlas's expression,
-        as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping of another program,
-        which does not hold e.
+        genes that the map was made from (``homespot_expression``). A log value v = log(1 + 10,000 s) is that
+        of a gene with the share s of the molecules, and o = s / (1 - s) are the odds of this share. So X
+        stays below log(10,001), which a gene has that makes up all of a spot, and a gene with the log value e
+        in every cell has e[j] at the spot. If the atlas holds log values, whose total is not known, o is
+        exp(v) - 1. As in atlases, a spot with more expression has more of every gene, and noise at spots with
+        few cells counts less. Use it for the spatial pattern of a gene. ``"sum"``: P' X itself, which grows
+        with the number of cells. It can be compared with an atlas if the marginals of P follow the atlas's
+        expression, as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping of another
+        program, which does not hold e.
     layer
         Layer of `sc` with the expression (``"raw"``: ``sc.raw``, ``"X"``: X), as ``sc_layer`` of `map_cells`.
         None: the layer that the map was made from.
@@ -153,9 +157,12 @@ def impute_genes(
 
     Returns
     -------
-    Spots x genes: X is float32, on the log scale; obs are the spots, ``obsm["spatial"]`` their coordinates.
-    With `output` it is backed by the file. Spots without mass have NaN, except for ``read_out="sum"``.
-    ``uns["homespot"]``: the mapping's record, and the `read_out`.
+    Spots x genes: X is float32; obs are the spots, ``obsm["spatial"]`` their coordinates. With `output` it is
+    backed by the file. Spots without mass have NaN, except for ``read_out="sum"``. ``uns["homespot"]``: the
+    mapping's record, the `read_out`, and ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"``
+    of the atlas for ``"scaled"``, or ``"log values as given"`` if the atlas holds log values; ``"mean of"``
+    or ``"sum of"`` these, of the cells, for the other two. ``var["homespot_mapped"]``: whether the map was
+    made from the gene, if the record names the genes. A pattern of these genes is no prediction.
 
     Raises
     ------
@@ -209,10 +216,16 @@ def impute_table(
     mapping, columns = view.mapping, selected(genes, table)
     factor = factors.factors()
     warn_if_empty(factor)
-    record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": factors.read_out}
+    record = deepcopy(mapping.uns[HOMESPOT]) | {
+        "read_out": factors.read_out,
+        "imputed_scale": imputed_scale(factors.read_out, table.scale, factors.scale),
+    }
+    var = _annotation(table, columns)
+    if (used := mapped_genes(record)) is not None:
+        var[MAPPED] = [gene in used for gene in var.index.astype(str)]
     empty = ad.AnnData(
         obs=mapping.var.copy(),
-        var=_annotated(_annotation(table, columns), scores, str(record.get("method"))),
+        var=_annotated(var, scores, str(record.get("method"))),
         uns={**images(mapping), HOMESPOT: record},
     )
     if has_coordinates(mapping):
