@@ -140,7 +140,7 @@ def calls(m: SimpleNamespace) -> dict[str, dict[str, Any]]:
         "combine_cells": {"mappings": [hs.subset(m.mapping, cells=[name]) for name in ("c1", "c2")]},
         "combine_sections": {"mappings": {"a": m.mapping, "b": hs.map_cells(m.sc, m.other)}},
         "cross_validate": {**pair, "folds": 2, "progress": False},
-        "deconvolve_spots": labelled,
+        "deconvolve_spots": {**labelled, **pair},
         "fit_types": {"reference": m.sc, "st": m.st, "labels": "type"},
         "impute_genes": {**of_map, "sc": m.sc, "genes": m.genes[:3]},
         "join_sections": {"sections": [m.st, m.other]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal, get_args
 
@@ -13,10 +14,12 @@ import pandas as pd
 from scipy import sparse
 
 from ..common.checks import one_of, real
-from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS, TYPE, TYPE_PROB
+from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS
 from ..common.memory import bounded
 from ..common.wording import argument, shown, verb
 from ..errors import DataWarning, InputError, expected, some
+from ..expression.type_means import redrawn
+from ..expression.types_of_spots import N_DRAWS
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
 from ..mapping.room import require_groups
@@ -24,6 +27,8 @@ from ..matrix.gather import ColumnSums, Masses, Reducer
 from ..matrix.rows import RowBlock
 from ..objects.labels import in_order, resolve
 from .cell_positions import CellTable
+from .fit_types import check_level, most_abundant
+from .joined_types import DrawnMass, JoinedFit, bounds_of_map, shares_of
 
 __all__ = ["SpotTypes", "TypesReadOut", "deconvolve_spots", "proportions"]
 
@@ -36,17 +41,20 @@ def proportions(mass: F64) -> F64:
 
     Rows sum to 1; rows of spots without mass are NaN, and a warning counts them.
     """
-    total = mass.sum(axis=1, keepdims=True)
-    empty = total[:, 0] <= 0
+    shares = shares_of(mass)
+    _warn_if_empty(shares)
+    return shares
+
+
+def _warn_if_empty(shares: F64) -> None:
+    empty = np.isnan(shares).any(axis=1)
     if empty.any():
         warnings.warn(
             f"{empty.sum()} spot(s) hold no cell: their proportions are missing (NaN). "
             f"A map with a larger {argument('k_best')}, or a dense one, reaches them.",
             DataWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    shares: F64 = np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0)
-    return shares
 
 
 def _flags(mapping: ad.AnnData, confident: Any) -> npt.NDArray[np.bool_]:
@@ -112,6 +120,10 @@ class SpotTypes(Reducer):
     confident
         As for `deconvolve_spots`, or the reducer that places the cells before this one in the same pass; None
         leaves the confidence out.
+    level
+        As for `deconvolve_spots`.
+    fit
+        The arguments of `deconvolve_spots` for the fit, or None.
     """
 
     def __init__(
@@ -122,7 +134,10 @@ class SpotTypes(Reducer):
         read_out: TypesReadOut = "square",
         density: Any = None,
         confident: Any = None,
+        level: float | None = None,
+        fit: Mapping[str, Any] | None = None,
     ) -> None:
+        check_level(level)
         one_of("read_out", read_out, get_args(TypesReadOut))
         self._view, self._read_out = view, read_out
         self._types = resolve(labels, view.mapping.obs, "cell")
@@ -131,6 +146,11 @@ class SpotTypes(Reducer):
         self._numbers = None if density is None else _density(view.mapping, density)
         self._mass = Masses(self._types.membership(), squares=self._squares)
         self._sums = ColumnSums()
+        self._level, self._drawn = level, None
+        drawn = None if level is None else redrawn(len(self._types.codes), N_DRAWS)
+        if drawn is not None:
+            self._drawn = DrawnMass(self._types, drawn, n_spots, squares=self._squares)
+        self._fit = JoinedFit(view.mapping, self._types, **fit, drawn=drawn) if fit else None
         self._confident: Masses | None = None
         self._placed: CellTable | None = None
         if isinstance(confident, CellTable):
@@ -148,6 +168,7 @@ class SpotTypes(Reducer):
     @property
     def _read(self) -> list[Reducer]:
         read: list[Reducer] = [self._mass] if self._confident is None else [self._mass, self._confident]
+        read += [] if self._drawn is None else [self._drawn]
         return read if self._numbers is not None else [*read, self._sums]
 
     def start(self, matrix: Any) -> None:
@@ -174,25 +195,30 @@ class SpotTypes(Reducer):
             held = Masses(_row(flags), squares=self._squares)
             self._view.read(held)
         mass = self._mass.total.T
-        shares = proportions(mass)
+        record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": self._read_out}
+        shares = shares_of(mass)
+        if self._fit is not None:
+            shares = self._fit.join(shares)
+            record |= self._fit.record()
+        _warn_if_empty(shares)
         numbers = self._sums.total if self._numbers is None else self._numbers
-        cells_of = np.nan_to_num(shares) * numbers[:, None]
-        filled = np.isfinite(shares).all(axis=1)
-        best = np.nan_to_num(shares).argmax(axis=1)
-        obs = mapping.var.copy()
-        obs[SPOT_CELLS] = cells_of.sum(axis=1)
-        obs[TYPE] = np.where(filled, np.asarray(types.names, dtype=object)[best], None)
-        obs[TYPE_PROB] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
+        layers = {"cells": np.nan_to_num(shares) * numbers[:, None]}
+        if self._drawn is not None and self._level is not None:
+            record["level"] = float(self._level)
+            bounds = bounds_of_map if self._fit is None else self._fit.bounds
+            layers["lower"], layers["upper"] = bounds(self._drawn, self._level, shares)
+        obs = mapping.var.assign(
+            **{SPOT_CELLS: layers["cells"].sum(axis=1)}, **most_abundant(shares, types.names)
+        )
         if held is not None:
             total = mass.sum(axis=1)
             share = np.divide(held.total[0], total, out=np.full_like(total, np.nan), where=total > 0)
             obs[CONFIDENT_SHARE] = share
-        record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": self._read_out}
         out = ad.AnnData(
             X=shares,
             obs=obs,
             var={"n_cells": np.bincount(types.codes, minlength=len(types.names))},
-            layers={"cells": cells_of},
+            layers=layers,
             uns={**images(mapping), HOMESPOT: record},
         )
         out.var_names = types.names
@@ -206,14 +232,27 @@ def deconvolve_spots(
     mapping: ad.AnnData,
     labels: Any,
     *,
+    sc: ad.AnnData | None = None,
+    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData] | None = None,
     read_out: TypesReadOut = "square",
     density: Any = None,
     confident: Any = None,
+    level: float | None = None,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
 ) -> ad.AnnData:
     """Return the cell types in every spot.
 
-    The proportion of type t in spot j is A[j, t] divided by the sum of row j of A, where A[j, t] is the sum
-    of P[i, j]^2, or of P[i, j], over the cells i of this type.
+    By the map, the proportion of type t in spot j is A[j, t] divided by the sum of row j of A, where A[j, t]
+    is the sum of P[i, j]^2, or of P[i, j], over the cells i of this type. This is the result without `sc` and
+    `st`. P spreads a cell over similar spots, so these proportions have too little contrast: rare types are
+    found in too many spots, and abundant ones are too rare where they are.
+
+    With `sc` and `st`, the result is (1 - a) F + a S: F the proportions by a fit of every spot's expression
+    on the mean expression of the types, as `fit_types` finds them, and S those by the map. a is found on the
+    spots themselves. Their genes are divided into five parts, and each part is predicted from the answer with
+    F fitted on the others; a is the one of 0, 0.05, ..., 0.25 with the smallest error. It stands in the
+    record. Where only one of F and S is known, it is the answer.
 
     If sections were mapped one by one (`sections` of `map_cells`, or `combine_sections`), every cell has the
     same mass in each section and counts alike in all of them. So the types of a section are those of all
@@ -227,11 +266,15 @@ def deconvolve_spots(
     labels
         Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
         index (in any order), or one label per cell in the mapping's order.
+    sc
+        The single-cell data that was mapped, for the fit; `st` is then needed as well.
+    st
+        The spatial data that was mapped to, likewise.
     read_out
         ``"square"``: cells count by the square of their probability, as for their places. P spreads a cell
         over similar spots, which makes all spots more similar than they are; the squares undo most of this.
         ``"sum"``: cells count by their probability, so that the expected numbers of a type's cells at all
-        spots add up to the number of its cells.
+        spots add up to the number of its cells (by the map alone).
     density
         Number of cells in every spot, if it is known from another source, e.g. from counted nuclei: name of a
         column of the mapping's var, a Series with the names of the spots as index, or one number per spot.
@@ -239,30 +282,44 @@ def deconvolve_spots(
     confident
         Whether a cell's place can be relied on, True or False for every cell, in the same forms as `labels`.
         None: as `place_cells` finds it; without coordinates, ``homespot_confident_share`` is left out.
+    level
+        Level of the intervals, above 0 and at most 0.99, e.g. 0.9. None: no intervals.
+    sc_layer
+        Layer of `sc` with the expression; None is the layer that was mapped.
+    st_layer
+        Layer of `st` with the expression, likewise.
 
     Returns
     -------
     Spots x types. ``X``: proportions; every row sums to 1, except that rows of spots without mass are NaN.
-    ``layers["cells"]``: expected number of cells of each type, the proportions times `density`. obs: the
-    spots, with ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
+    ``layers["cells"]``: expected number of cells of each type, the proportions times `density`.
+    ``layers["lower"]`` and ``layers["upper"]``, with `level`: bounds between which this share of 100 answers
+    lies, each of as many cells as were mapped, drawn with replacement: a cell counts in A as often as it was
+    drawn, and the fit is made anew as in `fit_types`. The map and a stay as they are. obs: the spots, with
+    ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
     ``homespot_type_prob`` (the most abundant type and its proportion) and ``homespot_confident_share`` (share
     of the spot's A from confident cells). var: the types, with ``n_cells``, the number of mapped cells.
-    ``uns["homespot"]``: the mapping's record, and the `read_out`.
+    ``uns["homespot"]``: the mapping's record, and the `read_out`; with the fit also ``map_weight`` (a),
+    ``map_weights`` and ``map_weight_errors`` (the error of each of these, over that of 0), and
+    ``fit_genes`` and ``platform_factors`` as for `fit_types`.
 
     Raises
     ------
     InputError
-        If labels, densities or flags do not fit the mapping's cells or spots, or some are missing, or the
-        read-out is not one of the two.
+        If labels, densities or flags do not fit the mapping's cells or spots, or some are missing, the
+        read-out is not one of the two, the level is out of bounds, or the data is not that of the map.
     """
     view = CheckedMap(mapping)
     cells = CellTable(view) if confident is None and has_coordinates(mapping) else None
+    fit = {"sc": sc, "st": st, "sc_layer": sc_layer, "st_layer": st_layer}
     types = SpotTypes(
         view,
         labels,
         read_out=read_out,
         density=density,
         confident=confident if cells is None else cells,
+        level=level,
+        fit=fit if any(value is not None for value in fit.values()) else None,
     )
     view.read(*([types] if cells is None else [cells, types]))
     return types.types()

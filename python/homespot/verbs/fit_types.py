@@ -13,7 +13,7 @@ import pandas as pd
 from ..common.checks import one_of, real, within
 from ..common.keys import HOMESPOT, SPATIAL, TYPE, TYPE_PROB
 from ..common.memory import bounded
-from ..common.wording import argument
+from ..common.wording import argument, verb
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
@@ -30,9 +30,10 @@ from ..space.axes import spot_coordinates
 from ..space.columns import plain_columns
 from ..space.on_tissue import on_tissue
 
-__all__ = ["check_level", "fit_record", "fit_types", "most_abundant"]
+__all__ = ["check_level", "fit_record", "fit_types", "most_abundant", "usable_cells"]
 
 F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 
 
 def check_level(level: object) -> None:
@@ -51,10 +52,9 @@ def most_abundant(shares: F64, names: list[str]) -> dict[str, Any]:
     }
 
 
-def fit_record(fit: TypeFit, level: float | None) -> dict[str, Any]:
-    """Return what a record says about a fit, and the level of the intervals if there are any."""
-    record: dict[str, Any] = {"fit_genes": fit.genes, "platform_factors": fit.factors}
-    return record if level is None else {**record, "level": float(level)}
+def fit_record(fit: TypeFit) -> dict[str, Any]:
+    """Return what a record says about a fit."""
+    return {"fit_genes": fit.genes, "platform_factors": fit.factors}
 
 
 def _as_reference(reference: Any) -> ad.AnnData:
@@ -73,24 +73,24 @@ def _as_reference(reference: Any) -> ad.AnnData:
     return ad.AnnData(values, pd.DataFrame(index=rows), pd.DataFrame(index=genes))
 
 
-def _types_of(table: Expression, labels: Any, obs: pd.DataFrame) -> tuple[Expression, Labels]:
-    """Return the cells that have some expression, and the type of each."""
-    types = resolve(labels, obs, "cell", "reference")
+def usable_cells(table: Expression, types: Labels) -> tuple[Expression, Ints]:
+    """Return the cells that have some expression, and their rows; refuse types that cannot be told apart."""
     kept = table.without_empty_rows()
-    codes = types.codes[rows_named(table.names, kept.names)]
+    rows = rows_named(table.names, kept.names)
     if len(types.names) < 2:
         raise InputError(
             expected("cells of two types or more", f"only {types.names[0]!r}", "Label them by their type.")
         )
-    if len(np.unique(codes)) == len(codes):
+    if len(np.unique(types.codes[rows])) == len(rows):
         raise InputError(
             expected(
                 "a type of two cells or more",
-                f"{len(codes)} types of one cell each",
-                f"Leave {argument('labels')} out if the rows are the means of types.",
+                f"{len(rows)} types of one cell each",
+                "Label cells of the same type alike."
+                + f" If the rows are means of types, {verb('fit_types')} takes them without labels.",
             )
         )
-    return kept, Labels(codes, types.names)
+    return kept, rows
 
 
 def _refuse_empty_types(table: Expression) -> None:
@@ -220,8 +220,9 @@ def fit_types(
         names, codes = sc_table.names.tolist(), None
         var: dict[str, Any] = {}
     else:
-        sc_table, types = _types_of(sc_table, labels, reference.obs)
-        names, codes = types.names, types.codes
+        types = resolve(labels, reference.obs, "cell", "reference")
+        sc_table, kept = usable_cells(sc_table, types)
+        names, codes = types.names, types.codes[kept]
         var = {"n_cells": np.bincount(codes, minlength=len(names))}
     drawn = None if level is None else redrawn(sc_table.shape[0], N_DRAWS)
     fit = TypeFit(sc_table, codes, len(names), st_table, drawn)
@@ -234,7 +235,7 @@ def fit_types(
         "sc_scale_evidence": sc_table.evidence,
         "st_scale": st_table.scale,
         "st_scale_evidence": st_table.evidence,
-        **fit_record(fit, level),
+        **fit_record(fit),
     }
     found = ad.AnnData(
         X=shares,
@@ -243,6 +244,7 @@ def fit_types(
         uns={**images(st), HOMESPOT: record},
     )
     if level is not None:
+        record["level"] = float(level)
         low, high = fit.bounds(level, shares, lambda _, __, fitted: fitted)
         found.layers["lower"], found.layers["upper"] = low, high
     if where is not None:

@@ -1,0 +1,164 @@
+"""The types of spots by a map and by a fit, in one answer, and its intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import numpy.typing as npt
+
+from ..common import memory
+from ..common.keys import HOMESPOT
+from ..common.wording import argument
+from ..errors import InputError, expected
+from ..expression.type_fit import MAP_WEIGHTS
+from ..expression.type_means import drawn_groups
+from ..expression.types_of_spots import N_DRAWS, TypeFit, interval
+from ..mapping.align import mapped_cells, mapped_spots
+from ..matrix.gather import Masses
+from ..matrix.rows import RowBlock
+from ..objects.access import check_adata
+from ..objects.annotated import with_tables
+from ..objects.join_sections import as_one
+from ..objects.labels import Labels
+from ..objects.recorded import chosen_source, mapped_expression
+from .fit_types import fit_record, usable_cells
+
+__all__ = ["DrawnMass", "JoinedFit", "bounds_of_map", "shares_of"]
+
+F64 = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int32]
+
+_ROWS = 1024  # spots whose draws are held at once
+
+
+def shares_of(mass: F64) -> F64:
+    """Return masses (spots x types) over the sum of their row; rows without any are NaN."""
+    total = mass.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(mass, total, out=np.full_like(mass, np.nan), where=total > 0))
+
+
+class DrawnMass(Masses):
+    """The mass of every type in every draw of the cells, gathered from P.
+
+    Parameters
+    ----------
+    types
+        The types of the cells.
+    drawn
+        How often every cell is drawn, draws x cells.
+    n_spots
+        Number of spots.
+    squares
+        Whether cells count by the square of P.
+    """
+
+    def __init__(self, types: Labels, drawn: Counts, n_spots: int, *, squares: bool) -> None:
+        self._types, self._drawn, self._n_spots = types, drawn, n_spots
+        self._shape = (len(drawn), len(types.names), n_spots)
+        memory.require(
+            lambda groups: 8 * 2 * len(drawn) * groups * n_spots,
+            f"the sums of {len(types.names):,} cell types x {n_spots:,} spots, {len(drawn)} times",
+            {"groups": len(types.names)},
+            fewer={"groups": f"give at most {{}} different labels, or leave {argument('level')} out"},
+        )
+        super().__init__(np.empty((len(drawn) * len(types.names), 0)), squares=squares)
+
+    def add(self, block: RowBlock) -> None:
+        """Add the mass that these cells bring in every draw."""
+        rows = block.rows
+        self._add(block, drawn_groups(self._types.codes[rows], len(self._types.names), self._drawn[:, rows]))
+
+    def shares(self, draw: int, spots: slice) -> F64:
+        """Return the shares of the types in some spots, spots x types, in a draw."""
+        return shares_of(self.total.reshape(self._shape)[draw, :, spots].T)
+
+
+def bounds_of_map(drawn: DrawnMass, level: float, found: F64) -> tuple[F64, F64]:
+    """Return the bounds of a map's shares by the draws; parameters as for `interval`."""
+    low, high = np.empty_like(found), np.empty_like(found)
+    for start in range(0, len(found), _ROWS):
+        rows = slice(start, start + _ROWS)
+        draws = np.stack([drawn.shares(draw, rows) for draw in range(N_DRAWS)])
+        low[rows], high[rows] = interval(draws, level, found[rows])
+    return low, high
+
+
+class JoinedFit:
+    """A fit of the spots of a map on the types of its cells, joined with the shares by the map.
+
+    Parameters
+    ----------
+    mapping
+        The map.
+    types
+        The types of its cells.
+    sc, st, sc_layer, st_layer
+        As for `deconvolve_spots`.
+    drawn
+        How often every cell is drawn, draws x cells; None without intervals.
+
+    Raises
+    ------
+    InputError
+        If only one of the two data sets is given, or they do not hold the cells and spots of the map.
+    """
+
+    def __init__(
+        self,
+        mapping: ad.AnnData,
+        types: Labels,
+        sc: Any,
+        st: Any,
+        sc_layer: str | None,
+        st_layer: str | None,
+        drawn: Counts | None,
+    ) -> None:
+        if sc is None or st is None:
+            sides = {"sc": sc, "st": st, "sc_layer": sc_layer, "st_layer": st_layer}
+            given = [argument(name) for name, value in sides.items() if value is not None]
+            raise InputError(
+                expected(
+                    f"both {argument('sc')} and {argument('st')}, to fit the spots on the types of the cells",
+                    f"only {' and '.join(given)}",
+                    "Pass both, or neither.",
+                )
+            )
+        record = mapping.uns[HOMESPOT]
+        st = as_one(st, record.get("st_gene_column"))
+        check_adata(st, "st")
+        cells, spots = mapped_cells(mapping, sc), mapped_spots(mapping, st)
+        sc, st = with_tables(sc), with_tables(st)
+        source = chosen_source(sc, "sc", record, sc_layer, argument="sc_layer")
+        sc_table = mapped_expression(sc, "sc", source, argument="sc_layer").take(cells)
+        source = chosen_source(st, "st", record, st_layer, argument="st_layer")
+        st_table = mapped_expression(st, "st", source, argument="st_layer").take(spots)
+        sc_table, kept = usable_cells(sc_table, types)
+        drawn = None if drawn is None else drawn[:, kept]
+        self._fit = TypeFit(sc_table, types.codes[kept], len(types.names), st_table, drawn)
+
+    def join(self, of_map: F64) -> F64:
+        """Choose the weight of the map's shares (spots x types), and return the joined ones."""
+        self._weight, self._errors = self._fit.weight(of_map)
+        return self._joined(self._fit.shares(), of_map)
+
+    def _joined(self, fitted: F64, of_map: F64) -> F64:
+        """Return the weighted mean; where only one of the two is known, that one."""
+        mean = (1 - self._weight) * fitted + self._weight * of_map
+        return np.where(np.isnan(of_map), fitted, np.where(np.isnan(fitted), of_map, mean))
+
+    def bounds(self, drawn: DrawnMass, level: float, found: F64) -> tuple[F64, F64]:
+        """Return the bounds of the joined shares by the draws; parameters as for `interval`."""
+        return self._fit.bounds(
+            level, found, lambda draw, rows, fitted: self._joined(fitted, drawn.shares(draw, rows))
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return what the record says about the fit and the weight of the map."""
+        return {
+            **fit_record(self._fit),
+            "map_weight": self._weight,
+            "map_weight_errors": self._errors,
+            "map_weights": np.asarray(MAP_WEIGHTS),
+        }
