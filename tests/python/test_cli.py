@@ -18,6 +18,7 @@ from homespot import (
     cell_positions,
     cross_validate,
     deconvolve_spots,
+    fit_types,
     impute_genes,
     load,
     map_cells,
@@ -26,7 +27,10 @@ from homespot import (
 )
 from homespot.cli._shared import _is_own
 
-COMMANDS = ("map", "place", "impute", "deconvolve", "evaluate", "report", "simulate", "methods", "demo")
+COMMANDS = (
+    *("map", "place", "impute", "deconvolve", "fit-types", "evaluate", "report", "simulate", "methods"),
+    "demo",
+)
 
 
 @pytest.fixture
@@ -87,6 +91,29 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
     types = ad.read_h5ad(folder / "types.h5ad")
     np.testing.assert_array_equal(types.X, deconvolve_spots(mapping, "type", read_out="sum").X)
     assert files(folder) == ["imputed.h5ad", "map.h5ad", "sc.h5ad", "st.h5ad", "types.h5ad"]
+
+
+def test_types_by_a_fit_are_those_of_the_library(run, folder) -> None:
+    sc, st = ad.read_h5ad(folder / "sc.h5ad"), ad.read_h5ad(folder / "st.h5ad")
+    code, out, err = run("fit-types", "sc.h5ad", "st.h5ad", "--labels", "type", "--level", 0.5)
+    assert (code, err) == (0, "")
+    assert out.startswith("Found 2 types in 25 spots; most abundant in: ")
+    found, expected = ad.read_h5ad(folder / "types.h5ad"), fit_types(sc, st, "type", level=0.5)
+    np.testing.assert_array_equal(found.X, expected.X)
+    np.testing.assert_array_equal(found.layers["lower"], expected.layers["lower"])
+    assert run("map", "sc.h5ad", "st.h5ad")[0] == 0
+    both = ["--sc", "sc.h5ad", "--st", "st.h5ad"]
+    code, out, err = run("deconvolve", "map.h5ad", "type", *both, "--level", 0.5)
+    assert (code, err) == (0, "")
+    expected = deconvolve_spots(load(folder / "map.h5ad"), "type", sc=sc, st=st, level=0.5)
+    weight = expected.uns["homespot"]["map_weight"]
+    assert f"The map counts {weight:.0%} beside the fit." in out
+    found = ad.read_h5ad(folder / "types.h5ad")
+    np.testing.assert_array_equal(found.X, expected.X)
+    np.testing.assert_array_equal(found.layers["upper"], expected.layers["upper"])
+    assert json.loads(run("deconvolve", "map.h5ad", "type", *both, "--json")[1])["map_weight"] == weight
+    code, _, err = run("deconvolve", "map.h5ad", "type", "--sc", "sc.h5ad")
+    assert (code, "Expected both --sc and --st" in err) == (1, True)
 
 
 def test_evaluate_is_that_of_the_library_and_goes_on(run, folder) -> None:

@@ -59,7 +59,11 @@ READS = {
         ["impute", "in.h5ad", "sc.h5ad", "--scores", "in.csv"],
         ["in.h5ad", "sc.h5ad"],
     ),
-    "deconvolve": (["deconvolve", "in.h5ad", "type"], ["in.h5ad"]),
+    "deconvolve": (
+        ["deconvolve", "in.h5ad", "type", "--sc", "sc.h5ad", "--st", "st.h5ad"],
+        ["in.h5ad", "sc.h5ad", "st.h5ad"],
+    ),
+    "fit-types": (["fit-types", "sc.h5ad", "st.h5ad", "--labels", "type"], ["sc.h5ad", "st.h5ad"]),
 }
 NAMES = {
     "itself": lambda path: path.name,
@@ -214,6 +218,7 @@ WRONG = {
     "place": ["place", "no.h5ad", "sc.h5ad"],
     "impute": ["impute", "no.h5ad", "sc.h5ad"],
     "deconvolve": ["deconvolve", "no.h5ad", "type"],
+    "fit-types": ["fit-types", "no.h5ad", "st.h5ad"],
     "evaluate": ["evaluate", "no.h5ad", "st.h5ad"],
     "report": ["report", "no.h5ad"],
 }

@@ -238,7 +238,7 @@ def test_what_is_refused() -> None:
     means = pd.DataFrame(np.ones((2, 200)), ["a", "b"], sc.var_names)
     for words, call in {
         "cells of two types or more.*only 't0'": lambda: hs.fit_types(sc[:60].copy(), st, "type"),
-        "a type of two cells or more.*5 types of one cell each.*without labels": lambda: hs.fit_types(one_each, st, "type"),
+        "a type of two cells or more.*without labels": lambda: hs.fit_types(one_each, st, "type"),
         "labels of single cells for intervals": lambda: hs.fit_types(means, st, level=0.9),
         "level to be a number above 0 and at most 0.99": lambda: hs.fit_types(sc, st, "type", level=1),
         "numbers in the table of types x genes": lambda: hs.fit_types(means.astype(str) + "x", st),

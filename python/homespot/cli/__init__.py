@@ -1,4 +1,4 @@
-"""The command line: homespot map | place | impute | deconvolve | evaluate | simulate | report | demo."""
+"""The command line: homespot map | place | impute | deconvolve | fit-types | evaluate | report | ..."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..objects.reading import TAKEN
 from ._demo import demo
 from ._evaluate import evaluate, report_
 from ._map import map_, methods_, simulate
-from ._verbs import deconvolve, impute, place
+from ._verbs import deconvolve, fit, impute, place
 from ._words import in_words
 
 __all__ = ["main"]
@@ -42,6 +42,7 @@ app.command("map")(map_)
 app.command("place")(place)
 app.command("impute")(impute)
 app.command("deconvolve")(deconvolve)
+app.command("fit-types")(fit)
 app.command("evaluate")(evaluate)
 app.command("report")(report_)
 app.command("simulate")(simulate)

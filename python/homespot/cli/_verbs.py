@@ -1,18 +1,32 @@
-"""homespot place | impute | deconvolve: places, genes and cell types from a map."""
+"""homespot place | impute | deconvolve | fit-types: places, genes and cell types of spots."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
+import anndata as ad
 import typer
 
-from .. import deconvolve_spots, impute_genes, load, place_cells
+from .. import deconvolve_spots, fit_types, impute_genes, load, place_cells
 from ..common.keys import HOMESPOT, MAPPED, SECTION, SPREAD, TYPE
 from ..evaluate.kept import read_scores
 from ..objects.h5ad import write_whole
 from ..objects.reading import read
-from ._shared import Json, MapLayer, Out, Overwrite, Scale, check_outputs, say
+from ._shared import (
+    GeneColumn,
+    Json,
+    MapLayer,
+    Out,
+    Overwrite,
+    Scale,
+    ScLayer,
+    Spots,
+    StLayer,
+    check_outputs,
+    say,
+    spatial,
+)
 
 
 def place(
@@ -99,34 +113,101 @@ def impute(
     found.file.close()
 
 
+Level = Annotated[
+    float | None, typer.Option(help="Level of intervals of the proportions, e.g. 0.9; none if left out.")
+]
+
+
 def deconvolve(
     context: typer.Context,
     mapping: Annotated[Path, typer.Argument(help="Mapping, .h5ad, as `homespot map` wrote it.")],
     labels: Annotated[str, typer.Argument(help="Column of the mapping's cells with their type.")],
     output: Out = Path("types.h5ad"),
+    sc: Annotated[
+        Path | None,
+        typer.Option(
+            help="The single-cell data that was mapped: with it and --st, spots are fitted as well."
+        ),
+    ] = None,
+    st: Annotated[
+        list[Path] | None, typer.Option(help="The spatial data; give several for several sections.")
+    ] = None,
     read_out: Annotated[
         str, typer.Option(help="square (cells count by the square of P) or sum (by P).")
     ] = "square",
     density: Annotated[
         str | None, typer.Option(help="Column of the mapping's spots with how many cells each holds.")
     ] = None,
+    level: Level = None,
+    sc_layer: MapLayer = None,
+    st_layer: MapLayer = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Find the cell types in every spot: spots x types, proportions and expected numbers of cells."""
+    """Find the cell types in every spot: spots x types, proportions and expected numbers of cells.
+
+    With --sc and --st, the answer of the map is joined with that of a fit on the types' means.
+    """
     check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     found = deconvolve_spots(
         load(mapping),
         labels,
+        sc=None if sc is None else read(sc),
+        st=None if not st else spatial(st, read),
         read_out=read_out,  # type: ignore[arg-type]
         density=density,
+        level=level,
+        sc_layer=sc_layer,
+        st_layer=st_layer,
     )
+    _write_types(found, output, as_json=as_json)
+
+
+def fit(
+    context: typer.Context,
+    reference: Annotated[
+        Path, typer.Argument(help="Cells x genes, or, without --labels, the types' means: types x genes.")
+    ],
+    st: Spots,
+    output: Out = Path("types.h5ad"),
+    labels: Annotated[str | None, typer.Option(help="Column of the cells with their type.")] = None,
+    level: Level = None,
+    sc_layer: ScLayer = None,
+    st_layer: StLayer = None,
+    sc_scale: Scale = "auto",
+    st_scale: Scale = "auto",
+    sc_gene_column: GeneColumn = None,
+    st_gene_column: GeneColumn = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Find the cell types in every spot by a fit on the types' means, without a map: spots x types."""
+    check_outputs(context, [output], ".h5ad", overwrite=overwrite)
+    found = fit_types(
+        read(reference),
+        spatial(st, read),
+        labels,
+        level=level,
+        sc_layer=sc_layer,
+        st_layer=st_layer,
+        sc_scale=sc_scale,  # type: ignore[arg-type]
+        st_scale=st_scale,  # type: ignore[arg-type]
+        sc_gene_column=sc_gene_column,
+        st_gene_column=st_gene_column,
+    )
+    _write_types(found, output, as_json=as_json)
+
+
+def _write_types(found: ad.AnnData, output: Path, *, as_json: bool) -> None:
+    """Write the types of spots, and say which are most abundant in how many, and what the map weighed."""
     write_whole(found, output)
     most = found.obs[TYPE].value_counts()
-    say(
-        as_json,
-        {"output": str(output), "spots": found.n_obs, "types": list(found.var_names)},
-        f"Found {found.n_vars} types in {found.n_obs} spots; most abundant in: "
-        + ", ".join(f"{name} {count}" for name, count in most.items())
-        + f".\nWrote {output}",
+    values = {"output": str(output), "spots": found.n_obs, "types": list(found.var_names)}
+    text = f"Found {found.n_vars} types in {found.n_obs} spots; most abundant in: " + ", ".join(
+        f"{name} {count}" for name, count in most.items()
     )
+    weight = found.uns[HOMESPOT].get("map_weight")
+    if weight is not None:
+        values["map_weight"] = float(weight)
+        text += f". The map counts {weight:.0%} beside the fit"
+    say(as_json, values, f"{text}.\nWrote {output}")

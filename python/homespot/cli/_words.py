@@ -54,7 +54,9 @@ _SENTENCES: dict[str, str] = {
     r"\bmap_cells\(\)": "`homespot map`",
     r"\bcross_validate\(\)": "`homespot evaluate`",
     r"\bdeconvolve_spots\(\)": "`homespot deconvolve`",
+    r"\bfit_types\(\)": "`homespot fit-types`",
     r"Expected sc or st where": "Expected --sc or --st where",
+    r"Expected both sc and st, (.*), found only (?=s[ct])": r"Expected both --sc and --st, \1, found only --",
     r"In a script, call this below .*; if memory ran out, lower n_jobs": "If memory ran out, lower n_jobs",
     r", or pass one value a (?:cell|spot)\b": "",
     # Arguments that are plain words, which only the sentence tells from others.

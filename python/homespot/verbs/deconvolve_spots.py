@@ -22,13 +22,13 @@ from ..expression.type_means import redrawn
 from ..expression.types_of_spots import N_DRAWS
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates, has_coordinates, images
+from ..mapping.joined_types import DrawnMass, JoinedFit, bounds_of_map, shares_of
 from ..mapping.room import require_groups
 from ..matrix.gather import ColumnSums, Masses, Reducer
 from ..matrix.rows import RowBlock
 from ..objects.labels import in_order, resolve
 from .cell_positions import CellTable
 from .fit_types import check_level, most_abundant
-from .joined_types import DrawnMass, JoinedFit, bounds_of_map, shares_of
 
 __all__ = ["SpotTypes", "TypesReadOut", "deconvolve_spots", "proportions"]
 

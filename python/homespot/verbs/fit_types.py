@@ -13,27 +13,27 @@ import pandas as pd
 from ..common.checks import one_of, real, within
 from ..common.keys import HOMESPOT, SPATIAL, TYPE, TYPE_PROB
 from ..common.memory import bounded
-from ..common.wording import argument, verb
+from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
 from ..expression.type_means import redrawn
 from ..expression.types_of_spots import N_DRAWS, TypeFit
 from ..mapping.coordinates import images
-from ..mapping.solve import rows_named, versions
+from ..mapping.joined_types import fit_record, usable_cells
+from ..mapping.solve import versions
 from ..objects.access import check_adata
 from ..objects.annotated import with_tables
 from ..objects.join_sections import as_one
-from ..objects.labels import Labels, resolve
+from ..objects.labels import resolve
 from ..objects.tables import expression
 from ..space.axes import spot_coordinates
 from ..space.columns import plain_columns
 from ..space.on_tissue import on_tissue
 
-__all__ = ["check_level", "fit_record", "fit_types", "most_abundant", "usable_cells"]
+__all__ = ["check_level", "fit_types", "most_abundant"]
 
 F64 = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 
 
 def check_level(level: object) -> None:
@@ -52,11 +52,6 @@ def most_abundant(shares: F64, names: list[str]) -> dict[str, Any]:
     }
 
 
-def fit_record(fit: TypeFit) -> dict[str, Any]:
-    """Return what a record says about a fit."""
-    return {"fit_genes": fit.genes, "platform_factors": fit.factors}
-
-
 def _as_reference(reference: Any) -> ad.AnnData:
     """Return an AnnData of cells or types x genes; a table of these has their names."""
     if not isinstance(reference, pd.DataFrame):
@@ -71,26 +66,6 @@ def _as_reference(reference: Any) -> ad.AnnData:
         ) from error
     rows, genes = (index.astype(str) for index in (reference.index, reference.columns))
     return ad.AnnData(values, pd.DataFrame(index=rows), pd.DataFrame(index=genes))
-
-
-def usable_cells(table: Expression, types: Labels) -> tuple[Expression, Ints]:
-    """Return the cells that have some expression, and their rows; refuse types that cannot be told apart."""
-    kept = table.without_empty_rows()
-    rows = rows_named(table.names, kept.names)
-    if len(types.names) < 2:
-        raise InputError(
-            expected("cells of two types or more", f"only {types.names[0]!r}", "Label them by their type.")
-        )
-    if len(np.unique(types.codes[rows])) == len(rows):
-        raise InputError(
-            expected(
-                "a type of two cells or more",
-                f"{len(rows)} types of one cell each",
-                "Label cells of the same type alike."
-                + f" If the rows are means of types, {verb('fit_types')} takes them without labels.",
-            )
-        )
-    return kept, rows
 
 
 def _refuse_empty_types(table: Expression) -> None:

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from ..common import memory
 from ..common.keys import HOMESPOT
-from ..common.wording import argument
+from ..common.wording import argument, verb
 from ..errors import InputError, expected
+from ..expression.table import Expression
 from ..expression.type_fit import MAP_WEIGHTS
 from ..expression.type_means import drawn_groups
 from ..expression.types_of_spots import N_DRAWS, TypeFit, interval
-from ..mapping.align import mapped_cells, mapped_spots
 from ..matrix.gather import Masses
 from ..matrix.rows import RowBlock
 from ..objects.access import check_adata
@@ -23,14 +23,41 @@ from ..objects.annotated import with_tables
 from ..objects.join_sections import as_one
 from ..objects.labels import Labels
 from ..objects.recorded import chosen_source, mapped_expression
-from .fit_types import fit_record, usable_cells
+from .align import mapped_cells, mapped_spots
+from .solve import rows_named
 
-__all__ = ["DrawnMass", "JoinedFit", "bounds_of_map", "shares_of"]
+__all__ = ["DrawnMass", "JoinedFit", "bounds_of_map", "fit_record", "shares_of", "usable_cells"]
 
 F64 = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int32]
 
 _ROWS = 1024  # spots whose draws are held at once
+
+
+def fit_record(fit: TypeFit) -> dict[str, Any]:
+    """Return what a record says about a fit."""
+    return {"fit_genes": fit.genes, "platform_factors": fit.factors}
+
+
+def usable_cells(table: Expression, types: Labels) -> tuple[Expression, Ints]:
+    """Return the cells that have some expression, and their rows; refuse types that cannot be told apart."""
+    kept = table.without_empty_rows()
+    rows = rows_named(table.names, kept.names)
+    if len(types.names) < 2:
+        raise InputError(
+            expected("cells of two types or more", f"only {types.names[0]!r}", "Label them by their type.")
+        )
+    if len(np.unique(types.codes[rows])) == len(rows):
+        raise InputError(
+            expected(
+                "a type of two cells or more",
+                f"{len(rows)} types of one cell each",
+                "Label cells of the same type alike."
+                + f" If the rows are means of types, {verb('fit_types')} takes them without labels.",
+            )
+        )
+    return kept, rows
 
 
 def shares_of(mass: F64) -> F64:
