@@ -4,17 +4,22 @@ The published spots of li2022_starmap_sim are sums of the very cells that come a
 the task circular. Here the cells are halved at random, within every spot: one half is the reference, the
 spots are made anew of the other half, and so is the truth, the share of each type in a spot. Four other
 tissues are divided in the same way by `homespot.simulate_spots`: a third of the cells is the reference, and
-the spots are made of the rest, on grids of about 8 and 25 cells of the whole.
+the spots are made of the rest, on grids of about 8 and 25 cells of the whole, for three seeds of the
+division. The pancreas (pdac_moncada) has no truth: there the contrast of the proportions counts, and the
+correlation of four types with their marker genes.
 
-    python benchmarks/deconvolution.py          the table
-    python benchmarks/deconvolution.py --scan   the powers of P by which cells may count, on other parts
+    python benchmarks/deconvolution.py paired   the fit and its joint with the map against least squares
+    python benchmarks/deconvolution.py          all runs
+    python benchmarks/deconvolution.py shift    the same where another technology measured the reference
+    python benchmarks/deconvolution.py pancreas
+    python benchmarks/deconvolution.py scan     the powers of P by which cells may count, on other parts
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import anndata as ad
@@ -22,6 +27,7 @@ import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
 from genes import shared_genes
+from placement import interval
 from scipy import sparse
 from scipy.optimize import nnls
 from scipy.spatial.distance import jensenshannon
@@ -40,6 +46,18 @@ TISSUES = {
 }
 MOST_CELLS = 6000
 TABLE_PART, SCAN_PART = 1, 0
+SEEDS = (0, 1, 2)
+PAIRED_PARTS = (1, 2)
+LEVEL = 0.9
+LAWS = ("log-normal", "laplace")
+MARKERS = {
+    "Acinar_cells": "PRSS1",
+    "Cancer_clone_A": "TM4SF1",
+    "Cancer_clone_B": "S100A4",
+    "Ductal_CRISP3_high-centroacinar_like": "CRISP3",
+}
+SCALED = "NNLS, every gene over its standard deviation in the cells"
+FIT, JOINT = "fit_types", "fit_types and SSA"
 POWERS = (1, 1.5, 2, 2.5, 3, 4)
 Problem = tuple[str, ad.AnnData, ad.AnnData, pd.DataFrame]
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -49,6 +67,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "come, defaults": ("come", {}),
     "come, defaults, labels (COME+)": ("come", {"labels": "cell_type"}),
 }
+JOINED = ("ssa, defaults", "come, defaults")
 
 
 def halves(seed: int) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
@@ -72,8 +91,8 @@ def halves(seed: int) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
     return reference, st, counts.div(counts.sum(axis=1), axis=0).loc[names]
 
 
-def tissues(part: int) -> Iterator[Problem]:
-    """Yield name, reference, spots and true shares of the tissues."""
+def tissues(part: int, seed: int = 0, **shift: Any) -> Iterator[Problem]:
+    """Yield name, reference, spots and true shares of the tissues; `shift` as for `simulate_spots`."""
     for name, column in TISSUES.items():
         cells = hs.datasets.load(name)["st"]
         kept = np.random.default_rng(0).permutation(cells.n_obs)[:MOST_CELLS]
@@ -83,18 +102,25 @@ def tissues(part: int) -> Iterator[Problem]:
         # The same division with types for genes gives the shares as the means of the spots.
         of_types = ad.AnnData(types, obsm={"spatial": cells.obsm["spatial"]})
         for n in (8, 25):
-            sc, st = hs.simulate_spots(cells, cells_per_spot=n, n_parts=3, part=part)
-            _, truth = hs.simulate_spots(of_types, cells_per_spot=n, n_parts=3, part=part)
+            sc, st = hs.simulate_spots(cells, cells_per_spot=n, n_parts=3, part=part, seed=seed, **shift)
+            _, truth = hs.simulate_spots(of_types, cells_per_spot=n, n_parts=3, part=part, seed=seed)
             yield f"{name}, {n} cells a spot", sc, st, truth.to_df()
 
 
-def by_nnls(sc: ad.AnnData, st: ad.AnnData) -> pd.DataFrame:
-    """Return the shares of types by non-negative least squares of every spot on the types' mean counts."""
+def by_nnls(sc: ad.AnnData, st: ad.AnnData, *, scaled: bool = False) -> pd.DataFrame:
+    """Return the shares of types by non-negative least squares of every spot on the types' mean counts.
+
+    If they are `scaled`, every gene is divided by its standard deviation over the cells.
+    """
     tables = [expression(x, side, None, "counts", "float64") for x, side in ((sc, "sc"), (st, "st"))]  # type: ignore[arg-type]
     genes = shared_genes(sc, st)
     x, y = (np.expm1(log_normalised(table, genes)) for table in tables)
+    deviation = x.std(axis=0)
+    over = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    if not scaled:
+        over = np.ones_like(over)
     means = pd.DataFrame(x, index=sc.obs["cell_type"].to_numpy()).groupby(level=0).mean()
-    weights = np.array([nnls(means.to_numpy().T, spot)[0] for spot in y])
+    weights = np.array([nnls((means.to_numpy() * over).T, spot * over)[0] for spot in y])
     return pd.DataFrame(weights / weights.sum(axis=1)[:, None], index=st.obs_names, columns=means.index)
 
 
@@ -122,32 +148,138 @@ def by_power(mapping: ad.AnnData, power: float) -> pd.DataFrame:
     return pd.DataFrame(mass / mass.sum(axis=1)[:, None], mapping.var_names, types.columns)
 
 
-def problems() -> Iterator[Problem]:
-    """Yield the splits of li2022_starmap_sim, and the other tissues."""
+def problems(seeds: Sequence[int] = SEEDS, parts: Sequence[int] = (TABLE_PART,)) -> Iterator[Problem]:
+    """Yield the splits of li2022_starmap_sim, and the other tissues in several divisions."""
     for seed in range(SPLITS):
         yield ("li2022_starmap_sim", *halves(seed))
-    yield from tissues(TABLE_PART)
+    for seed in seeds:
+        for part in parts:
+            yield from tissues(part, seed)
+
+
+def least_squares(sc: ad.AnnData, st: ad.AnnData) -> dict[str, pd.DataFrame]:
+    """Return the shares by the two ways of least squares, and by the fit, none of which needs a map."""
+    return {
+        "NNLS on type means": by_nnls(sc, st),
+        SCALED: by_nnls(sc, st, scaled=True),
+        FIT: hs.fit_types(sc, st, "cell_type").to_df(),
+    }
+
+
+def joint(mapping: ad.AnnData, sc: ad.AnnData, st: ad.AnnData, **named: Any) -> ad.AnnData:
+    """Return the types by a map joined with the fit."""
+    return hs.deconvolve_spots(mapping, "cell_type", sc=sc, st=st, **named)
 
 
 def table() -> list[dict[str, object]]:
-    """Return the mean scores of every data set, and the range of the PCC over its splits."""
+    """Return the mean scores of every data set, and the range of the PCC over its divisions."""
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for name, sc, st, truth in problems():
         same = sc.obs["cell_type"].value_counts(normalize=True).reindex(truth.columns, fill_value=0.0)
         everywhere = pd.DataFrame(np.tile(same, (len(truth), 1)), truth.index, truth.columns)
-        tables = {"reference's shares everywhere": everywhere, "NNLS on type means": by_nnls(sc, st)}
+        tables = {"reference's shares everywhere": everywhere, **least_squares(sc, st)}
         for run, (method, settings) in RUNS.items():
             mapping = hs.map_cells(sc, st, method, progress=False, **settings)
             for read_out in get_args(TypesReadOut):
                 tables[f"{run}, {read_out}"] = by_map(mapping, read_out)
+            if run in JOINED:
+                tables[f"fit_types and {run}"] = joint(mapping, sc, st).to_df()
         for run, shares in tables.items():
             found.setdefault((name, run), []).append(score(truth, shares))
+        print(f"{name}: measured", flush=True)
     rows: list[dict[str, object]] = []
     for (name, run), scores in found.items():
         frame = pd.DataFrame(scores)
         spread = f"{frame['PCC'].min():.3f} to {frame['PCC'].max():.3f}"
         rows.append({"data": name, "run": run, **frame.mean().to_dict(), "range of the PCC": spread})
     return rows
+
+
+def held(truth: pd.DataFrame, found: ad.AnnData) -> dict[str, float]:
+    """Return the share of the true proportions within the intervals, of types present, and the mean width."""
+    true = truth.reindex(index=found.obs_names, columns=found.var_names, fill_value=0.0).to_numpy()
+    low, high = found.layers["lower"], found.layers["upper"]
+    present = true > 0
+    inside = (low - 1e-9 <= true) & (true <= high + 1e-9)
+    return {
+        "held": float(inside.mean()),
+        "held where present": float(inside[present].mean()),
+        "width where present": float((high - low)[present].mean()),
+    }
+
+
+def paired() -> list[dict[str, object]]:
+    """Return what the fit and the joint answer gain over least squares, and over one another, by tissue.
+
+    The interval is that of Student's t over the divisions, of which a tissue's two grids are two each.
+    """
+    scores: dict[str, list[dict[str, dict[str, float]]]] = {}
+    more: dict[str, list[dict[str, float]]] = {}
+    for name, sc, st, truth in problems(parts=PAIRED_PARTS):
+        mapping = hs.map_cells(sc, st, progress=False)
+        both = joint(mapping, sc, st, level=LEVEL)
+        fitted = hs.fit_types(sc, st, "cell_type", level=LEVEL)
+        tables = {**least_squares(sc, st), JOINT: both.to_df()}
+        tissue = name.split(",")[0]
+        scores.setdefault(tissue, []).append({run: score(truth, one) for run, one in tables.items()})
+        held_by = {FIT: held(truth, fitted), JOINT: held(truth, both)}
+        weight = {"map's weight": float(both.uns["homespot"]["map_weight"])}
+        more.setdefault(tissue, []).append(
+            weight | {f"{what}, {run}": value for run, of in held_by.items() for what, value in of.items()}
+        )
+    rows: list[dict[str, object]] = []
+    for tissue, divisions in scores.items():
+        for one, other in ((FIT, SCALED), (JOINT, SCALED), (JOINT, FIT)):
+            row: dict[str, object] = {"data": tissue, "divisions": len(divisions), "run": one, "less": other}
+            for what in ("PCC", "JSD"):
+                gains = [division[one][what] - division[other][what] for division in divisions]
+                mean, half = interval(gains)
+                row |= {what: mean, f"± {what}": half}
+            rows.append({**row, **pd.DataFrame(more[tissue]).mean().to_dict()})
+    return rows
+
+
+def shift() -> list[dict[str, object]]:
+    """Return the mean scores by tissue where the reference was measured by another technology."""
+    found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
+    for law in LAWS:
+        for seed in SEEDS:
+            for name, sc, st, truth in tissues(TABLE_PART, seed, platform=law):
+                some = sc[np.asarray(sc.X.sum(axis=1)).ravel() > 0].copy()
+                mapping = hs.map_cells(some, st, progress=False)
+                both = joint(mapping, some, st).to_df()
+                for run, shares in {**least_squares(some, st), JOINT: both}.items():
+                    found.setdefault((law, name, run), []).append(score(truth, shares))
+    return [
+        {"shift": law, "data": name, "run": run, **pd.DataFrame(scores).mean().to_dict()}
+        for (law, name, run), scores in found.items()
+    ]
+
+
+def pancreas() -> list[dict[str, object]]:
+    """Return the contrast of the proportions on the pancreas, and the PCC of types with marker genes."""
+    data = hs.datasets.load("pdac_moncada")
+    sc, st = data["sc"], data["st"]
+    tables = least_squares(sc, st)
+    for run in JOINED:
+        method, settings = RUNS[run]
+        mapping = hs.map_cells(sc, st, method, progress=False, **settings)
+        tables[f"{run}, square"] = by_map(mapping)
+        tables[f"fit_types and {run}"] = joint(mapping, sc, st).to_df()
+    markers = pd.DataFrame(
+        log_normalised(expression(st, "st", None, "counts", "float64"), list(MARKERS.values())),
+        st.obs_names,
+        list(MARKERS),
+    )
+    return [
+        {
+            "run": run,
+            "median largest proportion": float(shares.max(axis=1).median()),
+            "top types": int(shares.idxmax(axis=1).nunique()),
+            **{f"{name}, {gene}": shares[name].corr(markers[name]) for name, gene in MARKERS.items()},
+        }
+        for run, shares in tables.items()
+    ]
 
 
 def scan() -> list[dict[str, object]]:
@@ -164,17 +296,18 @@ def scan() -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Print the table and write its CSV file."""
+    """Print the tables that are named, or that of all runs, and write their CSV files."""
     if "HOMESPOT_DATA" not in os.environ:
         print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
         return
-    runs = {"deconvolution": table}
-    if "--scan" in sys.argv[1:]:
-        runs["deconvolution_scan"] = scan
-    for name, run in runs.items():
-        rows = run()
+    for name in sys.argv[1:] or ["table"]:
+        rows = PARTS[name]()
         print_table(rows)
-        print(f"Written to {write_csv(name, rows)}")
+        file = "deconvolution" if name == "table" else f"deconvolution_{name}"
+        print(f"Written to {write_csv(file, rows)}")
+
+
+PARTS = {"table": table, "paired": paired, "shift": shift, "pancreas": pancreas, "scan": scan}
 
 
 if __name__ == "__main__":
