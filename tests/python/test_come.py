@@ -19,7 +19,7 @@ from scipy.stats import entropy
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from homespot import load, map_cells, methods, metrics, save
+from homespot import cell_positions, load, map_cells, methods, metrics, save
 from homespot.common import cores, memory
 from homespot.errors import ConvergenceWarning, DataWarning, TooLargeError
 from homespot.learning import Checkpoint, Training, checkpoint, fingerprint
@@ -35,6 +35,11 @@ NOTHING_SAID = pytest.mark.filterwarnings("ignore:The map says next to nothing")
 
 def come(pair: tuple[ad.AnnData, ad.AnnData], **options: Any) -> ad.AnnData:
     return map_cells(*pair, "come", **FAST | {"epochs": 4} | options)
+
+
+def messages(caught: Any) -> list[str]:
+    """What was said, but for the places of random cells."""
+    return [text for w in caught if not (text := str(w.message)).startswith("Two halves of the genes")]
 
 
 def record(mapping: ad.AnnData) -> dict[str, Any]:
@@ -194,18 +199,44 @@ def test_every_start_trains(pair, start: str, optimiser: str) -> None:
     assert record(found)["losses"]["entropy"][0] != record(found)["losses"]["entropy"][-1]
 
 
-@NOTHING_SAID
-def test_the_starts_are_what_they_say(pair) -> None:
-    still = {"epochs": 1, "map_rate": 1e-14, "dtype": "float64"}
-    ssa = map_cells(*pair, "ssa", gene_weights="equal", device="cpu", dtype="float64")
-    np.testing.assert_allclose(come(pair, start="ssa", **still).X, ssa.X, atol=1e-9)
-    settings = {"gene_weights": "equal", "regularisation": 0.1}
-    softened = map_cells(*pair, "correlation", device="cpu", dtype="float64", **settings)
-    temperature = 0.1 * softened.uns["homespot"]["solver"]["largest_cost"]
-    found = come(pair, start="correlation", start_temperature=temperature, **still)
+STILL = {"epochs": 1, "map_rate": 1e-14, "dtype": "float64"}
+
+
+@pytest.mark.parametrize("weights", ["equal", "spatial", None, {f"g{i}": i for i in range(1, 12)}])
+@pytest.mark.filterwarnings("ignore:Left out .* without a weight")
+def test_the_starts_are_what_they_say(pair, weights: Any) -> None:
+    settings = {"gene_weights": weights, "device": "cpu", "dtype": "float64"}
+    ssa = map_cells(*pair, "ssa", **settings)
+    found = come(pair, start="ssa", gene_weights=weights, **STILL)
+    np.testing.assert_allclose(found.X, ssa.X, atol=1e-9)
+    softened = map_cells(*pair, "correlation", regularisation=0.1, **settings)
+    temperature = 0.1 * record(softened)["largest_cost"]
+    found = come(pair, gene_weights=weights, start_temperature=temperature, **STILL)
     np.testing.assert_allclose(found.X, softened.X, atol=1e-9)
-    uniform = come(pair, start="uniform", start_temperature=temperature, **still)
+
+
+@NOTHING_SAID
+def test_the_uniform_start_uses_no_weights(pair) -> None:
+    uniform = come(pair, start="uniform", gene_weights="spatial", **STILL)
     np.testing.assert_allclose(uniform.X, 1 / pair[1].n_obs, atol=1e-9)
+    assert "homespot_sharpness" not in uniform.obs
+    assert "gene_weights" not in uniform.uns["homespot"]
+
+
+def test_a_map_that_is_its_start_is_as_sharp_as_the_correlation(make_pair) -> None:
+    """So both have the same places."""
+    pair = make_pair(n_cells=90)
+    correlation = map_cells(*pair, "correlation", device="cpu", dtype="float64")
+    for temperature in (0.03, 0.3):
+        found = come(pair, start_temperature=temperature, **STILL)
+        softer = temperature / (0.05 * record(correlation)["largest_cost"])
+        expected = softer * correlation.obs["homespot_sharpness"]
+        np.testing.assert_allclose(found.obs["homespot_sharpness"], expected, rtol=1e-3)
+        places = [cell_positions(m)[["homespot_x", "homespot_y"]] for m in (found, correlation)]
+        np.testing.assert_allclose(*places, atol=1e-2)
+        curves = [m.uns["homespot"]["sharpness"] for m in (found, correlation)]
+        np.testing.assert_allclose(curves[0]["agreement"], curves[1]["agreement"], rtol=1e-9)
+        np.testing.assert_allclose(curves[0]["powers"], softer * curves[1]["powers"], rtol=1e-3)
 
 
 @pytest.mark.parametrize("options", [{}, {"map_rate": 1.0, "weight_entropy": 1.0, "epochs": 100}])
@@ -231,7 +262,7 @@ def test_dropped_cells_and_spots_are_left_out_of_everything(pair) -> None:
     for start in ("ssa", "correlation"):
         with pytest.warns(DataWarning) as caught:
             found = come((sc, st), start=start, labels="kind", st_labels="region")
-        assert [str(w.message) for w in caught] == [
+        assert messages(caught) == [
             "Dropped 1 cell(s) without any expression ('c5').",
             f"Dropped 2 cell(s) without any of the {len(shared)} genes used ('c3', 'c7').",
             f"Dropped 1 spot(s) without any of the {len(shared)} genes used ('s0').",
@@ -416,7 +447,7 @@ def test_the_record_survives_a_file(pair, tmp_path, options: dict[str, Any]) -> 
 
 def test_genes_held_out_decide_which_epoch_is_kept(pair) -> None:
     """A rate so high that the last epoch is not the best."""
-    options = {"validation_genes": 0.25, "epochs": 12, "map_rate": 0.5}
+    options = {"validation_genes": 0.25, "epochs": 12, "map_rate": 0.5, "gene_weights": "equal"}
     found = come(pair, **options)
     ending, genes = record(found), set(found.uns["homespot"]["genes"])
     held_out = set(ending["genes_held_out"])
@@ -499,7 +530,7 @@ def test_an_interrupted_training_gives_its_map_and_can_be_gone_on_with(pair, str
     options = OPTIONS | {"checkpoint": str(tmp_path / "run.pt")}
     with pytest.warns(ConvergenceWarning) as caught:
         found = come(pair, **options, progress=interrupting(3))
-    assert [str(w.message) for w in caught] == [
+    assert messages(caught) == [
         "Training was interrupted after 3 of 6 epochs; the map is that of the state so far. "
         "The same call goes on from its checkpoint."
     ]

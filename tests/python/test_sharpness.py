@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
+from scipy.special import softmax
+from scipy.stats import entropy
 
 import homespot as hs
 from homespot.common.keys import SHARPNESS
 from homespot.common.run import SOFTER
 from homespot.errors import DataWarning, InputError
 from homespot.expression.places import Places
+from homespot.expression.sharpness import agreement, matched
 from homespot.expression.transforms import z_scores
-from homespot.methods.sharpness import agreement
 
 
 def tissue(genes: int = 60, depth: float = 3.0, seed: int = 0) -> tuple[ad.AnnData, ad.AnnData]:
@@ -193,3 +195,25 @@ def test_the_plot_shows_the_curve_of_every_section(mapped) -> None:
         InputError, match=r"agreement of two halves .* method 'ssa' without.*gene_weights='spatial'"
     ):
         hs.plot.agreement(hs.map_cells(sc, st, gene_weights="equal"))
+
+
+@pytest.mark.parametrize("p", [np.full((30, 9), 1 / 9), np.eye(9)[np.arange(30) % 9]])
+def test_rows_of_one_entropy_at_every_power_have_a_sharpness(p) -> None:
+    rng = np.random.default_rng(0)
+    tables = rng.normal(size=(30, 8)), rng.normal(size=(9, 8))
+    known = agreement(*tables, Places(rng.normal(size=(9, 2))), 0.05)
+    found = matched(known, *tables, p, 0.05)
+    assert 0 < found.power < np.inf
+
+
+def test_a_map_is_read_at_the_entropy_of_the_correlation() -> None:
+    rng = np.random.default_rng(0)
+    tables = rng.normal(size=(30, 8)), rng.normal(size=(9, 8))
+    known = agreement(*tables, Places(rng.normal(size=(9, 2))), 0.05)
+    rho = np.corrcoef(*tables)[:30, 30:]
+    rows = softmax(SOFTER * known.power * rho / (0.05 * (1 - rho.min())), axis=1)
+    other = softmax(rng.normal(size=(30, 9)), axis=1)
+    centred = [x - x.mean(axis=1, keepdims=True) for x in tables]
+    found = matched(known, *centred, other, 0.05)
+    sharpened = softmax(SOFTER * found.power * np.log(other), axis=1)
+    assert entropy(sharpened, axis=1).mean() == pytest.approx(entropy(rows, axis=1).mean(), rel=1e-3)

@@ -43,7 +43,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """How sharp the rows of P can be read; see `homespot.methods.sharpness.agreement`.
+    """How sharp the rows of P can be read; see `homespot.expression.sharpness.agreement`.
 
     Parameters
     ----------

@@ -17,11 +17,14 @@ from ..common import memory
 from ..common.cuda import torch_threads
 from ..common.ending import trained
 from ..common.progress import reporting
-from ..common.run import Outcome, Run
+from ..common.run import Outcome, Run, Sharpness
 from ..common.wording import argument
 from ..errors import ConvergenceWarning, InputError, expected
 from ..expression.fits import cell_fits
+from ..expression.gene_weights import gene_weights
+from ..expression.places import Places
 from ..expression.selection import Indices, log_tables, selected_genes
+from ..expression.sharpness import agreement, matched
 from ..expression.table import Expression, Floats, Side
 from ..expression.transforms import log_normalised, min_max, unit_rows, z_scores
 from ..matrix.sums import row_means
@@ -36,6 +39,7 @@ Names = npt.NDArray[np.str_]
 Plan = Callable[..., Outcome]
 
 _SEQUENCED_FROM = 2000  # number of genes measured; panels of probes are smaller
+_REGULARISATION = 0.05  # of the correlation map beside which P is read
 _ALIKE_SINCE = "0.99.0"  # the version since which the same run has the same states
 
 
@@ -79,13 +83,18 @@ def _types(table: Expression, rows: Indices) -> npt.NDArray[np.intp] | None:
 
 @dataclass(frozen=True)
 class _Data:
-    """Data for the training: rows and genes used, log values of both tables, and entries for the record."""
+    """Data for the training: rows and genes used, log values of both tables, and entries for the record.
+
+    ``weights`` are those of the genes at the start, None if all count alike; ``places`` where the spots lie.
+    """
 
     cells: Indices
     spots: Indices
     names: tuple[Names, Names]
     genes: list[str]
     logs: tuple[Floats, Floats]
+    weights: Floats | None
+    places: Places | None
     tables: Tables
     held: Held | None
     described: dict[str, Any]
@@ -107,6 +116,9 @@ def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) ->
     if held_out:
         sides = (log_normalised(sc, held_out)[cells], log_normalised(st, held_out)[spots])
         held = Held(*(torch.as_tensor(x, device=run.device) for x in sides))
+    weights, places = None, None if st.places is None else st.places.take(spots)
+    if settings["start"] != "uniform":
+        weights = gene_weights(settings["gene_weights"], genes, z_scores(x_st.copy()), places)
     described = {
         "technology": kind,
         "technology_evidence": evidence,
@@ -115,9 +127,26 @@ def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) ->
         "genes_held_out": np.asarray(held_out, dtype=object),
     }
     tables = Tables(*units, *map(on_device, types))
-    return _Data(
-        cells, spots, (sc.names[cells], st.names[spots]), genes, (x_sc, x_st), tables, held, described
-    )
+    names = (sc.names[cells], st.names[spots])
+    return _Data(cells, spots, names, genes, (x_sc, x_st), weights, places, tables, held, described)
+
+
+def _weighted(data: _Data) -> tuple[Floats, Floats]:
+    """Return z-scores of cells and spots, times the weights of the genes."""
+    cells, spots = (z_scores(x.copy()) for x in data.logs)
+    if data.weights is not None:
+        cells *= data.weights
+        spots *= data.weights
+    return cells, spots
+
+
+def _sharpness(data: _Data, matrix: npt.NDArray[Any]) -> Sharpness | None:
+    """Return how sharp P can be read; None if that is not known."""
+    if data.weights is None or data.places is None:
+        return None
+    cells, spots = _weighted(data)
+    known = agreement(cells, spots, data.places, _REGULARISATION)
+    return matched(known, cells, spots, matrix, _REGULARISATION)
 
 
 def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> torch.Tensor:
@@ -128,22 +157,34 @@ def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> 
     if start == "ssa":
         sides: tuple[Side, Side] = ("sc", "st")
         sc, st = (
-            Expression(values, names, np.asarray(data.genes), side, "log", values.dtype)
-            for values, names, side in zip(data.logs, data.names, sides, strict=True)
+            Expression(values, names, np.asarray(data.genes), side, "log", values.dtype, places=places)
+            for values, names, side, places in zip(
+                data.logs, data.names, sides, (None, data.places), strict=True
+            )
         )
-        plan = ssa(sc, st, Run(run.device, run.seed, progress=False), n_genes=len(data.genes))
+        weights: Any = "equal"
+        if data.weights is not None:
+            weights = dict(zip(data.genes, data.weights.tolist(), strict=True))
+        settings = {"n_genes": len(data.genes), "gene_weights": weights}
+        plan = ssa(sc, st, Run(run.device, run.seed, progress=False), **settings)
         return torch.as_tensor(plan.matrix, device=run.device).clamp_(min=1e-12).log_()
-    cells, spots = (torch.as_tensor(unit_rows(z_scores(x.copy())), device=run.device) for x in data.logs)
+    cells, spots = (torch.as_tensor(unit_rows(x), device=run.device) for x in _weighted(data))
     return torch.mm(cells, spots.T).mul_(1 / temperature)
 
 
 def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> Checkpoint:
-    """Return the file of this run; its fingerprint has the log values, from which the initial C follows."""
-    free = ("epochs", "checkpoint", "labels", "st_labels")
+    """Return the file of this run; its fingerprint has what the initial C follows from."""
+    free = ("epochs", "checkpoint", "labels", "st_labels", "gene_weights")
+    start = {}
+    if data.weights is not None:
+        start["weights"] = torch.as_tensor(data.weights)
+        if data.places is not None:
+            start["places"] = torch.as_tensor(data.places.positions)
     inputs = {
         "log_cells": torch.as_tensor(data.logs[0]),
         "log_spots": torch.as_tensor(data.logs[1]),
         **vars(data.tables),
+        **start,
         **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
     }
     kept = {name: value for name, value in settings.items() if name not in free}
@@ -283,5 +324,14 @@ def fit(
         **data.described,
     }
     means = row_means(data.logs[0]), row_means(data.logs[1])
-    fits = cell_fits(*data.logs)
-    return Outcome(matrix, data.cells, data.spots, data.genes, means, trained(numbers), fits=fits)
+    return Outcome(
+        matrix,
+        data.cells,
+        data.spots,
+        data.genes,
+        means,
+        trained(numbers),
+        gene_weights=data.weights,
+        sharpness=_sharpness(data, matrix),
+        fits=cell_fits(*data.logs),
+    )

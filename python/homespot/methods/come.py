@@ -19,7 +19,7 @@ from ..expression.table import Expression
 from .parameter import Parameter
 from .registry import register
 from .size import training, training_in_main_memory
-from .ssa import Genes, ssa
+from .ssa import Genes, Weights, ssa
 
 __all__ = ["come"]
 
@@ -111,6 +111,7 @@ def come(
         ),
     ] = None,
     n_genes: Genes = 3000,
+    gene_weights: Weights = None,
     technology: Annotated[
         Literal["auto", "imaging", "sequencing"],
         Parameter(
@@ -160,9 +161,9 @@ def come(
     start: Annotated[
         Literal["correlation", "ssa", "uniform"],
         Parameter(
-            'C at the start. ``"correlation"``: rho / start_temperature with rho the correlation of SSA. '
-            '``"ssa"``: log P of SSA with its defaults on the same genes. ``"uniform"``: 1 / (M N) (the '
-            "paper)."
+            'C at the start. ``"correlation"``: rho / start_temperature with rho the correlation of SSA, by '
+            'gene_weights. ``"ssa"``: log P of SSA with its defaults, on the same genes with these weights. '
+            '``"uniform"``: 1 / (M N) (the paper); gene_weights are not used.'
         ),
     ] = "correlation",
     start_temperature: Annotated[

@@ -13,6 +13,7 @@ from ..expression.fits import cell_fits
 from ..expression.gene_weights import GeneWeights, check_gene_weights
 from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, log_tables, selected_genes
+from ..expression.sharpness import agreement
 from ..expression.table import Expression, Floats
 from ..expression.transforms import unit_rows, z_scores
 from ..matrix.sums import row_means
@@ -20,7 +21,6 @@ from ..transport import REGULARISATION, CorrelationCost, sinkhorn
 from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
-from .sharpness import agreement
 
 __all__ = ["Correlation", "Genes", "Regularisation", "Weights", "ssa"]
 

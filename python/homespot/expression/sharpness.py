@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import softmax
+from scipy.optimize import brentq
+from scipy.special import softmax, xlogy
 
-from ..common.run import Sharpness
-from ..expression.places import Places
-from ..expression.table import Floats
-from ..expression.transforms import unit_rows
+from ..common.run import SOFTER, Sharpness
 from ..matrix.rows import evenly_spaced
+from .places import Places
+from .table import Floats
+from .transforms import unit_rows
 
-__all__ = ["agreement"]
+__all__ = ["agreement", "matched"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -22,13 +25,15 @@ _HALVES = 4
 _CELLS = 800
 _ROWS = 100  # cells that are compared at once
 _LEAST = 1e-30
+_SAMPLE = 200  # rows whose entropies are compared
+_RANGE = (1e-2, 1e2)  # of the power of the rows of another map
 
 
 def _scores(
-    x_sc: Floats, x_st: Floats, half: npt.NDArray[np.intp], regularisation: float, *, absolute: bool
+    x_sc: Floats, x_st: Floats, genes: npt.NDArray[np.intp] | slice, regularisation: float, *, absolute: bool
 ) -> F32:
-    """Return the logarithms of a map over half of the genes, but for a constant of every row."""
-    rho = unit_rows(x_sc[:, half]) @ unit_rows(x_st[:, half]).T
+    """Return the logarithms of a map over some of the genes, but for a constant of every row."""
+    rho = unit_rows(x_sc[:, genes]) @ unit_rows(x_st[:, genes]).T
     if absolute:
         np.abs(rho, out=rho)
     largest = max(float(1 - rho.min()), 1e-6)
@@ -81,6 +86,55 @@ def agreement(
                 total[k] += np.log(np.maximum(together, _LEAST)).sum()
     curve = total / len(cells)
     return Sharpness(_highest(curve), _POWERS.copy(), curve)
+
+
+def matched(
+    known: Sharpness, x_sc: Floats, x_st: Floats, matrix: npt.NDArray[Any], regularisation: float
+) -> Sharpness:
+    """Return the sharpness of another map of the same tables, which it would take several maps to find.
+
+    How certain places can be is a matter of the data. So the rows of the other map, P, are read at the power
+    that gives them the mean entropy of the rows of the correlation map as places are read from it:
+
+        mean H(P^(s q')) = mean H(R^(s q)),
+
+    where R is the correlation map, q its sharpness, s the share of it at which places are read, and q' the
+    sharpness of P. The mean is over up to 200 cells. The curve is that of R, its powers times q' / q.
+
+    Parameters
+    ----------
+    known
+        The sharpness of the correlation map, as `agreement` finds it.
+    x_sc, x_st, regularisation
+        As for `agreement`.
+    matrix
+        P, cells x spots.
+    """
+    cells = evenly_spaced(len(x_sc), _SAMPLE)
+    scores = _scores(x_sc[cells], x_st, slice(None), regularisation, absolute=False)
+    with np.errstate(divide="ignore"):
+        logs = np.log(matrix[cells].astype(np.float64))
+    wanted = _entropy(SOFTER * known.power * scores.astype(np.float64))
+
+    def above(log_power: float) -> float:
+        return _entropy(np.exp(log_power) * logs) - wanted
+
+    low, high = np.log(_RANGE)
+    # Rows that are uniform, or at one spot, have one entropy at every power.
+    if above(low) <= 0:
+        power = _RANGE[0]
+    elif above(high) >= 0:
+        power = _RANGE[1]
+    else:
+        power = float(np.exp(brentq(above, low, high, xtol=1e-4)))
+    power /= SOFTER
+    return Sharpness(power, known.powers * (power / known.power), known.agreement)
+
+
+def _entropy(logs: npt.NDArray[np.float64]) -> float:
+    """Return the mean entropy of the softmax of the rows."""
+    p = softmax(logs, axis=1)
+    return float(-xlogy(p, p).sum(axis=1).mean())
 
 
 def _highest(curve: npt.NDArray[np.float64]) -> float:
