@@ -31,6 +31,19 @@
 #'   \item{\code{n.genes}}{
 #'     How many of the most variable genes of the single-cell data may be used.
 #'     A whole number of at least 2; by default \code{3000}.}
+#'   \item{\code{gene.weights}}{
+#'     Weights of the genes in the correlation.
+#'     \code{"equal"}: all count alike.
+#'     \code{"spatial"}: sqrt(max(0, I)), where I is Moran's I of the gene over
+#'     the spots (their 6 nearest within two pitches): a gene without a pattern
+#'     in the tissue counts for nothing.
+#'     Or a number for each gene, by name: a gene without a number is left out.
+#'     \code{NULL}: \code{"spatial"} if the spots have coordinates, else
+#'     \code{"equal"}.
+#'     With weights, and coordinates of the spots, the map keeps the sharpness
+#'     at which two halves of the genes agree best, and places are read at it.
+#'     One of "equal", "spatial" or numbers by name, or \code{NULL}; by default
+#'     \code{NULL}.}
 #'   \item{\code{technology}}{
 #'     \code{"imaging"}: every gene is brought to \[0, 1\] in each table.
 #'     \code{"sequencing"}: both tables are divided by their largest value.
@@ -72,9 +85,10 @@
 #'   \item{\code{start}}{
 #'     C at the start.
 #'     \code{"correlation"}: rho / start.temperature with rho the correlation of
-#'     SSA.
-#'     \code{"ssa"}: log P of SSA with its defaults on the same genes.
-#'     \code{"uniform"}: 1 / (M N) (the paper).
+#'     SSA, by gene.weights.
+#'     \code{"ssa"}: log P of SSA with its defaults, on the same genes with
+#'     these weights.
+#'     \code{"uniform"}: 1 / (M N) (the paper); gene.weights are not used.
 #'     One of "correlation", "ssa", "uniform"; by default \code{"correlation"}.}
 #'   \item{\code{start.temperature}}{
 #'     Softness of the start from the correlation.

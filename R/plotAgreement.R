@@ -4,8 +4,10 @@
 #' of the rows of P.
 #' A reading that is too soft or too sharp has less agreement.
 #'
-#' @param map A [CellMapping-class] whose genes have weights, made by
-#'   `mapCells(gene.weights = "spatial")` with `"ssa"` or `"correlation"`.
+#' @param map A [CellMapping-class] whose genes have weights, as by the defaults
+#'   of `mapCells()` where the spots have coordinates.
+#'   Of `"come"` it has the curve of the correlation from which the map starts, at
+#'   the powers that give the rows of both maps the same entropy.
 #'
 #' @return A ggplot of `power` against `agreement`, the mean logarithm of how
 #'   much more often than by chance the two halves read a cell at the same
@@ -21,7 +23,7 @@
 #'
 #' @examplesIf rlang::is_installed("ggplot2") && homespot::hasPython()
 #' demo <- demoData()
-#' plotAgreement(mapCells(demo$sc, demo$st, gene.weights = "spatial"))
+#' plotAgreement(mapCells(demo$sc, demo$st))
 #'
 #' @export
 plotAgreement <- function(map) {

@@ -26,6 +26,7 @@ CASES = {
     "bare": QUICK,
     "numbers": QUICK | {"labels": "cluster", "seed": 3},
     "preset": {"preset": "paper:drosophila", "epochs": 3, "pretrain_epochs": 3, "labels": "type"},
+    "alike": QUICK | {"gene_weights": "equal"},
     "held": QUICK | LABELS | {"validation_genes": 0.25, "k_best": 6},
     "continued": QUICK | LABELS,
     "as values": QUICK | LABELS,
@@ -33,7 +34,7 @@ CASES = {
 }
 VALUES = ("as values", "as a list")
 """Cases whose labels are given as the values themselves, by R in the data's order or by name in another."""
-DIFFERENT = {"typed", "bare", "numbers", "preset", "held"}
+DIFFERENT = {"typed", "bare", "numbers", "preset", "alike", "held"}
 
 
 @pytest.fixture(scope="module")

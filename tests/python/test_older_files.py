@@ -20,7 +20,14 @@ VERSIONS = sorted(path.name for path in DATA.iterdir() if path.is_dir())
 SETTINGS = {
     "ssa": {"gene_weights": "equal"},
     "correlation": {"gene_weights": "equal", "k_best": 2},
-    "come": {"epochs": 3, "pretrain_epochs": 2, "hidden": 4, "latent": 2, "device": "cpu"},
+    "come": {
+        "gene_weights": "equal",
+        "epochs": 3,
+        "pretrain_epochs": 2,
+        "hidden": 4,
+        "latent": 2,
+        "device": "cpu",
+    },
 }
 
 

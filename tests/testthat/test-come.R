@@ -59,10 +59,10 @@ test_that("labels of every kind are the same types", {
 
 test_that("what may be left out is NULL, and may be given as NULL", {
   parameters <- methodParameters("come")
-  absent <- c("labels", "st.labels", "checkpoint")
+  absent <- c("labels", "st.labels", "gene.weights", "checkpoint")
   expect_true(all(absent %in% names(parameters)))
   expect_identical(
-    parameters[absent], list(labels = NULL, st.labels = NULL, checkpoint = NULL)
+    parameters[absent], stats::setNames(vector("list", length(absent)), absent)
   )
   expect_false(any(vapply(
     parameters[setdiff(names(parameters), absent)], is.null, NA

@@ -121,7 +121,9 @@ def agreement(mapping: ad.AnnData, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     mapping
-        A map whose genes have weights, by method ``"ssa"`` or ``"correlation"``.
+        A map whose genes have weights, as by the defaults where the spots have coordinates. Of ``"come"`` it
+        has the curve of the correlation from which the map starts, at the powers that give the rows of both
+        maps the same entropy.
     ax
         Axes to draw into; None makes a figure.
     """
