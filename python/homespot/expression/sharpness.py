@@ -93,8 +93,9 @@ def matched(
 ) -> Sharpness:
     """Return the sharpness of another map of the same tables, which it would take several maps to find.
 
-    How certain a place can be depends on the data, not on the map. So the rows of the other map, P, are read at the power
-    that gives them the mean entropy of the rows of the correlation map as places are read from it:
+    How certain a place can be depends on the data, not on the map. So the rows of the other map, P, are read
+    at the power that gives them the mean entropy of the rows of the correlation map, as places are read from
+    it:
 
         mean H(P^(s q')) = mean H(R^(s q)),
 
