@@ -259,3 +259,25 @@ test_that("a map without coordinates is made; its cells cannot be placed", {
   )
   expect_error(placeCells(map, sce), "a map whose spots have coordinates")
 })
+
+test_that("cells of a kind that the spots lack have a low number of fits", {
+  set.seed(1)
+  rates <- matrix(rgamma(3 * 60, 0.5), 60) * 8
+  kinds <- rep(1:3, each = 30)
+  cells <- matrix(rpois(60 * 90, rates[, kinds]), 60, dimnames = list(
+    paste0("g", 1:60), paste0("c", 1:90)
+  ))
+  lacking <- rep(1:2, 20) # no spot holds the third kind
+  spots <- matrix(rpois(60 * 40, 5 * rates[, lacking]), 60, dimnames = list(
+    rownames(cells), paste0("s", 1:40)
+  ))
+  sce <- SingleCellExperiment::SingleCellExperiment(list(counts = cells))
+  spe <- SpatialExperiment::SpatialExperiment(
+    list(counts = spots),
+    spatialCoords = cbind(x = rep(1:8, 5), y = rep(1:5, each = 8))
+  )
+  placed <- placeCells(mapCells(sce, spe), sce)
+  fits <- vapply(split(placed$homespot_fits, kinds), median, 1)
+  expect_true(all(fits[1:2] > 0.5))
+  expect_lt(fits[3], 0.2)
+})
