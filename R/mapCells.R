@@ -32,18 +32,28 @@
 # What the core found, as a map with the annotation of both sides.
 .mapOf <- function(value, scSide, stSides) {
   cells <- .toR(value$get("cells")) + 1L
-  spots <- .toR(value$get("spots")) + 1L
   cellData <- .withFound(
     scSide$data[cells, , drop = FALSE], value$get("cell_columns")
   )
-  spotData <- .withFound(
-    .bindTables(lapply(stSides, `[[`, "data"))[spots, , drop = FALSE],
-    value$get("spot_columns")
+  spots <- .spotsFound(value, stSides, value$get("spot_columns"))
+  .asCellMapping(.newMapping(
+    .fromPython(value), scSide$names[cells], spots$names,
+    cellData, spots$data, spots$coords, .fetch(value$get("record")),
+    images = spots$images
+  ))
+}
+
+# The spots of a result that the core found, with their annotation and these
+# columns of the core's, their names, coordinates and images.
+.spotsFound <- function(value, stSides, columns) {
+  spots <- .toR(value$get("spots")) + 1L
+  data <- .withFound(
+    .bindTables(lapply(stSides, `[[`, "data"))[spots, , drop = FALSE], columns
   )
   side <- rep(seq_along(stSides), lengths(lapply(stSides, `[[`, "names")))
   of <- factor(side[spots], seq_along(stSides))
-  tissue <- .samplesOf(stSides, split(spotData[[.keys$SECTION]], of))
-  spotData$sample_id <- tissue$sample[spots]
+  tissue <- .samplesOf(stSides, split(data[[.keys$SECTION]], of))
+  data$sample_id <- tissue$sample[spots]
   coords <- .fetch(value$get("coordinates"))
   if (is.null(coords)) {
     coords <- matrix(numeric(), length(spots), 0L)
@@ -51,14 +61,13 @@
     colnames(coords) <- .axisNames(stSides, ncol(coords))
     if (all(lengths(lapply(stSides, `[[`, "coords")) == 0L)) {
       # They were in columns, and are in one place now.
-      spotData <- spotData[setdiff(names(spotData), colnames(coords))]
+      data <- data[setdiff(names(data), colnames(coords))]
     }
   }
-  .asCellMapping(.newMapping(
-    .fromPython(value), scSide$names[cells], .toR(value$get("spot_names")),
-    cellData, spotData, coords, .fetch(value$get("record")),
+  list(
+    names = .toR(value$get("spot_names")), data = data, coords = coords,
     images = tissue$images
-  ))
+  )
 }
 
 # Names of the coordinates, x first: the user's own where all sections have the

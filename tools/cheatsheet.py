@@ -44,6 +44,7 @@ STEPS: dict[str, list[tuple[str | None, str | None]]] = {
     "Genes": [("impute_genes", "imputeGenes")],
     "Types": [
         ("deconvolve_spots", "deconvolveSpots"),
+        ("fit_types", "fitTypes"),
         ("colocate_types", "colocateTypes"),
         ("type_distances", "typeDistances"),
         ("cell_distances", "cellDistances"),

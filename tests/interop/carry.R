@@ -20,6 +20,8 @@ sce <- as(readAnnData(file.path(folder, "sc.h5ad")), "SingleCellExperiment")
 st <- readAnnData(file.path(folder, "st.h5ad"))
 results <- suppressWarnings(list(
   types = deconvolveSpots(map, "type"),
+  joined = deconvolveSpots(map, "type", sc = sce, st = st, level = 0.5),
+  fitted = fitTypes(sce, st, "type", level = 0.5),
   labels = annotateCells(map, "layer"),
   imputed = imputeGenes(map, sce),
   placed = placeCells(map, sce, as = "SpatialExperiment"),

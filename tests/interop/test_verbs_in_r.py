@@ -75,7 +75,7 @@ def files(folder, maps, scores, tmp_path_factory):
     return path
 
 
-def _verbs(mapping, sc, scores, output):
+def _verbs(mapping, sc, st, scores, output):
     """Return every result, by the name that verbs.R gives it."""
     cells, spots = mapping.obs_names, mapping.var_names
     flags = pd.Series((np.arange(len(cells)) + 1) % 3 == 0, index=cells)
@@ -87,6 +87,8 @@ def _verbs(mapping, sc, scores, output):
         "types by name": deconvolve(mapping, mapping.obs["type"][::-1]),
         "types by number": deconvolve(mapping, "cluster"),
         "types by density": deconvolve(mapping, "type", density=densities, confident=flags),
+        "types of draws": deconvolve(mapping, "type", level=0.5),
+        "types joined": deconvolve(mapping, "type", sc=sc, st=st, level=0.5),
         "labels": homespot.annotate_cells(mapping, "layer"),
         "co-location": homespot.colocate_types(mapping, "type"),
         "distances of types": homespot.type_distances(mapping, "type"),
@@ -111,7 +113,7 @@ def own(maps, tables, scores, tmp_path_factory):
         warnings.simplefilter("ignore", homespot.errors.DataWarning)
         for kind, mapping in maps.items():
             output = path / f"imputed_{kind}.h5ad"
-            found[kind] = _verbs(mapping, tables[0], scores, output)
+            found[kind] = _verbs(mapping, *tables, scores, output)
             found[kind]["on disk"].file.close()
             found[kind]["on disk"] = ad.read_h5ad(output)
     return found
@@ -157,7 +159,10 @@ def _same_values(found, expected):
 
 
 SQUARES = ("co-location", "distances of types", "distances of cells", "distances of some")
-TYPES = ("types", "types by sum", "types by name", "types by number", "types by density")
+TYPES = (
+    *("types", "types by sum", "types by name", "types by number", "types by density"),
+    *("types of draws", "types joined"),
+)
 GENES = ("scaled", "mean", "sum", "some", "from a dense matrix", "on disk")
 
 
@@ -212,6 +217,35 @@ def test_results_are_the_same(kind, verb, from_r, own, same):
     same.record(same.decode(found["record"]), expected.uns["homespot"], ignore=())
 
 
+@pytest.mark.parametrize("way", ["", " by column", " to means"])
+def test_fits_are_the_same(way, from_r, tables, same):
+    sc, st = tables
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", homespot.errors.DataWarning)
+        if way == " to means":
+            means = (
+                pd.DataFrame(sc.X.toarray(), columns=sc.var_names).groupby(sc.obs["type"].to_numpy()).mean()
+            )
+            expected = homespot.fit_types(means, st, sc_scale="counts")
+        else:
+            scales = {"sc_scale": "counts", "st_scale": "counts"} if way else {}
+            expected = homespot.fit_types(sc, st, "type", level=0.5, **scales)
+    found = from_r[f"fitted{way}"]
+    assert (found["class"], found["rows"]) == ("SpatialExperiment", list(expected.var_names))
+    assert found["columns"] == list(expected.obs_names)
+    values = {"proportion": expected.X, **{name: layer for name, layer in expected.layers.items() if name}}
+    assert set(found["assays"]) == set(values)
+    for name in values:
+        _same_values(same.decode(found["assays"][name]), values[name])
+    of_columns = {name: same.decode(column) for name, column in found["of_columns"].items()}
+    assert of_columns["lamina"].tolist() == st.obs["lamina"].tolist()
+    kept = [name for name in expected.obs if name.startswith("homespot")]
+    same.columns({name: of_columns[name] for name in kept}, expected.obs[kept])
+    same.columns({k: same.decode(v) for k, v in found["of_rows"].items()}, expected.var)
+    assert _bytes_of(same.decode(found["coordinates"])) == _bytes_of(expected.obsm["spatial"])
+    same.record(same.decode(found["record"]), expected.uns["homespot"], ignore=())
+
+
 @pytest.mark.parametrize("kind", MAPS)
 def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
     found, expected = ad.read_h5ad(r_verbs / f"imputed_{kind}.h5ad"), own[kind]["on disk"]
@@ -250,6 +284,8 @@ def results(maps, tables):
         warnings.simplefilter("ignore", homespot.errors.DataWarning)
         return {
             "types": homespot.deconvolve_spots(mapping, "type"),
+            "joined": homespot.deconvolve_spots(mapping, "type", sc=sc, st=st, level=0.5),
+            "fitted": homespot.fit_types(sc, st, "type", level=0.5),
             "labels": homespot.annotate_cells(mapping, "layer"),
             "imputed": homespot.impute_genes(mapping, sc),
             "placed": homespot.place_cells(mapping, sc),
@@ -271,7 +307,7 @@ def carried(results, maps, tables, sourced, tmp_path_factory):
     return out
 
 
-RESULTS = ("types", "labels", "imputed", "placed", "cells", "spots")
+RESULTS = ("types", "joined", "fitted", "labels", "imputed", "placed", "cells", "spots")
 
 
 def _same_matrix(found, expected):

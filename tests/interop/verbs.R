@@ -61,6 +61,11 @@ for (kind in c("dense", "k_best", "first", "sections", "apart")) {
     map, "type",
     density = rev(densities), confident = rev(flags)
   ))
+  keepOf("types of draws", deconvolveSpots(map, "type", level = 0.5))
+  keepOf("types joined", deconvolveSpots(
+    map, "type",
+    sc = sce[, rev(colnames(sce))], st = problem$st, level = 0.5
+  ))
   keepOf("labels", annotateCells(map, "layer"))
   keepOf("co-location", colocateTypes(map, "type"))
   keepOf("distances of types", typeDistances(map, "type"))
@@ -84,4 +89,19 @@ for (kind in c("dense", "k_best", "first", "sections", "apart")) {
     output = file.path(out, paste0("imputed_", kind, ".h5ad"))
   ))
 }
+# `types` are those of all cells.
+keep("fitted", fitTypes(sce, problem$st, rev(types), level = 0.5))
+sce$type <- types[colnames(sce)]
+keep("fitted by column", fitTypes(
+  sce, problem$st, "type",
+  level = 0.5, sc.scale = "counts", st.scale = "counts"
+))
+means <- as.matrix(SummarizedExperiment::assay(sce))
+means <- vapply(split(seq_len(ncol(means)), sce$type), function(of) {
+  rowMeans(means[, of])
+}, numeric(nrow(means)))
+keep("fitted to means", fitTypes(
+  means, problem$st,
+  sc.scale = "counts", coords = SpatialExperiment::spatialCoords(problem$st)
+))
 writeJson(results, file.path(out, "verbs.json"))

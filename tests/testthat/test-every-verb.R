@@ -79,6 +79,21 @@ paths <- list(
     expect_identical(nrow(scoreProportions(types, types)), ncol(map))
     expect_s3_class(plotTypes(types), "ggplot")
   },
+  fitTypes = function() {
+    types <- fitTypes(demo$sc, demo$st, "cell_type", level = 0.5)
+    shares <- SummarizedExperiment::assay(types, "proportion")
+    expect_equal(unname(colSums(shares)), rep(1, ncol(types)))
+    expect_true(all(SummarizedExperiment::assay(types, "lower") <= shares))
+    joined <- deconvolveSpots(map, "cell_type", sc = demo$sc, st = demo$st)
+    weight <- S4Vectors::metadata(joined)$homespot$map_weight
+    shares <- shares[, colnames(joined)]
+    expect_equal(
+      SummarizedExperiment::assay(joined, "proportion"),
+      (1 - weight) * shares + weight * SummarizedExperiment::assay(
+        deconvolveSpots(map, "cell_type"), "proportion"
+      )
+    )
+  },
   imputeGenes = function() {
     found <- imputeGenes(map, demo$sc, genes)
     counts <- SummarizedExperiment::assay(demo$st, "counts")

@@ -61,7 +61,15 @@ calls <- list(
   ),
   deconvolveSpots = list(
     map = map, labels = labelled, read.out = "sum", density = NULL,
-    confident = NULL
+    confident = NULL,
+    sc = problem$sc, st = problem$st, level = 0.5, sc.assay.type = NULL,
+    st.assay.type = NULL
+  ),
+  fitTypes = list(
+    reference = problem$sc, st = problem$st, labels = labelled, level = 0.5,
+    sc.assay.type = NULL, st.assay.type = NULL, sc.scale = "auto",
+    st.scale = "auto", sc.gene.column = NULL, st.gene.column = NULL,
+    coords = problem$coords
   ),
   hasPython = list(torch = FALSE),
   homeSpot = list(map = map),

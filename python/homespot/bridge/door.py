@@ -18,7 +18,7 @@ from ..common.version import __version__
 from ..common.wording import spoken
 from ..errors import ConvergenceWarning, DataWarning, HomespotError, TooLargeError
 from ..mapping.solve import versions
-from . import evaluate, files, maps, verbs  # noqa: F401  what they offer
+from . import evaluate, files, maps, types, verbs  # noqa: F401  what they offer
 from .names import VERBS
 from .offered import OFFERED
 from .values import crossed

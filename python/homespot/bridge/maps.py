@@ -28,14 +28,11 @@ from ..objects.labels import GIVEN_LABELS
 from ..space import axes
 from ..verbs import renormalise
 from ..verbs.cell_positions import CellTable
-from .objects import known_images, named_coordinates, sections_in_memory
+from .objects import ROW, known_images, named_coordinates, numbered, sections_in_memory, sections_of_st
 from .offered import offered
 from .values import frame, frame_columns, plain, plain_matrix, record_from
 
 __all__ = ["R_DOUBLES"]
-
-_ROW = ".homespot_row"
-
 
 _ADDED = (
     keys.LEFT_OVER,
@@ -68,12 +65,6 @@ def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     )
 
 
-def _numbered(adata: ad.AnnData, first: int) -> ad.AnnData:
-    """Give the rows of a data set numbers, so that R can find them in the result."""
-    adata.obs[_ROW] = np.arange(first, first + adata.n_obs)
-    return adata
-
-
 def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
     names = [name for name in table if name in _ADDED or str(name).startswith(keys.WHOLE)]
     return frame_columns(table[names])
@@ -90,19 +81,16 @@ def map_cells(
 ) -> dict[str, Any]:
     """Map cells to spots; see `homespot.map_cells`. Cells and spots are named by their row, from 0."""
     st = sections_in_memory(st)
-    sections = [st] if isinstance(st, ad.AnnData) else list(st.values() if isinstance(st, Mapping) else st)
+    sections = sections_of_st(st)
     if named.get("k_best") is None:
         _require_doubles(sc.n_obs, sum(one.n_obs for one in sections), named.get("dtype", "float32"))
-    _numbered(sc, 0)
-    first = 0
-    for one in sections:
-        _numbered(one, first)
-        first += one.n_obs
+    numbered(sc)
+    numbered(*sections)
     mapping = hs.map_cells(sc, st, method, **named, **(parameters or {}))
     return {
         **plain_matrix(mapping.X),
-        "cells": mapping.obs[_ROW].to_numpy(dtype=np.int32),
-        "spots": mapping.var[_ROW].to_numpy(dtype=np.int32),
+        "cells": mapping.obs[ROW].to_numpy(dtype=np.int32),
+        "spots": mapping.var[ROW].to_numpy(dtype=np.int32),
         "spot_names": np.asarray(mapping.var_names, dtype=object),
         "cell_columns": _own_columns(mapping.obs),
         "spot_columns": _own_columns(mapping.var),

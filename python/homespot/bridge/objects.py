@@ -19,7 +19,19 @@ from ..space import axes as space_axes
 from .offered import offered
 from .values import frame, narrowed, record_from, strings
 
-__all__ = ["experiment", "known_images", "named_coordinates", "sections_in_memory"]
+__all__ = [
+    "ROW",
+    "experiment",
+    "known_images",
+    "named_coordinates",
+    "numbered",
+    "sections_in_memory",
+    "sections_of_st",
+]
+
+
+ROW = ".homespot_row"
+"""Column of the numbers of rows."""
 
 
 @offered
@@ -115,6 +127,19 @@ def sections_in_memory(st: Spatial) -> Spatial:
     if isinstance(st, Mapping):
         return {name: whole(one) for name, one in st.items()}
     return [whole(one) for one in st]
+
+
+def sections_of_st(st: Spatial) -> list[ad.AnnData]:
+    """Return the sections of spatial data, in their order; one object is one."""
+    return [st] if isinstance(st, ad.AnnData) else list(st.values() if isinstance(st, Mapping) else st)
+
+
+def numbered(*parts: ad.AnnData) -> None:
+    """Give the rows of data sets numbers, from 0 through all of them, so that R can find them in a result."""
+    first = 0
+    for adata in parts:
+        adata.obs[ROW] = np.arange(first, first + adata.n_obs)
+        first += adata.n_obs
 
 
 @offered

@@ -148,7 +148,7 @@ class JoinedFit:
             raise InputError(
                 expected(
                     f"both {argument('sc')} and {argument('st')}, to fit the spots on the types of the cells",
-                    f"only {' and '.join(given)}",
+                    f"only {given[0]}",
                     "Pass both, or neither.",
                 )
             )
