@@ -23,6 +23,8 @@
   RADIUS = "homespot_radius",
   CONFIDENT = "homespot_confident",
   ASSIGNED = "homespot_assigned",
+  LOWER = "lower",
+  UPPER = "upper",
   MAPPED = "homespot_mapped",
   TYPE = "homespot_type",
   TYPE_PROB = "homespot_type_prob",

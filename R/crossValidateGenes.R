@@ -53,7 +53,11 @@
 #'
 #' @return A data.frame with one row a gene and method: `gene`, `fold`,
 #'   `method`, the scores `pcc`, `ssim`, `rmse` and `jsd` of [scoreGenes()] over
-#'   the mapped spots, and `seconds`, the time the fold's map took.
+#'   the mapped spots, `seconds`, the time the fold's map took, and the
+#'   `read_out`.
+#'   `residuals` is text, so that a file can hold it, from which [imputeGenes()]
+#'   finds intervals: pairs `predicted:residual` (measured - predicted) at 20
+#'   spots, evenly spaced in the order of the predicted values.
 #'   The scores are those of Python's `cross_validate()`, to the byte, where it
 #'   works with as many threads.
 #'

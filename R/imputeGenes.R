@@ -1,6 +1,7 @@
 .imputeGenes <- function(
     map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
-    scale = "auto", scores = NULL, output = NULL, block.size = 256L, ...) {
+    scale = "auto", scores = NULL, level = NULL, output = NULL,
+    block.size = 256L, ...) {
   .requireMapping(map)
   .checkStrings(read.out = read.out, output = output, optional = TRUE)
   .checkString(scale, "scale")
@@ -26,18 +27,25 @@
     .namesToPython(genes, "genes"),
     read_out = read.out, scale = scale,
     scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
-    output = output, block_size = block.size, .sides = list(sc = side)
+    level = level, output = output, block_size = block.size,
+    .sides = list(sc = side)
   )
-  imputed <- if (is.null(output)) {
-    .fromPython(value$get("x"))
+  ends <- if (!is.null(level)) c(.keys$LOWER, .keys$UPPER)
+  assays <- if (is.null(output)) {
+    layers <- lapply(ends, function(end) value$get("layers")$get(end))
+    lapply(c(list(value$get("x")), layers), .fromPython)
   } else {
-    HDF5Array::HDF5Array(normalizePath(output), "X")
+    places <- c("X", sprintf("layers/%s", ends))
+    lapply(places, function(place) {
+      HDF5Array::HDF5Array(normalizePath(output), place)
+    })
   }
+  names(assays) <- c("imputed", ends)
   if (!is.null(rows)) {
     rows <- rows[.toR(value$get("genes")) + 1L, , drop = FALSE]
   }
   .atSpots(
-    map, list(imputed = imputed), value, rows, .toR(value$get("record"))
+    map, assays, value, rows, .toR(value$get("record"))
   )
 }
 
@@ -89,6 +97,15 @@
 #'   A gene that the atlas has measured gets its held-out scores as columns
 #'   `homespot_pcc`, `homespot_ssim`, `homespot_rmse` and `homespot_jsd` of
 #'   rowData, which say how far its pattern can be trusted; others get `NaN`.
+#' @param level Share of the measured values that an interval about the imputed
+#'   ones is to hold, from 0.05 to 0.99, for genes that are like those that the
+#'   atlas measured.
+#'   The intervals follow from the residuals in `scores`, which must be of the
+#'   same read-out, by split conformal prediction: values are divided into
+#'   strata, the fifths of the values predicted of genes held out; in each, half
+#'   the width is the quantile of the absolute residuals at this level, a little
+#'   higher for few genes.
+#'   `NULL`: no intervals.
 #' @param output Path of an `.h5ad` file to write a block at a time, for what
 #'   does not fit into memory; it appears whole or not at all.
 #'   `NULL` keeps the result in memory.
@@ -107,7 +124,11 @@
 #'   values; `"mean of"` or `"sum of"` these, of the cells, for the other two.
 #'   `rowData(x)$homespot_mapped` says whether the map was made from the gene,
 #'   where the record names the genes; a pattern of these is no prediction.
-#'   With `output` the assay is a DelayedMatrix on that file.
+#'   With `level`, the assays `"lower"` and `"upper"` are the ends of the
+#'   intervals, within 0 and the end of the scale, and
+#'   `metadata(x)$homespot$intervals` has the `level`, the `edges` of the
+#'   strata, and `half` the width in each.
+#'   With `output` the assays are DelayedMatrix objects on that file.
 #'   [addMapping()] puts it into the spatial data.
 #'   Spots without any mass have `NaN`, but for the sum, with a warning that
 #'   counts them.
@@ -120,9 +141,10 @@
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if cells of the map are not in `sce`, a gene
-#' is not, a parameter is not as described, or the map does not know the
-#' expression by which it is to be scaled; `homespot_too_large_error` if the
-#' result would not fit into memory.
+#' is not, a parameter is not as described, the map does not know the
+#' expression by which it is to be scaled, or `scores` do not hold residuals of
+#' enough genes for `level`; `homespot_too_large_error` if the result would not
+#' fit into memory.
 #'
 #' @examplesIf homespot::hasPython()
 #' demo <- demoData()

@@ -10,6 +10,7 @@
 #' How well it predicts is said by the correlation of the gene when it was held
 #' out, the column `homespot_pcc` that [imputeGenes()] adds from `scores`; it is
 #' given as well where it is known.
+#' If `imputed` has intervals, their width is drawn as well.
 #'
 #' @param spe A SpatialExperiment or Seurat object with the measured gene; one
 #'   that it lacks is drawn as imputed only.
@@ -28,10 +29,10 @@
 #'   and values above 20; others are on the log scale.
 #' @inheritParams plotSpots
 #'
-#' @return A ggplot with a panel each for what was measured and what was
-#'   imputed, or the latter alone; its data has a row for each spot in each of
-#'   them, with the columns `name`, `x`, `y`, `sample_id`, `value`, `panel`, and
-#'   `share`, which is drawn.
+#' @return A ggplot with a panel each for what was measured, what was imputed,
+#'   and the width of the intervals, as far as they are there.
+#'   Its data has a row for each spot in each of them, with the columns `name`,
+#'   `x`, `y`, `sample_id`, `value`, `panel`, and `share`, which is drawn.
 #'   Each panel goes from its own least to its own largest value, which stand
 #'   above it with their scale; `share` is 0 and 1 there.
 #'   The correlation leaves out spots without a finite value, such as those
@@ -102,10 +103,19 @@ plotGene <- function(
     own, found, .ofGene(imputed, gene, .metrics$key[1L]),
     isTRUE(.ofGene(imputed, gene, .keys$MAPPED))
   )
-  on <- metadata(imputed)[[.keys$HOMESPOT]]$imputed_scale %||% "log scale"
+  record <- metadata(imputed)[[.keys$HOMESPOT]]
+  on <- record$imputed_scale %||% "log scale"
+  ends <- c(.keys$UPPER, .keys$LOWER)
   data <- rbind(
     if (!is.null(values)) .ownRange(places, own, "measured", values$scale),
-    .ownRange(places, found, title, on)
+    .ownRange(places, found, title, on),
+    if (all(ends %in% assayNames(imputed))) {
+      ends <- lapply(ends, .rowOf, x = imputed, row = gene, name = "imputed")
+      width <- (ends[[1L]] - ends[[2L]])[at[!is.na(at)]]
+      .ownRange(places, width, paste0(
+        "width of the interval, level ", format(record$intervals$level)
+      ), on)
+    }
   )
   .tissue(data, list(
     .points(

@@ -112,7 +112,7 @@ def variants(fold: Fold) -> Iterator[tuple[str, F64]]:
     for share in SHARES:
         mixed, holds = predicted(share, x[:, n:]), predicted(share, of_cells)
         yield f"odds, share {share}", values(odds(mixed) * (odds(of_spots) / odds(holds))[:, None])
-    scale = factors(fold.mapping.X, "scaled", (of_cells, of_spots), "counts")
+    scale = factors(fold.mapping.X, "scaled", (of_cells, of_spots), fold.mapping.uns["homespot"]["st_scale"])
     every = scale.applied(p.T @ x, x.mean(axis=0))
     found = every[:, n:]
     yield "odds (default)", found

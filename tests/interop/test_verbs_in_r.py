@@ -52,6 +52,8 @@ def scores():
             "rmse": [1.0, 1.25, 1.5],
             "jsd": [0.7, 0.8, 0.9],
             "seconds": 1.0,
+            "read_out": "scaled",
+            "residuals": ["0.5:1 2:-0.25", "0.75:0.5 1:-1", "1.5:0.125 3:2"],
         }
     )
 
@@ -100,7 +102,8 @@ def _verbs(mapping, sc, st, scores, output):
         "sum": impute(mapping, sc, read_out="sum"),
         "some": impute(mapping, sc, SOME_GENES, scale="log", scores=scores),
         "from a dense matrix": impute(mapping, sc, SOME_GENES),
-        "on disk": impute(mapping, sc, scores=scores, output=output, block_size=16),
+        "with intervals": impute(mapping, sc, SOME_GENES, scores=scores, level=0.7),
+        "on disk": impute(mapping, sc, scores=scores, level=0.6, output=output, block_size=16),
     }
 
 
@@ -163,7 +166,7 @@ TYPES = (
     *("types", "types by sum", "types by name", "types by number", "types by density"),
     *("types of draws", "types joined"),
 )
-GENES = ("scaled", "mean", "sum", "some", "from a dense matrix", "on disk")
+GENES = ("scaled", "mean", "sum", "some", "from a dense matrix", "with intervals", "on disk")
 
 
 @pytest.mark.parametrize("kind", MAPS)
@@ -251,6 +254,9 @@ def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
     found, expected = ad.read_h5ad(r_verbs / f"imputed_{kind}.h5ad"), own[kind]["on disk"]
     assert found.X.dtype == expected.X.dtype == np.float32
     assert found.X.tobytes() == expected.X.tobytes()
+    assert set(found.layers) == set(expected.layers) == {"lower", "upper"}
+    for name, layer in expected.layers.items():
+        assert found.layers[name].tobytes() == layer.tobytes()
     pd.testing.assert_frame_equal(found.obs, expected.obs, check_like=True)
     pd.testing.assert_frame_equal(found.var, expected.var, check_like=True)
     assert set(found.obsm) == set(expected.obsm)

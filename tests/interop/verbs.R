@@ -83,9 +83,13 @@ for (kind in c("dense", "k_best", "first", "sections", "apart")) {
   keepOf("from a dense matrix", imputeGenes(
     map, as.matrix(SummarizedExperiment::assay(sce)), genes
   ))
+  keepOf("with intervals", imputeGenes(
+    map, sce, genes,
+    scores = scores, level = 0.7
+  ))
   keepOf("on disk", imputeGenes(
     map, sce,
-    scores = scores, block.size = 16L,
+    scores = scores, level = 0.6, block.size = 16L,
     output = file.path(out, paste0("imputed_", kind, ".h5ad"))
   ))
 }

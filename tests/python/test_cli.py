@@ -26,6 +26,7 @@ from homespot import (
     simulate_spots,
 )
 from homespot.cli._shared import _is_own
+from homespot.evaluate.kept import read_scores
 
 COMMANDS = (
     *("map", "place", "impute", "deconvolve", "fit-types", "evaluate", "report", "simulate", "methods"),
@@ -81,6 +82,16 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
         "Imputed 2 gene(s) at 25 spots.\nScale: sum of log(1 + 10,000 x / total).\n"
         "Genes that the map was made from: 1.\nWrote imputed.h5ad\n"
     )
+    assert run("evaluate", "sc.h5ad", "st.h5ad", "--folds", "3")[0] == 0
+    within = ("--scores", "scores.csv", "--level", "0.8")
+    code, out, err = run("impute", "map.h5ad", "sc.h5ad", *within, "-o", "within.h5ad")
+    assert (code, err) == (0, "")
+    expected = impute_genes(mapping, sc, scores=read_scores(folder / "scores.csv"), level=0.8)
+    found = ad.read_h5ad(folder / "within.h5ad")
+    for layer in ("lower", "upper"):
+        np.testing.assert_array_equal(found.layers[layer], expected.layers[layer])
+    width = np.nanmedian(expected.layers["upper"] - expected.layers["lower"])
+    assert f"Intervals of the level 0.8: median width {width:.3g}.\n" in out
     expected = impute_genes(mapping, sc, list(sc.var_names[[3, 0]]), read_out="sum")
     found = ad.read_h5ad(folder / "imputed.h5ad")
     np.testing.assert_array_equal(found.X, expected.X)
@@ -90,7 +101,16 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
     assert json.loads(out) == {"output": "types.h5ad", "spots": 25, "types": ["a", "b"]}
     types = ad.read_h5ad(folder / "types.h5ad")
     np.testing.assert_array_equal(types.X, deconvolve_spots(mapping, "type", read_out="sum").X)
-    assert files(folder) == ["imputed.h5ad", "map.h5ad", "sc.h5ad", "st.h5ad", "types.h5ad"]
+    scored = ["scores.csv", "scores.csv.json"]
+    assert files(folder) == [
+        "imputed.h5ad",
+        "map.h5ad",
+        "sc.h5ad",
+        *scored,
+        "st.h5ad",
+        "types.h5ad",
+        "within.h5ad",
+    ]
 
 
 def test_types_by_a_fit_are_those_of_the_library(run, folder) -> None:

@@ -31,7 +31,7 @@ from homespot.methods import registry
 from homespot.objects.tables import expression
 
 SETTINGS = {"regularisation": 0.1}
-COLUMNS = ["gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds"]
+COLUMNS = ["gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds", "read_out", "residuals"]
 
 
 def same(a: pd.DataFrame, b: pd.DataFrame) -> None:
@@ -77,6 +77,12 @@ def test_a_fold_is_what_one_does_by_hand(pair, read_out: str) -> None:
         found = np.log1p(1e4 / (1 + odds[2] / (odds[0] * odds[1])))
     expected = gene_scores(log[:, held_out].X.toarray(), found, held_out)
     np.testing.assert_allclose(table[["pcc", "ssim", "rmse", "jsd"]], expected, rtol=1e-4)
+    assert (table["read_out"] == read_out).all()
+    order = np.argsort(found, axis=0)[(2 * np.arange(20) + 1) * len(found) // 40]
+    wrong = np.take_along_axis(log[:, held_out].X.toarray() - found, order, axis=0)
+    for gene, kept in enumerate(table["residuals"]):
+        residuals = [float(pair.split(":")[1]) for pair in kept.split()]
+        np.testing.assert_allclose(residuals, wrong[:, gene], rtol=1e-2, atol=1e-3)
 
 
 def test_what_is_held_out_is_not_seen(pair) -> None:

@@ -330,6 +330,15 @@ def test_gene_measured_and_imputed(maps: tuple[ad.AnnData, ...]) -> None:
     assert marked[1].get_title().startswith("imputed, gene of the map, PCC ")
     bars = [ax.get_xlabel() for ax in marked[0].figure.axes if ax.get_xlabel()]
     assert bars == [f"{gene}, log(1 + 10,000 x / total)", f"{gene}, mean of log values as given"]
+    imputed.layers["lower"], imputed.layers["upper"] = imputed.X * 0.5, imputed.X + 1
+    imputed.uns["homespot"]["intervals"] = {"level": 0.8}
+    with_width = plot.gene(st, imputed, gene)
+    assert len(with_width) == 3
+    assert with_width[2].get_title() == "width of the interval, level 0.8"
+    np.testing.assert_allclose(_points(with_width[2]).get_array(), 0.5 * found + 1, rtol=1e-6)
+    assert _points(with_width[1]).get_array().tolist() == found.tolist()
+    assert [ax.get_title() for ax in plot.gene(st, imputed, other)] == ["imputed", with_width[2].get_title()]
+    del imputed.layers["lower"]
     [alone] = plot.gene(st, imputed, other)
     assert alone.get_title() == "imputed"
     given = plt.figure().subplots(1, 2)

@@ -25,7 +25,10 @@ test_that("the table is tidy: one row a gene and method", {
   expect_identical(class(table), "data.frame")
   expect_identical(
     names(table),
-    c("gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds")
+    c(
+      "gene", "fold", "method", "pcc", "ssim", "rmse", "jsd", "seconds",
+      "read_out", "residuals"
+    )
   )
   expect_identical(unique(table$method), c("ssa", "correlation"))
   for (part in split(table, table$method)) {

@@ -191,6 +191,49 @@ test_that("an assay can be named", {
   )
 })
 
+test_that("intervals are assays, and hold the imputed values", {
+  skip_if_not_installed("HDF5Array")
+  map <- smallMap()
+  # Ten genes with one residual each at the levels 0 and 9: the quantile at
+  # 0.5 * 1.1 of the absolute residuals 1 to 10 is 6, and twice that above.
+  scores <- data.frame(
+    gene = c("g1", paste0("other", 2:10)), fold = 1, method = "by hand",
+    pcc = 0.5, ssim = 0.1, rmse = 1, jsd = 0.3, seconds = 1, read_out = "mean",
+    residuals = sprintf("0:%d 9:%d", 1:10, -2 * (1:10))
+  )
+  found <- imputeGenes(
+    map, expression, c("g1", "1"),
+    scale = "log", scores = scores, level = 0.5
+  )
+  expect_identical(
+    SummarizedExperiment::assayNames(found), c("imputed", "lower", "upper")
+  )
+  used <- S4Vectors::metadata(found)$homespot$intervals
+  expect_identical(used$level, 0.5)
+  expect_equal(as.vector(used$half), c(6, 12)[seq_along(used$half)])
+  half <- used$half[findInterval(imputed(found), used$edges) + 1L]
+  upper <- SummarizedExperiment::assay(found, "upper")
+  lower <- SummarizedExperiment::assay(found, "lower")
+  expect_equal(as.vector(upper - imputed(found)), half, tolerance = 1e-6)
+  expect_equal(lower, pmax(imputed(found) - half, 0), tolerance = 1e-6)
+  output <- withr::local_tempfile(fileext = ".h5ad")
+  disk <- imputeGenes(
+    map, expression, c("g1", "1"),
+    scale = "log", scores = scores, level = 0.5, output = output
+  )
+  for (end in c("lower", "upper")) {
+    expect_s4_class(SummarizedExperiment::assay(disk, end), "DelayedMatrix")
+    expect_identical(
+      as.matrix(SummarizedExperiment::assay(disk, end)),
+      SummarizedExperiment::assay(found, end)
+    )
+  }
+  expect_error(
+    imputeGenes(map, expression, level = 0.5), "no scores",
+    class = "homespot_input_error"
+  )
+})
+
 test_that("annotation of the genes stays, whatever its class", {
   map <- smallMap()
   genes <- S4Vectors::DataFrame(

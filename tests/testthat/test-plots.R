@@ -487,6 +487,15 @@ test_that("plotGene() draws a gene that was not measured by itself", {
       "mean of counts"
     )
   )
+  for (end in c("lower", "upper")) {
+    SummarizedExperiment::assay(spe, end) <-
+      SummarizedExperiment::assay(spe, "imputed") + (end == "upper")
+  }
+  S4Vectors::metadata(spe)$homespot$intervals <- list(level = 0.8)
+  plot <- plotGene(lacking, spe, "g1")
+  expectDraws(plot)
+  expect_identical(panels(plot)[2L], "width of the interval, level 0.8")
+  expect_equal(plot$data$value[13:24], rep(1, 12))
 })
 
 test_that("plotGene() brings counts to the log scale, and only these", {

@@ -75,8 +75,8 @@ calls <- list(
   homeSpot = list(map = map),
   imputeGenes = list(
     map = map, sce = problem$sc, genes = "a.b", read.out = NULL,
-    assay.type = NULL, scale = "auto", scores = NULL, output = NULL,
-    block.size = 16L
+    assay.type = NULL, scale = "auto", scores = NULL, level = NULL,
+    output = NULL, block.size = 16L
   ),
   kdeDivergence = list(
     true = problem$coords, found = problem$coords, labels = rep("a", 8L)

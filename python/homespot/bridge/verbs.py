@@ -27,7 +27,7 @@ from ..objects.tables import X
 from .maps import R_DOUBLES
 from .objects import sections_in_memory
 from .offered import offered
-from .values import crossed, frame, frame_columns, read_column, strings, write_column
+from .values import crossed, frame, frame_columns, plain, read_column, strings, write_column
 
 
 @offered
@@ -57,8 +57,9 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
     chosen = None if genes is None else list(strings(genes))
     if named.get("output") is None:
         n_genes = sc.n_vars if chosen is None else len(chosen)
+        tables = 1 if named.get("level") is None else 3
         memory.require(
-            lambda genes: mapping.n_vars * genes * (4 + R_DOUBLES * 8),
+            lambda genes: tables * mapping.n_vars * genes * (4 + R_DOUBLES * 8),
             f"{n_genes:,} genes at {mapping.n_vars:,} spots in Python and, as doubles, in R",
             {"genes": n_genes},
             fewer={"genes": "ask for at most {} genes, or name an output file, which is written in blocks"},
@@ -69,7 +70,8 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
     added = [keys.MAPPED, *(metric.key for metric in METRICS.values())]
     result["row_columns"] = frame_columns(found.var[[key for key in added if key in found.var]])
     record = found.uns[keys.HOMESPOT]
-    result["record"] = {name: record[name] for name in ("read_out", "imputed_scale")}
+    known = ("read_out", "imputed_scale", "intervals")
+    result["record"] = plain({name: record[name] for name in known if name in record})
     if found.isbacked:
         found.file.close()
     return result

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import anndata as ad
+import numpy as np
 import typer
 
 from .. import deconvolve_spots, fit_types, impute_genes, load, place_cells
-from ..common.keys import HOMESPOT, MAPPED, SECTION, SPREAD, TYPE
+from ..common.keys import HOMESPOT, LOWER, MAPPED, SECTION, SPREAD, TYPE, UPPER
 from ..evaluate.kept import read_scores
 from ..objects.h5ad import write_whole
 from ..objects.reading import read
@@ -78,6 +79,10 @@ def impute(
     scores: Annotated[
         Path | None, typer.Option(help="Table that `homespot evaluate` wrote, .csv: how far to trust a gene.")
     ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Share of measured values that intervals are to hold, from --scores, e.g. 0.9."),
+    ] = None,
     block_size: Annotated[int, typer.Option(help="How many genes are computed at once.")] = 256,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -92,11 +97,13 @@ def impute(
         layer=layer,
         scale=scale,  # type: ignore[arg-type]
         scores=None if scores is None else read_scores(scores),
+        level=level,
         output=output,
         block_size=block_size,
     )
     scale = found.uns[HOMESPOT]["imputed_scale"]
     mapped = int(found.var[MAPPED].sum()) if MAPPED in found.var else None
+    width = None if level is None else float(np.nanmedian(found.layers[UPPER] - found.layers[LOWER]))
     say(
         as_json,
         {
@@ -105,9 +112,11 @@ def impute(
             "genes": found.n_vars,
             "scale": scale,
             **({} if mapped is None else {"mapped_genes": mapped}),
+            **({} if width is None else {"level": level, "median_width": width}),
         },
         f"Imputed {found.n_vars} gene(s) at {found.n_obs} spots.\nScale: {scale}.\n"
         + ("" if mapped is None else f"Genes that the map was made from: {mapped}.\n")
+        + ("" if width is None else f"Intervals of the level {level:g}: median width {width:.3g}.\n")
         + f"Wrote {output}",
     )
     found.file.close()

@@ -18,6 +18,7 @@ __all__ = [
     "LABEL",
     "LABEL_PROB",
     "LEFT_OVER",
+    "LOWER",
     "MAPPED",
     "NEAR_SPOT",
     "POSITIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "SPREAD",
     "TYPE",
     "TYPE_PROB",
+    "UPPER",
     "WHOLE",
 ]
 
@@ -104,6 +106,9 @@ CONFIDENT = "homespot_confident"
 
 ASSIGNED = "homespot_assigned"
 """Name of the spot that a cell is assigned to, within the spots' capacities."""
+
+LOWER, UPPER = "lower", "upper"
+"""Layers with the ends of intervals."""
 
 MAPPED = "homespot_mapped"
 """Whether the map was made from this gene, with others."""

@@ -296,7 +296,10 @@ def cross_validate(
     Returns
     -------
     One row per gene and method: ``gene``, ``fold``, ``method``, the scores ``pcc``, ``ssim``, ``rmse`` and
-    ``jsd`` of `gene_scores` over the mapped spots, and ``seconds``, the time that the fold's map took.
+    ``jsd`` of `gene_scores` over the mapped spots, ``seconds``, the time that the fold's map took, and the
+    ``read_out``. ``residuals`` is text, so that a file can hold it, from which `impute_genes` finds
+    intervals: pairs ``predicted:residual`` (measured - predicted) at 20 spots, evenly spaced in the order of
+    the predicted values.
 
     Raises
     ------

@@ -25,7 +25,7 @@ __all__ = ["COLUMNS", "digest", "finished_folds", "keep", "read_scores", "target
 _ROWS = "rows"
 """Entry beside the table: a digest of every row, so that a table that was damaged is not trusted."""
 
-COLUMNS = ["gene", "fold", "method", *SCORES, "seconds"]
+COLUMNS = ["gene", "fold", "method", *SCORES, "seconds", "read_out", "residuals"]
 """The columns of a table of cross-validation."""
 
 

@@ -19,6 +19,7 @@ from ..errors import InputError, expected, some
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised
+from ..mapping.intervals import kept_residuals
 from ..mapping.read_out import Expressions, ReadOut, factors
 from ..mapping.solve import Solution, solve
 from ..mapping.solve_sections import solve_by_section
@@ -73,10 +74,15 @@ def _scores_of_map(
     expressions: Expressions | None,
 ) -> Scores:
     x = log_normalised(sc, genes)[cells].astype(np.float64)
-    true = log_normalised(st, genes)[spots]
+    true = log_normalised(st, genes)[spots].astype(np.float64)
     with limited_threads():
         found = _predicted(matrix, x, read_outs, expressions, st.scale)
-    return {read_out: gene_scores(true, found[read_out], list(genes)) for read_out in read_outs}
+    return {
+        read_out: gene_scores(true, predicted, list(genes)).assign(
+            read_out=read_out, residuals=kept_residuals(predicted, true)
+        )
+        for read_out, predicted in found.items()
+    }
 
 
 def fold_scores(

@@ -23,7 +23,7 @@ from ..matrix.size import bytes_of
 from ..matrix.sums import is_sparse
 from .read_out import F64, Factors
 
-__all__ = ["Block", "gene_blocks", "imputed", "require_genes", "selected"]
+__all__ = ["Block", "gene_blocks", "require_genes", "selected"]
 
 
 _SUMS = 2**25
@@ -155,20 +155,24 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
     )
 
 
-def _imputed_bytes(*, stored: int, rows: int, spots: int, genes: int, block_size: int, in_file: bool) -> int:
-    """Return the bytes of the result, unless a file holds it, and of a pass.
+def _imputed_bytes(
+    *, stored: int, rows: int, spots: int, genes: int, layers: int, block_size: int, in_file: bool
+) -> int:
+    """Return the bytes of the result, unless a file holds it, of its layers, and of a pass.
 
     A pass holds the sums, a block of results, a block of the cells' values (of `stored`, all in all), and the
     `rows` of P, in bytes, that are not in memory already.
     """
     sums = 8 * spots * min(genes, _genes_per_pass(spots, block_size))
-    block = 5 * 8 * spots * min(genes, block_size)
+    block = (5 + layers) * 8 * spots * min(genes, block_size)
     of_cells = 4 * (8 + 4) * min(stored, _STORED)
-    return (0 if in_file else 4 * spots * genes) + sums + block + of_cells + rows
+    return 4 * spots * genes * (layers + (not in_file)) + sums + block + of_cells + rows
 
 
-def require_genes(matrix: Any, table: Expression, n_genes: int, block_size: int, *, in_file: bool) -> None:
-    """Refuse an imputation that does not fit into memory."""
+def require_genes(
+    matrix: Any, table: Expression, n_genes: int, block_size: int, *, layers: int = 0, in_file: bool = False
+) -> None:
+    """Refuse an imputation, with as many layers beside it, that does not fit into memory."""
     n_spots = int(matrix.shape[1])
     there = isinstance(matrix, np.ndarray)
     memory.require(
@@ -179,6 +183,7 @@ def require_genes(matrix: Any, table: Expression, n_genes: int, block_size: int,
             "rows": 0 if there else min(2 * bytes_of(matrix), 2 * 8 * _ENTRIES),
             "spots": n_spots,
             "genes": n_genes,
+            "layers": layers,
             "block_size": block_size,
             "in_file": in_file,
         },
@@ -188,20 +193,3 @@ def require_genes(matrix: Any, table: Expression, n_genes: int, block_size: int,
             f"use {argument('block_size', _SMALL_BLOCK)}": {"block_size": _SMALL_BLOCK},
         },
     )
-
-
-def imputed(
-    matrix: Any,
-    table: Expression,
-    cells: npt.NDArray[np.intp],
-    genes: npt.NDArray[np.intp],
-    scale: Factors,
-    block_size: int = 256,
-) -> npt.NDArray[np.float32]:
-    """Return the expression of genes at the spots (spots x genes); parameters as for `gene_blocks`."""
-    n_spots = matrix.shape[1]
-    require_genes(matrix, table, len(genes), block_size, in_file=False)
-    out = np.empty((n_spots, len(genes)), dtype=np.float32)
-    for columns, block in gene_blocks(matrix, table, cells, genes, scale, block_size):
-        out[:, columns] = block
-    return out

@@ -26,6 +26,7 @@ __all__ = [
     "FactorsOf",
     "ReadOut",
     "factors",
+    "highest_value",
     "imputed_scale",
     "read_out_of",
     "warn_if_empty",
@@ -156,6 +157,13 @@ def factors(
     found = FactorsOf(read_out, expressions, scale)
     gather(matrix, found)
     return found.factors(filled=True)
+
+
+def highest_value(read_out: ReadOut, sc: str | None, st: str | None) -> float:
+    """Return the value that none on the scale of imputed genes exceeds; parameters as for `imputed_scale`."""
+    if read_out == "sum":
+        return np.inf
+    return float(np.log1p(_largest(st if read_out == "scaled" else sc)))
 
 
 def imputed_scale(read_out: ReadOut, sc: str | None, st: str | None) -> str:

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from ..common.checks import name as check_name
 from ..common.checks import one_of
-from ..common.keys import HOMESPOT, MAPPED
+from ..common.keys import HOMESPOT, LOWER, MAPPED, UPPER
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import LOG_VALUES, SCALES, Scale
@@ -144,7 +144,7 @@ def gene(
     patterns over the spots, for each section. If the map was made from the gene, the title says so: this PCC
     then shows how well the map reproduces its input. The PCC with the gene held out shows how well the map
     predicts; the titles give it too if `imputed` has it, in the column ``homespot_pcc`` that `impute_genes`
-    adds from the scores of `cross_validate`.
+    adds from the scores of `cross_validate`. If `imputed` has intervals, their width is drawn as well.
 
     Parameters
     ----------
@@ -167,12 +167,13 @@ def gene(
     image
         Tissue image to draw underneath; see `cells`. True draws the image of `st`.
     ax
-        Axes to draw into: two, or one for a gene that was not measured, for each section; None makes a
-        figure.
+        Axes to draw into: two, or one for a gene that was not measured, and one more if there are
+        intervals, for each section; None makes a figure.
 
     Returns
     -------
-    An array of the Axes, measured before imputed; with several sections, of both x sections.
+    An array of the Axes: measured, imputed, width of the interval; with several sections, of these x
+    sections.
     """
     check_adata(st, "st")
     check_adata(imputed, "imputed")
@@ -206,6 +207,11 @@ def gene(
     if gene in table.genes:
         rows = st.obs_names.get_indexer(imputed.obs_names)
         kinds = {"measured": log_normalised(table, [gene])[rows, 0].astype(np.float64), **kinds}
+    if {LOWER, UPPER} <= set(imputed.layers):
+        column = imputed.var_names.get_loc(gene)
+        low, high = (_one_column(imputed.layers[layer], column) for layer in (LOWER, UPPER))
+        width = f"width of the interval, level {record['intervals']['level']:g}"
+        kinds[width], scales[width] = high - low, scales["imputed"]
     about = imputed.var.loc[gene]
     held_out, mapped = about.get(PCC, np.nan), about.get(MAPPED, False)
     axes = tissue_axes(ax, sections, values=len(kinds), below=0.9)
@@ -213,10 +219,11 @@ def gene(
         draw_values(listed, sections, values, f"{gene}, {scales[kind]}", unit=unit, size=size)
         for one, panel in zip(listed, sections, strict=True):
             text = f"{kind}, gene of the map" if kind == "imputed" and mapped else kind
-            if kind == "imputed" and len(kinds) > 1:
+            if kind == "imputed" and "measured" in kinds:
                 text += f", PCC {_correlation(kinds['measured'][panel.rows], found[panel.rows])}"
             if kind == "imputed" and np.isfinite(held_out):
-                text += f" ({held_out:.2f} held out)" if len(kinds) > 1 else f" (PCC {held_out:.2f} held out)"
+                pcc = "" if "measured" in kinds else "PCC "
+                text += f" ({pcc}{held_out:.2f} held out)"
             name_panel(one, panel, text)
     return np.array([one for listed in axes for one in listed] if len(sections) == 1 else axes, dtype=object)
 

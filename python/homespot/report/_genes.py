@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from ..common.keys import HOMESPOT, MAPPED
+from ..common.keys import HOMESPOT, LOWER, MAPPED, UPPER
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import LOG_VALUES
@@ -26,7 +26,7 @@ from ..mapping.coordinates import coordinates
 from ..mapping.gene_blocks import gene_blocks
 from ..mapping.read_out import FactorsOf
 from ..space.sections import Sections
-from ..verbs.impute_genes import impute_table
+from ..verbs.impute_genes import has_residuals, impute_table
 from ._tissue import Column
 
 __all__ = ["IMPUTED", "MEASURED", "Genes", "Side", "gene_columns", "neighbours", "spatial_covariance"]
@@ -36,6 +36,7 @@ IMPUTED, MEASURED = "Genes, imputed", "Genes, measured"
 _CANDIDATES = 1000
 _SHOWN, _SHOWN_MEASURED = 30, 10
 _NEIGHBOURS = 6
+_LEVEL = 0.9
 _BLOCK_VALUES = 4_000_000
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -212,11 +213,14 @@ def gene_columns(
     columns, found = [], None
     if imputed and sc is not None and factors is not None:
         own = _own(scores, mapping, imputed)
-        found = impute_table(view, sc.table, sc.rows, imputed, factors, scores=own)
+        level = None if own is None or not has_residuals(own, factors.read_out, _LEVEL) else _LEVEL
+        found = impute_table(view, sc.table, sc.rows, imputed, factors, own, level)
         unit = f"imputed, {found.uns[HOMESPOT]['imputed_scale']}"
         columns += [
-            Column(IMPUTED, name, unit, values, _note(gene, name in in_st, scores is not None))
-            for (name, gene), values in zip(found.var.iterrows(), np.asarray(found.X).T, strict=True)
+            Column(IMPUTED, name, unit, values, _note(gene, name in in_st, scores is not None) + width)
+            for (name, gene), values, width in zip(
+                found.var.iterrows(), np.asarray(found.X).T, _widths(found), strict=True
+            )
         ]
     if measured and table is not None:
         values = log_normalised(table, measured)
@@ -234,6 +238,14 @@ def _own(scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str]) -> 
         return None
     own = scores[scores["method"].astype(str) == str(mapping.uns[HOMESPOT].get("method"))]
     return own if own["gene"].astype(str).isin(genes).any() else None
+
+
+def _widths(found: ad.AnnData) -> list[str]:
+    """Say how wide the intervals of every gene are, if there are some."""
+    if UPPER not in found.layers:
+        return [""] * found.n_vars
+    widths = np.nanmedian(found.layers[UPPER] - found.layers[LOWER], axis=0)
+    return [f" Half of its intervals of the level {_LEVEL:g} are narrower than {w:.2f}." for w in widths]
 
 
 def _note(gene: pd.Series, measured: bool, scored: bool) -> str:

@@ -13,41 +13,66 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.checks import numbers, one_of, whole
-from ..common.keys import HOMESPOT, MAPPED, SPATIAL
+from ..common.checks import numbers, one_of, whole, within
+from ..common.keys import HOMESPOT, LOWER, MAPPED, SPATIAL, UPPER
 from ..common.memory import bounded
-from ..common.wording import either, verb
+from ..common.wording import argument, either, verb
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
 from ..mapping.align import mapped_cells
 from ..mapping.checked import CheckedMap
+from ..mapping.confidence import LEVELS
 from ..mapping.coordinates import coordinates, has_coordinates, images
-from ..mapping.gene_blocks import Block, gene_blocks, imputed, require_genes, selected
-from ..mapping.read_out import FactorsOf, ReadOut, imputed_scale, read_out_of, warn_if_empty
+from ..mapping.gene_blocks import gene_blocks, require_genes, selected
+from ..mapping.intervals import Intervals
+from ..mapping.read_out import FactorsOf, ReadOut, highest_value, imputed_scale, read_out_of, warn_if_empty
 from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
 from ..objects.recorded import chosen_source, mapped_expression, mapped_genes
 
-__all__ = ["impute_genes", "impute_table", "write_imputed"]
+__all__ = ["has_residuals", "impute_genes", "impute_table", "write_imputed"]
+
+Blocks = tuple[slice, tuple[npt.NDArray[np.float32], ...]]
+
+
+def _filled(blocks: Iterator[Blocks], empty: ad.AnnData, layers: Sequence[str]) -> ad.AnnData:
+    """Return `empty` with the blocks as X and its `layers`."""
+    values = [np.empty(empty.shape, dtype=np.float32) for _ in range(1 + len(layers))]
+    for columns, parts in blocks:
+        for whole_matrix, part in zip(values, parts, strict=True):
+            whole_matrix[:, columns] = part
+    empty.X = values[0]
+    empty.layers.update(zip(layers, values[1:], strict=True))
+    return empty
 
 
 def write_imputed(
-    blocks: Iterator[Block], empty: ad.AnnData, output: str | os.PathLike[str], block_size: int
+    blocks: Iterator[Blocks],
+    empty: ad.AnnData,
+    layers: Sequence[str],
+    output: str | os.PathLike[str],
+    block_size: int,
 ) -> None:
-    """Write the blocks as X of the .h5ad file `output`; all other parts come from `empty`."""
-    size = 4 * empty.n_obs * empty.n_vars
+    """Write the blocks as X and `layers` of the .h5ad file `output`; all else comes from `empty`."""
+    places = ["X", *(f"layers/{layer}" for layer in layers)]
+    size = 4 * empty.n_obs * empty.n_vars * len(places)
     with written(empty, output, beside=size) as name, h5py.File(name, "r+") as file:
-        x = file.create_dataset(
-            "X",
-            shape=empty.shape,
-            dtype=np.float32,
-            chunks=(-(-empty.n_obs // -(-empty.n_obs // 1024)), min(empty.n_vars, block_size)),
-        )
-        x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-        for columns, block in blocks:
-            x[:, columns] = block
+        stored = [
+            file.create_dataset(
+                place,
+                shape=empty.shape,
+                dtype=np.float32,
+                chunks=(-(-empty.n_obs // -(-empty.n_obs // 1024)), min(empty.n_vars, block_size)),
+            )
+            for place in places
+        ]
+        for x in stored:
+            x.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for columns, parts in blocks:
+            for x, part in zip(stored, parts, strict=True):
+                x[:, columns] = part
 
 
 def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFrame:
@@ -56,10 +81,8 @@ def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFram
     return table.about.var.iloc[columns].copy()
 
 
-def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> pd.DataFrame:
-    """Add the scores of cross-validation to the genes, NaN for genes without scores."""
-    if scores is None:
-        return var
+def _own_scores(scores: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Return the scores of this method, checked."""
     columns = list(METRICS)
     if not isinstance(scores, pd.DataFrame) or not {"gene", *columns} <= set(scores.columns):
         raise InputError(
@@ -79,13 +102,55 @@ def _annotated(var: pd.DataFrame, scores: pd.DataFrame | None, method: str) -> p
                     f"scores of the map's method, {method!r}", "others only", "Cross-validate it as well."
                 )
             )
-    scores = scores.assign(**{name: numbers(scores[name], name) for name in columns})
-    known = scores.groupby("gene", sort=False)[columns].mean()
-    if not known.index.isin(var.index).any():
-        raise InputError(
-            expected("scores of genes that are imputed", f"those of {some(known.index)}", "Pass others.")
-        )
+    return scores.assign(**{name: numbers(scores[name], name) for name in columns})
+
+
+def _with_scores(var: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Add the scores of cross-validation to the genes, NaN for genes without scores."""
+    known = scores.groupby("gene", sort=False)[list(METRICS)].mean()
     return var.assign(**{metric.key: known[metric.name].reindex(var.index) for metric in METRICS.values()})
+
+
+def has_residuals(scores: pd.DataFrame, read_out: ReadOut, level: float) -> bool:
+    """Whether scores hold residuals of enough genes for intervals of this level."""
+    try:
+        _intervals(scores, read_out, level)
+    except InputError:
+        return False
+    return True
+
+
+def _intervals(scores: pd.DataFrame | None, read_out: ReadOut, level: float) -> Intervals:
+    """Return the intervals of this level from the scores of genes held out."""
+    found = "no scores" if scores is None else "scores without residuals"
+    if scores is not None and {"read_out", "residuals"} <= set(scores.columns):
+        own = scores[(scores["read_out"] == read_out) & scores["residuals"].notna()]
+        if len(own):
+            return Intervals.of_residuals(own["residuals"], level)
+        found = f"those of {some(scores['read_out'].astype(str).unique())}"
+    raise InputError(
+        expected(
+            f"scores with the residuals of {argument('read_out', read_out)}, for intervals",
+            found,
+            f"Pass what {verb('cross_validate')} returned with this read-out.",
+        )
+    )
+
+
+def _known(
+    scores: pd.DataFrame | None, level: float | None, method: str, read_out: ReadOut, genes: pd.Index
+) -> tuple[pd.DataFrame | None, Intervals | None]:
+    """Return the scores of the method and the intervals of the level, as far as they are asked for."""
+    own = None if scores is None else _own_scores(scores, method)
+    if level is not None:
+        return own, _intervals(own, read_out, float(level))
+    if own is not None and not own["gene"].isin(genes).any():
+        raise InputError(
+            expected(
+                "scores of genes that are imputed", f"those of {some(own['gene'].unique())}", "Pass others."
+            )
+        )
+    return own, None
 
 
 @bounded
@@ -98,6 +163,7 @@ def impute_genes(
     layer: str | None = None,
     scale: Scale | Literal["auto"] = "auto",
     scores: pd.DataFrame | None = None,
+    level: float | None = None,
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
 ) -> ad.AnnData:
@@ -146,6 +212,12 @@ def impute_genes(
         The result of `cross_validate` for these data. A gene that the atlas measured gets its held-out scores
         as columns ``homespot_pcc``, ``homespot_ssim``, ``homespot_rmse`` and ``homespot_jsd`` of var, which
         show how far its pattern can be trusted; other genes get NaN.
+    level
+        Share of the measured values that an interval about the imputed ones is to hold, from 0.05 to 0.99,
+        for genes that are like those that the atlas measured. The intervals follow from the residuals in
+        `scores`, which must be of the same read-out, by split conformal prediction: values are divided into
+        strata, the fifths of the values predicted of genes held out. In each of them, half the width is the
+        quantile of the absolute residuals at this level, a little higher for few genes. None: no intervals.
     output
         An .h5ad file that is written in blocks, for results that do not fit into memory; the file is written
         completely or not at all. None keeps the result in memory.
@@ -162,13 +234,17 @@ def impute_genes(
     mapping's record, the `read_out`, and ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"``
     of the atlas for ``"scaled"``, or ``"log values as given"`` if the atlas holds log values; ``"mean of"``
     or ``"sum of"`` these, of the cells, for the other two. ``var["homespot_mapped"]``: whether the map was
-    made from the gene, if the record names the genes. A pattern of these genes is no prediction.
+    made from the gene, if the record names the genes. A pattern of these genes is no prediction. With
+    `level`, ``layers["lower"]`` and ``layers["upper"]`` are the ends of the intervals, within 0 and the end
+    of the scale; they are in memory, also with `output`. ``uns["homespot"]["intervals"]``: the `level`, the
+    ``edges`` of the strata, and ``half`` the width in each.
 
     Raises
     ------
     InputError
-        If `sc` lacks cells of the mapping or one of the genes, a parameter is not as described, or the
-        mapping does not hold the expression that ``"scaled"`` needs.
+        If `sc` lacks cells of the mapping or one of the genes, a parameter is not as described, the mapping
+        does not hold the expression that ``"scaled"`` needs, or `scores` do not hold residuals of enough
+        genes for `level`.
     TooLargeError
         If the result would not fit into memory.
     """
@@ -176,6 +252,8 @@ def impute_genes(
         one_of("read_out", read_out, get_args(ReadOut))
     one_of("scale", scale, SCALES)
     whole("block_size", block_size, 1)
+    if level is not None:
+        within("level", level, *LEVELS)
     view = CheckedMap(mapping)
     factors = read_out_of(mapping, read_out)
     cells = mapped_cells(mapping, sc)
@@ -183,9 +261,10 @@ def impute_genes(
         check_target(output, mapping, sc)
     sc = with_tables(sc)
     table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
-    selected(genes, table)  # before P is read
+    columns, method = selected(genes, table), str(mapping.uns[HOMESPOT].get("method"))
+    _known(scores, level, method, factors.read_out, pd.Index(table.genes[columns]))  # before P is read
     view.read(factors)
-    return impute_table(view, table, cells, genes, factors, scores, output, block_size)
+    return impute_table(view, table, cells, genes, factors, scores, level, output, block_size)
 
 
 def impute_table(
@@ -195,6 +274,7 @@ def impute_table(
     genes: Sequence[str] | None,
     factors: FactorsOf,
     scores: pd.DataFrame | None = None,
+    level: float | None = None,
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
 ) -> ad.AnnData:
@@ -210,31 +290,34 @@ def impute_table(
         The row of `table` for every cell of the mapping.
     factors
         The read-out.
-    genes, scores, output, block_size
+    genes, scores, level, output, block_size
         As for `impute_genes`, and so are the result and the errors.
     """
     mapping, columns = view.mapping, selected(genes, table)
     factor = factors.factors()
     warn_if_empty(factor)
-    record = deepcopy(mapping.uns[HOMESPOT]) | {
-        "read_out": factors.read_out,
-        "imputed_scale": imputed_scale(factors.read_out, table.scale, factors.scale),
-    }
+    record = deepcopy(mapping.uns[HOMESPOT])
+    scales = (factors.read_out, table.scale, factors.scale)
     var = _annotation(table, columns)
     if (used := mapped_genes(record)) is not None:
         var[MAPPED] = [gene in used for gene in var.index.astype(str)]
-    empty = ad.AnnData(
-        obs=mapping.var.copy(),
-        var=_annotated(var, scores, str(record.get("method"))),
-        uns={**images(mapping), HOMESPOT: record},
-    )
+    own, intervals = _known(scores, level, str(record.get("method")), factors.read_out, var.index)
+    if own is not None:
+        var = _with_scores(var, own)
+    record |= {"read_out": factors.read_out, "imputed_scale": imputed_scale(*scales)}
+    if intervals is not None:
+        record["intervals"] = intervals.record()
+    empty = ad.AnnData(obs=mapping.var.copy(), var=var, uns={**images(mapping), HOMESPOT: record})
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)
-    if output is None:
-        empty.X = imputed(view.matrix, table, cells, columns, factor, block_size)
-        return empty
-    require_genes(view.matrix, table, len(columns), block_size, in_file=True)
-    write_imputed(
-        gene_blocks(view.matrix, table, cells, columns, factor, block_size), empty, output, block_size
+    layers = () if intervals is None else (LOWER, UPPER)
+    held, to_file = len(layers), output is not None
+    require_genes(view.matrix, table, len(columns), block_size, layers=held, in_file=to_file)
+    blocks = (
+        (part, (values, *(() if intervals is None else intervals.applied(values, highest_value(*scales)))))
+        for part, values in gene_blocks(view.matrix, table, cells, columns, factor, block_size)
     )
+    if output is None:
+        return _filled(blocks, empty, layers)
+    write_imputed(blocks, empty, layers, output, block_size)
     return ad.read_h5ad(output, backed="r")
