@@ -84,7 +84,7 @@ class TypeFit:
         of_cells, self._columns = _columns(sc, shared), _columns(st, shared)
         n_draws = 0 if drawn is None else len(drawn)
         memory.require(
-            lambda genes: 8 * genes * (n_types * (4 * n_draws + 8) + 2 * n_draws),
+            lambda genes: 8 * genes * (n_types * (6 * n_draws + 8) + 2 * n_draws) + 8 * n_draws * sc.shape[0],
             f"the means of {n_types:,} types over {len(shared):,} genes"
             + (f", {n_draws} times" if n_draws else ""),
             {"genes": len(shared)},
