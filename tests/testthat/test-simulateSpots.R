@@ -16,6 +16,12 @@ spe <- SpatialExperiment::SpatialExperiment(
   rowData = S4Vectors::DataFrame(length = 1:30)
 )
 
+test_that("the true spots of an earlier simulation are replaced", {
+  expected <- simulateSpots(spe, 5, n.parts = 3)$sc$true_spot
+  spe$true_spot <- "earlier"
+  expect_identical(simulateSpots(spe, 5, n.parts = 3)$sc$true_spot, expected)
+})
+
 test_that("spots are means of their cells, at their centroids", {
   data <- simulateSpots(spe, 5, n.parts = 3, leave.out = FALSE)
   expect_s4_class(data$sc, "SingleCellExperiment")

@@ -314,7 +314,9 @@ def simulate_spots(cells: ad.AnnData, **named: Any) -> dict[str, Any]:
     numbered = ad.AnnData(in_memory(x_of(cells)), of_cells, cells.var, uns=dict(cells.uns))
     numbered.obsm[SPATIAL] = cells.obsm[SPATIAL]
     sc, st = simulating.simulate_spots(numbered, **named)
-    added = [name for name in sc.obs if name not in of_cells]
+    queried = of_cells.iloc[sc.obs[_NUMBER].to_numpy()]
+    # A column of the user's that has the name of one of ours is replaced, as in Python.
+    added = [name for name in sc.obs if name not in of_cells or not sc.obs[name].equals(queried[name])]
     return {
         "cells": sc.obs[_NUMBER].to_numpy(dtype=np.int32),
         "cell_columns": frame_columns(sc.obs[added]),
