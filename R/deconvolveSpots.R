@@ -41,7 +41,7 @@
 #'   that [mapCells()] takes; `st` is then needed as well.
 #'   `NULL`: the map alone.
 #' @param st The spatial data that was mapped to, likewise.
-#' @param level Level of the intervals, above 0 and at most 0.99, e.g. 0.9.
+#' @param level Level of the intervals, from 0.05 to 0.99.
 #'   `NULL`: no intervals.
 #' @param sc.assay.type,st.assay.type Name of the assay with the expression, as
 #'   for [mapCells()].

@@ -33,8 +33,8 @@
 #'   a vector or factor named by cell (in any order), or one label a cell in
 #'   their order.
 #'   `NULL`: the columns of `reference` are types.
-#' @param level Level of the intervals, above 0 and at most 0.99, e.g. 0.9; they
-#'   need cells with labels.
+#' @param level Level of the intervals, from 0.05 to 0.99; they need cells
+#'   with labels.
 #'   `NULL`: no intervals.
 #' @param sc.assay.type Name of the assay of `reference` with the expression, as
 #'   for [mapCells()].

@@ -240,7 +240,7 @@ def test_what_is_refused() -> None:
         "cells of two types or more.*only 't0'": lambda: hs.fit_types(sc[:60].copy(), st, "type"),
         "a type of two cells or more.*without labels": lambda: hs.fit_types(one_each, st, "type"),
         "labels of single cells for intervals": lambda: hs.fit_types(means, st, level=0.9),
-        "level to be a number above 0 and at most 0.99": lambda: hs.fit_types(sc, st, "type", level=1),
+        "level to be a number from 0.05 to 0.99": lambda: hs.fit_types(sc, st, "type", level=1),
         "numbers in the table of types x genes": lambda: hs.fit_types(means.astype(str) + "x", st),
         "some expression of every type.*'b'": lambda: hs.fit_types(means.mul([1, 0], axis=0), st),
         "a column 'no' with the labels of the reference's cells": lambda: hs.fit_types(sc, st, "no"),

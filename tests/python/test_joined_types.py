@@ -160,7 +160,7 @@ def test_what_is_refused(demo) -> None:
         r"both sc and st.*only sc_layer\.": {"sc_layer": "counts"},
         "the single-cell data that was mapped.*without": {"sc": sc[:10].copy(), "st": st},
         "the spatial data that was mapped to.*without": {"sc": sc, "st": st[:10].copy()},
-        "level to be a number above 0 and at most 0.99": {"level": 0},
+        "level to be a number from 0.05 to 0.99": {"level": 0},
     }.items():
         with pytest.raises(InputError, match=words):
             hs.deconvolve_spots(mapping, "cell_type", **named)

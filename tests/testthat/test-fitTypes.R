@@ -94,7 +94,7 @@ test_that("what is wrong is refused in words of R", {
   )
   expect_error(
     fitTypes(made$sc, made$st, "type", level = 2),
-    "level to be a number above 0 and at most 0.99",
+    "level to be a number from 0.05 to 0.99",
     class = "homespot_input_error"
   )
   expect_error(

@@ -13,14 +13,15 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ..common.checks import one_of, real
-from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, SPATIAL, SPOT_CELLS
+from ..common.checks import one_of, real, within
+from ..common.keys import CONFIDENT, CONFIDENT_SHARE, HOMESPOT, LOWER, SPATIAL, SPOT_CELLS, UPPER
 from ..common.memory import bounded
 from ..common.wording import argument, shown, verb
 from ..errors import DataWarning, InputError, expected, some
 from ..expression.type_means import redrawn
 from ..expression.types_of_spots import N_DRAWS
 from ..mapping.checked import CheckedMap
+from ..mapping.confidence import LEVELS
 from ..mapping.coordinates import coordinates, has_coordinates, images
 from ..mapping.joined_types import DrawnMass, JoinedFit, bounds_of_map, shares_of
 from ..mapping.room import require_groups
@@ -28,7 +29,7 @@ from ..matrix.gather import ColumnSums, Masses, Reducer
 from ..matrix.rows import RowBlock
 from ..objects.labels import in_order, resolve
 from .cell_positions import CellTable
-from .fit_types import check_level, most_abundant
+from .fit_types import most_abundant
 
 __all__ = ["SpotTypes", "TypesReadOut", "deconvolve_spots", "proportions"]
 
@@ -137,7 +138,8 @@ class SpotTypes(Reducer):
         level: float | None = None,
         fit: Mapping[str, Any] | None = None,
     ) -> None:
-        check_level(level)
+        if level is not None:
+            within("level", level, *LEVELS)
         one_of("read_out", read_out, get_args(TypesReadOut))
         self._view, self._read_out = view, read_out
         self._types = resolve(labels, view.mapping.obs, "cell")
@@ -206,7 +208,7 @@ class SpotTypes(Reducer):
         if self._drawn is not None and self._level is not None:
             record["level"] = float(self._level)
             bounds = bounds_of_map if self._fit is None else self._fit.bounds
-            layers["lower"], layers["upper"] = bounds(self._drawn, self._level, shares)
+            layers[LOWER], layers[UPPER] = bounds(self._drawn, self._level, shares)
         obs = mapping.var.assign(
             **{SPOT_CELLS: layers["cells"].sum(axis=1)}, **most_abundant(shares, types.names)
         )
@@ -283,7 +285,7 @@ def deconvolve_spots(
         Whether a cell's place can be relied on, True or False for every cell, in the same forms as `labels`.
         None: as `place_cells` finds it; without coordinates, ``homespot_confident_share`` is left out.
     level
-        Level of the intervals, above 0 and at most 0.99, e.g. 0.9. None: no intervals.
+        Level of the intervals, from 0.05 to 0.99. None: no intervals.
     sc_layer
         Layer of `sc` with the expression; None is the layer that was mapped.
     st_layer

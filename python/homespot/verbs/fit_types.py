@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..common.checks import one_of, real, within
-from ..common.keys import HOMESPOT, SPATIAL, TYPE, TYPE_PROB
+from ..common.keys import HOMESPOT, LOWER, SPATIAL, TYPE, TYPE_PROB, UPPER
 from ..common.memory import bounded
 from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, some
@@ -19,6 +19,7 @@ from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
 from ..expression.type_means import redrawn
 from ..expression.types_of_spots import N_DRAWS, TypeFit
+from ..mapping.confidence import LEVELS
 from ..mapping.coordinates import images
 from ..mapping.joined_types import fit_record, usable_cells
 from ..mapping.solve import versions
@@ -31,15 +32,9 @@ from ..space.axes import spot_coordinates
 from ..space.columns import plain_columns
 from ..space.on_tissue import on_tissue
 
-__all__ = ["check_level", "fit_types", "most_abundant"]
+__all__ = ["fit_types", "most_abundant"]
 
 F64 = npt.NDArray[np.float64]
-
-
-def check_level(level: object) -> None:
-    """Refuse a level of an interval that is neither None nor a number above 0 and at most 0.99."""
-    if level is not None:
-        within("level", level, 0, 0.99, open_low=True)
 
 
 def most_abundant(shares: F64, names: list[str]) -> dict[str, Any]:
@@ -135,7 +130,7 @@ def fit_types(
         Type of every cell: name of a column of ``reference.obs``, a Series with the names of the cells as
         index (in any order), or one label per cell in their order. None: the rows of `reference` are types.
     level
-        Level of the intervals, above 0 and at most 0.99, e.g. 0.9; they need cells with labels. None: no
+        Level of the intervals, from 0.05 to 0.99; they need cells with labels. None: no
         intervals.
     sc_layer
         Layer of `reference` with the expression, as for `map_cells`.
@@ -170,7 +165,8 @@ def fit_types(
     TooLargeError
         If the means of all draws would not fit into memory.
     """
-    check_level(level)
+    if level is not None:
+        within("level", level, *LEVELS)
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
     reference, st = _as_reference(reference), as_one(st, st_gene_column)
@@ -221,7 +217,7 @@ def fit_types(
     if level is not None:
         record["level"] = float(level)
         low, high = fit.bounds(level, shares, lambda _, __, fitted: fitted)
-        found.layers["lower"], found.layers["upper"] = low, high
+        found.layers[LOWER], found.layers[UPPER] = low, high
     if where is not None:
         found.obsm[SPATIAL] = where[rows]
     return found
