@@ -6,6 +6,8 @@ The mean of the cells at a spot, a fifth of it replaced by the mean over all cel
 scale of the atlas in several ways; `homespot.impute_genes` does it by the odds. Then the patterns are
 smoothed over the six nearest spots, or corrected by what the map got wrong about the measured genes: ridge
 regression of the held-out gene on these over the cells, of z-scores, applied to their residuals at the spots.
+Strengths are fixed, or chosen by the genes of the map: for smoothing by these as the map gives them back, for
+residuals by carrying those of one half of the genes over to the other.
 
     python benchmarks/after_map.py
 """
@@ -41,9 +43,10 @@ BASE = "multiplied (earlier default)"
 
 
 class Fold(NamedTuple):
-    """A map, the log values of all genes of its cells and spots, and the genes it has and has not seen."""
+    """A map, the correlation's, the log values of all genes, and the genes that were and were not seen."""
 
     mapping: ad.AnnData
+    correlation: ad.AnnData
     cells: pd.DataFrame
     spots: pd.DataFrame
     kept: list[str]
@@ -117,18 +120,63 @@ def variants(fold: Fold) -> Iterator[tuple[str, F64]]:
     found = every[:, n:]
     yield "odds (default)", found
 
+    other = fold.correlation
+    of_other = factors(
+        other.X,
+        "scaled",
+        tuple(frame["homespot_expression"].to_numpy() for frame in (other.obs, other.var)),
+        other.uns["homespot"]["st_scale"],
+    )
+    x_other = fold.cells.loc[other.obs_names, fold.held_out].to_numpy()
+    by_other = of_other.applied(other.X.astype(np.float64).T @ x_other, x_other.mean(axis=0))
+    yield "mean with the correlation's", (found + by_other) / 2
+
     near = neighbours(fold.mapping.varm["spatial"].astype(np.float64))
+
+    def smoothed(genes: F64, strength: float) -> F64:
+        return np.asarray((1 - strength) * genes + strength * (near @ genes))
+
     for strength in STRENGTHS:
-        yield f"smoothed, {strength}", (1 - strength) * found + strength * (near @ found)
+        yield f"smoothed, {strength}", smoothed(found, strength)
+    chosen = best({strength: smoothed(every[:, :n], strength) for strength in (0.0, *STRENGTHS)}, measured)
+    yield "smoothed, strength chosen by the genes of the map", smoothed(found, chosen)
+
     z = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
     residual = measured - every[:, :n]
     residual = (residual - residual.mean(axis=0)) / (x[:, :n].std(axis=0) + 1e-9)
+
+    def carried(given: npt.NDArray[np.intp], wanted: npt.NDArray[np.intp], ridge: float) -> F64:
+        """Return what the residuals of the given genes say of those of the wanted ones."""
+        gram = z[:, given].T @ z[:, given] / len(z) + ridge * np.eye(len(given))
+        slopes = np.linalg.solve(gram, z[:, given].T @ z[:, wanted] / len(z))
+        return np.asarray(residual[:, given] @ slopes * x[:, wanted].std(axis=0))
+
+    new = np.arange(n, x.shape[1])
+    halves = np.array_split(np.random.default_rng(0).permutation(n), 2)
     for ridge in RIDGES:
-        gram = z[:, :n].T @ z[:, :n] / len(z) + ridge * np.eye(n)
-        slopes = np.linalg.solve(gram, z[:, :n].T @ z[:, n:] / len(z))
-        carried = residual @ slopes * x[:, n:].std(axis=0)
+        more = carried(np.arange(n), new, ridge)
         for strength in STRENGTHS:
-            yield f"residuals, ridge {ridge}, {strength}", np.clip(found + strength * carried, 0, TOP)
+            yield f"residuals, ridge {ridge}, {strength}", np.clip(found + strength * more, 0, TOP)
+        tried = {}
+        for strength in (0.0, *STRENGTHS):
+            tried[strength] = every[:, :n].copy()
+            for given, wanted in (halves, halves[::-1]):
+                tried[strength][:, wanted] += strength * carried(given, wanted, ridge)
+        more *= best(tried, measured)
+        yield (
+            f"residuals, ridge {ridge}, strength chosen by the genes of the map",
+            np.clip(found + more, 0, TOP),
+        )
+
+
+def best(tried: dict[float, F64], measured: F64) -> float:
+    """Return the strength with the best median correlation over the genes; the least of equals."""
+
+    def median(found: F64) -> float:
+        table = hs.metrics.gene_scores(measured, np.maximum(found, 0), range(measured.shape[1]))
+        return float(table["pcc"].median())
+
+    return max(tried, key=lambda strength: median(tried[strength]))
 
 
 def scores() -> pd.DataFrame:
@@ -141,8 +189,9 @@ def scores() -> pd.DataFrame:
             for held_out in folds:
                 kept = [gene for gene in genes if gene not in set(held_out)]
                 mapping = hs.map_cells(sc, st[:, kept], method, progress=False)
+                other = hs.map_cells(sc, st[:, kept], "correlation", progress=False)
                 cells, spots = x.loc[mapping.obs_names], truth.loc[mapping.var_names]
-                for name, found in variants(Fold(mapping, cells, spots, kept, held_out)):
+                for name, found in variants(Fold(mapping, other, cells, spots, kept, held_out)):
                     table = hs.metrics.gene_scores(spots[held_out].to_numpy(), found, held_out)
                     about = {"method": method, "tissue": tissue, "problem": number, "variant": name}
                     tables.append(table.assign(**about, highest=found.max()))
