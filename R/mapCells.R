@@ -183,6 +183,9 @@
 #' @param k.best Keep the k largest entries of every row, of every section by
 #'   itself, as a sparse matrix;
 #'   what that leaves out is in `homespot_left_over`.
+#'   Where the map has a sharpness, places and radii of one section are read
+#'   from the whole rows before they are cut; cells of several sections, or of a
+#'   map that spots are taken out of, have no radius then.
 #'   `NULL`: keep all.
 #' @param dtype Type of the computation, `"float32"` or `"float64"`.
 #'   R's doubles hold float32 exactly.

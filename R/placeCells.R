@@ -233,11 +233,10 @@
 #' The radius follows from the spread of the 20 most probable spots by a rule
 #' that was fitted on simulated spots of known truth, on maps by SSA read by the
 #' median.
-#' On tissues that it was not fitted on, 83 to 98 percent of all cells lie
-#' within the radius of a level of 0.9.
-#' A cell is confident if its radius is at most `max.radius`: 89 to 96 percent
-#' of these cells lie within it where more than 1 cell in 200 is confident;
-#' where hardly any is, not even those can be relied on.
+#' On five tissues 86 to 98 percent of all cells lie within the radius of a
+#' level of 0.9.
+#' A cell is confident if its radius is at most `max.radius`; where hardly any
+#' is, these cannot be relied on.
 #'
 #' @section Several sections:
 #' A place is a point of one section.

@@ -216,11 +216,14 @@ def test_the_starts_are_what_they_say(pair, weights: Any) -> None:
 
 
 @NOTHING_SAID
-def test_the_uniform_start_uses_no_weights(pair) -> None:
-    uniform = come(pair, start="uniform", gene_weights="spatial", **STILL)
+def test_the_uniform_start_has_no_weights(pair, refused) -> None:
+    uniform = come(pair, start="uniform", **STILL)
     np.testing.assert_allclose(uniform.X, 1 / pair[1].n_obs, atol=1e-9)
     assert "homespot_sharpness" not in uniform.obs
     assert "gene_weights" not in uniform.uns["homespot"]
+    for weights in ("spatial", {"g1": 1.0, "g2": 1.0}):
+        with refused("start gene_weights | 'uniform' | start gene_weights"):
+            come(pair, start="uniform", gene_weights=weights, **STILL)
 
 
 def test_a_map_that_is_its_start_is_as_sharp_as_the_correlation(make_pair) -> None:

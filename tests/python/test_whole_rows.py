@@ -11,6 +11,7 @@ import pytest
 
 import homespot as hs
 from homespot.common.keys import ENTROPY, SHARPNESS, WHOLE
+from homespot.errors import DataWarning
 from homespot.mapping.positions import Readings
 from homespot.matrix.gather import gather
 
@@ -43,7 +44,7 @@ def test_places_are_those_of_the_whole_rows(maps, level: float) -> None:
     pd.testing.assert_frame_equal(places(cut, level=level), places(whole, level=level), check_exact=True)
     plain = cut.copy()
     plain.obs = plain.obs.drop(columns=kept(cut))
-    assert not np.allclose(places(plain)["homespot_x"], places(cut)["homespot_x"])
+    assert not np.allclose(unknown(plain)["homespot_x"], places(cut)["homespot_x"])
 
 
 def test_radii_between_the_levels_are_interpolated(maps) -> None:
@@ -54,13 +55,57 @@ def test_radii_between_the_levels_are_interpolated(maps) -> None:
     assert np.abs(found / places(whole, level=0.85)["homespot_radius"] - 1).median() < 0.1
 
 
-def test_other_positions_are_read_from_the_entries(maps) -> None:
+@pytest.mark.parametrize("position", ["mean", "argmax"])
+def test_radii_about_other_positions_are_wide_enough(maps, position: Any) -> None:
+    """They are those about the median and the distance of the two, and so rarely too small."""
+    whole, cut = maps
+    found = hs.cell_positions(cut, position=position)
+    entries = Readings(cut.varm["spatial"], position, 20)
+    gather(cut.X, entries)
+    xy = found[["homespot_x", "homespot_y"]].to_numpy()
+    np.testing.assert_array_equal(xy, entries.placed)
+    true = hs.cell_positions(whole, position=position)
+    same = np.linalg.norm(true[["homespot_x", "homespot_y"]].to_numpy() - xy, axis=1) < 1e-9
+    ratio = (found["homespot_radius"] / true["homespot_radius"])[same]
+    assert (ratio > 0.95).mean() > 0.9 if position == "argmax" else ratio.empty  # both are interpolated
+    about = hs.cell_positions(whole)
+    away = np.linalg.norm(about[["homespot_x", "homespot_y"]].to_numpy() - xy, axis=1)
+    np.testing.assert_allclose(found["homespot_radius"], about["homespot_radius"] + away, rtol=1e-12)
+    np.testing.assert_allclose(found["homespot_spread"], about["homespot_spread"] + away, rtol=1e-12)
+    assert found["homespot_near_spot"].tolist() == about["homespot_near_spot"].tolist()
+
+
+def unknown(mapping: ad.AnnData, **how: Any) -> pd.DataFrame:
+    """The places of cells whose radius is not known, which a warning counts."""
+    n = mapping.n_obs
+    with pytest.warns(DataWarning, match=rf"^{n} of {n} cell\(s\) have no radius and are not confident"):
+        found = hs.cell_positions(mapping, **how)
+    assert found["homespot_radius"].isna().all()
+    assert not found["homespot_confident"].any()
+    return found
+
+
+def test_a_row_that_was_cut_short_has_no_radius_of_its_own(maps, demo) -> None:
     cut = maps[1]
-    found = Readings(cut.varm["spatial"], "mean", 20, cut.obs[SHARPNESS].to_numpy(), [0.9])
-    gather(cut.X, found)
-    table = hs.cell_positions(cut, position="mean")
-    np.testing.assert_array_equal(table["homespot_x"], found.placed[:, 0])
-    np.testing.assert_array_equal(table["homespot_radius"], found.radii[:, 0])
+    unknown(hs.subset(cut, spots=list(cut.var_names[1:])))
+    labels = np.where(np.arange(demo[1].n_obs) % 2, "a", "b")
+    for joint in (True, False):
+        unknown(hs.map_cells(*demo, k_best=10, sections=labels, joint=joint, progress=False))
+    every = hs.map_cells(*demo, k_best=demo[1].n_obs, progress=False)
+    assert hs.cell_positions(hs.subset(every, spots=list(every.var_names)))["homespot_radius"].notna().all()
+
+
+def test_other_coordinates_have_other_places(maps) -> None:
+    """As where pixels become micrometres after the mapping."""
+    cut = maps[1]
+    other = cut.copy()
+    other.varm["spatial"] = 0.1 * cut.varm["spatial"]
+    found = unknown(other)
+    low, high = (f(other.varm["spatial"], axis=0) for f in (np.min, np.max))
+    xy = found[["homespot_x", "homespot_y"]].to_numpy()
+    assert ((xy >= low) & (xy <= high)).all()
+    order = np.random.default_rng(0).permutation(cut.n_vars)
+    pd.testing.assert_frame_equal(places(cut[:, order].copy()), places(cut))
 
 
 def test_cells_take_their_readings_along(maps, tmp_path) -> None:
@@ -93,8 +138,8 @@ def test_what_depends_on_other_spots_goes_with_them(maps, demo) -> None:
     # Names of spots that the map does not have: the readings are not of this map.
     plain = cut.copy()
     plain.obs = plain.obs.drop(columns=kept(cut))
-    columns = ["homespot_x", "homespot_y", "homespot_radius"]
-    pd.testing.assert_frame_equal(places(other)[columns], places(plain)[columns])
+    columns = ["homespot_x", "homespot_y"]
+    pd.testing.assert_frame_equal(unknown(other)[columns], unknown(plain)[columns])
 
 
 def test_without_a_sharpness_nothing_is_kept(demo) -> None:

@@ -126,7 +126,8 @@ def gene_weights(
             expected(
                 f"at least {_LEAST} of the {len(genes)} genes used ({some(genes)}) with "
                 f"{argument('gene_weights')} above 0",
-                str(int((weights > 0).sum())),
+                f"{(weights > 0).sum()}; {len(genes) - len(missing)} of these genes are in the table of "
+                f"{len(table)}",
                 f"Weigh more of these genes; {argument('n_genes')} has chosen them before the weights do.",
             )
         )

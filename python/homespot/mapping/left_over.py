@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ..common.keys import DROPPED
+from ..common.keys import DROPPED, LEFT_OVER
 from ..matrix.best import largest_entries
 from ..matrix.sums import row_sums
 
-__all__ = ["Floats", "dropped", "keep_best", "left_out"]
+__all__ = ["Floats", "cut_short", "dropped", "keep_best", "left_out"]
 
 
 Floats = npt.NDArray[np.floating[Any]]
+
+_WHOLE = 1e-3  # a row that leaves out at most this is whole
 
 
 def keep_best(matrix: Any, k: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
@@ -40,3 +42,11 @@ def dropped(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     if DROPPED not in mapping.obs:
         return np.zeros(mapping.n_obs)
     return np.asarray(np.nan_to_num(mapping.obs[DROPPED].to_numpy(dtype=np.float64, na_value=np.nan)))
+
+
+def cut_short(mapping: ad.AnnData) -> npt.NDArray[np.bool_]:
+    """Return whether `k_best` has cut every cell's row short, beside the spots that were taken out."""
+    if LEFT_OVER not in mapping.obs:
+        return np.zeros(mapping.n_obs, dtype=bool)
+    left = np.nan_to_num(mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(left - dropped(mapping) > _WHOLE)

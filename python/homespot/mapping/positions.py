@@ -130,9 +130,17 @@ class Readings(Reducer):
             self._read_best(block, other, place)
 
     def replace(self, cells: npt.NDArray[np.bool_], placed: F64, spread: F64, near: Ints, radii: F64) -> None:
-        """Put the readings of these cells in place of what was read."""
-        self.placed[cells], self.spread[cells] = placed, spread
-        self.near[cells], self.radii[cells] = near, radii
+        """Put the readings of these cells by the median in place of what was read.
+
+        About another position than the median, spread and radii are at most those about the median and the
+        distance between the two.
+        """
+        self.near[cells] = near
+        if self._position == "median":
+            self.placed[cells], self.spread[cells], self.radii[cells] = placed, spread, radii
+            return
+        away = np.linalg.norm(self.placed[cells] - placed, axis=1)
+        self.spread[cells], self.radii[cells] = spread + away, radii + away[:, None]
 
     def _place(self, block: RowBlock, rows: npt.NDArray[np.bool_]) -> F64:
         """Return the places of these rows, about the centre, as `positions` reads them."""

@@ -36,6 +36,14 @@ def check(**settings: Any) -> None:
         raise InputError(
             expected("a term of the data to count", "all of their weights 0", "Raise one of weight_*.")
         )
+    if settings["start"] == "uniform" and settings["gene_weights"] not in (None, "equal"):
+        raise InputError(
+            expected(
+                f"{argument('start')} to be 'correlation' or 'ssa' with {argument('gene_weights')}",
+                "'uniform', which uses none",
+                f"Choose another start, or leave {argument('gene_weights')} out.",
+            )
+        )
     wants_adam = settings["summed"] == "coefficients" or settings["weight_shrinkage"] > 0
     if wants_adam and settings["map_optimiser"] != "adam":
         raise InputError(
@@ -163,7 +171,7 @@ def come(
         Parameter(
             'C at the start. ``"correlation"``: rho / start_temperature with rho the correlation of SSA, by '
             'gene_weights. ``"ssa"``: log P of SSA with its defaults, on the same genes with these weights. '
-            '``"uniform"``: 1 / (M N) (the paper); gene_weights are not used.'
+            '``"uniform"``: 1 / (M N) (the paper); which has no gene_weights.'
         ),
     ] = "correlation",
     start_temperature: Annotated[

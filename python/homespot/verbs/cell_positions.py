@@ -46,7 +46,7 @@ from ..mapping.by_section import (
 from ..mapping.checked import CheckedMap
 from ..mapping.combined import fits_of, sharpness_of
 from ..mapping.coordinates import coordinates
-from ..mapping.left_over import dropped
+from ..mapping.left_over import cut_short, dropped
 from ..mapping.positions import Position, Readings, read_sharply
 from ..mapping.whole_rows import WholeRows
 from ..matrix.gather import Reducer, Summed, gather
@@ -163,8 +163,9 @@ class CellTable(Reducer):
         self._sharpness = sharpness_of(mapping.obs) if placed else None
         every = slice(None)
         self._whole = self._places(every, every)  # with several sections, this only checks the parameters
-        if self._where is not None and position == "median" and self.sections is None and not self._dropped:
-            self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where.shape[1], every_level)
+        if self._where is not None and self.sections is None and not self._dropped:
+            self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where, every_level)
+        self._cut = cut_short(mapping)
         self._mass: Summed | None = None
         self._read: list[Reducer] = [self._whole]
         if self.sections is not None:
@@ -219,7 +220,7 @@ class CellTable(Reducer):
             found = cell_sections(mapping, self.sections, mass)
             without = "homespot_section is missing"
             warn_nowhere(found, without if self._where is None else f"{without}, and they have no place")
-        elsewhere = by_chance = 0
+        elsewhere = by_chance = unknown = 0
         self.radii = np.full((mapping.n_obs, self._n_levels), np.nan)
         every = list(parts(mapping, self.sections, found, matrix=self._view.matrix))
         tables = []
@@ -235,11 +236,18 @@ class CellTable(Reducer):
             if places.held:
                 gone = held(mapping, part, places.mass.total[:, 0]) <= confidence.LEAST_HELD
                 elsewhere += int(gone.sum())
+            if places.readings.sharp.size:
+                cut = self._cut[part.cells] & places.readings.sharp
+                if kept is not None:
+                    cut &= ~kept.cells
+                unknown += int(cut.sum())
+                gone = cut if gone is None else gone | cut
             columns, narrow = places.columns(part, gone)
             by_chance += narrow
             self.radii[part.cells] = places.readings.radii[:, 2:]
             tables.append(pd.DataFrame(columns, index=part.cells))
         warn_if_dropped(elsewhere, mapping.n_obs, "they have no radius, and are not confident")
+        _warn_if_cut(unknown, mapping.n_obs)
         _warn_by_chance(by_chance, mapping.n_obs)
         table = (tables[0] if len(tables) == 1 else pd.concat(tables)).reindex(np.arange(mapping.n_obs))
         readings = self._whole.readings if self.sections is None else self._entropies
@@ -254,6 +262,17 @@ class CellTable(Reducer):
             table[FITS] = fits
         table.index = mapping.obs_names.copy()
         return table
+
+
+def _warn_if_cut(n: int, n_cells: int) -> None:
+    if n:
+        warnings.warn(
+            f"{n} of {n_cells} cell(s) have no radius and are not confident: what {argument('k_best')} has "
+            f"left out of their rows may lie anywhere. Map without {argument('k_best')}, or map again if "
+            "only the coordinates have changed.",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _warn_by_chance(n: int, n_cells: int) -> None:
@@ -327,8 +346,10 @@ def cell_positions(
 
     If spots were taken out of the map by `subset`, a cell that had at least half of its mass on them has a
     place among the remaining spots, but its radius is missing and it is not confident, because its true place
-    more often lies outside. A warning counts these cells. Entries that a map with ``k_best`` leaves out have
-    no effect of this kind.
+    more often lies outside. A warning counts these cells. Where the map has a sharpness, the same
+    holds for cells whose rows ``k_best`` has cut short, unless the map has kept what was read from the whole
+    rows, as it does of one section; about another position than the median the radius is then the one about
+    the median and the distance between both.
     """
     view = CheckedMap(mapping)
     cells = CellTable(view, position=position, k=k, level=level, max_radius=max_radius)

@@ -126,8 +126,8 @@ def map_cells(
         section, the place of every cell by the median, its radii and its near spot are read from the whole
         row first, and kept as columns of obs (``homespot_whole_...``), so that `place_cells` gives the same
         as without ``k_best``. Radii are kept at 0.05, 0.1, 0.2, ..., 0.9, 0.95 and 0.99, and are linear
-        between these levels. If spots are taken out of the map, or maps of sections are put side by side,
-        places are read from the entries that are left.
+        between these levels. Of several sections, and where spots are taken out of the map or have other
+        coordinates than they had, places are read from the entries that are left, and cells have no radius.
     dtype
         Type of the computation and of P.
     seed

@@ -83,12 +83,10 @@ def place_cells(
 
     * The median takes in these spots, weighted by the square of their probability.
     * The radius follows from the spread of the 20 most probable spots by a rule that was fitted on simulated
-      spots with known truth, with maps by SSA and the median. On tissues that it was not fitted on, 83 to
-      98 % of all cells lie within the radius of level 0.9. Levels below 0.8 are less accurate
-      (``benchmarks/confidence.py``).
-    * A cell is confident if its radius is at most `max_radius`. 89 to 96 % of these cells lie within their
-      radius of level 0.9, if more than 1 cell in 200 is confident; if hardly any cell is, not even these can
-      be relied on.
+      spots with known truth, with maps by SSA and the median. On five tissues 86 to 98 % of all cells lie
+      within the radius of level 0.9. Levels below 0.8 are less accurate (``benchmarks/confidence.py``).
+    * A cell is confident if its radius is at most `max_radius`. If hardly any cell is, these cannot be relied
+      on.
 
     ``homespot_near_spot`` is the spot with the least mean distance from all spots, under the weights of the
     median, whatever `position` is.
