@@ -88,7 +88,7 @@
 #'     SSA, by gene.weights.
 #'     \code{"ssa"}: log P of SSA with its defaults, on the same genes with
 #'     these weights.
-#'     \code{"uniform"}: 1 / (M N) (the paper); gene.weights are not used.
+#'     \code{"uniform"}: 1 / (M N) (the paper); which has no gene.weights.
 #'     One of "correlation", "ssa", "uniform"; by default \code{"correlation"}.}
 #'   \item{\code{start.temperature}}{
 #'     Softness of the start from the correlation.
