@@ -6,8 +6,8 @@
 #'
 #' @param map A [CellMapping-class] whose genes have weights, as by the defaults
 #'   of `mapCells()` where the spots have coordinates.
-#'   Of `"come"` it has the curve of the correlation from which the map starts, at
-#'   the powers that give the rows of both maps the same entropy.
+#'   Of `"come"` it has the curve of the correlation from which the map starts,
+#'   at the powers that give the rows of both maps the same entropy.
 #'
 #' @return A ggplot of `power` against `agreement`, the mean logarithm of how
 #'   much more often than by chance the two halves read a cell at the same

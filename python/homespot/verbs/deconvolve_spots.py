@@ -234,11 +234,11 @@ def deconvolve_spots(
     mapping: ad.AnnData,
     labels: Any,
     *,
-    sc: ad.AnnData | None = None,
-    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData] | None = None,
     read_out: TypesReadOut = "square",
     density: Any = None,
     confident: Any = None,
+    sc: ad.AnnData | None = None,
+    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData] | None = None,
     level: float | None = None,
     sc_layer: str | None = None,
     st_layer: str | None = None,
@@ -268,10 +268,6 @@ def deconvolve_spots(
     labels
         Type of every cell: name of a column of the mapping's obs, a Series with the names of the cells as
         index (in any order), or one label per cell in the mapping's order.
-    sc
-        The single-cell data that was mapped, for the fit; `st` is then needed as well.
-    st
-        The spatial data that was mapped to, likewise.
     read_out
         ``"square"``: cells count by the square of their probability, as for their places. P spreads a cell
         over similar spots, which makes all spots more similar than they are; the squares undo most of this.
@@ -284,6 +280,10 @@ def deconvolve_spots(
     confident
         Whether a cell's place can be relied on, True or False for every cell, in the same forms as `labels`.
         None: as `place_cells` finds it; without coordinates, ``homespot_confident_share`` is left out.
+    sc
+        The single-cell data that was mapped, for the fit; `st` is then needed as well.
+    st
+        The spatial data that was mapped to, likewise.
     level
         Level of the intervals, from 0.05 to 0.99. None: no intervals.
     sc_layer
