@@ -607,7 +607,10 @@ test_that("what R's doubles make too large is refused before the work", {
 # --- the same verbs in Python ------------------------------------------------
 
 test_that("R's arguments are Python's", {
-  own <- c(map = "mapping", sce = "sc", assay.type = "layer")
+  own <- c(
+    map = "mapping", sce = "sc", assay.type = "layer",
+    sc.assay.type = "sc_layer", st.assay.type = "st_layer"
+  )
   verbs <- list(
     impute_genes = imputeGenes,
     deconvolve_spots = homespot::deconvolveSpots,
