@@ -11,6 +11,7 @@ correlation of four types with their marker genes.
     python benchmarks/deconvolution.py paired   the fit and its joint with the map against least squares
     python benchmarks/deconvolution.py          all runs
     python benchmarks/deconvolution.py shift    the same where another technology measured the reference
+    python benchmarks/deconvolution.py peer     flashdeconv beside the fit (tools/setup-peers.sh flashdeconv)
     python benchmarks/deconvolution.py pancreas
     python benchmarks/deconvolution.py scan     the powers of P by which cells may count, on other parts
 """
@@ -19,7 +20,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import Any, get_args
 
 import anndata as ad
@@ -27,6 +31,7 @@ import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
 from genes import shared_genes
+from peers import answer, drive, missing
 from placement import interval
 from scipy import sparse
 from scipy.optimize import nnls
@@ -50,6 +55,7 @@ SEEDS = (0, 1, 2)
 PAIRED_PARTS = (1, 2)
 LEVEL = 0.9
 LAWS = ("log-normal", "laplace")
+AS_THERE = "as in the tissue"
 MARKERS = {
     "Acinar_cells": "PRSS1",
     "Cancer_clone_A": "TM4SF1",
@@ -58,6 +64,7 @@ MARKERS = {
 }
 SCALED = "NNLS, every gene over its standard deviation in the cells"
 FIT, JOINT = "fit_types", "fit_types and SSA"
+PEER = "flashdeconv"
 POWERS = (1, 1.5, 2, 2.5, 3, 4)
 Problem = tuple[str, ad.AnnData, ad.AnnData, pd.DataFrame]
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -239,6 +246,51 @@ def paired() -> list[dict[str, object]]:
     return rows
 
 
+def there() -> bool:
+    """Return whether flashdeconv can be run; where it cannot, say why."""
+    if reason := missing(PEER):
+        print(f"Left out: {PEER}: {reason}")
+    return not reason
+
+
+def by_peer(sc: ad.AnnData, st: ad.AnnData) -> pd.DataFrame:
+    """Return the shares of types by flashdeconv, which is given the cells' and the spots' raw counts."""
+    types = sc.obs["cell_type"].to_numpy(dtype=str)
+    if "n_cells" in st.obs:  # a simulated spot is the mean of its cells: their sum is what a machine counts
+        st = st.copy()
+        st.X = sparse.diags_array(st.obs["n_cells"].to_numpy(dtype=np.float64)) @ st.X
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "shares.npz"
+        drive("types", PEER, target, sc, st, cell_types=types)
+        return pd.DataFrame(answer(target), st.obs_names, np.unique(types))
+
+
+def peer() -> list[dict[str, object]]:
+    """Return the mean scores by tissue beside flashdeconv's, and what each has more than it.
+
+    They are the problems of `paired`, and those of `shift` with two technologies.
+    """
+    found: dict[tuple[str, str, str], dict[str, list[dict[str, float]]]] = {}
+    same = (("none", AS_THERE, *problem) for problem in problems(parts=PAIRED_PARTS))
+    for law, types, name, sc, st, truth in chain(same, shifted(LAWS)):
+        both = joint(hs.map_cells(sc, st, progress=False), sc, st).to_df()
+        runs = found.setdefault((law, types, name.split(",")[0]), {})
+        for run, shares in {**least_squares(sc, st), JOINT: both, PEER: by_peer(sc, st)}.items():
+            runs.setdefault(run, []).append(score(truth, shares))
+    rows: list[dict[str, object]] = []
+    for (law, types, tissue), runs in found.items():
+        of_peer = pd.DataFrame(runs[PEER])
+        for run, scores in runs.items():
+            own = pd.DataFrame(scores)
+            row = {"shift": law, "shares of types": types, "data": tissue, "divisions": len(own), "run": run}
+            row |= own.mean().to_dict()
+            for what in ("PCC", "JSD"):
+                mean, half = interval((own[what] - of_peer[what]).tolist())
+                row |= {f"{what} less {PEER}": mean, f"± {what}": half}
+            rows.append(row)
+    return rows
+
+
 def thinned(sc: ad.AnnData, seed: int) -> ad.AnnData:
     """Return the cells with a random share of every type, 0.1 to 1 (uniform logarithm), at least three."""
     rng = np.random.default_rng(seed)
@@ -248,23 +300,28 @@ def thinned(sc: ad.AnnData, seed: int) -> ad.AnnData:
     return sc[((rank < 3) | (rank < count * sc.obs["cell_type"].map(share).astype(float))).to_numpy()].copy()
 
 
-def shift() -> list[dict[str, object]]:
-    """Return the mean scores by tissue where the reference was measured by another technology.
+def shifted(laws: Sequence[str | None]) -> Iterator[tuple[str, str, *Problem]]:
+    """Yield law, shares of types and problem, where the reference was measured by another technology.
 
-    Its types have the shares that they have in the tissue, or others (`thinned`).
+    Its types have the shares that they have in the tissue, or others (`thinned`). None: one technology.
     """
-    found: dict[tuple[str, str, str, str], list[dict[str, float]]] = {}
-    for law in (None, *LAWS):
+    for law in laws:
         for seed in SEEDS:
             for name, sc, st, truth in tissues(
                 TABLE_PART, seed, **({} if law is None else {"platform": law})
             ):
                 some = sc[np.asarray(sc.X.sum(axis=1)).ravel() > 0].copy()
-                for types, cells in (("as in the tissue", some), ("others", thinned(some, seed))):
-                    both = joint(hs.map_cells(cells, st, progress=False), cells, st).to_df()
-                    for run, shares in {**least_squares(cells, st), JOINT: both}.items():
-                        key = (law or "none", types, name, run)
-                        found.setdefault(key, []).append(score(truth, shares))
+                yield law or "none", AS_THERE, name, some, st, truth
+                yield law or "none", "others", name, thinned(some, seed), st, truth
+
+
+def shift() -> list[dict[str, object]]:
+    """Return the mean scores by tissue where the reference was measured by another technology, or by one."""
+    found: dict[tuple[str, str, str, str], list[dict[str, float]]] = {}
+    for law, types, name, sc, st, truth in shifted((None, *LAWS)):
+        both = joint(hs.map_cells(sc, st, progress=False), sc, st).to_df()
+        for run, shares in {**least_squares(sc, st), JOINT: both}.items():
+            found.setdefault((law, types, name, run), []).append(score(truth, shares))
     return [
         {"shift": law, "shares of types": types, "data": name, "run": run, **pd.DataFrame(scores).mean()}
         for (law, types, name, run), scores in found.items()
@@ -276,6 +333,8 @@ def pancreas() -> list[dict[str, object]]:
     data = hs.datasets.load("pdac_moncada")
     sc, st = data["sc"], data["st"]
     tables = least_squares(sc, st)
+    if there():
+        tables[PEER] = by_peer(sc, st)
     for run in JOINED:
         method, settings = RUNS[run]
         mapping = hs.map_cells(sc, st, method, progress=False, **settings)
@@ -316,13 +375,15 @@ def main() -> None:
         print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
         return
     for name in sys.argv[1:] or ["table"]:
+        if name == "peer" and not there():
+            continue
         rows = PARTS[name]()
         print_table(rows)
         file = "deconvolution" if name == "table" else f"deconvolution_{name}"
         print(f"Written to {write_csv(file, rows)}")
 
 
-PARTS = {"table": table, "paired": paired, "shift": shift, "pancreas": pancreas, "scan": scan}
+PARTS = {"table": table, "paired": paired, "shift": shift, "peer": peer, "pancreas": pancreas, "scan": scan}
 
 
 if __name__ == "__main__":

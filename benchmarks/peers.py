@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from _common import print_table, write_csv
+from scipy import sparse
 
 import homespot as hs
 
@@ -82,39 +84,50 @@ def mapped(name: str, folder: Path, sc: ad.AnnData, st: ad.AnnData) -> np.ndarra
     """Let a peer map in a process of its own, once for both readings; return P."""
     peer = PEERS[name]
     fold = hashlib.sha256(f"{name}|{'|'.join(st.var_names)}".encode()).hexdigest()[:16]
-    source, target = folder / f"in_{fold}.npz", folder / f"{fold}.npz"
+    target = folder / f"{fold}.npz"
     if not target.exists():
-        cells = sc.X.tocsr()
-        np.savez(
-            source,
-            cell_values=cells.data.astype(np.float32),
-            cell_indices=cells.indices,
-            cell_indptr=cells.indptr,
-            cell_genes=sc.var_names.to_numpy(dtype=str),
-            spots=np.asarray(st.X, dtype=np.float32),
-            spot_genes=st.var_names.to_numpy(dtype=str),
-            positions=st.obsm["spatial"],
-        )
-        driver = HERE / "_peers" / f"map_{peer.package}.py"
-        command = [
-            interpreter(peer.package),
-            "-W",
-            "ignore",
-            driver,
-            source,
-            target,
-            json.dumps(peer.settings),
-        ]
-        answer = subprocess.run(
-            [*map(str, command)], env=one_thread(), capture_output=True, text=True, check=False
-        )
-        if answer.returncode != 0:
-            raise RuntimeError(f"{name} ended with {answer.returncode}: {answer.stderr[-2000:]}")
-        source.unlink()
+        drive("map", peer.package, target, sc, st, **peer.settings)
         (folder / f"{fold}.json").write_text(json.dumps({"method": name, **cost(target)}))
         print((folder / f"{fold}.json").read_text(), flush=True)
+    return answer(target)
+
+
+def drive(
+    what: str,
+    package: str,
+    target: Path,
+    sc: ad.AnnData,
+    st: ad.AnnData,
+    *,
+    cell_types: Sequence[str] = (),
+    **settings: Any,
+) -> None:
+    """Let the driver ``<what>_<package>.py`` answer in a process of its own, and write that to `target`."""
+    source = target.with_name(f"in_{target.name}")
+    cells = sparse.csr_matrix(sc.X)
+    np.savez(
+        source,
+        cell_values=cells.data.astype(np.float32),
+        cell_indices=cells.indices,
+        cell_indptr=cells.indptr,
+        cell_genes=sc.var_names.to_numpy(dtype=str),
+        cell_types=np.asarray(cell_types, dtype=str),
+        spots=st.to_df().to_numpy(np.float32),
+        spot_genes=st.var_names.to_numpy(dtype=str),
+        positions=st.obsm["spatial"],
+    )
+    driver = HERE / "_peers" / f"{what}_{package}.py"
+    command = map(str, (interpreter(package), "-W", "ignore", driver, source, target, json.dumps(settings)))
+    ended = subprocess.run([*command], env=one_thread(), capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        raise RuntimeError(f"{driver.name} ended with {ended.returncode}: {ended.stderr[-2000:]}")
+    source.unlink()
+
+
+def answer(target: Path) -> np.ndarray:
+    """Return what a driver has answered: P, or the shares of the types at every spot."""
     with np.load(target) as file:
-        return file["P"]
+        return file["answer"]
 
 
 def one_thread() -> dict[str, str]:
@@ -125,7 +138,7 @@ def one_thread() -> dict[str, str]:
 
 
 def cost(target: Path) -> dict[str, Any]:
-    """Return what a map cost, and the version of the package that made it."""
+    """Return what an answer cost, and the version of the package that gave it."""
     names = ("processor_seconds", "again", "peak_mib", "added_mib", "version")
     with np.load(target) as file:
         return {name: file[name].item() for name in names}
