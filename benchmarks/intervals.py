@@ -55,7 +55,7 @@ def found() -> Iterator[pd.DataFrame]:
             measured = log_values(st, kept.var_names, mapping.uns["homespot"]["st_scale"])
             measured = measured.loc[imputed.obs_names, away].to_numpy()
             for level in LEVELS:
-                intervals = Intervals.of_residuals(scores["residuals"], level)
+                intervals = Intervals.of_residuals(scores["residuals"], scores["gene"], level)
                 one = replace(intervals, edges=np.empty(0), half=np.array([one_quantile(scores, level)]))
                 top = float(np.log(10_001))
                 spread = imputed.X.std(axis=0)

@@ -59,7 +59,12 @@ CASES: dict[str, dict[str, Any]] = {
     "weighted": {"gene_weights": "spatial"},
     "weights": {"gene_weights": {name: 1.0 + i % 3 for i, name in enumerate(GENES)}},
     "sections": {"sections": "lamina"},
-    "sections_k_best": {"sections": "lamina", "k_best": 4, "method": "correlation"},
+    "sections_k_best": {
+        "sections": "lamina",
+        "k_best": 4,
+        "method": "correlation",
+        "gene_weights": "equal",
+    },
 }
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -46,6 +48,11 @@ def two() -> tuple[ad.AnnData, ad.AnnData]:
     return ad.concat([sc for sc, _ in parts]), ad.concat([st for _, st in parts])
 
 
+def cut(k_best: int | None) -> dict[str, Any]:
+    """How to map with the k best of every row; rows of unknown sharpness are read from these alone."""
+    return {} if k_best is None else {"k_best": k_best, "gene_weights": "equal"}
+
+
 def _of(mapping: ad.AnnData, *names: str) -> ad.AnnData:
     return hs.subset(mapping, spots=mapping.var_names[mapping.var["slide"].isin(names)].tolist())
 
@@ -53,7 +60,7 @@ def _of(mapping: ad.AnnData, *names: str) -> ad.AnnData:
 @pytest.mark.parametrize("k_best", [None, 12])
 def test_cells_of_another_section_are_not_confident(two, k_best) -> None:
     sc, st = two
-    whole = hs.map_cells(sc, st, sections="slide", joint=True, k_best=k_best)
+    whole = hs.map_cells(sc, st, sections="slide", joint=True, **cut(k_best))
     before = hs.cell_positions(whole, max_radius=1e6)
     assert (before[SECTION].to_numpy() == sc.obs["of"].to_numpy()).all()
     # Of some cells a map with k_best has nothing on B.
@@ -79,7 +86,7 @@ def test_cells_of_another_section_are_not_confident(two, k_best) -> None:
 
 def test_what_k_best_leaves_out_is_no_loss(two) -> None:
     sc, st = two
-    whole = hs.map_cells(sc, st, sections="slide", joint=True, k_best=2)
+    whole = hs.map_cells(sc, st, sections="slide", joint=True, **cut(2))
     assert DROPPED not in whole.obs
     assert whole.obs[LEFT_OVER].max() > 0.5
     table = hs.cell_positions(whole, max_radius=1e6)
@@ -156,7 +163,7 @@ def test_the_section_s_probability_reckons_with_what_was_taken_out() -> None:
 def test_of_sections_mapped_one_by_one_the_cell_s_own_counts(two, k_best) -> None:
     """Masses are equal by construction: what another section held says nothing, what the own held does."""
     sc, st = two
-    whole = hs.map_cells(sc, st, sections="slide", joint=False, k_best=k_best)
+    whole = hs.map_cells(sc, st, sections="slide", joint=False, **cut(k_best))
     before = hs.cell_positions(whole, max_radius=1e6)
     of_b = (before[SECTION] == "B").to_numpy()
     assert of_b.sum() == N_CELLS

@@ -249,3 +249,14 @@ def test_what_is_refused() -> None:
     }.items():
         with pytest.raises(InputError, match=words):
             call()
+
+
+def test_cells_without_labels_and_spots_without_expression_are_refused(refused: Any) -> None:
+    sc, st, _, _ = model(0)
+    cells = ad.concat([sc] * (501 // sc.n_obs + 1), index_unique="-", keys=range(501 // sc.n_obs + 1))
+    with refused("means types labels | rows | labels cells"):
+        hs.fit_types(cells, st)
+    nothing = st.copy()
+    nothing.X = 0 * nothing.X
+    with refused("spots expression | none | layer"):
+        hs.fit_types(sc, nothing, "type")

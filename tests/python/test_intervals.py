@@ -45,7 +45,9 @@ def test_half_the_width_is_the_quantile_of_a_stratum() -> None:
     # at 0.8 * 1.05 = 0.84, the 17th of 20.
     residuals = np.arange(1.0, 21) * np.where(np.arange(20) % 2, 1, -1)
     found = Intervals.of_residuals(
-        [text([(level, (level + 1) * residual) for level in range(5)]) for residual in residuals], 0.8
+        [text([(level, (level + 1) * residual) for level in range(5)]) for residual in residuals],
+        range(20),
+        0.8,
     )
     np.testing.assert_array_equal(found.half, 17 * np.arange(1.0, 6))
     values = np.array([[0, 1.5], [2, 9]], dtype=np.float32)
@@ -56,7 +58,7 @@ def test_half_the_width_is_the_quantile_of_a_stratum() -> None:
 
 
 def test_genes_of_one_level_are_one_stratum() -> None:
-    found = Intervals.of_residuals([text([(1, k), (1, -k)]) for k in range(1, 11)], 0.5)
+    found = Intervals.of_residuals([text([(1, k), (1, -k)]) for k in range(1, 11)], range(10), 0.5)
     assert found.edges.size == 0
     # n is 10: the quantile at 0.55 of 1, 1, 2, 2, ..., 10, 10 is the 12th.
     np.testing.assert_array_equal(found.half, [6])
@@ -136,3 +138,31 @@ def test_genes_without_scores_have_intervals(demo) -> None:
     assert (found.layers["upper"] > found.X).all()
     with pytest.raises(InputError, match="scores of genes that are imputed"):
         hs.impute_genes(mapping, sc, new, scores=scores)
+
+
+def test_a_gene_held_out_twice_is_one_gene(demo) -> None:
+    sc, _, mapping, scores = demo
+    once, twice = (
+        hs.impute_genes(mapping, sc, scores=table, level=0.9).uns["homespot"]["intervals"]
+        for table in (scores, pd.concat([scores, scores]))
+    )
+    np.testing.assert_array_equal(once["half"], twice["half"])
+    np.testing.assert_allclose(once["edges"], twice["edges"], rtol=1e-12)
+    few = pd.concat([scores[:5]] * 20)
+    with pytest.raises(
+        InputError, match=r"at least 9 genes for intervals of the level 0\.9, found those of 5"
+    ):
+        hs.impute_genes(mapping, sc, scores=few, level=0.9)
+
+
+def test_scores_are_of_this_map_and_this_read_out(demo) -> None:
+    sc, st, mapping, scores = demo
+    elsewhere = scores.assign(gene=[f"other {i}" for i in range(len(scores))])
+    with pytest.raises(InputError, match="that are imputed, or that the map was made from, found those of"):
+        hs.impute_genes(mapping, sc, scores=elsewhere, level=0.9)
+    mean = hs.cross_validate(sc, st, read_out="mean", folds=3, progress=False)
+    assert not np.allclose(mean["rmse"], scores["rmse"])
+    for read_out, own in (("scaled", scores), ("mean", mean)):
+        found = hs.impute_genes(mapping, sc, read_out=read_out, scores=pd.concat([scores, mean]))
+        known = own.set_index("gene")["rmse"]
+        np.testing.assert_allclose(found.var.loc[known.index, "homespot_rmse"], known, rtol=1e-12)

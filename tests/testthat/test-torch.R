@@ -31,7 +31,8 @@ withoutTorch <- function() {
 # What is trained in little time.
 trained <- function(sc, st, ...) {
   mapCells(sc, st, "come",
-    epochs = 2L, pretrain.epochs = 2L, hidden = 8L, latent = 4L, ...
+    gene.weights = "equal", epochs = 2L, pretrain.epochs = 2L, hidden = 8L,
+    latent = 4L, ...
   )
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ..common.wording import verb
 from ..errors import InputError, expected
@@ -90,8 +91,10 @@ class Intervals:
     half: F64
 
     @classmethod
-    def of_residuals(cls, kept: Iterable[object], level: float) -> Intervals:
+    def of_residuals(cls, kept: Iterable[object], names: Iterable[object], level: float) -> Intervals:
         """Return the intervals from the residuals of genes, as `kept_residuals` returns them.
+
+        `names` are the genes; the residuals of a gene that was held out several times count as one gene's.
 
         Raises
         ------
@@ -99,17 +102,18 @@ class Intervals:
             If they are no residuals, or of too few genes for the level: fewer than level / (1 - level).
         """
         genes = _read(kept)
-        if len(genes) * (1 - level) < level * (1 - 1e-9):
+        codes, unique = pd.factorize(np.asarray(list(names), dtype=object))
+        if len(unique) * (1 - level) < level * (1 - 1e-9):
             least = int(np.ceil(level / (1 - level) * (1 - 1e-9)))
             raise InputError(
                 expected(
                     f"residuals of at least {least} genes for intervals of the level {level:g}",
-                    f"those of {len(genes)}",
+                    f"those of {len(unique)}",
                     "Use a lower level, or data that share more genes.",
                 )
             )
         pairs = np.concatenate(genes)
-        gene = np.repeat(np.arange(len(genes)), [len(one) for one in genes])
+        gene = np.repeat(codes, [len(one) for one in genes])
         edges = np.unique(np.quantile(pairs[:, 0], np.arange(1, _STRATA) / _STRATA))
         edges = edges[edges > pairs[:, 0].min()]
         stratum = np.digitize(pairs[:, 0], edges)

@@ -36,6 +36,8 @@ __all__ = ["fit_types", "most_abundant"]
 
 F64 = npt.NDArray[np.float64]
 
+_MOST_TYPES = 500  # a table of more rows is one of cells
+
 
 def most_abundant(shares: F64, names: list[str]) -> dict[str, Any]:
     """Return the most abundant type of every spot and its share, as columns; missing for a row of NaN."""
@@ -61,6 +63,18 @@ def _as_reference(reference: Any) -> ad.AnnData:
         ) from error
     rows, genes = (index.astype(str) for index in (reference.index, reference.columns))
     return ad.AnnData(values, pd.DataFrame(index=rows), pd.DataFrame(index=genes))
+
+
+def _refuse_cells(table: Expression) -> None:
+    n = table.shape[0]
+    if n > _MOST_TYPES:
+        raise InputError(
+            expected(
+                f"means of at most {_MOST_TYPES} types where there are no {argument('labels')}",
+                f"{n:,} rows",
+                f"Give {argument('labels')} if these are cells.",
+            )
+        )
 
 
 def _refuse_empty_types(table: Expression) -> None:
@@ -186,7 +200,10 @@ def fit_types(
     sc_table = expression(reference, "sc", sc_layer, sc_scale, "float32", gene_column=sc_gene_column)
     some_rows = rows if len(rows) < st.n_obs else None
     st_table = expression(st, "st", st_layer, st_scale, "float32", gene_column=st_gene_column, rows=some_rows)
+    if not (st_table.totals > 0).any():
+        raise InputError(expected("spots with expression", "none", "Choose another layer, or other spots."))
     if labels is None:
+        _refuse_cells(sc_table)
         _refuse_empty_types(sc_table)
         names, codes = sc_table.names.tolist(), None
         var: dict[str, Any] = {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import anndata as ad
 import h5py
@@ -81,8 +81,8 @@ def _annotation(table: Expression, columns: npt.NDArray[np.intp]) -> pd.DataFram
     return table.about.var.iloc[columns].copy()
 
 
-def _own_scores(scores: pd.DataFrame, method: str) -> pd.DataFrame:
-    """Return the scores of this method, checked."""
+def _own_scores(scores: pd.DataFrame, method: str, read_out: ReadOut) -> pd.DataFrame:
+    """Return the scores of this method, checked, and of this read-out if there are others beside it."""
     columns = list(METRICS)
     if not isinstance(scores, pd.DataFrame) or not {"gene", *columns} <= set(scores.columns):
         raise InputError(
@@ -102,6 +102,8 @@ def _own_scores(scores: pd.DataFrame, method: str) -> pd.DataFrame:
                     f"scores of the map's method, {method!r}", "others only", "Cross-validate it as well."
                 )
             )
+    if "read_out" in scores and (scores["read_out"] == read_out).any():
+        scores = scores[scores["read_out"] == read_out]
     return scores.assign(**{name: numbers(scores[name], name) for name in columns})
 
 
@@ -126,7 +128,7 @@ def _intervals(scores: pd.DataFrame | None, read_out: ReadOut, level: float) -> 
     if scores is not None and {"read_out", "residuals"} <= set(scores.columns):
         own = scores[(scores["read_out"] == read_out) & scores["residuals"].notna()]
         if len(own):
-            return Intervals.of_residuals(own["residuals"], level)
+            return Intervals.of_residuals(own["residuals"], own["gene"], level)
         found = f"those of {some(scores['read_out'].astype(str).unique())}"
     raise InputError(
         expected(
@@ -138,19 +140,28 @@ def _intervals(scores: pd.DataFrame | None, read_out: ReadOut, level: float) -> 
 
 
 def _known(
-    scores: pd.DataFrame | None, level: float | None, method: str, read_out: ReadOut, genes: pd.Index
+    scores: pd.DataFrame | None,
+    level: float | None,
+    record: Mapping[str, Any],
+    read_out: ReadOut,
+    genes: pd.Index,
 ) -> tuple[pd.DataFrame | None, Intervals | None]:
-    """Return the scores of the method and the intervals of the level, as far as they are asked for."""
-    own = None if scores is None else _own_scores(scores, method)
-    if level is not None:
-        return own, _intervals(own, read_out, float(level))
-    if own is not None and not own["gene"].isin(genes).any():
+    """Return the scores of the method and the intervals of the level, as far as they are asked for.
+
+    Intervals are made from genes that the map was made from, whichever are imputed.
+    """
+    own = None if scores is None else _own_scores(scores, str(record.get("method")), read_out)
+    known = genes if level is None else genes.union(pd.Index(record.get("genes", [])))
+    if own is not None and not own["gene"].isin(known).any():
         raise InputError(
             expected(
-                "scores of genes that are imputed", f"those of {some(own['gene'].unique())}", "Pass others."
+                "scores of genes that are imputed"
+                + ("" if level is None else ", or that the map was made from"),
+                f"those of {some(own['gene'].unique())}",
+                "Pass others.",
             )
         )
-    return own, None
+    return own, None if level is None else _intervals(own, read_out, float(level))
 
 
 @bounded
@@ -261,8 +272,10 @@ def impute_genes(
         check_target(output, mapping, sc)
     sc = with_tables(sc)
     table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
-    columns, method = selected(genes, table), str(mapping.uns[HOMESPOT].get("method"))
-    _known(scores, level, method, factors.read_out, pd.Index(table.genes[columns]))  # before P is read
+    columns = selected(genes, table)
+    _known(
+        scores, level, mapping.uns[HOMESPOT], factors.read_out, pd.Index(table.genes[columns])
+    )  # before P is read
     view.read(factors)
     return impute_table(view, table, cells, genes, factors, scores, level, output, block_size)
 
@@ -301,7 +314,7 @@ def impute_table(
     var = _annotation(table, columns)
     if (used := mapped_genes(record)) is not None:
         var[MAPPED] = [gene in used for gene in var.index.astype(str)]
-    own, intervals = _known(scores, level, str(record.get("method")), factors.read_out, var.index)
+    own, intervals = _known(scores, level, record, factors.read_out, var.index)
     if own is not None:
         var = _with_scores(var, own)
     record |= {"read_out": factors.read_out, "imputed_scale": imputed_scale(*scales)}
