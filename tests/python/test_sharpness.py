@@ -217,3 +217,14 @@ def test_a_map_is_read_at_the_entropy_of_the_correlation() -> None:
     found = matched(known, *centred, other, 0.05)
     sharpened = softmax(SOFTER * found.power * np.log(other), axis=1)
     assert entropy(sharpened, axis=1).mean() == pytest.approx(entropy(rows, axis=1).mean(), rel=1e-3)
+
+
+def test_threads_change_no_byte_of_map_places_and_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sc, st = hs.make_demo()
+    found = []
+    for n in ("1", "2", "5"):
+        monkeypatch.setenv("OMP_NUM_THREADS", n)
+        mapping = hs.map_cells(sc, st, progress=False)
+        table = hs.cell_positions(mapping).select_dtypes("number")
+        found.append((mapping.X.tobytes(), table.to_numpy().tobytes()))
+    assert found[0] == found[1] == found[2]

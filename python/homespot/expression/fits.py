@@ -33,6 +33,7 @@ _MOST_STEPS = 100
 _CLOSE = 1e-3
 
 
+@limited_threads(1)  # products by several threads have other last digits
 def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
     """Return how far the spots hold cells like each, from 0.01 to 1; None of fewer than 20 cells.
 

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.optimize import brentq
 from scipy.special import softmax, xlogy
 
+from ..common.cores import limited_threads
 from ..common.run import SOFTER, Sharpness
 from ..matrix.rows import evenly_spaced
 from .places import Places
@@ -40,6 +41,7 @@ def _scores(
     return (rho / (regularisation * largest)).astype(np.float32)
 
 
+@limited_threads(1)  # products by several threads have other last digits
 def agreement(
     x_sc: Floats, x_st: Floats, places: Places, regularisation: float, *, absolute: bool = False
 ) -> Sharpness:
@@ -88,6 +90,7 @@ def agreement(
     return Sharpness(_highest(curve), _POWERS.copy(), curve)
 
 
+@limited_threads(1)
 def matched(
     known: Sharpness, x_sc: Floats, x_st: Floats, matrix: npt.NDArray[Any], regularisation: float
 ) -> Sharpness:

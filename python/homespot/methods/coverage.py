@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from ..common.cores import limited_threads
 from ..expression.places import Places
 from ..expression.table import Floats
 from ..matrix.rows import evenly_spaced
@@ -20,6 +21,7 @@ _CELLS = 800  # cells that are looked at, however many spots there are
 _ROWS = 256  # cells whose shares are computed at once
 
 
+@limited_threads(1)  # products by several threads have other last digits
 def found_masses(
     x_sc: Floats,
     x_st: Floats,
