@@ -109,8 +109,8 @@ def fitted_shares(types: TypeMeans, spots: F64) -> F64:
         some = spots[rows]
         start = mixtures(gram, some @ first.T, types.shares, _CLOSE, _STEPS)
         for i, (spot, own) in enumerate(zip(some, start, strict=True), rows.start):
-            weights[i] = own
-            if own.any():
+            weights[i] = own if spot.any() else 0  # the descent ends near 0, not always at it
+            if weights[i].any():
                 mean = own @ means / own.sum()
                 variance = (1 - _FLOOR) * types.noise * mean + _FLOOR * fixed
                 weighed = means * np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)

@@ -145,8 +145,8 @@ def fit_types(
         index (in any order), or one label per cell in their order. None: the rows of `reference` are types.
     level
         Level of the intervals, from 0.05 to 0.99; they need cells with labels. The bounds
-        follow 100 draws of cells and genes by their order, so that another order moves them a little. None: no
-        intervals.
+        follow 100 draws of cells and genes by their order, so that another order moves them a little. None:
+        no intervals.
     sc_layer
         Layer of `reference` with the expression, as for `map_cells`.
     st_layer
