@@ -76,8 +76,8 @@
 #'   and e the mean log expression of a spot, and of a cell, over the genes
 #'   that the map was made from (`homespot_expression` in `colData(map)` and
 #'   `rowData(map)`).
-#'   A log value v = log(1 + 10,000 s) is that of a gene with the share s of the
-#'   molecules, and o = s / (1 - s) are the odds of this share.
+#'   A gene with the share s of the molecules has the log value
+#'   v = log(1 + 10,000 s), and o = s / (1 - s) are the odds of this share.
 #'   So X stays below log(10,001), which a gene has that makes up all of a spot,
 #'   and a gene with the log value e in every cell has e\[j\] at the spot.
 #'   If the atlas holds log values, whose total is not known, o is exp(v) - 1.

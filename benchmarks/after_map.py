@@ -73,7 +73,7 @@ def odds(values: F64) -> F64:
 
 
 def values(of_odds: F64) -> F64:
-    """Return the log values of which these are the odds."""
+    """Return the log values that have these odds."""
     return np.asarray(np.log1p(1e4 * of_odds / (1 + of_odds)))
 
 

@@ -103,7 +103,7 @@ def matched(
         mean H(P^(s q')) = mean H(R^(s q)),
 
     where R is the correlation map, q its sharpness, s the share of it at which places are read, and q' the
-    sharpness of P. The mean is over up to 200 cells. The curve is that of R, its powers times q' / q.
+    sharpness of P. The mean is over up to 200 cells. The curve is the one of R, with its powers times q' / q.
 
     Parameters
     ----------

@@ -98,9 +98,7 @@ def fitted_shares(types: TypeMeans, spots: F64) -> F64:
         Spots x genes, on the linear scale.
     """
     means = types.means
-    fixed = types.noise * types.overall
-    over = np.divide(1, fixed, out=np.zeros_like(fixed), where=fixed > 0)
-    first = means * over
+    first = means * _inverse(types.noise * types.overall)
     gram = first @ means.T
     weights = np.empty((len(spots), len(means)))
 
@@ -111,14 +109,21 @@ def fitted_shares(types: TypeMeans, spots: F64) -> F64:
         for i, (spot, own) in enumerate(zip(some, start, strict=True), rows.start):
             weights[i] = own if spot.any() else 0  # the descent ends near 0, not always at it
             if weights[i].any():
-                mean = own @ means / own.sum()
-                variance = (1 - _FLOOR) * types.noise * mean + _FLOOR * fixed
-                weighed = means * np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
+                weighed = means * _over_variance(types, own @ means / own.sum())
                 weights[i] = mixtures(weighed @ means.T, (weighed @ spot)[None], own, _CLOSE, _STEPS)[0]
 
     with limited_threads(1), pool(threads(spots.size * len(means)) - 1) as each:
         each(fit, math.ceil(len(spots) / _ROWS))
     return _normalised(weights / types.sizes)
+
+
+def _inverse(values: F64) -> F64:
+    return np.asarray(np.divide(1, values, out=np.zeros_like(values), where=values > 0))
+
+
+def _over_variance(types: TypeMeans, mean: F64) -> F64:
+    """Return 1 over the variance of every gene where this mean is expected; 0 if nothing expresses it."""
+    return _inverse((1 - _FLOOR) * types.noise * mean + _FLOOR * (types.noise * types.overall))
 
 
 def _normalised(weights: F64) -> F64:
@@ -156,9 +161,7 @@ def map_weight(types: TypeMeans, spots: F64, of_map: F64) -> tuple[float, F64]:
         others, held = types.of_genes(fold != part), types.of_genes(fold == part)
         shares = fitted_shares(others, spots[:, fold != part])
         predict = partial(_predicted, held)
-        fixed = held.noise * held.overall
-        variance = (1 - _FLOOR) * held.noise * predict(shares) + _FLOOR * fixed
-        over = np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
+        over = _over_variance(held, predict(shares))
         truth = spots[:, fold == part]
         for i, weight in enumerate(MAP_WEIGHTS):
             found = predict((1 - weight) * shares + weight * of_map)

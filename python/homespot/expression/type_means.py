@@ -106,7 +106,7 @@ def means_of_cells(
     codes
         The type of every cell, from 0.
     n_types
-        Number of types. A type of which a draw has no cell has means of 0.
+        Number of types. If a draw has no cell of a type, the means of this type are 0.
     drawn
         How often every cell is drawn, draws x cells; None is every cell once, as one draw.
     """

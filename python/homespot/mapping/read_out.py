@@ -63,7 +63,7 @@ def _odds(values: F64, largest: float) -> F64:
 
 
 def _log_value(odds: F64, largest: float) -> F64:
-    """Return the log value of which these are the odds; it is below log(1 + largest)."""
+    """Return the log value that has these odds; it is below log(1 + largest)."""
     return np.asarray(np.log1p(odds / (1 + odds / largest)))
 
 
