@@ -17,6 +17,7 @@ from homespot.errors import ConvergenceWarning, DataWarning, InputError
 from homespot.expression.table import Expression
 from homespot.methods import registry
 from homespot.space.sections import sections_in
+from homespot.transport._buffer import Rows
 from homespot.transport._cpu import CpuPasses
 
 
@@ -150,15 +151,14 @@ def test_a_method_that_leaves_the_range_of_numbers_is_refused(
 def test_transport_that_leaves_the_range_of_numbers_is_refused(
     pair, monkeypatch, refused, bad: float, regularisation: float
 ) -> None:
-    write = CpuPasses._write_map
+    softmax = Rows.softmax
 
-    def spoilt(self: CpuPasses, rows: slice, g: Any, out: Any) -> Any:
-        masses = write(self, rows, g, out)
-        if rows.stop == len(self._buffer):
-            out[-1, 7] = bad
-        return masses
+    def spoilt(self: Rows, block: Any, g: Any, out: Any) -> Any:
+        sums = softmax(self, block, g, out)
+        out[-1, 7] = bad
+        return sums
 
-    monkeypatch.setattr(CpuPasses, "_write_map", spoilt)
+    monkeypatch.setattr(Rows, "softmax", spoilt)
     monkeypatch.setattr(CpuPasses, "change", lambda *_: 0.0)
     with refused("numbers method 'ssa' | NaN infinity | parameters"):
         map_cells(*pair, gene_weights="equal", regularisation=regularisation)

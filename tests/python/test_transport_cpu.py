@@ -14,7 +14,7 @@ import pytest
 
 import homespot
 from homespot.transport import CorrelationCost, sinkhorn
-from homespot.transport import _cpu as cpu
+from homespot.transport import _buffer
 from homespot.transport._loops import _exp
 
 SOURCES = Path(homespot.__file__).parent
@@ -94,7 +94,7 @@ def test_peak_memory_is_one_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every array of the solver that is as large as a tenth of the plan is the plan."""
     import tracemalloc
 
-    monkeypatch.setattr(cpu, "_CACHED", 2**14)
+    monkeypatch.setattr(_buffer, "_CACHED", 2**14)
     rng = np.random.default_rng(0)
     sc, st = (
         x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.standard_normal((2, 3000, 20), np.float32)

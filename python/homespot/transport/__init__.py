@@ -2,6 +2,6 @@
 
 from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
-from .solver import REGULARISATION, sinkhorn
+from .solver import REGULARISATION, Storage, sinkhorn
 
-__all__ = ["REGULARISATION", "CorrelationCost", "Cost", "MatrixCost", "TransportResult", "sinkhorn"]
+__all__ = ["REGULARISATION", "CorrelationCost", "Cost", "MatrixCost", "Storage", "TransportResult", "sinkhorn"]

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.memory import require
 from ..common.wording import argument
+from ._range import lowest_exponent
 
-__all__ = ["MOST", "ROWS", "blocks", "lanes", "require_plan", "softmax_rows"]
+if TYPE_CHECKING:
+    from .result import Domain
+
+__all__ = ["MOST", "ROWS", "Rows", "blocks", "lanes", "require_plan", "softmax_rows"]
+
+F64 = npt.NDArray[np.float64]
 
 # Fixed, and summed in order, so that the number of threads does not change a byte.
 _LANES = 16
 ROWS = 256
 """Number of rows in a matrix product."""
+
+_CACHED = 2**18  # entries that stay in the cache of a core
 
 MOST = 700.0
 """Largest exponent whose power is written: a mass that is larger counts as this one."""
@@ -57,3 +65,56 @@ def softmax_rows(exponents: npt.NDArray[np.float64], out: npt.NDArray[Any]) -> n
     sums = out.sum(axis=1, dtype=np.float64)
     out /= sums.astype(out.dtype)[:, None]
     return np.asarray(np.log(sums) + largest)
+
+
+class Rows(NamedTuple):
+    """How rows of the cost become rows of P, in place; the same for rows that are stored and made anew.
+
+    Parameters
+    ----------
+    domain
+        ``"kernel"`` or ``"log"``.
+    epsilon
+        The regularisation, in the unit of the cost.
+    """
+
+    domain: Domain
+    epsilon: float
+
+    def cached(self, block: npt.NDArray[Any]) -> list[slice]:
+        """Return parts of a block that stay in the cache."""
+        return blocks(slice(0, len(block)), max(_CACHED // block.shape[1], 1))
+
+    def prepare(self, block: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+        """Turn rows of the cost into the kernel, and return low / epsilon; or, in the log domain, D / epsilon.
+
+        The kernel is exp(-(D - low) / epsilon), where low is the smallest cost of the row.
+        """
+        if self.domain == "log":
+            block *= 1 / self.epsilon
+            return None
+        floor = lowest_exponent(block.dtype)
+        lows = np.empty(len(block))
+        for part in self.cached(block):
+            rows = block[part]
+            low = rows.min(axis=1)
+            lows[part] = low / self.epsilon
+            rows -= low[:, None]
+            rows *= -1 / self.epsilon
+            np.exp(np.maximum(rows, floor, out=rows), out=rows)
+        return lows
+
+    def softmax(self, block: npt.NDArray[Any], g: npt.NDArray[np.float64], out: npt.NDArray[Any]) -> F64:
+        """Write rows of P into `out`, and return what `masses` needs of their sums."""
+        if self.domain == "log":
+            return softmax_rows(g - block, out)
+        np.multiply(block, np.exp(g).astype(block.dtype), out=out)
+        sums = out.sum(axis=1, dtype=np.float64)
+        out /= sums.astype(block.dtype)[:, None]
+        return np.asarray(sums)
+
+    def masses(self, sums: F64, scalings: F64) -> F64:
+        """Return the masses of rows in the plan, from what `softmax` returns and the rows' scalings."""
+        if self.domain == "log":
+            return np.asarray(np.exp(np.minimum(sums + scalings, MOST)))
+        return np.asarray(sums * scalings)

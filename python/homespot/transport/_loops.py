@@ -29,7 +29,7 @@ _LOG2_LOW = np.float32(math.log(2) - 0.693359375)
 _SMALLEST = np.float32(-87)
 LARGEST = 80.0
 """Largest exponent of a row in `log_rows`, which keeps the sums of columns within float32."""
-_ROWS_BEFORE_FLUSH = 64
+_ROWS_BEFORE_FLUSH = 64  # divides `_buffer.ROWS`, so that rows in blocks add up as all at once do
 
 
 def _exp(x: float) -> float:
@@ -59,7 +59,7 @@ def _exp_of_dtype(x: Any) -> Any:
 
 @compiled
 def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Array, columns: Array) -> None:
-    """Set a_i = weight_i (p_i / sum_j K_ij b_j)^keep and columns_j = sum_i a_i K_ij.
+    """Set a_i = weight_i (p_i / sum_j K_ij b_j)^keep and add sum_i a_i K_ij to columns_j.
 
     Parameters
     ----------
@@ -76,12 +76,11 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
     b
         Shape (N,), dtype of `K`.
     columns
-        Shape (N,), float64.
+        Shape (N,), float64; added to.
     """
     m, n = K.shape
     dtype = K.dtype.type
     zero = dtype(0)
-    columns[:] = 0
     sums = np.zeros(n, K.dtype)
     # Eight rows at a time: b and the sums are loaded eight times less often, and the rows stay in the cache.
     for i in range(0, m - 7, 8):
@@ -125,7 +124,7 @@ def kernel_rows(K: Array, p: Array, keep: float, weight: Array, b: Array, a: Arr
 
 @compiled
 def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: Array) -> float:
-    """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and columns_j = sum_i exp(f_i + g_j - D_ij).
+    """Set f_i = keep (log p_i - log sum_j exp(g_j - D_ij)) and add sum_i exp(f_i + g_j - D_ij) to columns_j.
 
     Returns the largest f_i + max_j (g_j - D_ij), to within 1. The sums of columns are right if they are
     not far below it, and if it is at most `LARGEST`.
@@ -146,12 +145,11 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     g
         Shape (N,), float64.
     columns
-        Shape (N,), float64.
+        Shape (N,), float64; added to.
     """
     m, n = D.shape
     dtype = D.dtype.type
     zero = dtype(0)
-    columns[:] = 0
     sums = np.zeros(n, D.dtype)
     entries = np.empty(n, D.dtype)
     rounded = g.astype(D.dtype)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..common.cores import limited_threads
 from ..matrix.streamed import Streamed, by_blocks
-from ._buffer import ROWS, blocks, lanes, softmax_rows
+from ._buffer import ROWS, Rows, blocks, lanes
 from .costs import Cost, Writer
 
 __all__ = ["Domain", "TransportResult"]
@@ -129,14 +129,14 @@ class TransportResult:
         return out
 
     def _computed(self) -> Streamed:
-        """Return P as a matrix whose rows are computed when they are read."""
-        write, tiles = self.cost.writer(self.dtype), self._tiles()
+        """Return P as a matrix whose rows are computed when they are read, as the solver computes them."""
+        write, tiles, of = self.cost.writer(self.dtype), self._tiles(), Rows(self.domain, self.epsilon)
 
         def fetch(k: int) -> npt.NDArray[Any]:
             block = self._written(tiles[k], write)
-            # Exponents are as large as the inverse regularisation, and their small differences matter.
-            exponents = self.potentials - block.astype(np.float64) / self.epsilon
-            softmax_rows(exponents, block)
+            of.prepare(block)
+            for part in of.cached(block):
+                of.softmax(block[part], self.potentials, block[part])
             return block
 
         ends = [tile[-1].stop for tile in tiles]

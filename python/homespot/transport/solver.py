@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common import extras
-from ..common.checks import within
+from ..common.checks import one_of, within
 from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
 from ..common.wording import argument, shown
@@ -24,7 +24,7 @@ from .result import Domain, TransportResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["REGULARISATION", "sinkhorn"]
+__all__ = ["REGULARISATION", "Storage", "sinkhorn"]
 
 REGULARISATION = (1e-6, 1e6)
 """Range of the regularisation."""
@@ -33,6 +33,7 @@ ROWS_TOLERANCE = 10
 """Largest change of a row of P in another iteration (L1), in units of the tolerance."""
 
 F64 = npt.NDArray[np.float64]
+Storage = Literal["stored", "streamed"]
 
 
 class Passes(Protocol):
@@ -45,7 +46,7 @@ class Passes(Protocol):
     def sweep(self, g: F64) -> F64: ...
     def safe(self, g: F64) -> bool: ...
     def change(self, g: F64, step: F64) -> float: ...
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any], F64, F64]: ...
+    def plan(self, g: F64) -> tuple[npt.NDArray[Any] | None, F64, F64]: ...
 
 
 def sinkhorn(
@@ -61,6 +62,7 @@ def sinkhorn(
     dtype: str = "float32",
     device: str = "cpu",
     backend: Literal["numba", "torch"] | None = None,
+    storage: Storage = "stored",
     progress: Progress = None,
 ) -> TransportResult:
     """Find the entropic transport plan between cells and spots.
@@ -102,6 +104,10 @@ def sinkhorn(
         ``"cpu"``, ``"cuda:<index>"`` or ``"auto"``.
     backend
         ``"numba"`` (compiled loops on the CPU), ``"torch"``, or None for the one that suits the device.
+    storage
+        ``"stored"``: the M x N kernel is kept in memory. ``"streamed"``: every pass computes it anew from the
+        cost, block by block, and the result has no `matrix`, but rows that are computed when they are read.
+        Both have the same potentials and the same P.
     progress
         True, False, None (a bar at a terminal) or a function; see `homespot.progress`.
 
@@ -115,7 +121,8 @@ def sinkhorn(
         )
     p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
     _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
-    make = _backend(backend, resolve_device(device))
+    one_of("storage", storage, get_args(Storage))
+    make = partial(_backend(backend, resolve_device(device)), stored=storage == "stored")
     keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
     g = shape = np.zeros(len(q))
@@ -239,7 +246,7 @@ def _step(g: F64, log_mass: F64, log_q: F64, keep_cells: float, keep_spots: floa
     return _Step(step - shift, shift + float(np.clip(both / (1 - both) * shift, -most, most)), error)
 
 
-def _backend(backend: str | None, device: str) -> Callable[[Cost, F64, float, str], Passes]:
+def _backend(backend: str | None, device: str) -> Callable[..., Passes]:
     """Return the back end; torch is imported only if it is used."""
     if backend is None:
         backend = "numba" if device == "cpu" else "torch"
