@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..common.memory import require
 from ..common.wording import argument
+from ._loops import exponents
 from ._range import lowest_exponent
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ class Rows(NamedTuple):
             rows = block[part]
             low = rows.min(axis=1)
             lows[part] = low / self.epsilon
-            rows -= low[:, None]
-            rows *= -1 / self.epsilon
-            np.exp(np.maximum(rows, floor, out=rows), out=rows)
+            exponents(rows, low, -1 / self.epsilon, floor)
+            np.exp(rows, out=rows)
         return lows
 
     def softmax(self, block: npt.NDArray[Any], g: npt.NDArray[np.float64], out: npt.NDArray[Any]) -> F64:

@@ -58,6 +58,7 @@ class CpuPasses:
         self._lanes = lanes(m)
         self._columns = np.empty((len(self._lanes), n))
         self._log_mass = np.empty(n)
+        self._free: list[Array] = []  # room for blocks that are made anew, one for every thread
         self._of = Rows("kernel", 1.0)
         self._stack = ExitStack()
 
@@ -78,12 +79,18 @@ class CpuPasses:
 
     def _costs(self, lane: int) -> Iterator[tuple[slice, Array]]:
         """Yield the rows of a lane, block by block, and their costs, written anew."""
-        for rows in blocks(self._lanes[lane], ROWS):
-            block = np.empty((rows.stop - rows.start, self._shape[1]), self._dtype)
-            if self._buffer is not None:
-                block = self._buffer[rows]
+        parts = blocks(self._lanes[lane], ROWS)
+        if self._buffer is not None:
+            for rows in parts:
+                self._write(rows.start, rows.stop, self._buffer[rows])
+                yield rows, self._buffer[rows]
+            return
+        room = self._free.pop() if self._free else np.empty((ROWS, self._shape[1]), self._dtype)
+        for rows in parts:
+            block = room[: rows.stop - rows.start]
             self._write(rows.start, rows.stop, block)
             yield rows, block
+        self._free.append(room)
 
     def _entries(self, lane: int) -> Iterator[tuple[slice, Array]]:
         """Yield rows of a lane and their entries of the kernel or, in the log domain, of D / epsilon."""

@@ -1,6 +1,6 @@
-"""The two compiled loops: one pass over a group of rows, in the kernel or in the log domain.
+"""The compiled loops: one pass over a group of rows, in the kernel or in the log domain.
 
-Both take the scalings (or potentials) of the spots, compute the ones of the cells, and add each row to the
+The two of the passes take the scalings (or potentials) of the spots, compute the ones of the cells, and add each row to the
 column sums while it is still in the cache. They are serial, so their order of summation does not depend on
 threads.
 """
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from numba.extending import overload
 
-from ..common.jit import compiled
+from ..common.jit import compiled, compiled_in_order
 
-__all__ = ["LARGEST", "kernel_rows", "log_rows"]
+__all__ = ["LARGEST", "exponents", "kernel_rows", "log_rows"]
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +55,31 @@ def _exp_of_dtype(x: Any) -> Any:
         return (polynomial * (r * r) + r + np.float32(1)) * power
 
     return exp_float32
+
+
+@compiled_in_order
+def exponents(D: Array, low: Array, factor: float, floor: float) -> None:
+    """Turn D_ij into max(factor (D_ij - low_i), floor), in place, in one pass over D.
+
+    Parameters
+    ----------
+    D
+        Shape (m, N), float32 or float64, in C order.
+    low
+        Shape (m,), dtype of `D`.
+    factor
+        A number.
+    floor
+        A number.
+    """
+    dtype = D.dtype.type
+    by, least = dtype(factor), dtype(floor)
+    m, n = D.shape
+    for i in range(m):
+        row, lowest = D[i], low[i]
+        for j in range(n):
+            x = (row[j] - lowest) * by
+            row[j] = x if x > least else least
 
 
 @compiled

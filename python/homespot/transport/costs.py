@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..common.jit import compiled_in_order
 from ..errors import InputError, expected
 
 __all__ = ["CorrelationCost", "Cost", "MatrixCost", "Writer"]
@@ -101,12 +102,22 @@ class CorrelationCost(Cost):
 
         def write(start: int, stop: int, out: Array) -> None:
             np.matmul(sc[start:stop].astype(dtype, copy=False), st.T, out=out)
-            if self.absolute:
-                np.abs(out, out=out)
-            np.subtract(1, out, out=out)
-            np.maximum(out, 0, out=out)
+            distances(out, self.absolute)
 
         return write
+
+
+@compiled_in_order
+def distances(rho: Array, absolute: bool) -> None:
+    """Turn correlations into max(1 - rho, 0), or max(1 - abs(rho), 0), in place and in one pass."""
+    one, zero = rho.dtype.type(1), rho.dtype.type(0)
+    m, n = rho.shape
+    for i in range(m):
+        row = rho[i]
+        for j in range(n):
+            r = abs(row[j]) if absolute else row[j]
+            d = one - r
+            row[j] = d if not d < zero else zero  # NaN stays NaN
 
 
 def _matrix(x: npt.ArrayLike, name: str) -> Array:
