@@ -10,6 +10,7 @@ from scipy import sparse
 
 from ..common.cores import limited_threads
 from ..matrix.rows import evenly_spaced
+from ..matrix.streamed import Streamed
 from .mixtures import linear, mixtures, technology_factors
 from .table import Floats
 
@@ -34,7 +35,7 @@ _CLOSE = 1e-3
 
 
 @limited_threads(1)  # products by several threads have other last digits
-def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
+def cell_fits(x_sc: Floats | Streamed, x_st: Floats) -> F64 | None:
     """Return how far the spots hold cells like each, from 0.01 to 1; None of fewer than 20 cells.
 
     The cells are divided into kinds by k-means of their principal components. Then every spot y is taken for
@@ -86,11 +87,11 @@ def cell_fits(x_sc: Floats, x_st: Floats) -> F64 | None:
     return np.asarray(np.exp(total / len(sizes)))
 
 
-def _blocks(x: Floats, genes: Ints) -> Iterator[tuple[slice, Floats]]:
+def _blocks(x: Floats | Streamed, genes: Ints) -> Iterator[tuple[slice, Floats]]:
     every = len(genes) == x.shape[1]
     for start in range(0, len(x), _ROWS):
         rows = slice(start, start + _ROWS)
-        yield rows, x[rows] if every else x[rows, genes]
+        yield rows, x[rows] if every else x[rows][:, genes]
 
 
 def _components(x: Floats, rng: np.random.Generator) -> tuple[Floats, F64]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, some
+from ..matrix.streamed import Streamed
 from .shared import shared_genes
 from .table import Expression, Floats
-from .transforms import log_normalised, most_variable
+from .transforms import log_normalised, log_rows, most_variable, pieces
 
-__all__ = ["Indices", "log_tables", "selected_genes"]
+__all__ = ["HELD", "Indices", "Table", "log_sides", "log_tables", "selected_genes", "totals"]
 
 Indices = npt.NDArray[np.intp]
+Table = Floats | Streamed
+
+HELD = 2**27
+"""How many log values of the cells are held at once."""
 
 
 def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
@@ -44,9 +50,14 @@ def selected_genes(sc: Expression, st: Expression, n_genes: int) -> list[str]:
     return genes
 
 
-def _expressed_genes(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
+def _expressed_genes(x_sc: Table, x_st: Table, genes: list[str]) -> Indices:
     """Return the genes that are expressed in both tables; a warning counts the others."""
-    seen = x_sc.any(axis=0) & x_st.any(axis=0)
+    seen = np.ones(len(genes), dtype=bool)
+    for x in (x_sc, x_st):
+        found = np.zeros(len(genes), dtype=bool)
+        for _, block in pieces(x):
+            found |= block.any(axis=0)
+        seen &= found
     if not seen.all():
         dropped = np.asarray(genes)[~seen]
         warnings.warn(
@@ -65,9 +76,17 @@ def _expressed_genes(x_sc: Floats, x_st: Floats, genes: list[str]) -> Indices:
     return np.flatnonzero(seen)
 
 
-def _expressed(x: Floats, table: Expression) -> Indices:
+def totals(x: Table) -> npt.NDArray[np.float64]:
+    """Return the sum of every row."""
+    sums = np.empty(len(x))
+    for rows, block in pieces(x):
+        sums[rows] = block.sum(axis=1, dtype=np.float64)
+    return sums
+
+
+def _expressed(x: Table, table: Expression) -> Indices:
     """Return the rows that express any of the selected genes; a warning counts the others."""
-    sums = x.sum(axis=1, dtype=np.float64)
+    sums = totals(x)
     if (sums > 0).all():
         return np.arange(len(sums))
     row = "cell" if table.side == "sc" else "spot"
@@ -110,13 +129,33 @@ def log_tables(
     The genes left; then, for the cells and for the spots, the values (rows x genes, dense) and the row
     numbers.
     """
-    tables = [log_normalised(table, genes) for table in (sc, st)]
-    seen = _expressed_genes(tables[0], tables[1], genes)
+    return _informative(sc, st, log_normalised(sc, genes), log_normalised(st, genes), genes)
+
+
+def log_sides(
+    sc: Expression, st: Expression, genes: list[str]
+) -> tuple[list[str], list[tuple[Any, Indices]]]:
+    """Return what `log_tables` does; rows of many cells are made when they are read.
+
+    No value depends on whether they are.
+    """
+    many = sc.shape[0] * len(genes) > HELD
+    x_sc = log_rows(sc, genes) if many else log_normalised(sc, genes)
+    return _informative(sc, st, x_sc, log_normalised(st, genes), genes)
+
+
+def _informative(
+    sc: Expression, st: Expression, x_sc: Table, x_st: Floats, genes: list[str]
+) -> tuple[list[str], list[tuple[Any, Indices]]]:
+    seen = _expressed_genes(x_sc, x_st, genes)
     if len(seen) < len(genes):
         genes = [genes[i] for i in seen]
-        tables = [x[:, seen] for x in tables]
-    sides = []
-    for table, x in zip((sc, st), tables, strict=True):
+        x_sc = log_rows(sc, genes) if isinstance(x_sc, Streamed) else x_sc[:, seen]
+        x_st = x_st[:, seen]
+    sides: list[tuple[Any, Indices]] = []
+    for table, x in ((sc, x_sc), (st, x_st)):
         rows = _expressed(x, table)
-        sides.append((x if len(rows) == len(x) else x[rows], rows))
+        if len(rows) < len(x):
+            x = x.taken(rows) if isinstance(x, Streamed) else x[rows]
+        sides.append((x, rows))
     return genes, sides

@@ -13,6 +13,7 @@ from scipy.special import softmax, xlogy
 from ..common.cores import limited_threads
 from ..common.run import SOFTER, Sharpness
 from ..matrix.rows import evenly_spaced
+from ..matrix.streamed import Streamed
 from .places import Places
 from .table import Floats
 from .transforms import unit_rows
@@ -43,7 +44,7 @@ def _scores(
 
 @limited_threads(1)  # products by several threads have other last digits
 def agreement(
-    x_sc: Floats, x_st: Floats, places: Places, regularisation: float, *, absolute: bool = False
+    x_sc: Floats | Streamed, x_st: Floats, places: Places, regularisation: float, *, absolute: bool = False
 ) -> Sharpness:
     """Find the power of the rows of a correlation map at which two halves of the genes agree best.
 

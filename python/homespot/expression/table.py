@@ -238,7 +238,7 @@ class Expression:
                 whole = whole and np.array_equal(values, np.rint(values))
             lowest, highest = min(lowest, values.min(initial=0)), max(highest, values.max(initial=0))
             with np.errstate(over="ignore"):  # refused below
-                totals[rows] = row_sums(self._canonical(block))
+                totals[rows] = row_sums(self.canonical(block))
             if self.scale == "auto" and values.dtype.kind == "f":
                 some_rows = block[sample[(sample >= rows.start) & (sample < rows.stop)] - rows.start]
                 dense = some_rows.toarray() if is_sparse(some_rows) else some_rows
@@ -270,7 +270,8 @@ class Expression:
             object.__setattr__(self, "evidence", found.evidence)
             object.__setattr__(self, "assumed", not found.certain)
 
-    def _canonical(self, block: Any) -> Floats | sparse.csr_matrix:
+    def canonical(self, block: Any) -> Floats | sparse.csr_matrix:
+        """Return rows of `matrix` in the form in which all is computed."""
         canonical: Floats | sparse.csr_matrix
         canonical = block.astype(self.dtype, **({} if is_sparse(block) else {"order": "C"}))
         return canonical
@@ -281,7 +282,7 @@ class Expression:
         """Yield blocks of rows in canonical form (float; C order or CSR), with only the genes `columns`."""
         for rows in self._slices():
             block = self.matrix[rows]
-            yield rows, self._canonical(block if columns is None else block[:, columns])
+            yield rows, self.canonical(block if columns is None else block[:, columns])
 
     def _replaced(self, **fields: Any) -> Expression:
         """Return the table with other fields; parts of a checked table are not checked again."""
@@ -355,18 +356,22 @@ class Expression:
     ) -> Iterator[tuple[slice, Floats | sparse.csr_matrix]]:
         """Yield blocks of rows on the log scale: counts become log(1 + 10,000 x / row total)."""
         for rows, block in self.blocks(columns):
-            if self.scale == "counts":
-                # A row without expression stays 0.
-                totals = self.totals[rows]
-                factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-                factor = factor.astype(self.dtype)
-                if is_sparse(block):
-                    block.data *= np.repeat(factor, np.diff(block.indptr))
-                    np.log1p(block.data, out=block.data)
-                else:
-                    block *= factor[:, None]
-                    np.log1p(block, out=block)
-            yield rows, block
+            yield rows, self.logged(block, rows)
+
+    def logged(self, block: Any, rows: slice | npt.NDArray[np.intp]) -> Any:
+        """Bring these rows, in canonical form, to the log scale, in place; they may lack genes."""
+        if self.scale == "counts":
+            # A row without expression stays 0.
+            totals = self.totals[rows]
+            factor = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
+            factor = factor.astype(self.dtype)
+            if is_sparse(block):
+                block.data *= np.repeat(factor, np.diff(block.indptr))
+                np.log1p(block.data, out=block.data)
+            else:
+                block *= factor[:, None]
+                np.log1p(block, out=block)
+        return block
 
     @cached_property
     def log_totals(self) -> npt.NDArray[np.float64]:

@@ -23,12 +23,15 @@ from ..common.signals import heard
 from ..common.version import __version__
 from ..errors import InputError, expected
 from ..expression.table import Expression
+from ..matrix.best import Best
+from ..matrix.gather import gather
 from ..matrix.rows import widest
+from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
-from .left_over import keep_best, left_out
+from .left_over import left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
-from .whole_rows import read_whole_rows
+from .whole_rows import readings, whole_rows
 
 __all__ = ["Solution", "checked_run", "rows_named", "solve", "versions"]
 
@@ -112,6 +115,8 @@ def solve(
     with limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
+    if isinstance(matrix, Streamed) and k_best is None:
+        matrix = in_memory(matrix)
     if not (outcome.finite or _finite(matrix)):
         raise InputError(
             expected(
@@ -122,16 +127,21 @@ def solve(
         )
     warn_if_uninformative(matrix, outcome.sharpness)
     spots = rows_named(all_spots, st.names[outcome.spots])
-    whole_rows: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     left_over = np.zeros(matrix.shape[0])
     if is_sparse(matrix):
         _check_kept(matrix, k_best, method)
         left_over = left_out(matrix)
     elif k_best is not None:
-        if outcome.sharpness is not None and st.places is not None and st.places.frame is None:
-            at = st.places.positions[outcome.spots]
-            whole_rows = read_whole_rows(matrix, at, st.names[outcome.spots], outcome.sharpness.power)
-        matrix, left_over = keep_best(matrix, k_best)
+        best, read = Best(k_best), []
+        at = None if st.places is None or st.places.frame is not None else st.places.positions[outcome.spots]
+        if outcome.sharpness is not None and at is not None:
+            read = [readings(len(matrix), at, outcome.sharpness.power)]
+        with limited_threads():
+            gather(matrix, best, *read)
+        for found in read:
+            columns = whole_rows(found, at, st.names[outcome.spots])
+        matrix, left_over = best.kept, left_out(best.kept)
     given = {name: "own" if isinstance(value, Mapping) else value for name, value in settings.items()}
     record = {
         "format_version": FORMAT_VERSION,
@@ -159,7 +169,7 @@ def solve(
         record["sharpness"] = outcome.sharpness.record()
         sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
     cells = rows_named(all_cells, sc.names[outcome.cells])
-    numbers = (left_over, outcome.expression, record, sharpness, outcome.fits, whole_rows)
+    numbers = (left_over, outcome.expression, record, sharpness, outcome.fits, columns)
     return Solution(matrix, cells, spots, *numbers)
 
 

@@ -18,12 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..common.cores import limited_threads
 from ..common.keys import COORDINATES, WHOLE
-from ..matrix.gather import gather
 from .positions import Readings
 
-__all__ = ["WholeRows", "read_whole_rows", "without_whole_rows"]
+__all__ = ["WholeRows", "readings", "whole_rows", "without_whole_rows"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -41,21 +39,31 @@ def _checksum(spots: F64, names: npt.NDArray[Any]) -> float:
     return float(zlib.crc32(np.ascontiguousarray(spots[order], dtype=np.float64).tobytes()))
 
 
-def read_whole_rows(matrix: Any, spots: F64, names: npt.NDArray[Any], power: float) -> dict[str, Any]:
-    """Read all rows of P (cells x spots) by the median at a sharpness, as columns of the cells.
+def readings(n_cells: int, spots: F64, power: float) -> Readings:
+    """Return what reads all rows of P by the median at a sharpness, for `whole_rows`.
 
     Parameters
     ----------
-    matrix
-        P, dense.
-    spots, names
-        Coordinates and names of the spots.
+    n_cells
+        Number of rows.
+    spots
+        Coordinates of the spots.
     power
         The sharpness.
     """
-    found = Readings(spots, sharpness=np.full(matrix.shape[0], power), levels=_LEVELS)
-    with limited_threads():
-        gather(matrix, found)
+    return Readings(spots, sharpness=np.full(n_cells, power), levels=_LEVELS)
+
+
+def whole_rows(found: Readings, spots: F64, names: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return what `readings` has read, as columns of the cells.
+
+    Parameters
+    ----------
+    found
+        The readings, gathered.
+    spots, names
+        Coordinates and names of the spots.
+    """
     return {
         **{f"{WHOLE}{axis}": column for axis, column in zip(COORDINATES, found.placed.T, strict=False)},
         _SPREAD: found.spread,

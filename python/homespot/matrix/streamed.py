@@ -50,12 +50,22 @@ class Streamed:
         Shape and type of the whole matrix; a block may have a narrower type.
     sparse
         Whether blocks are CSR.
+    pick
+        Returns rows by their indices, where that takes less than to read all rows between them; None: where
+        it does not.
+    concurrent
+        Whether several threads may read at once.
     """
 
     read: Read
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     sparse: bool
+    pick: Callable[[Indices], Any] | None = None
+    concurrent: bool = False
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     def __getitem__(self, rows: slice | Indices) -> Any:
         if isinstance(rows, slice):
@@ -64,6 +74,8 @@ class Streamed:
         index = np.arange(self.shape[0])[rows]
         if len(index) == 0:
             return self.read(0, 0)
+        if self.pick is not None:
+            return self.pick(index)
         order = np.argsort(index, kind="stable")
         index = index[order]
         parts, at = [], 0
@@ -103,22 +115,33 @@ class Streamed:
         found = self
         if rows is not None:
             found = replace(
-                found, read=lambda start, stop: self[rows[start:stop]], shape=(len(rows), self.shape[1])
+                found,
+                read=lambda start, stop: self[rows[start:stop]],
+                pick=None if self.pick is None else lambda index: self[rows[index]],
+                shape=(len(rows), self.shape[1]),
             )
         if columns is not None:
             read = found.read
             found = replace(
                 found,
                 read=lambda start, stop: read(start, stop)[:, columns],
+                pick=None,
                 shape=(found.shape[0], len(columns)),
             )
         return found
 
+    def mapped(self, change: Callable[[Any], Any]) -> Streamed:
+        """Return the matrix with every block changed by a function that takes each row by itself."""
+        pick = self.pick
+        return replace(
+            self,
+            read=lambda start, stop: change(self.read(start, stop)),
+            pick=None if pick is None else lambda index: change(pick(index)),
+        )
+
     def astype(self, dtype: npt.DTypeLike) -> Streamed:
         """Return the matrix with this type."""
-        return replace(
-            self, read=lambda start, stop: self.read(start, stop).astype(dtype), dtype=np.dtype(dtype)
-        )
+        return replace(self.mapped(lambda block: block.astype(dtype)), dtype=np.dtype(dtype))
 
 
 def in_blocks(

@@ -128,6 +128,8 @@ def row_sums(matrix: Any) -> F64:
 
 def row_means(matrix: Any) -> F64:
     """Return the mean of every row, in float64."""
+    if isinstance(matrix, Streamed):
+        return np.concatenate([row_means(block) for _, block in matrix.blocks()])
     return row_sums(matrix) / int(matrix.shape[1])
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from ..common.run import Outcome, Run
 from ..expression.table import Expression
 from .registry import register
-from .ssa import Correlation, Genes, Regularisation, Weights, ssa
+from .size import transported_map
+from .ssa import Components, Correlation, Genes, Regularisation, Stored, Weights, ssa
 
 __all__ = ["correlation_map"]
 
 
-@register("correlation", "row softmax of the expression correlation: the yardstick")
+@register(
+    "correlation", "row softmax of the expression correlation: the yardstick", needs=transported_map
+)
 def correlation_map(
     sc: Expression,
     st: Expression,
@@ -20,6 +23,8 @@ def correlation_map(
     correlation: Correlation = "signed",
     gene_weights: Weights = None,
     regularisation: Regularisation = 0.05,
+    storage: Stored = None,
+    n_components: Components = "auto",
 ) -> Outcome:
     """Map every cell by itself: P[i, j] proportional to exp(-D[i, j] / (regularisation max D)), D = 1 - rho.
 
@@ -49,4 +54,6 @@ def correlation_map(
         regularisation=regularisation,
         marginals="uniform",
         relax_spots=1.0,
+        storage=storage,
+        n_components=n_components,
     )

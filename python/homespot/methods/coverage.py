@@ -10,6 +10,7 @@ from ..common.cores import limited_threads
 from ..expression.places import Places
 from ..expression.table import Floats
 from ..matrix.rows import evenly_spaced
+from ..matrix.streamed import Streamed
 
 __all__ = ["found_masses"]
 
@@ -23,7 +24,7 @@ _ROWS = 256  # cells whose shares are computed at once
 
 @limited_threads(1)  # products by several threads have other last digits
 def found_masses(
-    x_sc: Floats,
+    x_sc: Floats | Streamed,
     x_st: Floats,
     p: F64,
     q: F64,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..expression.selection import HELD
 from ..matrix.best import kept_bytes, picking_bytes
+from ..transport import ROWS, Storage
+from .storage import layout
 
-__all__ = ["dense_map", "training", "training_in_main_memory"]
+__all__ = ["dense_map", "training", "training_in_main_memory", "transported_map"]
 
+_BLOCKS = 16  # of rows of the kernel, at once, with what is read from them
+_VECTORS = 40  # of a number for each cell and spot
 _LAYERS = 9  # copies of both tables, and what a step of COME keeps of every layer; tests/python/test_room.py
 
 
@@ -41,6 +46,35 @@ def dense_map(
     kept = kept_bytes(shape, k_best, itemsize) + picking_bytes(shape, k_best)
     # Genes without expression are taken out of a copy of the tables, before P is made.
     return max(2 * tables, tables + itemsize * cells * spots + kept)
+
+
+def transported_map(
+    *,
+    cells: int,
+    spots: int,
+    shared: int,
+    itemsize: int,
+    n_genes: int,
+    k_best: int | None = None,
+    storage: Storage | None = None,
+    n_components: Any = "auto",
+    **_: Any,
+) -> int:
+    """Return the bytes of a map by transport: a dense P, or tables and blocks if its kernel is streamed.
+
+    The first parameters are those of `dense_map`, the last two those of `homespot.methods.ssa`.
+    """
+    genes = min(n_genes, shared)
+    solved = layout(
+        cells=cells, spots=spots, genes=genes, k_best=k_best, storage=storage, n_components=n_components
+    )
+    if solved.storage == "stored" or k_best is None:
+        return dense_map(
+            cells=cells, spots=spots, shared=shared, itemsize=itemsize, k_best=k_best, n_genes=n_genes
+        )
+    features = itemsize * (min(cells * genes, HELD) + cells * (solved.components or 0) + 3 * spots * genes)
+    blocks = _BLOCKS * itemsize * ROWS * spots
+    return features + blocks + 8 * _VECTORS * (cells + spots) + kept_bytes((cells, spots), k_best, itemsize)
 
 
 def training(

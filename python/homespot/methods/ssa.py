@@ -12,17 +12,20 @@ from ..common.run import SOFTER, Outcome, Run
 from ..expression.fits import cell_fits
 from ..expression.gene_weights import GeneWeights, check_gene_weights
 from ..expression.gene_weights import gene_weights as weights_of
-from ..expression.selection import Indices, log_tables, selected_genes
+from ..expression.components import projected
+from ..expression.selection import Indices, Table, log_sides, selected_genes, totals
 from ..expression.sharpness import agreement
-from ..expression.table import Expression, Floats
-from ..expression.transforms import unit_rows, z_scores
+from ..expression.table import Expression
+from ..expression.transforms import unit_rows, weighted, z_scores
 from ..matrix.sums import row_means
-from ..transport import REGULARISATION, CorrelationCost, sinkhorn
+from ..transport import REGULARISATION, CorrelationCost, Storage, sinkhorn
 from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
+from .size import transported_map
+from .storage import check_components, layout
 
-__all__ = ["Correlation", "Genes", "Regularisation", "Weights", "ssa"]
+__all__ = ["Components", "Correlation", "Genes", "Regularisation", "Stored", "Weights", "ssa"]
 
 _RELAXED = 0.75  # spots, where the sharpness is not known
 
@@ -62,11 +65,30 @@ Weights = Annotated[
 ]
 
 
-def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> npt.NDArray[np.float64]:
+Stored = Annotated[
+    Storage | None,
+    Parameter(
+        '``"stored"``: the cells x spots kernel is kept in memory. ``"streamed"``: it is made anew, block by '
+        "block, in every pass, and memory is that of the data; use it with k_best. P is the same. None: "
+        '``"streamed"`` with k_best and more than 67 million pairs of a cell and a spot, else ``"stored"``.'
+    ),
+]
+Components = Annotated[
+    int | Literal["auto"] | None,
+    Parameter(
+        "How many principal components of both tables stand for the genes, which makes every pass cheaper; "
+        "the record has the error of the correlations. None: the genes themselves, which is exact. "
+        '``"auto"``: 128 where the kernel is streamed, else None.',
+        checked=check_components,
+    ),
+]
+
+
+def _marginal(table: Expression, x: Table, rows: Indices, marginals: str) -> npt.NDArray[np.float64]:
     if marginals == "uniform":
         weights = np.ones(len(rows))
     elif marginals == "expression":
-        weights = x.sum(axis=1, dtype=np.float64)
+        weights = totals(x)
     else:
         weights = (table.log_totals if marginals == "expression_all" else table.totals)[rows]
     return np.asarray(weights / weights.sum(), dtype=np.float64)
@@ -84,6 +106,7 @@ def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> np
             "marginals": "expression",
             "relax_cells": 0.0,
             "relax_spots": 0.0,
+            "n_components": None,
         },
         # For genes in space rather than places: softer, and every spot filled as its expression says.
         "genes": {
@@ -93,6 +116,7 @@ def _marginal(table: Expression, x: Floats, rows: Indices, marginals: str) -> np
             "relax_spots": 0.0,
         },
     },
+    needs=transported_map,
 )
 def ssa(
     sc: Expression,
@@ -145,6 +169,8 @@ def ssa(
     max_iter: Annotated[
         int, Parameter("Most iterations; a warning says if they were not enough.", low=1)
     ] = 2000,
+    storage: Stored = None,
+    n_components: Components = "auto",
 ) -> Outcome:
     """Map cells to spots by entropic optimal transport on the correlation of their expression.
 
@@ -168,7 +194,7 @@ def ssa(
     """
     genes = selected_genes(sc, st, n_genes)
     dtype = np.dtype(sc.dtype)
-    genes, ((x_sc, cells), (x_st, spots)) = log_tables(sc, st, genes)
+    genes, ((x_sc, cells), (x_st, spots)) = log_sides(sc, st, genes)
     means = row_means(x_sc), row_means(x_st)
     fits = cell_fits(x_sc, x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
@@ -177,8 +203,7 @@ def ssa(
     weights, sharpness = weights_of(gene_weights, genes, x_st, places), None
     absolute = correlation == "absolute"
     if weights is not None:
-        x_sc *= weights
-        x_st *= weights
+        x_sc, x_st = weighted(x_sc, weights), weighted(x_st, weights)
         if places is not None:
             sharpness = agreement(x_sc, x_st, places, regularisation, absolute=absolute)
     x_sc, x_st = unit_rows(x_sc), unit_rows(x_st)
@@ -186,6 +211,17 @@ def ssa(
         power, relax_spots = SOFTER * sharpness.power, 0.0
         q = found_masses(x_sc, x_st, p, q, places, regularisation, power, absolute=absolute)
 
+    solved = layout(
+        cells=len(cells),
+        spots=len(spots),
+        genes=len(genes),
+        k_best=run.k_best,
+        storage=storage,
+        n_components=n_components,
+    )
+    error = None
+    if solved.components is not None:
+        x_sc, x_st, error = projected(x_sc, x_st, solved.components)
     result = sinkhorn(
         CorrelationCost(x_sc, x_st, absolute=absolute),
         p,
@@ -197,6 +233,7 @@ def ssa(
         max_iter=max_iter,
         dtype=dtype.name,
         device=run.device,
+        storage=solved.storage,
         progress=run.progress,
     )
     numbers: dict[str, Any] = {
@@ -207,9 +244,20 @@ def ssa(
         "error_spots": result.error_spots,
         "domain": result.domain,
         "largest_cost": result.scale,
+        "storage": solved.storage,
     }
-    assert result.matrix is not None  # the solver has written it
+    if error is not None:
+        numbers |= {"components": solved.components, "error_correlations": error}
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
     return Outcome(
-        result.matrix, cells, spots, genes, means, transported(numbers), finite, weights, sharpness, fits
+        result.map if result.matrix is None else result.matrix,
+        cells,
+        spots,
+        genes,
+        means,
+        transported(numbers),
+        finite,
+        weights,
+        sharpness,
+        fits,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.jit import compiled_in_order
+from ..matrix.streamed import Streamed
 from ..errors import InputError, expected
 
 __all__ = ["CorrelationCost", "Cost", "MatrixCost", "Writer"]
@@ -32,6 +33,13 @@ class Cost(ABC):
     @abstractmethod
     def writer(self, dtype: npt.DTypeLike) -> Writer:
         """Return ``write(start, stop, out)``, which writes D[start:stop] into `out` of the same shape."""
+
+    def rows(self, index: npt.NDArray[np.intp], dtype: npt.DTypeLike) -> Array:
+        """Return some rows of D, by their indices in ascending order."""
+        write, out = self.writer(dtype), np.empty((len(index), self.shape[1]), dtype)
+        for k, row in enumerate(index.tolist()):
+            write(row, row + 1, out[k : k + 1])
+        return out
 
 
 class MatrixCost(Cost):
@@ -73,17 +81,17 @@ class CorrelationCost(Cost):
     Parameters
     ----------
     sc
-        Expression of the cells, shape (M, K); every row is centred and has norm 1.
+        Expression of the cells, shape (M, K); every row is centred and has norm at most 1. Rows of a
+        `homespot.matrix.Streamed` are read whenever a cost is written.
     st
-        Expression of the spots, shape (N, K), with the same genes; every row is centred and has norm 1.
+        Expression of the spots, shape (N, K), with the same genes; every row as those of the cells.
     absolute
         Whether the cost is 1 - abs(rho), so that an anti-correlated spot costs as little as a correlated one.
     """
 
-    concurrent = True
-
-    def __init__(self, sc: npt.ArrayLike, st: npt.ArrayLike, absolute: bool = False) -> None:
-        self.sc = _unit_rows(sc, "sc")
+    def __init__(self, sc: npt.ArrayLike | Streamed, st: npt.ArrayLike, absolute: bool = False) -> None:
+        self.sc = sc if isinstance(sc, Streamed) else _unit_rows(sc, "sc")
+        self.concurrent = self.sc.concurrent if isinstance(self.sc, Streamed) else True
         self.st = _unit_rows(st, "st")
         if self.sc.shape[1] != self.st.shape[1]:
             raise InputError(

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..common.cores import limited_threads
+from ..common.cores import limited_threads, threads
+from ..common.threads import pool
 from ..matrix.streamed import Streamed, by_blocks
 from ._buffer import ROWS, Rows, blocks, lanes
-from .costs import Cost, Writer
+from .costs import Cost
 
 __all__ = ["Domain", "TransportResult"]
 
 Domain = Literal["kernel", "log"]
 
 _VALUES = 2**22  # number of entries that are computed at once
+_BLOCKS = 4  # number of blocks that are computed at once, if those are more entries
+Array = npt.NDArray[Any]
 F64 = npt.NDArray[np.float64]
 
 
@@ -100,44 +104,62 @@ class TransportResult:
 
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
-        write, total, plan = self.cost.writer(self.dtype), 0.0, self.plan
-        for tile in self._tiles():
-            costs = self._written(tile, write)
-            total += float((plan[tile[0].start : tile[-1].stop].astype(np.float64) * costs).sum())
+        total, plan, written = 0.0, self.plan, self._written(lambda costs: None)
+        for rows in self._tiles():
+            total += float((plan[rows].astype(np.float64) * written(rows)).sum())
         return total
 
-    def _tiles(self) -> list[list[slice]]:
-        """Return the rows that are computed at once, in the blocks in which the solver writes the cost.
+    def _tiles(self) -> list[slice]:
+        """Return the rows that are computed at once, in several threads: whole blocks of the solver's."""
+        m, n = self.cost.shape
+        tiles: list[slice] = []
+        for rows in (rows for lane in lanes(m) for rows in blocks(lane, ROWS)):
+            first = tiles[-1].start if tiles else 0
+            if tiles and (rows.stop - first) * n <= max(_VALUES, _BLOCKS * ROWS * n):
+                tiles[-1] = slice(first, rows.stop)
+            else:
+                tiles.append(rows)
+        return tiles
+
+    def _written(self, change: Callable[[Array], object]) -> Callable[[slice], Array]:
+        """Return a function that writes the cost of a tile's rows, each block changed in place.
 
         On the CPU, the cost in these blocks equals the solver's to the byte.
         """
-        m, n = self.cost.shape
-        tiles: list[list[slice]] = [[]]
-        for rows in (rows for lane in lanes(m) for rows in blocks(lane, ROWS)):
-            if tiles[-1] and (rows.stop - tiles[-1][0].start) * n > _VALUES:
-                tiles.append([])
-            tiles[-1].append(rows)
-        return tiles
+        write, (m, n) = self.cost.writer(self.dtype), self.cost.shape
+        every = [rows for lane in lanes(m) for rows in blocks(lane, ROWS)]
 
-    def _written(self, tile: list[slice], write: Writer) -> npt.NDArray[Any]:
-        """Return the cost in these rows."""
-        first = tile[0].start
-        out = np.empty((tile[-1].stop - first, self.cost.shape[1]), self.dtype)
-        with limited_threads(1):  # one thread per product, so that the number of threads does not change it
-            for rows in tile:
-                write(rows.start, rows.stop, out[rows.start - first : rows.stop - first])
-        return out
+        def written(tile: slice) -> Array:
+            inside = [rows for rows in every if tile.start <= rows.start < tile.stop]
+            out = np.empty((tile.stop - tile.start, n), self.dtype)
+
+            def run(k: int) -> None:
+                block = out[inside[k].start - tile.start : inside[k].stop - tile.start]
+                write(inside[k].start, inside[k].stop, block)
+                change(block)
+
+            helpers = min(threads(out.size), len(inside)) - 1 if self.cost.concurrent else 0
+            # One thread per product, so that the number of threads does not change it.
+            with limited_threads(1), pool(helpers) as each:
+                each(run, len(inside))
+            return out
+
+        return written
 
     def _computed(self) -> Streamed:
         """Return P as a matrix whose rows are computed when they are read, as the solver computes them."""
-        write, tiles, of = self.cost.writer(self.dtype), self._tiles(), Rows(self.domain, self.epsilon)
+        of, tiles = Rows(self.domain, self.epsilon), self._tiles()
 
-        def fetch(k: int) -> npt.NDArray[Any]:
-            block = self._written(tiles[k], write)
+        def rows_of(block: Array) -> None:
             of.prepare(block)
             for part in of.cached(block):
                 of.softmax(block[part], self.potentials, block[part])
+
+        def pick(index: npt.NDArray[np.intp]) -> Array:
+            block = self.cost.rows(index, self.dtype)
+            rows_of(block)
             return block
 
-        ends = [tile[-1].stop for tile in tiles]
-        return by_blocks(fetch, ends, self.cost.shape, np.dtype(self.dtype), False)
+        written, ends = self._written(rows_of), [tile.stop for tile in tiles]
+        found = by_blocks(lambda k: written(tiles[k]), ends, self.cost.shape, np.dtype(self.dtype), False)
+        return replace(found, pick=pick)

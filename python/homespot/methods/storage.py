@@ -1,0 +1,72 @@
+"""Where a transport keeps its kernel, and of how many numbers it is made: from the problem alone."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..common.checks import one_of, whole
+from ..transport import Storage
+
+__all__ = ["COMPONENTS", "Layout", "check_components", "layout"]
+
+COMPONENTS = 128
+"""How many principal components stand for the genes where the kernel is made anew in every pass."""
+
+_STORED = 2**26  # entries that are stored though only the best of them are kept
+
+
+class Layout(NamedTuple):
+    """How a transport is solved.
+
+    Attributes
+    ----------
+    storage
+        Whether the kernel is stored or streamed.
+    components
+        How many principal components stand for the genes; None: the genes themselves.
+    """
+
+    storage: Storage
+    components: int | None
+
+
+def layout(
+    *,
+    cells: int,
+    spots: int,
+    genes: int,
+    k_best: int | None,
+    storage: Storage | None = None,
+    n_components: Any = "auto",
+) -> Layout:
+    """Return how a transport is solved; the memory of the day has no part in it.
+
+    Without `k_best` the map is written down, so its kernel is stored. With it, a kernel of more than 67
+    million entries is streamed. A kernel that is streamed is made of 128 principal components of the genes,
+    where there are more genes than that.
+
+    Parameters
+    ----------
+    cells, spots, genes
+        Size of the problem.
+    k_best
+        How many entries of every row are wanted.
+    storage, n_components
+        As given by the user.
+    """
+    if storage is None:
+        storage = "streamed" if k_best is not None and cells * spots > _STORED else "stored"
+    components = n_components
+    if n_components == "auto":
+        components = COMPONENTS if storage == "streamed" else None
+    if components is not None and components >= genes:
+        components = None
+    return Layout(storage, components)
+
+
+def check_components(name: str, value: Any) -> None:
+    """Refuse a number of components that is neither a whole number nor "auto"."""
+    if isinstance(value, str):
+        one_of(name, value, ("auto",))
+    else:
+        whole(name, value, 1)
