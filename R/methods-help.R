@@ -174,6 +174,20 @@
 #'     Entropic regularisation, relative to the largest cost; smaller is
 #'     sharper.
 #'     A number from 1e-06 to 1e+06; by default \code{0.05}.}
+#'   \item{\code{storage}}{
+#'     \code{"stored"}: the cells x spots kernel is kept in memory.
+#'     \code{"streamed"}: it is made anew, block by block, in every pass, and
+#'     memory is that of the data; use it with k_best.
+#'     P is the same.
+#'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
+#'     of a cell and a spot, else \code{"stored"}.
+#'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}
+#'   \item{\code{n.components}}{
+#'     How many principal components of both tables stand for the genes, which
+#'     makes every pass cheaper; the record has the error of the correlations.
+#'     \code{NULL}: the genes themselves, which is exact.
+#'     \code{"auto"}: 128 where the kernel is streamed, else \code{NULL}.
+#'     One of "auto", or \code{NULL}; by default \code{"auto"}.}
 #' }
 #'
 #' @section Parameters of method "ssa":
@@ -247,6 +261,20 @@
 #'   \item{\code{max.iter}}{
 #'     Most iterations; a warning says if they were not enough.
 #'     A whole number of at least 1; by default \code{2000}.}
+#'   \item{\code{storage}}{
+#'     \code{"stored"}: the cells x spots kernel is kept in memory.
+#'     \code{"streamed"}: it is made anew, block by block, in every pass, and
+#'     memory is that of the data; use it with k_best.
+#'     P is the same.
+#'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
+#'     of a cell and a spot, else \code{"stored"}.
+#'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}
+#'   \item{\code{n.components}}{
+#'     How many principal components of both tables stand for the genes, which
+#'     makes every pass cheaper; the record has the error of the correlations.
+#'     \code{NULL}: the genes themselves, which is exact.
+#'     \code{"auto"}: 128 where the kernel is streamed, else \code{NULL}.
+#'     One of "auto", or \code{NULL}; by default \code{"auto"}.}
 #' }
 #'
 #' @name methodParameters

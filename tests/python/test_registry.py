@@ -41,6 +41,7 @@ def test_the_paper_preset_is_the_papers() -> None:
         "marginals": "expression",
         "relax_cells": 0.0,
         "relax_spots": 0.0,
+        "n_components": None,
     }
 
 

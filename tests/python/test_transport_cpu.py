@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import homespot
-from homespot.transport import CorrelationCost, sinkhorn
-from homespot.transport import _buffer
+from homespot.transport import CorrelationCost, _buffer, sinkhorn
 from homespot.transport._loops import _exp
 
 SOURCES = Path(homespot.__file__).parent

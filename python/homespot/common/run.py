@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from ..matrix.streamed import Streamed
 from .ending import Ending
 from .progress import Progress
 
@@ -72,8 +70,8 @@ class Outcome:
     Parameters
     ----------
     matrix
-        P, cells x spots: dense, each row summing to 1, in memory or with rows that are made when they are
-        read, or the `k_best` largest entries of every row as CSR.
+        P, cells x spots: dense, each row summing to 1, as an array or, with rows that are made when they are
+        read, as a `homespot.matrix.streamed.Streamed`; or the `k_best` largest entries of every row as CSR.
     cells
         The rows of the single-cell table that were mapped.
     spots
@@ -96,7 +94,7 @@ class Outcome:
         None: not known.
     """
 
-    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix | Streamed
+    matrix: Any
     cells: npt.NDArray[np.intp]
     spots: npt.NDArray[np.intp]
     genes: list[str]

@@ -1,11 +1,10 @@
-"""Fewer numbers a row, with nearly the same correlations: principal components of cells and spots together."""
+"""Fewer numbers a row with nearly the same correlations: principal components of both tables."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ..common.cores import limited_threads, threads
 from ..common.threads import pool
@@ -60,15 +59,16 @@ def projected(x_sc: Table, x_st: Floats, n: int) -> Projected:
     basis = rng.standard_normal((x_st.shape[1], min(n + _MORE, x_st.shape[1]))).astype(x_st.dtype)
     for _ in range(_STEPS):
         basis = np.linalg.qr(basis)[0]
-        basis = sum(sample.T @ (sample @ basis) / len(sample) for sample in samples)
+        one, other = (sample.T @ (sample @ basis) / len(sample) for sample in samples)
+        basis = one + other
     basis = np.linalg.qr(basis)[0]
     scores = [sample @ basis for sample in samples]
     gram = sum(score.T.astype(np.float64) @ score / len(score) for score in scores)
     _, within = np.linalg.eigh(gram)
     directions = (basis @ within[:, ::-1][:, :n]).astype(x_st.dtype)
     sc, st = _onto(x_sc, directions), _onto(x_st, directions)
-    one, other = evenly_spaced(len(sc), _COMPARED), evenly_spaced(len(st), _COMPARED)
-    apart = (sc[one] @ st[other].T - x_sc[one] @ x_st[other].T).astype(np.float64)
+    cells, spots = evenly_spaced(len(sc), _COMPARED), evenly_spaced(len(st), _COMPARED)
+    apart = (sc[cells] @ st[spots].T - x_sc[cells] @ x_st[spots].T).astype(np.float64)
     error = {"rms": float(np.sqrt(np.square(apart).mean())), "largest": float(np.abs(apart).max())}
     return Projected(sc, st, error)
 

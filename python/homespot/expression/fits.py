@@ -134,7 +134,7 @@ def _centres(scores: F64, n: int, rng: np.random.Generator) -> F64:
 
 
 def _kinds(
-    x: Floats, genes: Ints, loadings: Floats, shift: F64, centres: list[F64]
+    x: Floats | Streamed, genes: Ints, loadings: Floats, shift: F64, centres: list[F64]
 ) -> tuple[list[Ints], list[F64]]:
     """Return the kind of every cell, and the mean expression of every kind, for every division."""
     kinds = [np.empty(len(x), dtype=np.intp) for _ in centres]

@@ -133,14 +133,15 @@ def solve(
         _check_kept(matrix, k_best, method)
         left_over = left_out(matrix)
     elif k_best is not None:
-        best, read = Best(k_best), []
-        at = None if st.places is None or st.places.frame is not None else st.places.positions[outcome.spots]
-        if outcome.sharpness is not None and at is not None:
-            read = [readings(len(matrix), at, outcome.sharpness.power)]
-        with limited_threads():
-            gather(matrix, best, *read)
-        for found in read:
-            columns = whole_rows(found, at, st.names[outcome.spots])
+        best, places = Best(k_best), st.places
+        if outcome.sharpness is None or places is None or places.frame is not None:
+            gather(matrix, best)
+        else:
+            at, names = places.positions[outcome.spots], st.names[outcome.spots]
+            read = readings(len(matrix), at, outcome.sharpness.power)
+            with limited_threads():
+                gather(matrix, best, read)
+            columns = whole_rows(read, at, names)
         matrix, left_over = best.kept, left_out(best.kept)
     given = {name: "own" if isinstance(value, Mapping) else value for name, value in settings.items()}
     record = {

@@ -11,9 +11,7 @@ from .ssa import Components, Correlation, Genes, Regularisation, Stored, Weights
 __all__ = ["correlation_map"]
 
 
-@register(
-    "correlation", "row softmax of the expression correlation: the yardstick", needs=transported_map
-)
+@register("correlation", "row softmax of the expression correlation: the yardstick", needs=transported_map)
 def correlation_map(
     sc: Expression,
     st: Expression,

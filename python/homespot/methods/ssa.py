@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from ..common.ending import transported
 from ..common.run import SOFTER, Outcome, Run
+from ..expression.components import projected
 from ..expression.fits import cell_fits
 from ..expression.gene_weights import GeneWeights, check_gene_weights
 from ..expression.gene_weights import gene_weights as weights_of
-from ..expression.components import projected
 from ..expression.selection import Indices, Table, log_sides, selected_genes, totals
 from ..expression.sharpness import agreement
 from ..expression.table import Expression

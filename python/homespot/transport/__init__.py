@@ -5,4 +5,13 @@ from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
 from .solver import REGULARISATION, Storage, sinkhorn
 
-__all__ = ["REGULARISATION", "ROWS", "CorrelationCost", "Cost", "MatrixCost", "Storage", "TransportResult", "sinkhorn"]
+__all__ = [
+    "REGULARISATION",
+    "ROWS",
+    "CorrelationCost",
+    "Cost",
+    "MatrixCost",
+    "Storage",
+    "TransportResult",
+    "sinkhorn",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,7 @@ import numpy.typing as npt
 from ..common.memory import require
 from ..common.wording import argument
 from ._loops import exponents
-from ._range import lowest_exponent
-
-if TYPE_CHECKING:
-    from .result import Domain
+from ._range import Domain, lowest_exponent
 
 __all__ = ["MOST", "ROWS", "Rows", "blocks", "lanes", "require_plan", "softmax_rows"]
 
@@ -87,7 +84,7 @@ class Rows(NamedTuple):
         return blocks(slice(0, len(block)), max(_CACHED // block.shape[1], 1))
 
     def prepare(self, block: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
-        """Turn rows of the cost into the kernel, and return low / epsilon; or, in the log domain, D / epsilon.
+        """Turn rows of the cost into the kernel, and return low / epsilon, or into D / epsilon (log domain).
 
         The kernel is exp(-(D - low) / epsilon), where low is the smallest cost of the row.
         """

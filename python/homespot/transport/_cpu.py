@@ -13,9 +13,8 @@ from ..common.cores import limited_threads, threads
 from ..common.threads import pool
 from ._buffer import ROWS, Rows, blocks, lanes, require_plan
 from ._loops import LARGEST, kernel_rows, log_rows
-from ._range import lowest_mass, within_range
+from ._range import Domain, lowest_mass, within_range
 from .costs import Cost
-from .result import Domain
 
 __all__ = ["CpuPasses"]
 
@@ -112,7 +111,8 @@ class CpuPasses:
             return self._scale
 
         def run(lane: int) -> float:
-            return float(np.max([block.max() for _, block in self._costs(lane)]))  # keeps a NaN, as max() does not
+            # Unlike max(), this keeps a NaN.
+            return float(np.max([block.max() for _, block in self._costs(lane)]))
 
         if not self._cost.concurrent:
             with limited_threads(None if self._buffer is not None else 1):
@@ -213,7 +213,7 @@ class CpuPasses:
         return max(self._each_lane(run))
 
     def plan(self, g: F64) -> tuple[Array | None, F64, F64]:
-        """Return P of the last sweep, in the buffer if there is one, and the row and column sums of the plan."""
+        """Return P of the last sweep, if it is stored, and the row and column sums of the plan."""
         if self._buffer is None and self._keep == 1:
             return None, self._p, np.exp(self._log_mass)
         masses = np.empty(self._shape[0])

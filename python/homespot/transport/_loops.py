@@ -1,8 +1,8 @@
 """The compiled loops: one pass over a group of rows, in the kernel or in the log domain.
 
-The two of the passes take the scalings (or potentials) of the spots, compute the ones of the cells, and add each row to the
-column sums while it is still in the cache. They are serial, so their order of summation does not depend on
-threads.
+Those of the passes take the scalings (or potentials) of the spots, compute the ones of the cells, and add
+each row to the column sums while it is still in the cache. They are serial, so their order of summation does
+not depend on threads.
 """
 
 from __future__ import annotations

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["lowest_exponent", "lowest_mass", "try_kernel", "within_range"]
+__all__ = ["Domain", "lowest_exponent", "lowest_mass", "try_kernel", "within_range"]
+
+Domain = Literal["kernel", "log"]
 
 _LOWEST = {"float32": -87.0, "float64": -700.0}
 

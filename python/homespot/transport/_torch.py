@@ -11,9 +11,8 @@ import torch
 
 from ..common.cuda import torch_threads
 from ._buffer import MOST, require_plan
-from ._range import lowest_exponent, within_range
+from ._range import Domain, lowest_exponent, within_range
 from .costs import CorrelationCost, Cost
-from .result import Domain
 
 __all__ = ["TorchPasses"]
 
@@ -174,9 +173,10 @@ class TorchPasses:
 
     def _sweep_kernel(self, potentials: torch.Tensor) -> F64:
         b = potentials.exp().to(self._dtype)
-        every = [(slice(0, self._shape[0]), self._buffer)]
-        mass = torch.zeros_like(potentials)
-        for rows, kernel in every if self._buffer is not None else self._entries():
+        mass, every = torch.zeros_like(potentials), self._entries()
+        if self._buffer is not None:
+            every = iter([(slice(0, self._shape[0]), self._buffer)])
+        for rows, kernel in every:
             a = self._weight[rows] * (self._p[rows] / (kernel @ b).double()) ** self._keep
             self._rows[rows] = a
             mass += (kernel.T @ a.to(self._dtype)).double()
@@ -220,7 +220,7 @@ class TorchPasses:
         return float(largest)
 
     def plan(self, g: F64) -> tuple[npt.NDArray[Any] | None, F64, F64]:
-        """Return P of the last sweep, in the buffer if there is one, and the row and column sums of the plan."""
+        """Return P of the last sweep, if it is stored, and the row and column sums of the plan."""
         if self._buffer is None and self._keep == 1:
             return None, np.asarray(self._p.cpu().numpy()), np.exp(self._log_mass)
         potentials = self._potentials(g)

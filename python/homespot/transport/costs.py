@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..common.jit import compiled_in_order
-from ..matrix.streamed import Streamed
 from ..errors import InputError, expected
+from ..matrix.streamed import Streamed
 
 __all__ = ["CorrelationCost", "Cost", "MatrixCost", "Writer"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,11 @@ from ..common.cores import limited_threads, threads
 from ..common.threads import pool
 from ..matrix.streamed import Streamed, by_blocks
 from ._buffer import ROWS, Rows, blocks, lanes
+from ._range import Domain
 from .costs import Cost
 
-__all__ = ["Domain", "TransportResult"]
+__all__ = ["TransportResult"]
 
-Domain = Literal["kernel", "log"]
 
 _VALUES = 2**22  # number of entries that are computed at once
 _BLOCKS = 4  # number of blocks that are computed at once, if those are more entries
@@ -104,7 +104,7 @@ class TransportResult:
 
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
-        total, plan, written = 0.0, self.plan, self._written(lambda costs: None)
+        total, plan, written = 0.0, self.plan, self._written(lambda _: None)
         for rows in self._tiles():
             total += float((plan[rows].astype(np.float64) * written(rows)).sum())
         return total

@@ -17,9 +17,9 @@ from ..common.wording import argument, shown
 from ..errors import ConvergenceWarning, InputError, expected
 from ._anderson import Extrapolation
 from ._buffer import MOST
-from ._range import try_kernel
+from ._range import Domain, try_kernel
 from .costs import Cost
-from .result import Domain, TransportResult
+from .result import TransportResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
