@@ -114,14 +114,12 @@ class CpuPasses:
             # Unlike max(), this keeps a NaN.
             return float(np.max([block.max() for _, block in self._costs(lane)]))
 
-        if not self._cost.concurrent:
-            with limited_threads(None if self._buffer is not None else 1):
-                self._scale = float(np.max([run(lane) for lane in range(len(self._lanes))]))
-        else:
-            # Lanes run in parallel; each product uses one thread, so that the number of threads does not
-            # change it.
-            with limited_threads(1):
+        # Lanes run in parallel; each product uses one thread, so that the number of threads does not change it.
+        with limited_threads(1):
+            if self._cost.concurrent:
                 self._scale = float(np.max(self._each_lane(run)))
+            else:
+                self._scale = float(np.max([run(lane) for lane in range(len(self._lanes))]))
         return self._scale
 
     def start(self, domain: Domain, epsilon: float) -> None:
