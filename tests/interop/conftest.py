@@ -47,6 +47,9 @@ CASES: dict[str, dict[str, Any]] = {
     "dense": {"dense": True},
     "correlation": {"method": "correlation"},
     "k_best": {"k_best": 7},
+    "streamed": {"k_best": 7, "storage": "streamed"},
+    "components": {"k_best": 7, "storage": "streamed", "n_components": 12},
+    "exact": {"storage": "streamed", "n_components": None},
     "float64": {"dtype": "float64"},
     "settings": {
         "preset": "paper",
