@@ -46,7 +46,8 @@ def main() -> None:
             row: dict[str, object] = {"tissue": name, "genes": len(sc.var_names), "components": n}
             of_exact = ("place over exact", *(f"{measure} less exact" for measure in MEASURES[1:]))
             for measure, column in zip(of_exact, np.transpose(values), strict=False):
-                row |= {measure: column.mean(), f"{measure}, interval": interval(column)}
+                mean, half = interval(column)
+                row |= {measure: mean, f"{measure}, interval": half}
             row["error of the correlations, rms"] = np.mean([one[-1] for one in values])
             rows.append(row)
     print_table(rows)

@@ -35,22 +35,23 @@ AT_ONCE = 2_000
 HERE = Path(__file__).resolve()
 
 
-def data(n_cells: int) -> tuple[ad.AnnData, ad.AnnData]:
+def data(n_cells: int, n_spots: int = SPOTS, n_genes: int = GENES) -> tuple[ad.AnnData, ad.AnnData]:
     """Return cells and spots."""
     rng = np.random.default_rng(0)
-    xy = 100.0 * np.stack(np.divmod(np.arange(SPOTS), WIDTH), axis=1)
-    centres, width = rng.uniform(0, 100 * WIDTH, (GENES, 2)), rng.uniform(300, 2_500, GENES)
+    width = WIDTH if n_spots == SPOTS else int(np.ceil(np.sqrt(n_spots)))
+    xy = 100.0 * np.stack(np.divmod(np.arange(n_spots), width), axis=1)
+    centres, reach = rng.uniform(0, 100 * width, (n_genes, 2)), rng.uniform(300, 2_500, n_genes)
     away = np.square(xy[:, :1] - centres[:, 0]) + np.square(xy[:, 1:] - centres[:, 1])
-    field = np.exp(-away / (2 * width**2)) * rng.gamma(0.5, 1, GENES) + 0.02
-    home = rng.integers(SPOTS, size=n_cells)
+    field = np.exp(-away / (2 * reach**2)) * rng.gamma(0.5, 1, n_genes) + 0.02
+    home = rng.integers(n_spots, size=n_cells)
     counts = [
         sparse.csr_matrix(rng.poisson(0.2 * field[home[i : i + AT_ONCE]]).astype(np.float32))
         for i in range(0, n_cells, AT_ONCE)
     ]
-    genes = pd.DataFrame(index=[f"g{i}" for i in range(GENES)])
+    genes = pd.DataFrame(index=[f"g{i}" for i in range(n_genes)])
     cells = pd.DataFrame({"home": home}, index=[f"c{i}" for i in range(n_cells)])
     sc = ad.AnnData(sparse.vstack(counts, format="csr"), cells, genes)
-    spots = pd.DataFrame(index=[f"s{i}" for i in range(SPOTS)])
+    spots = pd.DataFrame(index=[f"s{i}" for i in range(n_spots)])
     st = ad.AnnData(rng.poisson(20 * field).astype(np.float32), spots, genes.copy(), obsm={"spatial": xy})
     return sc, st
 

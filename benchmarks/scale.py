@@ -1,0 +1,209 @@
+"""How large a map can be on two cores: seconds, and peak memory over the inputs.
+
+Cells of random spots of a grid, whose genes are smooth fields (``place.py``). Each problem is solved by a
+process of its own, after a small map that compiles what is compiled. One pass over the kernel, and its peers,
+are timed in one run ("pass"). The other checkout is an earlier commit, b07b8fa, for example from
+
+    git worktree add ../before b07b8fa
+
+    python benchmarks/scale.py                           all problems
+    python benchmarks/scale.py ../before stored          some, and the first one by another checkout too
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import psutil
+from _common import print_table, write_csv
+from place import data
+
+import homespot as hs
+
+HERE = Path(__file__).resolve()
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "stored": {"cells": 100_000, "spots": 3_615, "genes": 5_000},
+    "k_best": {"cells": 100_000, "spots": 3_615, "genes": 5_000, "k_best": 20},
+    "k_best, exact": {"cells": 100_000, "spots": 3_615, "genes": 5_000, "k_best": 20, "n_components": None},
+    "large": {"cells": 300_000, "spots": 20_000, "genes": 2_000, "k_best": 20, "verbs": True},
+    "backed": {"cells": 1_000_000, "spots": 5_000, "genes": 1_000, "k_best": 20, "backed": True},
+}
+PASS = (20_000, 20_000, 64)
+MIB = 2**20
+
+
+class Peak:
+    """The largest memory of this process while the block runs, over what it had before."""
+
+    def __enter__(self) -> Peak:
+        self._process, self._ended = psutil.Process(), threading.Event()
+        self._before = self._most = self._process.memory_info().rss
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.02):
+            self._most = max(self._most, self._process.memory_info().rss)
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watch.join()
+
+    @property
+    def mib(self) -> float:
+        """MiB."""
+        return (self._most - self._before) / MIB
+
+
+def timed(run: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what a function returns, its seconds, and the MiB that it took at most."""
+    with Peak() as peak:
+        start = time.perf_counter()
+        found = run()
+        seconds = time.perf_counter() - start
+    return found, seconds, peak.mib
+
+
+def one(name: str) -> list[dict[str, object]]:
+    """Solve a problem in this process."""
+    sizes = dict(PROBLEMS[name])
+    cells, spots, genes = (sizes.pop(size) for size in ("cells", "spots", "genes"))
+    backed, verbs = sizes.pop("backed", False), sizes.pop("verbs", False)
+    sc, st = data(cells, spots, genes)
+    small = hs.map_cells(sc[:200].copy(), st, k_best=sizes.get("k_best"), progress=False)
+    hs.cell_positions(small)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        if backed:
+            sc.write_h5ad(f"{folder}/sc.h5ad")
+            sc = ad.read_h5ad(f"{folder}/sc.h5ad", backed="r")
+        mapping, seconds, mib = timed(lambda: hs.map_cells(sc, st, progress=False, **sizes))
+        solver = mapping.uns["homespot"].get("solver", {})
+        row = {"problem": name, "cells": cells, "spots": spots, "genes": genes, "work": "map"}
+        rows.append(row | {"seconds": seconds, "MiB over the inputs": mib})
+        rows[0]["P in MiB"] = 4 * cells * spots / MIB
+        rows[0]["iterations"] = solver.get("iterations")
+        rows[0]["components"] = solver.get("components")
+    if verbs:
+        rng = np.random.default_rng(0)
+        sc.obs["kind"] = pd.Categorical(rng.integers(0, 12, sc.n_obs).astype(str))
+        work: dict[str, Callable[[], Any]] = {
+            "places": lambda: hs.cell_positions(mapping),
+            "types": lambda: hs.deconvolve_spots(mapping, sc.obs["kind"]),
+            "2,000 genes": lambda: hs.impute_genes(mapping, sc),
+        }
+        for what, run in work.items():
+            _, seconds, mib = timed(run)
+            rows.append(row | {"work": what, "seconds": seconds, "MiB over the inputs": mib})
+    return rows
+
+
+def bare_pass() -> list[dict[str, object]]:
+    """Time one streamed pass, its product and one exponential an entry alone, and an iteration of POT's."""
+    import ot
+    from threadpoolctl import threadpool_limits
+
+    from homespot.common.cores import threads
+    from homespot.transport import CorrelationCost
+    from homespot.transport._cpu import CpuPasses
+
+    m, n, d = PASS
+    rng = np.random.default_rng(0)
+    sc, st = (rng.standard_normal((k, d), np.float32) for k in (m, n))
+    sc, st = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (sc, st))
+    p, q, g = np.full(m, 1 / m), np.full(n, 1 / n), np.zeros(n)
+    block = np.empty((256, n), np.float32)
+
+    def alone() -> None:
+        for start in range(0, m, 256):
+            part = block[: min(256, m - start)]
+            np.matmul(sc[start : start + 256], st.T, out=part)
+            for k in range(0, len(part), 8):
+                np.exp(part[k : k + 8], out=part[k : k + 8])
+
+    def lazy(iterations: int) -> None:
+        ot.solve_sample(
+            sc,
+            st,
+            p,
+            q,
+            reg=0.05,
+            lazy=True,
+            max_iter=iterations,
+            tol=0,
+            batch_size=256,
+            metric="sqeuclidean",
+        )
+
+    found: dict[str, list[float]] = {}
+    with CpuPasses(CorrelationCost(sc, st), p, 1.0, "float32", stored=False) as passes:
+        passes.start("kernel", 0.05 * passes.fill())
+        passes.sweep(g)
+        for _ in range(5):
+            found.setdefault("a streamed pass", []).append(timed(lambda: passes.sweep(g))[1])
+            # By one thread, so that its time over the number of threads is the best that several can do.
+            with threadpool_limits(1):
+                found.setdefault("its product and an exponential", []).append(timed(alone)[1] / threads())
+    with threadpool_limits(threads()):
+        short = timed(lambda: lazy(1))[1]
+        found["POT, lazy: an iteration"] = [timed(lambda: lazy(3))[1] - short]
+        found["POT, lazy: an iteration"][0] /= 2
+    base = float(np.median(found["its product and an exponential"]))
+    return [
+        {
+            "problem": "pass",
+            "cells": m,
+            "spots": n,
+            "genes": d,
+            "work": what,
+            "seconds": float(np.median(seconds)),
+            "over its product and an exponential": float(np.median(seconds)) / base,
+        }
+        for what, seconds in found.items()
+    ]
+
+
+def solved(name: str, checkout: Path) -> list[dict[str, object]]:
+    """Solve a problem in a process of its own, by the package of a checkout."""
+    environment = os.environ | {"PYTHONPATH": f"{checkout / 'python'}:{HERE.parent}"}
+    command = [sys.executable, str(HERE), "--one", name]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    rows: list[dict[str, object]] = json.loads(answer.stdout.splitlines()[-1])
+    return rows
+
+
+def main() -> None:
+    """Print the table and write its CSV file."""
+    warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(bare_pass() if sys.argv[2] == "pass" else one(sys.argv[2])))
+        return
+    before = [Path(name) for name in sys.argv[1:] if Path(name).is_dir()]
+    chosen = [name for name in sys.argv[1:] if not Path(name).is_dir()] or ["pass", *PROBLEMS]
+    rows: list[dict[str, object]] = []
+    for name in chosen:
+        rows += solved(name, HERE.parent.parent)
+        if name == "stored":
+            for checkout in before:
+                rows += [row | {"work": "map, b07b8fa"} for row in solved(name, checkout)]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    print_table([{column: row.get(column) for column in columns} for row in rows])
+    write_csv("scale", [{column: row.get(column) for column in columns} for row in rows])
+
+
+if __name__ == "__main__":
+    main()
