@@ -61,9 +61,13 @@
 #'   abundant type and its proportion) and `homespot_confident_share` (share of
 #'   the spot's A from confident cells); rowData has `n_cells`, the number
 #'   of mapped cells of each type; `metadata(x)$homespot` is the run's record,
-#'   with `read_out`; with the fit also `map_weight` (a), `map_weights` and
-#'   `map_weight_errors` (the error of each of these, over that of 0), and
-#'   `fit_genes` and `platform_factors` as for [fitTypes()].
+#'   with `read_out`, and with `types_by`, a line that says what the answer
+#'   rests on, and what it lacks without `sc` and `st`.
+#'   With the fit also `map_weight` (a), `map_weights` and `map_weight_errors`
+#'   (the error of each of these, over that of 0), `fit_genes` and
+#'   `platform_factors` as for [fitTypes()], and the assays, columns of the
+#'   genes' names and scales that the fit has read, as `fit_sc_layer` and the
+#'   like; those of the map are without `fit_`.
 #'   [addMapping()] puts it into the spatial data.
 #'
 #' @section Several sections:
@@ -104,6 +108,7 @@ deconvolveSpots <- function(
     confident = .valuesToPython(confident, "flags of confidence", map, "cell"),
     sc = if (!is.null(sc)) .cellsToPython(cells),
     st = if (!is.null(st)) .spatialToPython(spots, narrow = FALSE),
+    sc_layer = sc.assay.type, st_layer = st.assay.type,
     level = level, .sides = c(
       if (!is.null(sc)) list(sc = cells),
       if (!is.null(st)) list(st = .firstOfSections(spots))

@@ -62,7 +62,8 @@
 #'   most abundant type and its proportion); rowData has `n_cells`, the number
 #'   of cells of each type; `metadata(x)$homespot` is the record, with
 #'   `fit_genes`, the genes that count, and `platform_factors`, f of each of
-#'   them.
+#'   them; assays and columns of the genes' names stand in it where they were
+#'   given, as `sc_layer` and `sc_gene_column`.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the data, labels or a parameter is not as
@@ -97,6 +98,7 @@ fitTypes <- function(
     .labelsOfReference(labels, reference, data$sc),
     level = level, sc_scale = sc.scale, st_scale = st.scale,
     sc_gene_column = sc.gene.column, st_gene_column = st.gene.column,
+    sc_layer = sc.assay.type, st_layer = st.assay.type,
     .sides = list(sc = data$sc, st = .firstOfSections(data$st))
   )
   spots <- .spotsFound(value, data$tables, value$get("columns"))

@@ -5,6 +5,7 @@
   .requireMapping(map)
   .checkStrings(read.out = read.out, output = output, optional = TRUE)
   .checkString(scale, "scale")
+  .checkLevel(level)
   block.size <- .checkWhole(block.size, "block.size", 1L)
   if (!is.null(output)) {
     .requirePackage("HDF5Array", "assays on disk")

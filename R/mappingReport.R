@@ -14,6 +14,9 @@
 #'   genes are imputed, as that does it.
 #' @param st The spatial data, or a list of sections, as for [mapCells()]; genes
 #'   that it has are shown as measured, too.
+#'   With `sc` and `st`, the types of the spots are those of
+#'   [deconvolveSpots()] with both; else they are by the map alone.
+#'   The page says which, and how much the map counts.
 #' @param labels Type of every cell, as for [deconvolveSpots()].
 #'   `NULL`: those with which the map was made, where there are any.
 #' @param genes Which genes the tissue can be coloured by.

@@ -98,8 +98,16 @@ def test_impute_and_deconvolve_are_those_of_the_library(run, folder) -> None:
     assert found.var_names.tolist() == expected.var_names.tolist()
     code, out, err = run("deconvolve", "map.h5ad", "type", "--json", "--read-out", "sum")
     assert (code, err) == (0, "")
-    assert json.loads(out) == {"output": "types.h5ad", "spots": 25, "types": ["a", "b"]}
     types = ad.read_h5ad(folder / "types.h5ad")
+    rests_on = {"types_by": types.uns["homespot"]["types_by"]}
+    assert json.loads(out) == {"output": "types.h5ad", "spots": 25, "types": ["a", "b"], **rests_on}
+    code, out, err = run("deconvolve", "map.h5ad", "type", "--read-out", "sum")
+    assert (code, err) == (0, "")
+    lacking = (
+        "This is by the map alone, with too little contrast: rare types are found in too many spots, and "
+    )
+    assert lacking in out
+    assert "; --sc and --st add a fit of the spots.\n" in out
     np.testing.assert_array_equal(types.X, deconvolve_spots(mapping, "type", read_out="sum").X)
     scored = ["scores.csv", "scores.csv.json"]
     assert files(folder) == [
@@ -128,6 +136,7 @@ def test_types_by_a_fit_are_those_of_the_library(run, folder) -> None:
     expected = deconvolve_spots(load(folder / "map.h5ad"), "type", sc=sc, st=st, level=0.5)
     weight = expected.uns["homespot"]["map_weight"]
     assert f"The map counts {weight:.0%} beside the fit." in out
+    assert "map alone" not in out
     found = ad.read_h5ad(folder / "types.h5ad")
     np.testing.assert_array_equal(found.X, expected.X)
     np.testing.assert_array_equal(found.layers["upper"], expected.layers["upper"])

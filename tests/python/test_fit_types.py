@@ -260,3 +260,13 @@ def test_cells_without_labels_and_spots_without_expression_are_refused(refused: 
     nothing.X = 0 * nothing.X
     with refused("spots expression | none | layer"):
         hs.fit_types(sc, nothing, "type")
+
+
+def test_the_record_says_what_was_read() -> None:
+    sc, st, _, _ = model(0.2)
+    plain = hs.fit_types(sc, st, "type").uns["homespot"]
+    assert not {"sc_layer", "st_layer", "sc_gene_column", "st_gene_column"} & set(plain)
+    sc.layers["counts"], st.var["symbol"] = sc.X.copy(), st.var_names
+    record = hs.fit_types(sc, st, "type", sc_layer="counts", st_gene_column="symbol").uns["homespot"]
+    assert (record["sc_layer"], record["st_gene_column"]) == ("counts", "symbol")
+    assert not {"st_layer", "sc_gene_column"} & set(record)

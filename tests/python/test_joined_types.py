@@ -44,6 +44,29 @@ def test_the_answer_is_the_mean_of_map_and_fit_by_the_weight(demo, read_out: Any
     )
 
 
+def test_the_record_says_what_the_types_rest_on_and_what_the_fit_has_read(demo) -> None:
+    sc, st, mapping = (data.copy() for data in demo)
+    by_map = hs.deconvolve_spots(mapping, "cell_type").uns["homespot"]
+    assert by_map["types_by"].startswith("the map alone")
+    assert not any(name.startswith("fit_") for name in by_map)
+    for adata in (sc, st):
+        adata.layers["logs"] = adata.X.copy()
+        adata.layers["logs"].data = np.log1p(adata.layers["logs"].data)
+    record = joined(mapping, sc, st, sc_layer="logs").uns["homespot"]
+    assert record["types_by"] == "the map and a fit of the spots on the expression of the types"
+    assert record["fit_sc_layer"] == "logs"
+    assert (record["fit_sc_scale"], record["fit_st_scale"]) == ("log", "counts")
+    assert (
+        record["fit_sc_scale_evidence"]
+        == hs.map_cells(sc, st, sc_layer="logs").uns["homespot"]["sc_scale_evidence"]
+    )
+    assert "fit_st_layer" not in record
+    # What the map was made from stays as it is.
+    for name in ("sc_scale", "st_scale", "sc_scale_evidence"):
+        assert record[name] == mapping.uns["homespot"][name]
+    assert "sc_layer" not in record
+
+
 def test_it_is_nearer_to_the_truth_than_the_map_where_the_cells_are_not_in_the_spots() -> None:
     cells, _ = hs.make_demo()
     cells.obsm["spatial"] = cells.obs[["true_x", "true_y"]].to_numpy()

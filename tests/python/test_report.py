@@ -250,6 +250,94 @@ def test_genes_that_vary_most_in_space_are_shown(demo, tmp_path) -> None:
     assert set(measured) <= set(shown) & set(st.var_names)
 
 
+def shown_types(path: Path, mapping: ad.AnnData) -> pd.DataFrame:
+    """The shares of types that a page shows, as far as its colours tell them, within 1 / 508."""
+    columns = json.loads(Parsed(path).scripts[0])["columns"]
+    return pd.DataFrame(
+        {
+            column["name"]: column["low"]
+            + packed(column["values"], "u1") / 254 * (column["high"] - column["low"])
+            for column in columns
+            if column["group"] == "Cell types"
+        },
+        mapping.var_names,
+    )
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("given", ["both", "sc", "st", "neither"])
+def test_types_are_those_of_the_verb_with_the_same_data(demo, tmp_path, given: str) -> None:
+    sc, st, mapping = demo
+    sides: dict[str, Any] = {"sc": sc, "st": st}
+    if given != "both":
+        sides = {name: data for name, data in sides.items() if name == given}
+    page = report(
+        mapping, tmp_path / "r.html", labels="cell_type", genes=["Gene001"] if sides else None, **sides
+    )
+    found = deconvolve_spots(mapping, "cell_type", **(sides if given == "both" else {}))
+    np.testing.assert_allclose(shown_types(page, mapping), found.to_df(), atol=0.51 / 254)
+    text = Parsed(page).text
+    if given == "both":
+        weight = found.uns["homespot"]["map_weight"]
+        assert "those of deconvolve_spots() with sc and st: a fit of the spots" in text
+        assert f"beside which the map counts {weight:.0%}." in text
+        assert "by the map alone" not in text
+    else:
+        assert f"The cell types of spots are by {found.uns['homespot']['types_by']}." in text
+        assert "rare types are found in too many spots" in text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_types_that_cannot_be_fitted_are_the_maps_and_the_page_says_why(demo, tmp_path) -> None:
+    sc, st, mapping = demo
+    page = Parsed(
+        report(mapping, tmp_path / "r.html", sc=sc, st=st, labels=["all"] * sc.n_obs, genes=["Gene001"])
+    )
+    assert "by the map alone" in page.text
+    assert "The spots cannot be fitted. Expected cells of two types or more, found only 'all'." in page.text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_genes_without_a_score_have_intervals_from_those_of_others(demo, tmp_path) -> None:
+    sc, st, mapping = demo
+    scored = hs.cross_validate(sc, st, "ssa", folds=2, progress=False)
+    lacking = [gene for gene in sc.var_names if gene not in st.var_names][:2]
+    page = report(mapping, tmp_path / "r.html", sc=sc, st=st, genes=lacking, scores=scored)
+    found = impute_genes(mapping, sc, lacking, scores=scored, level=0.9)
+    widths = np.nanmedian(found.layers["upper"] - found.layers["lower"], axis=0)
+    columns = {c["name"]: c["note"] for c in json.loads(Parsed(page).scripts[0])["columns"]}
+    for gene, width in zip(lacking, widths, strict=True):
+        assert columns[gene].endswith(
+            f"Half of its intervals of the level 0.9 are narrower than {width:.2f}."
+        )
+    assert "have no intervals" not in Parsed(page).text
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (None, "no intervals, which follow from scores."),
+        ("others", "no intervals: the scores are those of other methods ('correlation')."),
+        (
+            "bare",
+            "no intervals. Expected scores with the residuals of read_out='scaled', for intervals, found",
+        ),
+        ("foreign", "no intervals. Expected scores of genes that are imputed, or that the map was made from"),
+    ],
+)
+def test_a_page_says_why_genes_have_no_intervals(demo, tmp_path, table: str | None, said: str) -> None:
+    sc, st, mapping = demo
+    made = {
+        "others": lambda: scores(["Gene001"], "correlation"),
+        "bare": lambda: scores(["Gene001"], "ssa"),
+        "foreign": lambda: scores(["nowhere"], "ssa"),
+    }
+    given = None if table is None else made[table]()
+    text = Parsed(report(mapping, tmp_path / "r.html", sc=sc, st=st, genes=["Gene001"], scores=given)).text
+    assert f"The imputed genes have {said}" in " ".join(text.split())
+
+
 def test_spatial_covariance_is_morans_i_times_the_variance() -> None:
     rng = np.random.default_rng(0)
     where, values = rng.uniform(size=(200, 2)), rng.normal(size=(200, 3))
@@ -675,11 +763,11 @@ def extent(path: Path) -> float:
 
 
 def test_a_choice_changes_colours_and_title(browser, full, demo) -> None:
-    sc, _, mapping = demo
+    sc, st, mapping = demo
     visit(browser, full)
     choose(browser, "Deep", "Cell types")
     kind = drawn(browser)
-    shares = deconvolve_spots(mapping, "cell_type")
+    shares = deconvolve_spots(mapping, "cell_type", sc=sc, st=st)
     np.testing.assert_allclose(kind["values"], shares[:, "Deep"].X.ravel(), atol=0.51 / 254)
     assert kind["title"] == "Deep, share of cells"
     name = json.loads(Parsed(full).scripts[0])["columns"][-1]["name"]
@@ -700,13 +788,13 @@ def test_a_choice_changes_colours_and_title(browser, full, demo) -> None:
 
 
 def test_a_spot_tells_its_types_and_cells(browser, full, demo) -> None:
-    _, _, mapping = demo
+    sc, st, mapping = demo
     visit(browser, full)
     choose(browser, "Deep", "Cell types")
     label = hover(browser, 60)
     name, column = mapping.var_names[60], mapping.X[:, 60]
     cells = mapping.obs_names[np.argsort(-column)[:3]]
-    shares = deconvolve_spots(mapping, "cell_type").to_df().loc[name]
+    shares = deconvolve_spots(mapping, "cell_type", sc=sc, st=st).to_df().loc[name]
     panel = browser.find_element("id", "spot").text
     for text in (label, panel):
         assert name in text

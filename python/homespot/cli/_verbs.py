@@ -12,6 +12,7 @@ import typer
 from .. import deconvolve_spots, fit_types, impute_genes, load, place_cells
 from ..common.keys import HOMESPOT, LOWER, MAPPED, SECTION, SPREAD, TYPE, UPPER
 from ..evaluate.kept import read_scores
+from ..mapping.joined_types import BY_MAP
 from ..objects.h5ad import write_whole
 from ..objects.reading import read
 from ._shared import (
@@ -155,7 +156,8 @@ def deconvolve(
 ) -> None:
     """Find the cell types in every spot: spots x types, proportions and expected numbers of cells.
 
-    With --sc and --st, the answer of the map is joined with that of a fit on the types' means.
+    With --sc and --st, the answer of the map is joined with that of a fit on the types' means. Without, rare
+    types are found in too many spots, and abundant ones are too rare where they are.
     """
     check_outputs(context, [output], ".h5ad", overwrite=overwrite)
     found = deconvolve_spots(
@@ -208,15 +210,20 @@ def fit(
 
 
 def _write_types(found: ad.AnnData, output: Path, *, as_json: bool) -> None:
-    """Write the types of spots, and say which are most abundant in how many, and what the map weighed."""
+    """Write the types of spots; say which are most abundant in how many, and what the answer rests on."""
     write_whole(found, output)
     most = found.obs[TYPE].value_counts()
     values = {"output": str(output), "spots": found.n_obs, "types": list(found.var_names)}
     text = f"Found {found.n_vars} types in {found.n_obs} spots; most abundant in: " + ", ".join(
         f"{name} {count}" for name, count in most.items()
     )
-    weight = found.uns[HOMESPOT].get("map_weight")
-    if weight is not None:
-        values["map_weight"] = float(weight)
-        text += f". The map counts {weight:.0%} beside the fit"
-    say(as_json, values, f"{text}.\nWrote {output}")
+    text += "."
+    record = found.uns[HOMESPOT]
+    if "types_by" in record:
+        values["types_by"] = record["types_by"]
+    if "map_weight" in record:
+        values["map_weight"] = float(record["map_weight"])
+        text += f" The map counts {record['map_weight']:.0%} beside the fit."
+    elif "types_by" in record:
+        text += f"\nThis is by {BY_MAP.replace('sc and st', '--sc and --st')}."
+    say(as_json, values, f"{text}\nWrote {output}")

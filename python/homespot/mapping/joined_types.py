@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import numpy.typing as npt
 
 from ..common import memory
-from ..common.keys import HOMESPOT
 from ..common.wording import argument, verb
 from ..errors import InputError, expected
 from ..expression.table import Expression
@@ -18,21 +16,33 @@ from ..expression.type_means import drawn_groups
 from ..expression.types_of_spots import N_DRAWS, TypeFit, interval
 from ..matrix.gather import Masses
 from ..matrix.rows import RowBlock
-from ..objects.access import check_adata
-from ..objects.annotated import with_tables
-from ..objects.join_sections import as_one
 from ..objects.labels import Labels
-from ..objects.recorded import chosen_source, mapped_expression
-from .align import mapped_cells, mapped_spots
+from .mapped_side import MappedSide
 from .solve import rows_named
 
-__all__ = ["DrawnMass", "JoinedFit", "bounds_of_map", "fit_record", "shares_of", "usable_cells"]
+__all__ = [
+    "BY_BOTH",
+    "BY_MAP",
+    "DrawnMass",
+    "JoinedFit",
+    "bounds_of_map",
+    "fit_record",
+    "shares_of",
+    "usable_cells",
+]
 
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int32]
 
 _ROWS = 1024  # spots whose draws are held at once
+
+BY_MAP = (
+    "the map alone, with too little contrast: rare types are found in too many spots, and abundant ones are "
+    "too rare where they are; sc and st add a fit of the spots"
+)
+BY_BOTH = "the map and a fit of the spots on the expression of the types"
+"""What the types of spots rest on, for their record, the report and the command line."""
 
 
 def fit_record(fit: TypeFit) -> dict[str, Any]:
@@ -117,53 +127,24 @@ class JoinedFit:
 
     Parameters
     ----------
-    mapping
-        The map.
     types
-        The types of its cells.
-    sc, st, sc_layer, st_layer
-        As for `deconvolve_spots`.
+        The types of the map's cells.
+    sc, st
+        The data that was mapped.
     drawn
         How often every cell is drawn, draws x cells; None without intervals.
 
     Raises
     ------
     InputError
-        If only one of the two data sets is given, or they do not hold the cells and spots of the map.
+        If the types cannot be told apart, or the data shares fewer than two genes.
     """
 
-    def __init__(
-        self,
-        mapping: ad.AnnData,
-        types: Labels,
-        sc: Any,
-        st: Any,
-        sc_layer: str | None,
-        st_layer: str | None,
-        drawn: Counts | None,
-    ) -> None:
-        if sc is None or st is None:
-            sides = {"sc": sc, "st": st, "sc_layer": sc_layer, "st_layer": st_layer}
-            given = [argument(name) for name, value in sides.items() if value is not None]
-            raise InputError(
-                expected(
-                    f"both {argument('sc')} and {argument('st')}, to fit the spots on the types of the cells",
-                    f"only {given[0]}",
-                    "Pass both, or neither.",
-                )
-            )
-        record = mapping.uns[HOMESPOT]
-        st = as_one(st, record.get("st_gene_column"))
-        check_adata(st, "st")
-        cells, spots = mapped_cells(mapping, sc), mapped_spots(mapping, st)
-        sc, st = with_tables(sc), with_tables(st)
-        source = chosen_source(sc, "sc", record, sc_layer, argument="sc_layer")
-        sc_table = mapped_expression(sc, "sc", source, argument="sc_layer").take(cells)
-        source = chosen_source(st, "st", record, st_layer, argument="st_layer")
-        st_table = mapped_expression(st, "st", source, argument="st_layer").take(spots)
-        sc_table, kept = usable_cells(sc_table, types)
+    def __init__(self, types: Labels, sc: MappedSide, st: MappedSide, drawn: Counts | None) -> None:
+        self._sides = sc, st
+        table, kept = usable_cells(sc.of_map(), types)
         drawn = None if drawn is None else drawn[:, kept]
-        self._fit = TypeFit(sc_table, types.codes[kept], len(types.names), st_table, drawn)
+        self._fit = TypeFit(table, types.codes[kept], len(types.names), st.of_map(), drawn)
 
     def join(self, of_map: F64) -> F64:
         """Choose the weight of the map's shares (spots x types), and return the joined ones."""
@@ -182,9 +163,13 @@ class JoinedFit:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return what the record says about the fit and the weight of the map."""
+        """Return what the record says about the fit, the data it was made from, and the weight of the map."""
+        sc, st = self._sides
         return {
+            "types_by": BY_BOTH,
             **fit_record(self._fit),
+            **sc.record(),
+            **st.record(),
             "map_weight": self._weight,
             "map_weight_errors": self._errors,
             "map_weights": np.asarray(MAP_WEIGHTS),

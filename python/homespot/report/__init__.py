@@ -18,21 +18,22 @@ from ..common import checks, files
 from ..common.extras import require
 from ..common.keys import CONFIDENT_SHARE, HOMESPOT, LEFT_OVER
 from ..common.memory import bounded
-from ..errors import InputError, expected
+from ..common.wording import argument, verb
+from ..errors import InputError, TooLargeError, expected
 from ..expression.scale import SCALES, Scale
-from ..mapping.align import mapped_cells, mapped_spots
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import has_coordinates
+from ..mapping.joined_types import BY_MAP
+from ..mapping.mapped_side import MappedSide, mapped_side
 from ..mapping.read_out import read_out_of
 from ..matrix.gather import ColumnSums
 from ..objects.access import check_adata
 from ..objects.annotated import files_of, with_tables
 from ..objects.join_sections import as_one
 from ..objects.labels import in_order
-from ..objects.recorded import chosen_source, mapped_expression
 from ..verbs.cell_positions import CellTable
 from ..verbs.deconvolve_spots import SpotTypes
-from ._genes import Floats, Genes, Side, gene_columns
+from ._genes import Floats, Genes, gene_columns
 from ._pictures import Measured, pictures, placed_cells
 from ._summary import runs, score_rows
 from ._tissue import CELLS_UP_TO, MAP, TYPES, Column, LikeliestCells, column_limit, tissue
@@ -96,6 +97,31 @@ def _type_columns(types: ad.AnnData | None, limit: int) -> tuple[list[Column], s
     return columns, note
 
 
+def _fitted(types: SpotTypes, sc: MappedSide | None, st: MappedSide | None) -> str:
+    """Fit the types of the spots where both data sets are there; return why they cannot be fitted, if so."""
+    if sc is None or st is None:
+        return ""
+    try:
+        types.fit(sc, st)
+    except (InputError, TooLargeError) as error:  # the map's types are shown, and the page says why
+        return f"The spots cannot be fitted. {error}"
+    return ""
+
+
+def _types_note(types: ad.AnnData | None, why: str) -> str:
+    """Return a sentence that says what the types of the spots rest on."""
+    if types is None:
+        return ""
+    weight = types.uns[HOMESPOT].get("map_weight")
+    if weight is None:
+        return f"The cell types of spots are by {BY_MAP}. {why}".rstrip()
+    return (
+        f"The cell types of spots are those of {verb('deconvolve_spots')} with {argument('sc')} and "
+        f"{argument('st')}: a fit of the spots on the expression of the types, beside which the map counts "
+        f"{weight:.0%}."
+    )
+
+
 def _of_the_map(expected: Floats, types: ad.AnnData | None) -> list[Column]:
     columns = [Column(MAP, "Expected cells", "per spot", expected)]
     if types is not None and CONFIDENT_SHARE in types.obs:
@@ -137,7 +163,9 @@ def report(
     sc
         The single-cell data that was mapped; its genes are imputed as by `impute_genes`.
     st
-        The spatial data, or several sections as for `map_cells`; its genes are also shown as measured.
+        The spatial data, or several sections as for `map_cells`; its genes are also shown as measured. With
+        `sc` and `st`, the cell types of the spots are those of `deconvolve_spots` with both; else they are by
+        the map alone. The page says which, and how much the map counts.
     labels
         Type of every cell: a column of the mapping's obs, or labels in any other form that `deconvolve_spots`
         takes. None: the labels with which the map was made, if any.
@@ -194,7 +222,10 @@ def report(
         labels = record["parameters"]["labels"]
     scored = None if scores is None else score_rows(scores)
     cells = CellTable(view) if has_coordinates(mapping) else None
+    of_cells = None if sc is None else mapped_side(mapping, sc, "sc", sc_layer, sc_scale)
+    of_spots = None if st is None else mapped_side(mapping, st, "st", st_layer, st_scale)
     types_read = None if labels is None else SpotTypes(view, labels, confident=cells)
+    why = "" if types_read is None else _fitted(types_read, of_cells, of_spots)
     expected_cells = ColumnSums()
     likeliest = LikeliestCells() if mapping.n_vars <= CELLS_UP_TO else None
     factors = None if sc is None or cells is None else read_out_of(mapping, None)
@@ -210,7 +241,7 @@ def report(
     if placed is not None and labels is not None:
         placed.obs[label] = in_order(labels, mapping.obs, "labels", "cell").astype(object)
     columns: list[Column] = []
-    notes: list[str] = []
+    notes = [_types_note(types, why)]
     data, shown, image, measured = None, Genes([], ""), False, None
     sections: list[Panel] = []
     if has_coordinates(mapping):
@@ -219,20 +250,12 @@ def report(
         limit = column_limit(mapping.n_vars)
         columns, note = _type_columns(types, limit // 2)
         columns += _of_the_map(expected_cells.total, types)
-        of_cells = of_spots = None
-        if st is not None:
-            rows = mapped_spots(mapping, st)
-            source = chosen_source(st, "st", record, st_layer, st_scale, argument="st_layer")
-            of_spots = Side(mapped_expression(st, "st", source, argument="st_layer"), rows)
-            measured = Measured(st, of_spots.table, source.layer)
-        if sc is not None:
-            rows = mapped_cells(mapping, sc)
-            source = chosen_source(sc, "sc", record, sc_layer, sc_scale, argument="sc_layer")
-            of_cells = Side(mapped_expression(sc, "sc", source, argument="sc_layer"), rows)
+        if of_spots is not None:
+            measured = Measured(st, of_spots.table, of_spots.source.layer)
         shown = gene_columns(view, factors, of_cells, of_spots, genes, scores, limit - len(columns))
         columns += shown.columns
         data = tissue(mapping, columns, unit, sections, expected_cells.total, likeliest)
-        notes = [text for text in (note, shown.said) if text]
+        notes += [note, shown.said]
         if mapping.n_vars > CELLS_UP_TO:
             notes.append(
                 f"Of so many spots the page knows the types and not the most probable cells, "
@@ -253,7 +276,7 @@ def report(
         tissue=data,
         groups=list(dict.fromkeys(column.group for column in columns)),
         columns=columns,
-        notes=notes,
+        notes=[text for text in notes if text],
         scores=scored,
         pictures=pictures(
             mapping,

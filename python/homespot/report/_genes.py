@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from ..common.keys import HOMESPOT, LOWER, MAPPED, UPPER
+from ..common.wording import argument
 from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import LOG_VALUES
@@ -24,12 +25,13 @@ from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
 from ..mapping.coordinates import coordinates
 from ..mapping.gene_blocks import gene_blocks
-from ..mapping.read_out import FactorsOf
+from ..mapping.mapped_side import MappedSide
+from ..mapping.read_out import FactorsOf, ReadOut
 from ..space.sections import Sections
-from ..verbs.impute_genes import has_residuals, impute_table
+from ..verbs.impute_genes import impute_table, why_no_intervals
 from ._tissue import Column
 
-__all__ = ["IMPUTED", "MEASURED", "Genes", "Side", "gene_columns", "neighbours", "spatial_covariance"]
+__all__ = ["IMPUTED", "MEASURED", "Genes", "gene_columns", "neighbours", "spatial_covariance"]
 
 IMPUTED, MEASURED = "Genes, imputed", "Genes, measured"
 
@@ -40,14 +42,6 @@ _LEVEL = 0.9
 _BLOCK_VALUES = 4_000_000
 
 Floats = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Side:
-    """The expression of one side, and the row of the table for every cell, or spot, of the mapping."""
-
-    table: Expression
-    rows: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ def spatial_covariance(
 
 
 def _chosen(
-    view: CheckedMap, factors: FactorsOf, sc: Side, measured: set[str], n: int
+    view: CheckedMap, factors: FactorsOf, sc: MappedSide, measured: set[str], n: int
 ) -> tuple[list[str], list[str]]:
     """Return the imputed genes with the largest spatial covariance, among all and among measured genes."""
     mapping, table = view.mapping, sc.table
@@ -151,8 +145,8 @@ def _asked(genes: Sequence[str], sides: list[Expression]) -> list[str]:
 def gene_columns(
     view: CheckedMap,
     factors: FactorsOf | None,
-    sc: Side | None,
-    st: Side | None,
+    sc: MappedSide | None,
+    st: MappedSide | None,
     genes: Sequence[str] | None,
     scores: pd.DataFrame | None,
     limit: int,
@@ -178,9 +172,9 @@ def gene_columns(
     """
     mapping = view.mapping
     if sc is None and st is None and genes is None:
-        return Genes([], "Pass sc or st to see genes.")
+        return Genes([], f"Pass {argument('sc')} or {argument('st')} to see genes.")
     asked = None if genes is None else _asked(genes, [side.table for side in (sc, st) if side is not None])
-    table = None if st is None else st.table.take(st.rows)
+    table = None if st is None else st.of_map()
     in_st = set() if table is None else {str(gene) for gene in table.genes}
     if asked is not None:
         names = asked
@@ -212,8 +206,8 @@ def gene_columns(
         measured = measured[: limit - len(imputed)]
     columns, found = [], None
     if imputed and sc is not None and factors is not None:
-        own = _own(scores, mapping, imputed)
-        level = None if own is None or not has_residuals(own, factors.read_out, _LEVEL) else _LEVEL
+        own, level, why = _trusted(scores, mapping, imputed, factors.read_out)
+        said += why
         found = impute_table(view, sc.table, sc.rows, imputed, factors, own, level)
         unit = f"imputed, {found.uns[HOMESPOT]['imputed_scale']}"
         columns += [
@@ -232,12 +226,25 @@ def gene_columns(
     return Genes(columns, said, found)
 
 
-def _own(scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str]) -> pd.DataFrame | None:
-    """Return the scores of the mapping's method, if they say something of these genes."""
+def _trusted(
+    scores: pd.DataFrame | None, mapping: ad.AnnData, genes: list[str], read_out: ReadOut
+) -> tuple[pd.DataFrame | None, float | None, str]:
+    """Return the scores of the mapping's method, if any is of these genes or gives them intervals.
+
+    Beside them stand the level of the intervals, or None and a sentence that says why there are none.
+    """
+    none = " The imputed genes have no intervals"
     if scores is None:
-        return None
-    own = scores[scores["method"].astype(str) == str(mapping.uns[HOMESPOT].get("method"))]
-    return own if own["gene"].astype(str).isin(genes).any() else None
+        return None, None, f"{none}, which follow from {argument('scores')}."
+    record = mapping.uns[HOMESPOT]
+    own = scores[scores["method"].astype(str) == str(record.get("method"))]
+    if own.empty:
+        methods = some(scores["method"].astype(str).unique())
+        return None, None, f"{none}: the scores are those of other methods ({methods})."
+    why = why_no_intervals(own, _LEVEL, record, read_out, genes)
+    if why:
+        return own if own["gene"].astype(str).isin(genes).any() else None, None, f"{none}. {why}"
+    return own, _LEVEL, ""
 
 
 def _widths(found: ad.AnnData) -> list[str]:

@@ -23,7 +23,8 @@ from ..expression.types_of_spots import N_DRAWS
 from ..mapping.checked import CheckedMap
 from ..mapping.confidence import LEVELS
 from ..mapping.coordinates import coordinates, has_coordinates, images
-from ..mapping.joined_types import DrawnMass, JoinedFit, bounds_of_map, shares_of
+from ..mapping.joined_types import BY_MAP, DrawnMass, JoinedFit, bounds_of_map, shares_of
+from ..mapping.mapped_side import MappedSide, mapped_sides
 from ..mapping.room import require_groups
 from ..matrix.gather import ColumnSums, Masses, Reducer
 from ..matrix.rows import RowBlock
@@ -123,8 +124,6 @@ class SpotTypes(Reducer):
         leaves the confidence out.
     level
         As for `deconvolve_spots`.
-    fit
-        The arguments of `deconvolve_spots` for the fit, or None.
     """
 
     def __init__(
@@ -136,7 +135,6 @@ class SpotTypes(Reducer):
         density: Any = None,
         confident: Any = None,
         level: float | None = None,
-        fit: Mapping[str, Any] | None = None,
     ) -> None:
         if level is not None:
             within("level", level, *LEVELS)
@@ -149,10 +147,10 @@ class SpotTypes(Reducer):
         self._mass = Masses(self._types.membership(), squares=self._squares)
         self._sums = ColumnSums()
         self._level, self._drawn = level, None
-        drawn = None if level is None else redrawn(len(self._types.codes), N_DRAWS)
-        if drawn is not None:
-            self._drawn = DrawnMass(self._types, drawn, n_spots, squares=self._squares)
-        self._fit = JoinedFit(view.mapping, self._types, **fit, drawn=drawn) if fit else None
+        self._counts = None if level is None else redrawn(len(self._types.codes), N_DRAWS)
+        if self._counts is not None:
+            self._drawn = DrawnMass(self._types, self._counts, n_spots, squares=self._squares)
+        self._fit: JoinedFit | None = None
         self._confident: Masses | None = None
         self._placed: CellTable | None = None
         if isinstance(confident, CellTable):
@@ -162,6 +160,10 @@ class SpotTypes(Reducer):
                 self._placed = confident
         elif confident is not None:
             self._confident = Masses(_row(_flags(view.mapping, confident)), squares=self._squares)
+
+    def fit(self, sc: MappedSide, st: MappedSide) -> None:
+        """Fit the spots as well, so that `types` joins both; errors as for `JoinedFit`."""
+        self._fit = JoinedFit(self._types, sc, st, self._counts)
 
     @property
     def _squares(self) -> bool:
@@ -197,7 +199,7 @@ class SpotTypes(Reducer):
             held = Masses(_row(flags), squares=self._squares)
             self._view.read(held)
         mass = self._mass.total.T
-        record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": self._read_out}
+        record = {**deepcopy(mapping.uns[HOMESPOT]), "read_out": self._read_out, "types_by": BY_MAP}
         shares = shares_of(mass)
         if self._fit is not None:
             shares = self._fit.join(shares)
@@ -301,9 +303,11 @@ def deconvolve_spots(
     ``homespot_cells`` (row sum of the expected numbers), ``homespot_type`` and
     ``homespot_type_prob`` (the most abundant type and its proportion) and ``homespot_confident_share`` (share
     of the spot's A from confident cells). var: the types, with ``n_cells``, the number of mapped cells.
-    ``uns["homespot"]``: the mapping's record, and the `read_out`; with the fit also ``map_weight`` (a),
-    ``map_weights`` and ``map_weight_errors`` (the error of each of these, over that of 0), and
-    ``fit_genes`` and ``platform_factors`` as for `fit_types`.
+    ``uns["homespot"]``: the mapping's record, the `read_out`, and ``types_by``, a line that says what the
+    answer rests on, and what it lacks without `sc` and `st`. With the fit also ``map_weight`` (a),
+    ``map_weights`` and ``map_weight_errors`` (the error of each of these, over that of 0), ``fit_genes`` and
+    ``platform_factors`` as for `fit_types`, and the layers, columns of the genes' names and scales that the
+    fit has read, as ``fit_sc_layer`` and the like; those of the map are without ``fit_``.
 
     Raises
     ------
@@ -313,7 +317,6 @@ def deconvolve_spots(
     """
     view = CheckedMap(mapping)
     cells = CellTable(view) if confident is None and has_coordinates(mapping) else None
-    fit = {"sc": sc, "st": st, "sc_layer": sc_layer, "st_layer": st_layer}
     types = SpotTypes(
         view,
         labels,
@@ -321,7 +324,8 @@ def deconvolve_spots(
         density=density,
         confident=confident if cells is None else cells,
         level=level,
-        fit=fit if any(value is not None for value in fit.values()) else None,
     )
+    if (sides := mapped_sides(mapping, sc, st, sc_layer, st_layer)) is not None:
+        types.fit(*sides)
     view.read(*([types] if cells is None else [cells, types]))
     return types.types()

@@ -171,7 +171,7 @@ def fit_types(
     with ``homespot_type`` and ``homespot_type_prob`` (the most abundant type and its proportion). var: the
     types; ``n_cells`` is their number of cells. ``obsm["spatial"]`` and images are those of `st`.
     ``uns["homespot"]``: the record, with ``fit_genes``, the genes that count, and ``platform_factors``, f of
-    each of them.
+    each of them; layers and columns of the genes' names stand in it where they were given.
 
     Raises
     ------
@@ -226,6 +226,9 @@ def fit_types(
         "st_scale_evidence": st_table.evidence,
         **fit_record(fit),
     }
+    read = {"sc_layer": sc_layer, "st_layer": st_layer}
+    read |= {"sc_gene_column": sc_gene_column, "st_gene_column": st_gene_column}
+    record |= {name: value for name, value in read.items() if value is not None}
     found = ad.AnnData(
         X=shares,
         obs=st.obs.iloc[rows].assign(**most_abundant(shares, names)),

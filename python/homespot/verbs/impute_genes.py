@@ -32,7 +32,7 @@ from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
 from ..objects.recorded import chosen_source, mapped_expression, mapped_genes
 
-__all__ = ["has_residuals", "impute_genes", "impute_table", "write_imputed"]
+__all__ = ["impute_genes", "impute_table", "why_no_intervals", "write_imputed"]
 
 Blocks = tuple[slice, tuple[npt.NDArray[np.float32], ...]]
 
@@ -113,15 +113,6 @@ def _with_scores(var: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     return var.assign(**{metric.key: known[metric.name].reindex(var.index) for metric in METRICS.values()})
 
 
-def has_residuals(scores: pd.DataFrame, read_out: ReadOut, level: float) -> bool:
-    """Whether scores hold residuals of enough genes for intervals of this level."""
-    try:
-        _intervals(scores, read_out, level)
-    except InputError:
-        return False
-    return True
-
-
 def _intervals(scores: pd.DataFrame | None, read_out: ReadOut, level: float) -> Intervals:
     """Return the intervals of this level from the scores of genes held out."""
     found = "no scores" if scores is None else "scores without residuals"
@@ -151,7 +142,7 @@ def _known(
     Intervals are made from genes that the map was made from, whichever are imputed.
     """
     own = None if scores is None else _own_scores(scores, str(record.get("method")), read_out)
-    known = genes if level is None else genes.union(pd.Index(record.get("genes", [])))
+    known = genes if level is None else genes.union(pd.Index(sorted(mapped_genes(record) or ())))
     if own is not None and not own["gene"].isin(known).any():
         raise InputError(
             expected(
@@ -162,6 +153,17 @@ def _known(
             )
         )
     return own, None if level is None else _intervals(own, read_out, float(level))
+
+
+def why_no_intervals(
+    scores: pd.DataFrame, level: float, record: Mapping[str, Any], read_out: ReadOut, genes: Sequence[str]
+) -> str:
+    """Return why scores give no intervals of this level for these genes; empty if they give some."""
+    try:
+        _known(scores, level, record, read_out, pd.Index(genes))
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 @bounded
