@@ -2,8 +2,8 @@
 #'
 #' @description
 #' Returns a copy of `x` with the map in it, under the field's usual names.
-#' In place of the map it can be what [imputeGenes()], [deconvolveSpots()] or
-#' [annotateCells()] returned.
+#' In place of the map it can be what [imputeGenes()], [deconvolveSpots()],
+#' [fitTypes()] or [annotateCells()] returned.
 #'
 #' Where the columns of `x` are the mapped cells: colData gets
 #' `homespot_spot` (name of the home spot), `homespot_prob` (its probability),
@@ -24,8 +24,8 @@
 #'
 #' Imputed genes become `altExp(x, "imputed")`, genes by spots.
 #' Proportions of types become `altExp(x, "types")`, types by spots, and colData
-#' gets `homespot_cells`, `homespot_type`, `homespot_type_prob` and
-#' `homespot_confident_share`.
+#' gets `homespot_type` and `homespot_type_prob`, and of [deconvolveSpots()]
+#' `homespot_cells` and `homespot_confident_share`.
 #' Labels of cells become `altExp(x, "labels")`, labels by cells, and colData
 #' gets `homespot_label` and `homespot_label_prob`.
 #'
@@ -52,7 +52,7 @@
 #'   A plain SummarizedExperiment has no place for the matrix, and gets the
 #'   columns and the record only; what follows from a map it does not take.
 #' @param map A [CellMapping-class], or what [imputeGenes()],
-#'   [deconvolveSpots()] or [annotateCells()] returned.
+#'   [deconvolveSpots()], [fitTypes()] or [annotateCells()] returned.
 #' @param ... Not used.
 #'
 #' @return `x`, with the map in it.
@@ -222,16 +222,24 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 
 # --- what follows from a map -------------------------------------------------
 
-# Name and columns of what verbs return, by its first assay.
-.resultKind <- function(first) {
-  switch(first,
-    imputed = list(name = "imputed"),
-    proportion = list(name = "types", columns = c(
-      .keys$SPOT_CELLS, .keys$TYPE, .keys$TYPE_PROB, .keys$CONFIDENT_SHARE
-    )),
-    probability = list(name = "labels", columns = c(
-      .keys$LABEL, .keys$LABEL_PROB
-    ))
+# Name and columns of what verbs return, by its first assay, and who returns it;
+# NULL for other objects.
+.resultKind <- function(result) {
+  if (!is(result, "SummarizedExperiment")) {
+    return(NULL)
+  }
+  switch(c(assayNames(result), "")[1L],
+    imputed = list(name = "imputed", by = "imputeGenes()"),
+    proportion = list(
+      name = "types", by = "deconvolveSpots() or fitTypes()",
+      columns = c(
+        .keys$SPOT_CELLS, .keys$TYPE, .keys$TYPE_PROB, .keys$CONFIDENT_SHARE
+      )
+    ),
+    probability = list(
+      name = "labels", by = "annotateCells()",
+      columns = c(.keys$LABEL, .keys$LABEL_PROB)
+    )
   )
 }
 
@@ -239,13 +247,11 @@ setMethod("addMapping", "ANY", function(x, map, ...) {
 .predictions <- c("types", "labels")
 
 .addResult <- function(x, result) {
-  kind <- if (is(result, "SummarizedExperiment")) {
-    .resultKind(c(assayNames(result), "")[1L])
-  }
+  kind <- .resultKind(result)
   .refuseIf(
     is.null(kind), paste(
-      "a CellMapping, or what imputeGenes(), deconvolveSpots() or",
-      "annotateCells() returned"
+      "a CellMapping, or what imputeGenes(), deconvolveSpots(), fitTypes()",
+      "or annotateCells() returned"
     ),
     .describe(result), "Give one of these."
   )

@@ -201,9 +201,18 @@
 }
 
 .requireMapping <- function(map) {
+  kind <- .resultKind(map)
   .refuseIf(
-    !is(map, "CellMapping"), "a CellMapping", .describe(map),
-    "Give what mapCells() or loadMapping() returned."
+    !is(map, "CellMapping"), "a CellMapping",
+    if (is.null(kind)) {
+      .describe(map)
+    } else {
+      sprintf("what %s returned, %s", kind$by, .describe(map))
+    },
+    paste0(
+      "Give what mapCells() or loadMapping() returned.",
+      if (!is.null(kind)) " A result is kept by saveRDS() or writeAnnData()."
+    )
   )
   map
 }
@@ -310,7 +319,7 @@
       length(bad), .some(rownames(coords)[bad])
     ),
     if (is.null(cells)) {
-      "Drop these spots first, or map without coordinates."
+      "Drop these spots first, or take the coordinates out."
     } else {
       sprintf(
         "To leave them out, set %s <- subset(%s, cells = %s).", code, code,

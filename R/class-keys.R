@@ -13,6 +13,7 @@
   SPREAD = "homespot_spread",
   LEFT_OVER = "homespot_left_over",
   DROPPED = "homespot_dropped",
+  CUT = "homespot_cut",
   SECTION = "homespot_section",
   SECTION_PROB = "homespot_section_prob",
   SHARPNESS = "homespot_sharpness",

@@ -93,7 +93,9 @@ combineSections <- function(..., weights = NULL, shared.frame = FALSE) {
 # The annotation of the cells, with what the core says of their mass.
 .cellsOfSections <- function(map, columns) {
   cells <- rowData(map)
-  ofRows <- c(.keys$DROPPED, .keys$SHARPNESS, .keys$FITS)
+  ofRows <- c(
+    .keys$DROPPED, .keys$CUT, .keys$SHARPNESS, .keys$FITS
+  )
   own <- c(ofRows, .keys$SECTION, .keys$SECTION_PROB)
   found <- .columnsFromPython(columns)
   cells[setdiff(own, names(found))] <- NULL
@@ -156,12 +158,15 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
   do.call(base::rbind, coords)
 }
 
-# The annotation of the cells of several maps. What one knows of how sharply its
-# rows can be read and of what fits stays, and is missing for the others' cells.
+# The annotation of the cells of several maps. What one knows of what its rows
+# have lost, of how sharply they can be read and of what fits stays, and is
+# missing for the others' cells.
 .bindCells <- function(tables) {
   ours <- unique(unlist(lapply(tables, function(table) {
     names <- names(table)
-    own <- names %in% c(.keys$SHARPNESS, .keys$FITS)
+    own <- names %in% c(
+      .keys$DROPPED, .keys$CUT, .keys$SHARPNESS, .keys$FITS
+    )
     names[own | startsWith(names, .keys$WHOLE)]
   })))
   .bindTables(lapply(tables, function(table) {

@@ -64,6 +64,7 @@
 #'   `fit_genes`, the genes that count, and `platform_factors`, f of each of
 #'   them; assays and columns of the genes' names stand in it where they were
 #'   given, as `sc_layer` and `sc_gene_column`.
+#'   [addMapping()] puts it into the spatial data.
 #'
 #' @section Errors:
 #' Of class `homespot_input_error` if the data, labels or a parameter is not as

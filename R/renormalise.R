@@ -7,6 +7,9 @@ setGeneric("renormalise", function(map, ...) standardGeneric("renormalise"))
 #' What a row leaves out (`homespot_left_over`) is kept as a number, and never
 #' silently divided away.
 #' This function does it, explicitly: P\[i, \] / sum(P\[i, \]).
+#' If `k.best` has cut rows short, `homespot_cut` of the rowData keeps how much
+#' of each, as what was cut off may lie anywhere: where rows are read by their
+#' sharpness, these cells still have no radius.
 #'
 #' @param map A [CellMapping-class].
 #' @param ... Not used.
@@ -32,12 +35,15 @@ setMethod("renormalise", "CellMapping", function(map, ...) {
     # Made by hand, in R's doubles.
     metadata(typed)[[.keys$HOMESPOT]]$dtype <- "float64"
   }
-  factors <- .toR(.call("row_factors", .mappingToPython(typed)))
+  found <- .call("row_factors", .mappingToPython(typed))
+  factors <- .toR(found$get("factors"))
   out <- .asSpatial(map)
   assays(out, withDimnames = FALSE)[[.mappingAssay]] <-
     .timesRows(.mapping(map), factors, .record(map)$dtype)
   rowData(out)[[.keys$LEFT_OVER]] <- rep(0, nrow(out))
   rowData(out)[[.keys$DROPPED]] <- NULL
+  rowData(out)[[.keys$CUT]] <-
+    .columnsFromPython(found$get("cells"))[[.keys$CUT]]
   .asCellMapping(out)
 })
 

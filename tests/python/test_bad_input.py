@@ -167,6 +167,11 @@ DATA: list[Case] = [
         "numbers coordinates | complex128 |",
     ),
     (
+        "coordinates whose squares are no numbers",
+        lambda sc, st: hs.map_cells(sc, placed_at(st, st.obsm["spatial"] * [1, 1e200])),
+        "coordinates 1e+100 squares | spot | unit",
+    ),
+    (
         "dates for coordinates",
         lambda sc, st: hs.map_cells(
             sc, placed_at(st, pd.DataFrame(st.obsm["spatial"], st.obs_names, ["x", "y"]).astype("M8[s]"))

@@ -245,6 +245,16 @@ def test_what_is_refused() -> None:
         "some expression of every type.*'b'": lambda: hs.fit_types(means.mul([1, 0], axis=0), st),
         "a column 'no' with the labels of the reference's cells": lambda: hs.fit_types(sc, st, "no"),
         "at least 2 shared genes": lambda: hs.fit_types(means.add_prefix("x"), st),
+        "means of two types or more.*found 1. Pass those of all types": lambda: hs.fit_types(means[:1], st),
+        "at least 2 cells in the single-cell data, found 1. Pass data with more": lambda: hs.fit_types(
+            sc[:1].copy(), st, "type"
+        ),
+        "at least 2 spots in the spatial data, found 1. Pass data with more": lambda: hs.fit_types(
+            sc, st[:1].copy(), "type"
+        ),
+        "labels of the reference's cells.*Pass the labels of the reference": lambda: hs.fit_types(
+            sc, st, sc.obs["type"].iloc[1:]
+        ),
         "an AnnData as reference": lambda: hs.fit_types(sc.X, st, "type"),
     }.items():
         with pytest.raises(InputError, match=words):
@@ -270,3 +280,17 @@ def test_the_record_says_what_was_read() -> None:
     record = hs.fit_types(sc, st, "type", sc_layer="counts", st_gene_column="symbol").uns["homespot"]
     assert (record["sc_layer"], record["st_gene_column"]) == ("counts", "symbol")
     assert not {"st_layer", "sc_gene_column"} & set(record)
+
+
+def test_a_result_is_no_map(refused: Any, tmp_path: Any) -> None:
+    sc, st, _, _ = model(0)
+    fitted = hs.fit_types(sc, st, "type")
+    with refused("mapping record | result fit_types 120 6 | map_cells load write_h5ad"):
+        hs.deconvolve_spots(fitted, "type")
+    with refused("mapping record | result fit_types 120 6 | map_cells load write_h5ad"):
+        hs.save(fitted, tmp_path / "types.h5ad")
+    mapping = hs.map_cells(sc, st, progress=False)
+    with refused("mapping record | result deconvolve_spots 120 6 | map_cells load write_h5ad"):
+        hs.save(hs.deconvolve_spots(mapping, "type"), tmp_path / "types.h5ad")
+    with refused("mapping record | result impute_genes 120 200 | map_cells load write_h5ad"):
+        hs.add_mapping(st, hs.impute_genes(mapping, sc))

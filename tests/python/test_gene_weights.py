@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -125,6 +127,31 @@ def test_a_table_of_ones_own_weighs_genes_by_name(problem) -> None:
     with pytest.warns(DataWarning, match=r"Left out 20 gene\(s\) without a weight"):
         few = hs.map_cells(sc, st, gene_weights=dict.fromkeys(genes[:20], 1), sc_scale="counts")
     assert not np.allclose(few.X, ones.X)
+
+
+@pytest.mark.parametrize("method", ["ssa", "correlation"])
+def test_genes_that_neither_table_has_are_counted(problem, method) -> None:
+    sc, st = problem
+    known = dict.fromkeys(sc.var_names, 1.0)
+    sc = sc[:, 1:].copy()  # a gene of one table is known, and so is one that is held out
+    st = st[:, :-1].copy()
+    known.pop("g1")
+    st.var_names = ["Blank-1" if name == "g1" else name for name in st.var_names]  # and one that is no gene
+    known["Blank-1"] = 1.0
+    options = {"method": method, "relax_spots": 0.75, "sc_scale": "counts", "st_scale": "counts"}
+    if method == "correlation":
+        options.pop("relax_spots")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Blank|.* genes are in both")
+        expected = hs.map_cells(sc, st, gene_weights=known, **options)
+        own = pd.Series({"nowhere": 3.0, **known, "G2": 0.0})
+        with pytest.warns(
+            DataWarning,
+            match=r"^2 of 42 gene\(s\) with a weight are in neither data set \('nowhere', 'G2'\), and",
+        ) as caught:
+            found = hs.map_cells(sc, st, gene_weights=own, **options)
+    assert sum("in neither data set" in str(one.message) for one in caught) == 1
+    np.testing.assert_array_equal(found.X, expected.X)
 
 
 @pytest.mark.parametrize("method", ["ssa", "correlation"])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import homespot as hs
-from homespot.common.keys import ENTROPY, SHARPNESS, WHOLE
+from homespot.common.keys import CUT, ENTROPY, SHARPNESS, WHOLE
 from homespot.errors import DataWarning
 from homespot.mapping.positions import Readings
 from homespot.matrix.gather import gather
@@ -93,6 +93,37 @@ def test_a_row_that_was_cut_short_has_no_radius_of_its_own(maps, demo) -> None:
         unknown(hs.map_cells(*demo, k_best=10, sections=labels, joint=joint, progress=False))
     every = hs.map_cells(*demo, k_best=demo[1].n_obs, progress=False)
     assert hs.cell_positions(hs.subset(every, spots=list(every.var_names)))["homespot_radius"].notna().all()
+
+
+def test_rows_that_are_scaled_up_are_still_cut_short(maps, demo) -> None:
+    whole, cut = maps
+    part = hs.subset(cut, spots=list(cut.var_names[1:]))
+    scaled = hs.renormalise(part)
+    lost = part.obs["homespot_left_over"] - part.obs["homespot_dropped"]
+    np.testing.assert_allclose(scaled.obs[CUT], lost, atol=1e-12)
+    assert "homespot_dropped" not in scaled.obs
+    unknown(scaled)
+    once = hs.renormalise(hs.subset(scaled, spots=list(scaled.var_names[1:])))
+    np.testing.assert_array_equal(once.obs[CUT], scaled.obs[CUT])
+    unknown(once)
+    # Combined maps know it of the cells and sections that were cut.
+    names = list(cut.obs_names)
+    other = hs.renormalise(hs.subset(whole, spots=list(part.var_names)))
+    both = hs.combine_cells([hs.subset(scaled, cells=names[:150]), hs.subset(other, cells=names[150:])])
+    with pytest.warns(DataWarning, match=r"^150 of 300 cell\(s\) have no radius"):
+        radii = hs.cell_positions(both)["homespot_radius"]
+    assert radii.isna().tolist() == [True] * 150 + [False] * 150
+    spots, p = list(cut.var_names), cut.X.toarray()
+    there = list(cut.obs_names[(p[:, :50].sum(axis=1) > 0) & (p[:, 50:].sum(axis=1) > 0)])
+    sections = [hs.subset(cut, cells=there, spots=half) for half in (spots[:50], spots[50:])]
+    together = hs.combine_sections([hs.renormalise(one) for one in sections])
+    most = np.max([one.obs["homespot_left_over"] - one.obs["homespot_dropped"] for one in sections], axis=0)
+    np.testing.assert_allclose(together.obs[CUT], most, atol=1e-12)
+    # A map that was not cut has nothing of the kind, and neither has a new map of these cells.
+    assert CUT not in hs.renormalise(hs.subset(whole, spots=list(whole.var_names[1:]))).obs
+    sc = demo[0].copy()
+    sc.obs = scaled.obs
+    assert CUT not in hs.map_cells(sc, demo[1], progress=False).obs
 
 
 def test_other_coordinates_have_other_places(maps) -> None:

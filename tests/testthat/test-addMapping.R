@@ -145,7 +145,7 @@ test_that("coordinates that are not finite are refused", {
   SpatialExperiment::spatialCoords(map)[2, 1] <- NA
   sce <- data(rownames(map))
   file <- withr::local_tempfile(fileext = ".h5ad")
-  words <- "finite coordinates spot | 1 'spot2' | Drop without coordinates"
+  words <- "finite coordinates spot | 1 'spot2' | Drop coordinates out"
   expectRefused(addMapping(sce, map), words)
   expectRefused(placeCells(map, sce), words)
   expectRefused(saveMapping(map, file), "finite coordinates spot | 1 | Drop")

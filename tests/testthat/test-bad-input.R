@@ -213,13 +213,13 @@ cases <- list(
     p$coords[2, 1] <- NA
     p
   }, list(), input, c(
-    "finite coordinates | 1 ('spot-2') | without coordinates"
+    "finite coordinates | 1 ('spot-2') | coordinates out"
   )),
   row("infinite coordinates", function(p) {
     p$coords[2:3, 1] <- Inf
     p
   }, list(), input, c(
-    "finite coordinates | 2 spot-2 'spot-3' | without coordinates"
+    "finite coordinates | 2 spot-2 'spot-3' | coordinates out"
   )),
   row("coordinates of other spots", function(p) {
     rownames(p$coords) <- paste0("x", seq_len(nrow(p$coords)))

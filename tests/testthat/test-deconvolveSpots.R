@@ -91,7 +91,15 @@ test_that("the result is the map's spots", {
   )
   expect_identical(
     S4Vectors::metadata(found)$homespot,
-    c(mappingInfo(map), read_out = "square")
+    c(
+      mappingInfo(map),
+      read_out = "square",
+      types_by = paste(
+        "the map alone, with too little contrast: rare types are found in too",
+        "many spots, and abundant ones are too rare where they are; sc and st",
+        "add a fit of the spots"
+      )
+    )
   )
   expect_true(validObject(found))
   bare <- deconvolveSpots(bareMap(), "cell_type")
@@ -338,6 +346,41 @@ test_that("inputs are not changed", {
   deconvolveSpots(given[[1]], given[[2]], density = given[[3]])
   annotateCells(given[[1]], given[[3]])
   expect_identical(given, before)
+})
+
+test_that("the record says what the types rest on, and what was read", {
+  demo <- demoData()
+  sc <- demo$sc[, 1:300]
+  map <- mapCells(sc, demo$st)
+  by <- function(...) {
+    S4Vectors::metadata(deconvolveSpots(map, "cell_type", ...))$homespot
+  }
+  expect_match(by()$types_by, "^the map alone, .* sc and st add a fit")
+  expect_false(any(startsWith(names(by()), "fit_")))
+  SummarizedExperiment::assay(sc, "logs") <-
+    log1p(SummarizedExperiment::assay(sc, "counts"))
+  record <- by(sc = sc, st = demo$st, sc.assay.type = "logs")
+  expect_identical(
+    record$types_by,
+    "the map and a fit of the spots on the expression of the types"
+  )
+  expect_identical(record$fit_sc_layer, "logs")
+  expect_identical(record[c("fit_sc_scale", "fit_st_scale", "sc_scale")], list(
+    fit_sc_scale = "log", fit_st_scale = "counts", sc_scale = "counts"
+  ))
+  expect_null(record$fit_st_layer)
+  expect_null(record$sc_layer)
+})
+
+test_that("assays without their data are refused", {
+  expectRefused(
+    deconvolveSpots(smallMap(), "cell_type", sc.assay.type = "counts"),
+    "both sc and st | only sc.assay.type | both neither"
+  )
+  expectRefused(
+    deconvolveSpots(smallMap(), "cell_type", st.assay.type = "counts"),
+    "both sc and st | only st.assay.type | both neither"
+  )
 })
 
 # --- errors ------------------------------------------------------------------

@@ -102,3 +102,39 @@ test_that("the account is the same in both languages", {
   all <- SummarizedExperiment::rowData(map[, 4:1])
   expect_identical(all$homespot_dropped, c(0, 0, 0))
 })
+
+test_that("rows that are scaled up are still known to be cut short", {
+  demo <- demoData()
+  sc <- demo$sc[, 1:60]
+  sc <- sc[rowSums(SummarizedExperiment::assay(sc)) > 0, ]
+  whole <- mapCells(sc, demo$st)
+  cut <- mapCells(sc, demo$st, k.best = 10L)
+  part <- cut[, -1]
+  rows <- SummarizedExperiment::rowData(part)
+  scaled <- renormalise(part)
+  found <- SummarizedExperiment::rowData(scaled)
+  expect_equal(
+    found$homespot_cut, rows$homespot_left_over - rows$homespot_dropped,
+    tolerance = 1e-12
+  )
+  expect_null(found$homespot_dropped)
+  expect_warning(
+    placed <- placeCells(scaled, sc), "60 of 60 cell\\(s\\) have no radius",
+    class = "homespot_data_warning"
+  )
+  expect_true(all(is.na(placed$homespot_radius)))
+  other <- renormalise(whole[, -1])
+  expect_null(SummarizedExperiment::rowData(other)$homespot_cut)
+  both <- rbind(scaled[1:20, ], other[21:60, ])
+  expect_warning(
+    placed <- placeCells(both, sc), "20 of 60 cell\\(s\\) have no radius",
+    class = "homespot_data_warning"
+  )
+  expect_identical(is.na(placed$homespot_radius), 1:60 <= 20)
+  # What was taken out of one of the maps is not forgotten either.
+  both <- rbind(part[1:20, ], whole[21:60, ][, -1][, colnames(part)])
+  expect_identical(
+    SummarizedExperiment::rowData(both)$homespot_dropped[1:20],
+    rows$homespot_dropped[1:20]
+  )
+})

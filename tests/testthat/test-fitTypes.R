@@ -107,3 +107,42 @@ test_that("what is wrong is refused in words of R", {
     class = "homespot_input_error"
   )
 })
+
+test_that("the record says what was read", {
+  logs <- made$sc
+  SummarizedExperiment::assay(logs, "logs") <- log1p(values(logs, "counts"))
+  SummarizedExperiment::rowData(logs)$symbol <- rownames(logs)
+  plain <- S4Vectors::metadata(fitTypes(logs, made$st, "type"))$homespot
+  read <- c("sc_layer", "st_layer", "sc_gene_column", "st_gene_column")
+  expect_false(any(read %in% names(plain)))
+  record <- S4Vectors::metadata(fitTypes(
+    logs, made$st, "type",
+    sc.assay.type = "logs", sc.gene.column = "symbol"
+  ))$homespot
+  expect_identical(record[read[c(1, 3)]], list(
+    sc_layer = "logs", sc_gene_column = "symbol"
+  ))
+  expect_identical(record$sc_scale, "log")
+  expect_false(any(read[c(2, 4)] %in% names(record)))
+})
+
+test_that("addMapping() takes it, and no verb takes it for a map", {
+  types <- fitTypes(made$sc, made$st[, -1], "type")
+  found <- addMapping(made$st, types)
+  expect_identical(
+    found$homespot_type, c(NA_character_, types$homespot_type)
+  )
+  expect_identical(found$homespot_type_prob[-1], types$homespot_type_prob)
+  expect_null(found$homespot_cells)
+  altExp <- SingleCellExperiment::altExp(found, "types")
+  expect_identical(values(altExp)[, -1], values(types))
+  expect_identical(
+    S4Vectors::metadata(found)$homespot, S4Vectors::metadata(types)$homespot
+  )
+  what <- paste(
+    "a CellMapping | deconvolveSpots() fitTypes() SpatialExperiment 2 x 11 |",
+    "mapCells() loadMapping() saveRDS() writeAnnData()"
+  )
+  expectRefused(deconvolveSpots(types, "type"), what)
+  expectRefused(saveMapping(types, tempfile(fileext = ".h5ad")), what)
+})

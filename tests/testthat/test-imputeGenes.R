@@ -232,6 +232,10 @@ test_that("intervals are assays, and hold the imputed values", {
     imputeGenes(map, expression, level = 0.5), "no scores",
     class = "homespot_input_error"
   )
+  expectRefused(
+    imputeGenes(map, expression, scores = scores, level = "0.5"),
+    "level number | '0.5' |"
+  )
 })
 
 test_that("annotation of the genes stays, whatever its class", {

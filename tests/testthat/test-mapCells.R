@@ -334,3 +334,23 @@ for (method in names(uninformative)) {
     )))
   })
 }
+
+test_that("weights of genes that neither data set has are counted", {
+  demo <- demoData()
+  sc <- demo$sc[, 1:60]
+  sc <- sc[rowSums(SummarizedExperiment::assay(sc)) > 0, ]
+  own <- stats::setNames(rep(1, nrow(demo$st)), rownames(demo$st))
+  given <- c(own, nowhere = 2, none = 0)
+  expect_warning(
+    found <- mapCells(sc, demo$st, gene.weights = given),
+    paste(
+      "2 of [0-9]+ gene\\(s\\) with a weight are in neither data set",
+      "\\('nowhere', 'none'\\)"
+    ),
+    class = "homespot_data_warning"
+  )
+  expect_identical(
+    mappingMatrix(found),
+    mappingMatrix(mapCells(sc, demo$st, gene.weights = own))
+  )
+})

@@ -22,6 +22,7 @@ from ..mapping.checked import CheckedMap
 from ..mapping.combined import record_of_cells, side_by_side
 from ..mapping.coordinates import coordinates as spot_places
 from ..mapping.coordinates import has_coordinates
+from ..mapping.left_over import cut_away
 from ..mapping.room import FEWER_CELLS, INSTEAD
 from ..mapping.validity import new_mapping as build_mapping
 from ..objects.labels import GIVEN_LABELS
@@ -174,9 +175,14 @@ def _combined_record(record: dict[str, Any], mappings: Sequence[ad.AnnData]) -> 
 
 
 @offered
-def row_factors(mapping: ad.AnnData) -> npt.NDArray[Any]:
-    """Return the factor by which R multiplies every row of a map; see `homespot.renormalise`."""
-    return renormalise.row_factors(CheckedMap(mapping))
+def row_factors(mapping: ad.AnnData) -> dict[str, Any]:
+    """Return the factor by which R multiplies every row of a map, and what had been cut off, if anything was.
+
+    See `homespot.renormalise`.
+    """
+    cut = cut_away(mapping)
+    columns = pd.DataFrame({} if cut is None else {keys.CUT: cut}, index=mapping.obs_names)
+    return {"factors": renormalise.row_factors(CheckedMap(mapping)), "cells": frame_columns(columns)}
 
 
 @offered

@@ -32,6 +32,7 @@ _SENTENCES: dict[str, str] = {
     r"(The spatial data has no coordinates in )st\.(obsm\['spatial'\])": r"\1\2",
     # What to give, or to do again.
     r"Pass what map_cells\(\) or load\(\) returned": "Name a file that `homespot map` wrote",
+    r" A result is written by its own write_h5ad\(\)\.": "",
     r"Pass what cross_validate\(\) returned": "Name a table that `homespot evaluate` wrote",
     r"Pass that one, or take the part of the mapping with subset\(\)": "Name that one, or map this one",
     r"Pass the data that was mapped, or take the part of the mapping with subset\(\)": (

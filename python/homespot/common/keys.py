@@ -8,6 +8,7 @@ __all__ = [
     "CONFIDENT",
     "CONFIDENT_SHARE",
     "COORDINATES",
+    "CUT",
     "DROPPED",
     "ENTROPY",
     "EXPERIMENT",
@@ -75,6 +76,9 @@ LEFT_OVER = "homespot_left_over"
 
 DROPPED = "homespot_dropped"
 """Part of a cell's left-over that lay on spots that were taken out of the map."""
+
+CUT = "homespot_cut"
+"""Mass that `k_best` had cut off a cell's row before the row was renormalised."""
 
 SECTION = "homespot_section"
 """Section of tissue: the one that a spot belongs to, or in which a cell is placed."""

@@ -14,9 +14,9 @@ from ..common.checks import array
 from ..common.wording import argument, either, shown
 from ..errors import DataWarning, InputError, expected, some
 from .places import Places
-from .table import Floats
+from .table import Expression, Floats
 
-__all__ = ["GeneWeights", "check_gene_weights", "gene_weights", "morans_i"]
+__all__ = ["GeneWeights", "check_gene_weights", "gene_weights", "morans_i", "warn_of_unknown_genes"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -75,6 +75,26 @@ def check_gene_weights(name: str, value: Any) -> None:
         raise InputError(
             expected(f"{argument(name)} that are finite and never negative", f"{wrong:g}", "Correct them.")
         )
+
+
+def warn_of_unknown_genes(given: Any, sc: Expression, st: Expression) -> None:
+    """Count the genes of one's own weights that neither table has; the tables get this warning once."""
+    if given is None or isinstance(given, str):
+        return
+    known: set[str] = set()
+    for table in (sc, st):
+        known.update(map(str, table.genes))
+        if table.about is not None:  # parts of a table know the genes that they lack
+            known.update(map(str, table.about.var.index), table.about.left_out)
+    unknown = [gene for gene in given.keys() if str(gene) not in known]  # noqa: SIM118 (a Series as well)
+    said = (
+        f"{len(unknown)} of {len(given)} gene(s) with a weight are in neither data set ({some(unknown)}), "
+        "and are ignored."
+    )
+    if unknown and said not in sc.warned_of & st.warned_of:
+        for table in (sc, st):
+            table.warned_of.add(said)
+        warnings.warn(said, DataWarning, stacklevel=2)
 
 
 def gene_weights(

@@ -191,7 +191,7 @@ class Expression:
             raise InputError(expected(f"genes in the {table}", "none", "There is nothing to compare."))
         if self.shape[0] < 2:
             raise InputError(
-                expected(f"at least 2 {row}s in the {table}", str(self.shape[0]), "There is nothing to map.")
+                expected(f"at least 2 {row}s in the {table}", str(self.shape[0]), "Pass data with more.")
             )
         for kind, names in (("gene", self.genes), (row, self.names)):
             twice = _duplicates(names)
@@ -346,7 +346,9 @@ class Expression:
         if (~empty).sum() < 2:
             raise InputError(
                 expected(
-                    f"at least 2 {row}s with expression", str((~empty).sum()), "There is nothing to map."
+                    f"at least 2 {row}s with expression",
+                    str((~empty).sum()),
+                    f"Choose another layer, or other {row}s.",
                 )
             )
         return self.take(np.flatnonzero(~empty))

@@ -21,7 +21,7 @@ from ..common.run import Outcome, Run, Sharpness
 from ..common.wording import argument
 from ..errors import ConvergenceWarning, InputError, expected
 from ..expression.fits import cell_fits
-from ..expression.gene_weights import gene_weights
+from ..expression.gene_weights import gene_weights, warn_of_unknown_genes
 from ..expression.places import Places
 from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.sharpness import agreement, matched
@@ -119,6 +119,7 @@ def _data(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) ->
     weights, places = None, None if st.places is None else st.places.take(spots)
     if settings["start"] != "uniform":
         weights = gene_weights(settings["gene_weights"], genes, z_scores(x_st.copy()), places)
+        warn_of_unknown_genes(settings["gene_weights"], sc, st)
     described = {
         "technology": kind,
         "technology_evidence": evidence,

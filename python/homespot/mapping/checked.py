@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..common.checks import is_real
 from ..common.cores import limited_threads
-from ..common.keys import DROPPED, HOMESPOT, LEFT_OVER, SECTION_PROB, SPATIAL
+from ..common.keys import CUT, DROPPED, HOMESPOT, LEFT_OVER, SECTION_PROB, SPATIAL
 from ..common.wording import argument, either, verb
 from ..errors import InputError, expected
 from ..matrix.gather import Reducer
@@ -25,6 +25,9 @@ from ..space.axes import spot_coordinates
 __all__ = ["CheckedMap", "checked_in_memory"]
 
 _TOLERANCE = 1e-4
+
+_RESULTS = {"imputed_scale": "impute_genes", "types_by": "deconvolve_spots", "platform_factors": "fit_types"}
+"""Verbs whose results are no maps, by an entry that only their record has."""
 
 
 class _Validity:
@@ -115,13 +118,17 @@ class CheckedMap:
                     f"Use {verb('load', argument('backed', True))}, which leaves P in its file.",
                 )
             )
-        recorded = isinstance(mapping.uns.get(HOMESPOT), Mapping)
-        if not recorded or LEFT_OVER not in mapping.obs or (matrix := x_of(mapping)) is None:
+        record = mapping.uns.get(HOMESPOT)
+        matrix = x_of(mapping)
+        if not isinstance(record, Mapping) or LEFT_OVER not in mapping.obs or matrix is None:
+            shape = f"{either('an AnnData', 'an object')} of {mapping.n_obs} x {mapping.n_vars}"
+            known = record if isinstance(record, Mapping) else {}
+            result = next((name for key, name in _RESULTS.items() if key in known), None)
             raise InputError(
                 expected(
                     f"a mapping, with a record as uns[{HOMESPOT!r}] and with obs[{LEFT_OVER!r}]",
-                    f"{either('an AnnData', 'an object')} of {mapping.n_obs} x {mapping.n_vars} without them",
-                    remedy,
+                    f"{shape} without them" if result is None else f"the result of {verb(result)}, {shape}",
+                    remedy if result is None else f"{remedy} A result is written by its own write_h5ad().",
                 )
             )
         if not empty and 0 in mapping.shape:
@@ -134,7 +141,7 @@ class CheckedMap:
             )
         refuse_duplicates(mapping.obs_names, "cells")
         refuse_duplicates(mapping.var_names, "spots")
-        _refuse_text(mapping.obs, LEFT_OVER, DROPPED, SECTION_PROB)
+        _refuse_text(mapping.obs, LEFT_OVER, DROPPED, CUT, SECTION_PROB)
         if np.dtype(matrix.dtype).kind not in "biuf":
             raise InputError(
                 expected("numbers in the mapping's X", f"values of type {matrix.dtype}", "Map again.")

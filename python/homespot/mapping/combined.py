@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..common.checks import array
 from ..common.keys import (
+    CUT,
     DROPPED,
     FITS,
     FORMAT_VERSION,
@@ -30,7 +31,7 @@ from ..space.axes import libraries
 from ..space.directions import combined_direction, sections_down, y_down
 from .by_section import sections_of
 from .coordinates import coordinates, has_coordinates
-from .left_over import dropped
+from .left_over import cut_before, dropped
 from .validity import filled
 from .whole_rows import without_whole_rows
 
@@ -45,14 +46,16 @@ class SideBySide:
     """Maps of the same cells onto several sections, side by side, but for P.
 
     ``shares`` are the weights of the sections, which sum to 1; ``left_over`` and ``dropped`` are those of the
-    cells, and so is ``sharpness``, the weighted geometric mean of the sections' (None if one does not know
-    it), and ``fits``, the largest of the sections' (likewise). ``sections`` names the section of every spot;
-    it is None if all spots share one frame.
+    cells, and so are ``cut``, the most that was cut off a row in a section and divided away, ``sharpness``,
+    the weighted geometric mean of the sections' (None if one does not know it), and ``fits``, the largest of
+    the sections' (likewise). ``sections`` names the section of every spot; it is None if all spots share one
+    frame.
     """
 
     shares: npt.NDArray[np.float64]
     left_over: npt.NDArray[np.float64]
     dropped: npt.NDArray[np.float64]
+    cut: npt.NDArray[np.float64]
     sharpness: npt.NDArray[np.float64] | None
     fits: npt.NDArray[np.float64] | None
     sections: list[str] | None
@@ -61,9 +64,9 @@ class SideBySide:
     def of_cells(self, obs: pd.DataFrame) -> pd.DataFrame:
         """Return the annotation of the cells, without the section that a map of other spots has found."""
         out = without_whole_rows(obs).drop(
-            columns=[DROPPED, SECTION, SECTION_PROB, SHARPNESS, FITS], errors="ignore"
+            columns=[DROPPED, CUT, SECTION, SECTION_PROB, SHARPNESS, FITS], errors="ignore"
         )
-        more = {DROPPED: self.dropped} if np.any(self.dropped) else {}
+        more = {name: mass for name, mass in {DROPPED: self.dropped, CUT: self.cut}.items() if np.any(mass)}
         if self.sharpness is not None:
             more[SHARPNESS] = self.sharpness
         if self.fits is not None:
@@ -118,6 +121,7 @@ def side_by_side(
         shares,
         _weighted(shares, [_left_over(mapping) for mapping in mappings]),
         _weighted(shares, [dropped(mapping) for mapping in mappings]),
+        np.max([cut_before(mapping) for mapping in mappings], axis=0),
         together_sharp(shares, [sharpness_of(mapping.obs) for mapping in mappings]),
         best_fits([fits_of(mapping.obs) for mapping in mappings]),
         None if shared_frame else labels,

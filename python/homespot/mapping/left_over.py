@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ..common.keys import DROPPED, LEFT_OVER
+from ..common.keys import CUT, DROPPED, LEFT_OVER
 from ..matrix.best import largest_entries
 from ..matrix.sums import row_sums
 
-__all__ = ["Floats", "cut_short", "dropped", "keep_best", "left_out"]
+__all__ = ["Floats", "cut_away", "cut_before", "cut_short", "dropped", "keep_best", "left_out"]
 
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -37,16 +37,35 @@ def left_out(kept: sparse.csr_matrix) -> npt.NDArray[np.float64]:
     return np.clip(1 - row_sums(kept), 0, 1)
 
 
+def _of_cells(mapping: ad.AnnData, name: str) -> npt.NDArray[np.float64]:
+    """Return a column of masses of the cells; 0 where it is missing."""
+    if name not in mapping.obs:
+        return np.zeros(mapping.n_obs)
+    return np.asarray(np.nan_to_num(mapping.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)))
+
+
 def dropped(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
     """Return the mass of every cell on spots that were taken out of a mapping."""
-    if DROPPED not in mapping.obs:
-        return np.zeros(mapping.n_obs)
-    return np.asarray(np.nan_to_num(mapping.obs[DROPPED].to_numpy(dtype=np.float64, na_value=np.nan)))
+    return _of_cells(mapping, DROPPED)
+
+
+def cut_before(mapping: ad.AnnData) -> npt.NDArray[np.float64]:
+    """Return the mass that was cut off every cell's row before the rows were renormalised."""
+    return _of_cells(mapping, CUT)
+
+
+def cut_away(mapping: ad.AnnData) -> npt.NDArray[np.float64] | None:
+    """Return the mass that `k_best` has cut off every cell's row, also before the rows were renormalised.
+
+    None if no row was cut short.
+    """
+    left = _of_cells(mapping, LEFT_OVER) - dropped(mapping)
+    cut = np.maximum(left, cut_before(mapping))
+    cut[cut <= _WHOLE] = 0
+    return cut if cut.any() else None
 
 
 def cut_short(mapping: ad.AnnData) -> npt.NDArray[np.bool_]:
     """Return whether `k_best` has cut every cell's row short, beside the spots that were taken out."""
-    if LEFT_OVER not in mapping.obs:
-        return np.zeros(mapping.n_obs, dtype=bool)
-    left = np.nan_to_num(mapping.obs[LEFT_OVER].to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(left - dropped(mapping) > _WHOLE)
+    cut = cut_away(mapping)
+    return np.zeros(mapping.n_obs, dtype=bool) if cut is None else cut > 0

@@ -11,7 +11,7 @@ from ..common.ending import transported
 from ..common.run import SOFTER, Outcome, Run
 from ..expression.components import projected
 from ..expression.fits import cell_fits
-from ..expression.gene_weights import GeneWeights, check_gene_weights
+from ..expression.gene_weights import GeneWeights, check_gene_weights, warn_of_unknown_genes
 from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, Table, log_sides, selected_genes, totals
 from ..expression.sharpness import agreement
@@ -201,6 +201,7 @@ def ssa(
     x_sc, x_st = z_scores(x_sc), z_scores(x_st)
     places = None if st.places is None else st.places.take(spots)
     weights, sharpness = weights_of(gene_weights, genes, x_st, places), None
+    warn_of_unknown_genes(gene_weights, sc, st)
     absolute = correlation == "absolute"
     if weights is not None:
         x_sc, x_st = weighted(x_sc, weights), weighted(x_st, weights)

@@ -105,6 +105,8 @@ def is_axis(name: object) -> bool:
 PIXELS = re.compile("pxl|pixel|px|image|img|fullres")
 """Names of rows and columns of an image. These columns are places, not numbers of a grid."""
 
+_LARGEST = 1e100  # distances are sums of squares
+
 _NO_PLACE = re.compile("umap|tsne|pca|phate|embedding|diffmap|latent|mde|velocity|chr")
 
 
@@ -290,7 +292,16 @@ def spot_coordinates(positions: Any, n: int, row: str = "spot") -> F64 | None:
             expected(
                 f"finite coordinates of every {row}",
                 f"{bad.sum()} {row}(s) with missing or infinite ones",
-                f"Drop these {row}s first" + (", or map without coordinates." if row == "spot" else "."),
+                f"Drop these {row}s first" + (", or take the coordinates out." if row == "spot" else "."),
+            )
+        )
+    large = (np.abs(values) > _LARGEST).any(axis=1)
+    if large.any():
+        raise InputError(
+            expected(
+                f"coordinates of at most {_LARGEST:g}, whose squares are still numbers",
+                f"{large.sum()} {row}(s) with larger ones, up to {np.abs(values).max():g}",
+                f"Drop these {row}s if that stands for missing ones, else choose a larger unit.",
             )
         )
     return values

@@ -65,8 +65,18 @@ def _as_reference(reference: Any) -> ad.AnnData:
     return ad.AnnData(values, pd.DataFrame(index=rows), pd.DataFrame(index=genes))
 
 
-def _refuse_cells(table: Expression) -> None:
-    n = table.shape[0]
+def _refuse_one_type(n_types: int) -> None:
+    if n_types < 2:
+        raise InputError(
+            expected(
+                f"means of two types or more where there are no {argument('labels')}",
+                f"{n_types}",
+                "Pass those of all types.",
+            )
+        )
+
+
+def _refuse_cells(n: int) -> None:
     if n > _MOST_TYPES:
         raise InputError(
             expected(
@@ -198,13 +208,15 @@ def fit_types(
     where = st.obsm.get(SPATIAL)
     where = spot_coordinates(plain_columns(st.obs) if where is None else where, st.n_obs)
     rows = on_tissue(st.obs)
+    if labels is None:
+        _refuse_one_type(reference.n_obs)
+        _refuse_cells(reference.n_obs)
     sc_table = expression(reference, "sc", sc_layer, sc_scale, "float32", gene_column=sc_gene_column)
     some_rows = rows if len(rows) < st.n_obs else None
     st_table = expression(st, "st", st_layer, st_scale, "float32", gene_column=st_gene_column, rows=some_rows)
     if not (st_table.totals > 0).any():
         raise InputError(expected("spots with expression", "none", "Choose another layer, or other spots."))
     if labels is None:
-        _refuse_cells(sc_table)
         _refuse_empty_types(sc_table)
         names, codes = sc_table.names.tolist(), None
         var: dict[str, Any] = {}

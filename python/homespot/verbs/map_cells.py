@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import one_of
-from ..common.keys import EXPRESSION, FITS, SECTION, SECTION_PROB, SHARPNESS
+from ..common.keys import CUT, EXPRESSION, FITS, SECTION, SECTION_PROB, SHARPNESS
 from ..common.memory import bounded
 from ..common.progress import Progress
 from ..expression.scale import SCALES, Scale
@@ -29,7 +29,7 @@ from ..space.sections import refuse_checkpoint
 
 __all__ = ["annotated_mapping", "map_cells", "solve_spots"]
 
-_FOUND = [SECTION, SECTION_PROB, SHARPNESS, FITS]  # columns of the cells that only some maps have
+_FOUND = [CUT, SECTION, SECTION_PROB, SHARPNESS, FITS]  # columns of the cells that only some maps have
 
 
 def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run: Any) -> Solution:

@@ -7,11 +7,12 @@ from typing import Any
 import anndata as ad
 import numpy.typing as npt
 
-from ..common.keys import DROPPED, LEFT_OVER
+from ..common.keys import CUT, DROPPED, LEFT_OVER
 from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected, some
 from ..mapping.checked import CheckedMap
+from ..mapping.left_over import cut_away
 from ..mapping.room import require_copies
 from ..matrix.sums import is_sparse, row_sums
 from ..objects.access import copied
@@ -45,6 +46,9 @@ def row_factors(view: CheckedMap) -> npt.NDArray[Any]:
 def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     """Return the mapping, in memory, with every row divided by its sum; no mass is left over or dropped.
 
+    If `k_best` has cut rows short, ``obs["homespot_cut"]`` keeps how much of each, as what was cut off may
+    lie anywhere: such cells still have no radius where their rows are read by their sharpness.
+
     Parameters
     ----------
     mapping
@@ -64,4 +68,6 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
     out.X = scaled
     out.obs[LEFT_OVER] = 0.0
     out.obs = out.obs.drop(columns=DROPPED, errors="ignore")
+    if (cut := cut_away(mapping)) is not None:
+        out.obs[CUT] = cut
     return out
