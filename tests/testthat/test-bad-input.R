@@ -144,14 +144,14 @@ cases <- list(
     p$sc <- p$sc[, 1, drop = FALSE]
     p
   }, list(), input, c(
-    "2 | 1 | nothing map"
+    "2 | 1 | data more"
   )),
   row("one spot", function(p) {
     p$st <- p$st[, 1, drop = FALSE]
     p$coords <- p$coords[1, , drop = FALSE]
     p
   }, list(), input, c(
-    "2 | 1 | nothing map"
+    "2 | 1 | data more"
   )),
   row("no genes", function(p) {
     p$sc <- p$sc[0, ]

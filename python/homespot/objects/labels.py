@@ -118,8 +118,9 @@ def _in_order(values: Any, frame: pd.DataFrame, what: str, row: str, owner: str 
                     f"{what} of the {owner}'s {row}s, by name",
                     f"{unknown.sum()} {row}(s) without ({some(frame.index[unknown])}); "
                     f"the {what} have names like {some(values.index)}",
-                    f"Pass the {what} of "
-                    + ("the data that was mapped." if owner == "mapping" else f"the {owner}."),
+                    f"Pass the {what} of the {owner}."
+                    if owner == "reference"
+                    else f"Pass the {what} of the data that was mapped.",
                 )
             )
         return values.reindex(frame.index)
