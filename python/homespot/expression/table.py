@@ -343,14 +343,9 @@ class Expression:
         if said not in self.warned_of:
             warnings.warn(said, DataWarning, stacklevel=2)
             self.warned_of.add(said)
-        if (~empty).sum() < 2:
-            raise InputError(
-                expected(
-                    f"at least 2 {row}s with expression",
-                    str((~empty).sum()),
-                    f"Choose another layer, or other {row}s.",
-                )
-            )
+        if (n := int((~empty).sum())) < 2:
+            remedy = f"Choose another layer, or other {row}s."
+            raise InputError(expected(f"at least 2 {row}s with expression", str(n), remedy))
         return self.take(np.flatnonzero(~empty))
 
     def log_blocks(
