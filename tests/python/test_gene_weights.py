@@ -154,6 +154,16 @@ def test_genes_that_neither_table_has_are_counted(problem, method) -> None:
     np.testing.assert_array_equal(found.X, expected.X)
 
 
+@pytest.mark.parametrize("start", ["correlation", "ssa"])
+def test_come_counts_genes_that_neither_table_has(problem, start) -> None:
+    pytest.importorskip("torch")
+    own = dict.fromkeys([*problem[0].var_names, "nowhere"], 1.0)
+    options = {"start": start, "epochs": 1, "pretrain_epochs": 1, "hidden": 4, "latent": 2}
+    with pytest.warns(DataWarning, match=r"^1 of 41 gene\(s\) .* neither data set \('nowhere'\)") as caught:
+        hs.map_cells(*problem, "come", gene_weights=own, sc_scale="counts", progress=False, **options)
+    assert sum("neither data set" in str(one.message) for one in caught) == 1
+
+
 @pytest.mark.parametrize("method", ["ssa", "correlation"])
 def test_storage_and_seed_change_no_byte(problem, method) -> None:
     sc, st = problem

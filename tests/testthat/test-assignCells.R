@@ -95,6 +95,29 @@ test_that("the page holds the map, and no part of it is left elsewhere", {
   expect_no_match(text, "<script[^>]+src=")
   expect_no_match(text, "\"autorange\": *\"reversed\"")
 
+  expect_match(text, "The cell types of spots are by the map alone")
+  expect_match(text, "no intervals, which follow from scores.", fixed = TRUE)
+
+  # With both data sets, the types are those of deconvolveSpots() with both.
+  suppressWarnings(
+    mappingReport(map, page,
+      sc = demo$sc, st = demo$st, labels = "cell_type", genes = "Gene001"
+    ),
+    classes = "homespot_data_warning"
+  )
+  types <- suppressWarnings(
+    deconvolveSpots(map, "cell_type", sc = demo$sc, st = demo$st),
+    classes = "homespot_data_warning"
+  )
+  weight <- S4Vectors::metadata(types)$homespot$map_weight
+  text <- paste(readLines(page, warn = FALSE), collapse = "\n")
+  expect_match(text, sprintf(
+    paste(
+      "those of deconvolveSpots() with sc and st: a fit of the spots on the",
+      "expression of the types, beside which the map counts %.0f%%."
+    ), 100 * weight
+  ), fixed = TRUE)
+
   # With an image of the tissue y runs downwards, and the image is drawn.
   file <- withr::local_tempfile(fileext = ".png")
   grDevices::png(file, 20, 16)
