@@ -226,8 +226,9 @@
 #'     \code{NULL}.}
 #'   \item{\code{regularisation}}{
 #'     Entropic regularisation, relative to the largest cost; smaller is
-#'     sharper.
-#'     A number from 1e-06 to 1e+06; by default \code{0.05}.}
+#'     sharper. 0 is the exact plan, by \code{backend="pot"}: both marginals are
+#'     kept, and the sharpness of the map is not known.
+#'     A number from 0 to 1e+06; by default \code{0.05}.}
 #'   \item{\code{marginals}}{
 #'     p and q.
 #'     \code{"uniform"}: the same for all.
@@ -275,6 +276,13 @@
 #'     \code{NULL}: the genes themselves, which is exact.
 #'     \code{"auto"}: 128 where the kernel is streamed, else \code{NULL}.
 #'     One of "auto", or \code{NULL}; by default \code{"auto"}.}
+#'   \item{\code{backend}}{
+#'     What solves the transport.
+#'     \code{"numba"}: compiled loops on the CPU; \code{"torch"}: CPU or GPU;
+#'     \code{"pot"}: the stored problem by the independent library POT, in
+#'     float64, to hold one answer against the other.
+#'     \code{NULL}: the one that suits the device.
+#'     One of "numba", "torch", "pot", or \code{NULL}; by default \code{NULL}.}
 #' }
 #'
 #' @name methodParameters

@@ -49,6 +49,8 @@ CASES: dict[str, dict[str, Any]] = {
     "k_best": {"k_best": 7},
     "streamed": {"k_best": 7, "storage": "streamed"},
     "components": {"k_best": 7, "storage": "streamed", "n_components": 12},
+    "pot": {"backend": "pot"},
+    "plan": {"backend": "pot", "regularisation": 0},
     "exact": {"storage": "streamed", "n_components": None},
     "float64": {"dtype": "float64"},
     "settings": {

@@ -22,8 +22,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 COME = "Expected torch for method 'come', found that it is not installed. pip install 'homespot[come]'"
 
 
+IMPORTED = {"POT": "ot"}
+"""The name by which a package is imported, where it is another one."""
+
+
 def names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[<>=\[]", requirement)[0] for requirement in requirements}
+    found = (re.split(r"[<>=\[]", requirement)[0] for requirement in requirements)
+    return {IMPORTED.get(name, name) for name in found}
 
 
 NO_TORCH = """

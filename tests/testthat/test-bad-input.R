@@ -253,7 +253,7 @@ cases <- list(
     "max.iter 1 | 2.5 | Choose number"
   )),
   row("regularisation of 0", same, list(regularisation = 0), input, c(
-    "regularisation 1e-06 1e+06 | 0.0 | Choose number"
+    "backend pot regularisation 0 | NULL | above 0"
   )),
   row("an unknown choice", same, list(correlation = "both"), input, c(
     "correlation 'signed' 'absolute' | 'both' | Use"

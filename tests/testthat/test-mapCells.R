@@ -214,7 +214,9 @@ test_that("the method's own parameters arrive, in dotted names", {
   expect_identical(mappingInfo(map)$preset, "paper")
   # The record leaves out what is None.
   expect_identical(
-    setdiff(names(methodParameters("ssa")), c("storage", "n.components")),
+    setdiff(
+      names(methodParameters("ssa")), c("storage", "n.components", "backend")
+    ),
     gsub("_", ".", names(parameters))
   )
   expect_true(all(c("ssa", "correlation") %in% names(methodParameters())))

@@ -11,10 +11,11 @@ __all__ = ["EXTRAS", "has", "missing", "require"]
 
 EXTRAS = {
     "come": ("torch",),
+    "pot": ("ot",),
     "plot": ("jinja2", "matplotlib", "plotly"),
     "io": ("pyarrow", "scanpy", "zarr"),
 }
-"""The packages of every extra, as pyproject.toml has them."""
+"""The packages of every extra, as they are imported; pyproject.toml has the versions."""
 
 
 def has(package: str) -> bool:

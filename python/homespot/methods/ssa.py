@@ -18,7 +18,7 @@ from ..expression.sharpness import agreement
 from ..expression.table import Expression
 from ..expression.transforms import unit_rows, weighted, z_scores
 from ..matrix.sums import row_means
-from ..transport import REGULARISATION, CorrelationCost, Storage, sinkhorn
+from ..transport import REGULARISATION, Backend, CorrelationCost, Storage, check_exact, sinkhorn
 from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
@@ -63,6 +63,17 @@ Weights = Annotated[
         checked=check_gene_weights,
     ),
 ]
+
+
+def _check_settings(
+    *,
+    regularisation: float,
+    relax_cells: float,
+    relax_spots: float | None,
+    backend: str | None,
+    **_: Any,
+) -> None:
+    check_exact(regularisation, relax_cells, relax_spots, backend)
 
 
 Stored = Annotated[
@@ -116,6 +127,7 @@ def _marginal(table: Expression, x: Table, rows: Indices, marginals: str) -> npt
             "relax_spots": 0.0,
         },
     },
+    check=_check_settings,
     needs=transported_map,
 )
 def ssa(
@@ -126,7 +138,16 @@ def ssa(
     n_genes: Genes = 5000,
     correlation: Correlation = "signed",
     gene_weights: Weights = None,
-    regularisation: Regularisation = 0.05,
+    regularisation: Annotated[
+        float,
+        Parameter(
+            "Entropic regularisation, relative to the largest cost; smaller is sharper. 0 is the exact plan, "
+            'by ``backend="pot"``: both marginals are kept, and the sharpness of the map is not known.',
+            low=0,
+            high=REGULARISATION[1],
+            tuned=(0.03, 0.05, 0.1),
+        ),
+    ] = 0.05,
     marginals: Annotated[
         Literal["uniform", "expression", "expression_all", "counts"],
         Parameter(
@@ -171,6 +192,14 @@ def ssa(
     ] = 2000,
     storage: Stored = None,
     n_components: Components = "auto",
+    backend: Annotated[
+        Backend | None,
+        Parameter(
+            'What solves the transport. ``"numba"``: compiled loops on the CPU; ``"torch"``: CPU or GPU; '
+            '``"pot"``: the stored problem by the independent library POT, in float64, to hold one answer '
+            "against the other. None: the one that suits the device."
+        ),
+    ] = None,
 ) -> Outcome:
     """Map cells to spots by entropic optimal transport on the correlation of their expression.
 
@@ -205,13 +234,16 @@ def ssa(
     absolute = correlation == "absolute"
     if weights is not None:
         x_sc, x_st = weighted(x_sc, weights), weighted(x_st, weights)
-        if places is not None:
+        if places is not None and regularisation > 0:
             sharpness = agreement(x_sc, x_st, places, regularisation, absolute=absolute)
     x_sc, x_st = unit_rows(x_sc), unit_rows(x_st)
     if relax_spots is None and sharpness is not None and places is not None:
         power, relax_spots = SOFTER * sharpness.power, 0.0
         q = found_masses(x_sc, x_st, p, q, places, regularisation, power, absolute=absolute)
 
+    relaxed = relax_spots
+    if relaxed is None:
+        relaxed = _RELAXED if regularisation > 0 else 0.0
     solved = layout(
         cells=len(cells),
         spots=len(spots),
@@ -229,11 +261,12 @@ def ssa(
         q,
         regularisation=regularisation,
         relax_cells=relax_cells,
-        relax_spots=_RELAXED if relax_spots is None else relax_spots,
+        relax_spots=relaxed,
         tolerance=tolerance,
         max_iter=max_iter,
         dtype=dtype.name,
         device=run.device,
+        backend=backend,
         storage=solved.storage,
         progress=run.progress,
     )

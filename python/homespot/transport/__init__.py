@@ -3,15 +3,17 @@
 from ._buffer import ROWS
 from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
-from .solver import REGULARISATION, Storage, sinkhorn
+from .solver import REGULARISATION, Backend, Storage, check_exact, sinkhorn
 
 __all__ = [
     "REGULARISATION",
     "ROWS",
+    "Backend",
     "CorrelationCost",
     "Cost",
     "MatrixCost",
     "Storage",
     "TransportResult",
+    "check_exact",
     "sinkhorn",
 ]

@@ -114,7 +114,7 @@ class CpuPasses:
             # Unlike max(), this keeps a NaN.
             return float(np.max([block.max() for _, block in self._costs(lane)]))
 
-        # Lanes run in parallel; each product uses one thread, so that the number of threads does not change it.
+        # Lanes run in parallel; each product by one thread, so that the number of threads does not change it.
         with limited_threads(1):
             if self._cost.concurrent:
                 self._scale = float(np.max(self._each_lane(run)))

@@ -24,7 +24,7 @@ from .result import TransportResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["REGULARISATION", "Storage", "sinkhorn"]
+__all__ = ["REGULARISATION", "Backend", "Storage", "check_exact", "sinkhorn"]
 
 REGULARISATION = (1e-6, 1e6)
 """Range of the regularisation."""
@@ -34,6 +34,7 @@ ROWS_TOLERANCE = 10
 
 F64 = npt.NDArray[np.float64]
 Storage = Literal["stored", "streamed"]
+Backend = Literal["numba", "torch", "pot"]
 
 
 class Passes(Protocol):
@@ -61,7 +62,7 @@ def sinkhorn(
     max_iter: int = 1000,
     dtype: str = "float32",
     device: str = "cpu",
-    backend: Literal["numba", "torch"] | None = None,
+    backend: Backend | None = None,
     storage: Storage = "stored",
     progress: Progress = None,
 ) -> TransportResult:
@@ -104,6 +105,9 @@ def sinkhorn(
         ``"cpu"``, ``"cuda:<index>"`` or ``"auto"``.
     backend
         ``"numba"`` (compiled loops on the CPU), ``"torch"``, or None for the one that suits the device.
+        ``"pot"`` hands the stored problem to POT, an independent library, in float64 on the CPU; its errors
+        are those of POT. It alone takes a regularisation of 0: the exact plan, with both marginals kept, of
+        at most 33 million pairs of a cell and a spot.
     storage
         ``"stored"``: the M x N kernel is kept in memory. ``"streamed"``: every pass computes it anew from the
         cost, block by block, and the result has no `matrix`, but rows that are computed when they are read.
@@ -120,8 +124,22 @@ def sinkhorn(
             expected("cost to be a Cost", type(cost).__name__, "Wrap a matrix of costs: MatrixCost(D).")
         )
     p, q = _mass(p, cost.shape[0], "p"), _mass(q, cost.shape[1], "q")
-    _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype)
+    _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype, backend)
     one_of("storage", storage, get_args(Storage))
+    if backend == "pot":
+        return _by_pot(
+            cost,
+            p,
+            q,
+            storage,
+            device,
+            regularisation=regularisation,
+            relax_cells=relax_cells,
+            relax_spots=relax_spots,
+            tolerance=tolerance,
+            max_iter=max_iter,
+            dtype=dtype,
+        )
     make = partial(_backend(backend, resolve_device(device)), stored=storage == "stored")
     keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
     log_q = np.log(q)
@@ -179,6 +197,23 @@ def sinkhorn(
         scale=scale,
         domain=domain,
     )
+
+
+def _by_pot(cost: Cost, p: F64, q: F64, storage: str, device: str, **settings: Any) -> TransportResult:
+    """Return POT's answer; POT is imported only if it is used."""
+    for name, value, only in (("storage", storage, "stored"), ("device", resolve_device(device), "cpu")):
+        if value != only:
+            raise InputError(
+                expected(
+                    f"{argument(name, only)} with {argument('backend', 'pot')}",
+                    repr(value),
+                    f"Leave out {argument('backend')}, or set {argument(name, only)}.",
+                )
+            )
+    extras.require("ot", "backend 'pot'")
+    from ._pot import solve_by_pot
+
+    return solve_by_pot(cost, p, q, **settings)
 
 
 class _Rows:
@@ -257,7 +292,9 @@ def _backend(backend: str | None, device: str) -> Callable[..., Passes]:
         return partial(TorchPasses, device=device)
     if backend != "numba":
         raise InputError(
-            expected("backend 'numba' or 'torch'", repr(backend), f"Use one of these, or {shown(None)}.")
+            expected(
+                "backend 'numba', 'torch' or 'pot'", repr(backend), f"Use one of these, or {shown(None)}."
+            )
         )
     if device != "cpu":
         raise InputError(
@@ -295,11 +332,43 @@ def _mass(x: npt.ArrayLike, n: int, name: str) -> F64:
     return mass
 
 
+def check_exact(
+    regularisation: float, relax_cells: float, relax_spots: float | None, backend: str | None
+) -> None:
+    """Refuse a regularisation out of range, and one of 0 that is not of the exact plan by POT."""
+    if regularisation != 0:
+        within("regularisation", regularisation, *REGULARISATION)
+        return
+    if backend != "pot":
+        raise InputError(
+            expected(
+                f"{argument('backend', 'pot')} with {argument('regularisation', 0)}",
+                shown(backend),
+                f"Set it, or a {argument('regularisation')} above 0.",
+            )
+        )
+    for name, value in (("relax_cells", relax_cells), ("relax_spots", relax_spots)):
+        if value:
+            raise InputError(
+                expected(
+                    f"{argument(name, 0)} with {argument('regularisation', 0)}, as the exact plan has it",
+                    str(value),
+                    f"Set {argument(name, 0)}, or a {argument('regularisation')} above 0.",
+                )
+            )
+
+
 def _check(
-    regularisation: float, relax_cells: float, relax_spots: float, tolerance: float, max_iter: int, dtype: str
+    regularisation: float,
+    relax_cells: float,
+    relax_spots: float,
+    tolerance: float,
+    max_iter: int,
+    dtype: str,
+    backend: str | None,
 ) -> None:
     """Check the plain parameters."""
-    within("regularisation", regularisation, *REGULARISATION)
+    check_exact(regularisation, relax_cells, relax_spots, backend)
     for ok, what, found, remedy in (
         (
             0 <= relax_cells <= 1,
