@@ -40,11 +40,16 @@ RUNS: dict[str, dict[str, Any]] = {
 MEASURES = ("place over that of SSA", "types PCC", "genes PCC", "within")
 
 
-def problem(name: str, seed: int) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
-    """Return cells, spots and the true shares of the types."""
+def tissue(name: str) -> ad.AnnData:
+    """Return the cells of a tissue, at most `MOST_CELLS`, with their types as "cell_type"."""
     cells = hs.datasets.load(name)["st"]
     cells = cells[np.sort(np.random.default_rng(0).permutation(cells.n_obs)[:MOST_CELLS])].copy()
     cells.obs["cell_type"] = cells.obs[TYPES[name]].astype(str)
+    return cells
+
+
+def problem(cells: ad.AnnData, seed: int) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
+    """Return the cells to be mapped, the spots made of the others, and the true shares of the types."""
     types = pd.get_dummies(cells.obs["cell_type"]).astype(np.float64)
     of_types = ad.AnnData(types, obsm={"spatial": cells.obsm["spatial"]})
     sc, st = hs.simulate_spots(cells, n_parts=2, seed=seed)
@@ -71,9 +76,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     rows: list[dict[str, object]] = []
     for name in SETS:
+        cells = tissue(name)
         found: dict[str, list[list[float]]] = {}
         for seed in SEEDS:
-            sc, st, truth = problem(name, seed)
+            sc, st, truth = problem(cells, seed)
             for run, settings in RUNS.items():
                 found.setdefault(run, []).append(measured(sc, st, truth, settings))
         of_ssa = np.array(found["ssa, defaults"])

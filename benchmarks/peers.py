@@ -80,9 +80,8 @@ def missing(package: str) -> str | None:
     return None if interpreter(package).exists() else "not installed: run tools/setup-peers.sh"
 
 
-def mapped(name: str, folder: Path, sc: ad.AnnData, st: ad.AnnData) -> np.ndarray:
-    """Let a peer map in a process of its own, once for both readings; return P."""
-    peer = PEERS[name]
+def mapped(name: str, peer: Peer, folder: Path, sc: ad.AnnData, st: ad.AnnData) -> np.ndarray:
+    """Let a peer map in a process of its own, once for all readings; return P."""
     fold = hashlib.sha256(f"{name}|{'|'.join(st.var_names)}".encode()).hexdigest()[:16]
     target = folder / f"{fold}.npz"
     if not target.exists():
@@ -160,7 +159,9 @@ def measured(n_folds: int) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, dict[
     left_out = {name: reason for name, peer in PEERS.items() if (reason := missing(peer.package))}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        functions = {name: partial(mapped, name, folder) for name in PEERS if name not in left_out}
+        functions = {
+            name: partial(mapped, name, peer, folder) for name, peer in PEERS.items() if name not in left_out
+        }
         scores = {
             read_out: hs.cross_validate(
                 data["sc"],

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+FEWEST = 50  # genes that vary much; of a panel with fewer all are taken
 LONG = 15  # seconds after which a first call is not repeated
 
 
@@ -39,6 +40,11 @@ class Tables(NamedTuple):
         """Return the cells over the genes of the spots, in their order, dense."""
         column = {gene: j for j, gene in enumerate(self.cell_genes)}
         return self.cells[:, [column[gene] for gene in self.spot_genes]].toarray()
+
+
+def structuring(highly_variable: np.ndarray) -> np.ndarray:
+    """Return which genes give the structure of the cells: the highly variable, or all if these are few."""
+    return highly_variable if highly_variable.sum() >= FEWEST else np.ones_like(highly_variable)
 
 
 def _read(path: str) -> Tables:
@@ -67,7 +73,8 @@ def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
 def main(package: str, answered: Callable[..., Any]) -> None:
     """Answer on the tables of the first argument, and write the answer and its cost to the second.
 
-    Every row of the answer is brought to the sum 1. Timed is `answered` alone: not the start of the process,
+    Every row of the answer is brought to the sum 1; an empty one, as of a cell without any of the genes, is
+    spread evenly. Timed is `answered` alone: not the start of the process,
     the imports at its top, and the files. The first call counts all that a library loads and compiles then;
     where it is short, a second one does not.
     """
@@ -80,9 +87,11 @@ def main(package: str, answered: Callable[..., Any]) -> None:
     peak = _held("VmHWM")
     again = _timed(run)[1] if processor_seconds < LONG else processor_seconds
     answer = np.asarray(answer, dtype=np.float64)
+    sums = answer.sum(axis=1, keepdims=True)
+    evenly = np.full_like(answer, 1 / answer.shape[1])
     np.savez(
         target,
-        answer=(answer / answer.sum(axis=1, keepdims=True)).astype(np.float32),
+        answer=np.divide(answer, sums, out=evenly, where=sums > 0).astype(np.float32),
         processor_seconds=processor_seconds,
         again=again,
         peak_mib=peak,
