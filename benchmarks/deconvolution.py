@@ -139,7 +139,7 @@ def score(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
     return {
         "PCC": float(np.corrcoef(a.ravel(), b.ravel())[0, 1]),
         "RMSE": float(np.sqrt(np.square(a - b).mean())),
-        "JSD": float(np.mean(jsd)),
+        "JSD": float(np.mean(np.nan_to_num(jsd))),  # NaN by rounding where both are the same
     }
 
 

@@ -4,7 +4,8 @@ The problems are those of `come_start.py`: half of the cells of a tissue is mapp
 half. Every map is made once of all genes, for places and types, and once for each of three folds of the
 genes. Ours are read by the defaults. A peer's map is read in each of the ways below, and the docs give the
 one that is best for it on the tissue, by the truth; no map of ours has this advantage. Peers run with one
-thread each, as in `peers.py`; their maps stay in build/one_table, from where the next run takes them.
+thread each, as in `peers.py`; their maps stay in build/one_table, from where the next run takes them (remove
+it after a change of the problems).
 
     tools/setup-peers.sh && python benchmarks/one_table.py [TISSUE ...]      all tissues, or those named
 
@@ -34,7 +35,7 @@ from come_start import problem, tissue
 from deconvolution import by_map, by_nnls, by_peer, by_power, joint, score
 from genes import expression_alone, log_table
 from peers import PEERS, READ_OUTS, Peer, costs, mapped, missing
-from placement import Problem, interval, learnt
+from placement import Problem, learnt
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
@@ -42,15 +43,14 @@ import homespot as hs
 from homespot.evaluate.gene_folds import gene_folds
 
 KEPT = Path(__file__).resolve().parent.parent / "build" / "one_table"
-SEEDS = (0, 1, 2)
-CV: dict[str, Any] = {"folds": 3, "seed": 0, "progress": False}
+SEED = 0  # of the division, and of the folds
+CV: dict[str, Any] = {"folds": 3, "seed": SEED, "progress": False}
 OURS: dict[str, dict[str, Any]] = {
     "correlation": {"method": "correlation"},
     "SSA": {"method": "ssa"},
     "COME": {"method": "come"},
     "COME, preset places": {"method": "come", "preset": "places"},
 }
-REFERENCE = {"places": "SSA", "genes": "SSA", "types": "fit_types and SSA"}
 JOINED = "SSA"  # the map that is joined with the fit of the types
 OTHERS = (
     "POT, SSA's cost",
@@ -62,6 +62,7 @@ OTHERS = (
 )
 # cellmapper maps a reference to a query: places of spots to cells, genes and types of cells to spots.
 TO_CELLS, TO_SPOTS = (Peer("cellmapper", "mean", {"query": query}) for query in ("cells", "spots"))
+UNLABELLED = "nan"  # of a fifth of the cells of starmap_visp; they are left out
 EVENLY = 1e-6  # is spread over all spots of a cell that is at one spot, or at none: no row or column is empty
 POWERS = {"sum": 1, "square": 2}
 
@@ -82,8 +83,8 @@ class Found(NamedTuple):
 class Division:
     """A division of a tissue: cells to be mapped, spots of the others, and the truth."""
 
-    def __init__(self, cells: ad.AnnData, folder: Path, seed: int) -> None:
-        self.sc, self.st, self.shares = problem(cells, seed)
+    def __init__(self, cells: ad.AnnData, folder: Path) -> None:
+        self.sc, self.st, self.shares = problem(cells, SEED)
         self.folder = folder
         self.others = cells[~cells.obs_names.isin(self.sc.obs_names)]
         self.truth = cells[self.sc.obs_names].obsm["spatial"][:, :2]
@@ -128,7 +129,7 @@ def yardsticks(at: Division) -> Iterator[Found]:
     yield at.places("floor: the centre of the tissue", "", centre)
     known = Problem(at.sc, at.st, at.others, dict, pd.DataFrame(), differ=False)
     for method, places in learnt(known).items():
-        yield at.places("ceiling: taught true places", method, places)
+        yield at.places("taught true places", method, places)
     spot = at.st.obs_names.get_indexer(at.sc.obs["true_spot"])
     homes = np.full((at.sc.n_obs, at.st.n_obs), EVENLY / at.st.n_obs)
     homes[np.arange(at.sc.n_obs), spot] += 1 - EVENLY
@@ -208,57 +209,35 @@ def by_flashdeconv(at: Division) -> Iterator[Found]:
 
 
 def measured(name: str) -> Iterator[dict[str, object]]:
-    """Yield a row for every figure of every division of a tissue, and one for every peer that gave none."""
+    """Yield a row for every figure of a tissue, and one for every peer that gave none."""
+    folder = KEPT / name / str(SEED)
+    folder.mkdir(parents=True, exist_ok=True)
     cells = tissue(name)
+    at = Division(cells[cells.obs["cell_type"] != UNLABELLED].copy(), folder)
+    labels = {"tissue": name, "cells": at.sc.n_obs, "spots": at.st.n_obs, "genes": at.st.n_vars}
     ways = {"yardsticks": yardsticks, "homespot": ours, "flashdeconv": by_flashdeconv}
     ways |= {method: partial(of_peer, method=method) for method in (*OTHERS, "cellmapper")}
-    for seed in SEEDS:
-        folder = KEPT / name / str(seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        at = Division(cells, folder, seed)
-        size = {"cells": at.sc.n_obs, "spots": at.st.n_obs, "genes": at.st.n_vars, "seed": seed}
-        for method, way in ways.items():
-            package = PEERS[method].package if method in PEERS else method
-            why_not = missing(package) if method not in ("yardsticks", "homespot") else None
-            if why_not is None:
-                try:
-                    figures = list(way(at))
-                    if method in (*OTHERS, "cellmapper"):
-                        figures = [found._replace(**spent(folder, method)) for found in figures]
-                except RuntimeError as error:  # the driver's own process has failed
-                    why_not = str(error).strip().rpartition("\n")[2]
-            if why_not is not None:
-                figures = [Found("", method, "", np.nan, why_not=why_not)]
-            yield from ({"tissue": name, **size, **found._asdict()} for found in figures)
-            print(f"{name}, {seed}: {method}: {why_not or 'measured'}", flush=True)
+    for method, way in ways.items():
+        package = PEERS[method].package if method in PEERS else method
+        why_not = missing(package) if method not in ("yardsticks", "homespot") else None
+        if why_not is None:
+            try:
+                figures = list(way(at))
+                if method in (*OTHERS, "cellmapper"):
+                    figures = [found._replace(**spent(folder, method)) for found in figures]
+            except RuntimeError as error:  # the driver's own process has failed
+                why_not = str(error).strip().rpartition("\n")[2]
+        if why_not is not None:
+            figures = [Found("", method, "", np.nan, why_not=why_not)]
+        yield from ({**labels, **found._asdict()} for found in figures)
+        print(f"{name}: {method}: {why_not or 'measured'}", flush=True)
 
 
-def summary(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Return a row of every tissue, question, method and reading: the means of the divisions.
-
-    Less: the difference from `REFERENCE`, with the 95 % interval by Student's t over the divisions. Best: of
-    several readings the one that is nearest to the truth.
-    """
-    by = ["tissue", "what", "method", "reading", "why_not"]
-    found: list[dict[str, object]] = []
-    frame = pd.DataFrame(rows)
-    for key, one in frame.groupby(by, sort=False):
-        row = dict(zip(by, key, strict=True))
-        row |= {name: float(one[name].mean()) for name in ("cells", "spots", "genes")}
-        row |= {"divisions": len(one), "value": one["value"].mean(), "JSD": pd.to_numeric(one["jsd"]).mean()}
-        reference = frame[
-            (frame["tissue"] == row["tissue"])
-            & (frame["what"] == row["what"])
-            & (frame["method"] == REFERENCE.get(str(row["what"])))
-        ].set_index("seed")["value"]
-        gains = (one.set_index("seed")["value"] - reference).dropna().tolist()
-        if len(gains) > 1:
-            row["less the reference"], row["±"] = interval(gains)
-        row |= {"seconds": pd.to_numeric(one["seconds"]).median(), "version": one["version"].iloc[0]}
-        found.append(row)
-    table = pd.DataFrame(found)
+def with_best(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Return the rows, and which of several readings of a map is nearest to the truth."""
+    table = pd.DataFrame(rows)
     error = table["value"].where(table["what"] == "places", -table["value"])
-    least = error.groupby([table[name] for name in by[:3]]).transform("min")
+    least = error.groupby([table[name] for name in ("tissue", "what", "method")]).transform("min")
     return table.assign(best=error == least)
 
 
@@ -267,7 +246,7 @@ def for_docs(table: pd.DataFrame) -> Iterator[str]:
     tissues = list(dict.fromkeys(table["tissue"]))
     yield f"| | {' | '.join(tissues)} |"
     yield "|---" * (len(tissues) + 1) + "|"
-    for what in REFERENCE:
+    for what in ("places", "genes", "types"):
         of_what = table[(table["what"] == what) & table["best"]]
         yield f"| **{what}** |" + " |" * len(tissues)
         for method in dict.fromkeys(of_what["method"]):
@@ -275,7 +254,7 @@ def for_docs(table: pd.DataFrame) -> Iterator[str]:
             for name in tissues:
                 one = of_what[(of_what["method"] == method) & (of_what["tissue"] == name)]
                 figures = [f"{value:.3f}" for value in one["value"]]
-                jsd = [f" ({value:.3f})" for value in one["JSD"].dropna()]
+                jsd = [f" ({value:.3f})" for value in one["jsd"] if value != ""]
                 line.append("".join(figures[:1] + jsd[:1]))
             yield f"| {' | '.join(line)} |"
 
@@ -286,10 +265,10 @@ def main() -> None:
         print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
         return
     warnings.simplefilter("ignore")
-    table = summary([row for name in sys.argv[1:] or SETS for row in measured(name)])
+    table = with_best([row for name in sys.argv[1:] or SETS for row in measured(name)])
     print("\n".join(for_docs(table)))
     if not sys.argv[1:]:
-        print(f"Written to {write_csv('one_table', table.fillna('').to_dict('records'))}")
+        print(f"Written to {write_csv('one_table', table.to_dict('records'))}")
 
 
 if __name__ == "__main__":
