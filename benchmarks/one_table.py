@@ -62,7 +62,7 @@ OTHERS = (
 )
 # cellmapper maps a reference to a query: places of spots to cells, genes and types of cells to spots.
 TO_CELLS, TO_SPOTS = (Peer("cellmapper", "mean", {"query": query}) for query in ("cells", "spots"))
-UNLABELLED = "nan"  # of a fifth of the cells of starmap_visp; they are left out
+UNLABELLED = "nan"  # cells of starmap_visp and merfish_visp; they are left out
 EVENLY = 1e-6  # is spread over all spots of a cell that is at one spot, or at none: no row or column is empty
 POWERS = {"sum": 1, "square": 2}
 

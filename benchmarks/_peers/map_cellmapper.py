@@ -13,6 +13,7 @@ import pandas as pd
 from _driver import Tables, main
 from cellmapper import CellMapper
 
+COMPONENTS = 50  # its default, which has to be less than the number of spots
 SAME = 1e-5
 
 
@@ -22,7 +23,7 @@ def mapped(data: Tables, query: str) -> np.ndarray:
     some = np.ptp(shared, axis=1) > SAME
     cells, spots = (ad.AnnData(table, var=genes.copy()) for table in (shared[some], data.spots))
     mapper = CellMapper(spots, cells) if query == "spots" else CellMapper(cells, spots)
-    mapper.compute_neighbors()
+    mapper.compute_neighbors(n_comps=min(COMPONENTS, len(genes), len(spots) - 1))
     mapper.compute_mapping_matrix()
     weights = mapper.mapping_operator.matrix.toarray()
     of_cells = np.zeros((len(some), len(spots)))
