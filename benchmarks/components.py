@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 from _common import print_table, write_csv
 from _problems import SETS
-from come_start import MEASURES, SEEDS, measured, problem
+from come_start import MEASURES, SEEDS, measured, problem, tissue
 from placement import interval
 
 import homespot as hs
@@ -32,7 +32,7 @@ def main() -> None:
     for name in SETS:
         found: dict[int, list[list[float]]] = {}
         for seed in SEEDS:
-            sc, st, truth = problem(name, seed)
+            sc, st, truth = problem(tissue(name), seed)
             exact = measured(sc, st, truth, {"method": "ssa", "n_components": None})
             for n in COMPONENTS:
                 settings = {"method": "ssa", "n_components": n}
