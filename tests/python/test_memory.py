@@ -97,7 +97,7 @@ def test_a_map_that_cannot_fit_is_refused_before_it_is_made(pair, monkeypatch) -
     free = 2 * 4 * (21 + 25) * n_genes
     monkeypatch.setattr(memory, "available", lambda: free)
     with monkeypatch.context() as patched:
-        patched.setattr("homespot.methods.ssa.log_tables", None)
+        patched.setattr("homespot.methods.ssa.log_sides", None)
         with pytest.raises(TooLargeError) as caught:
             map_cells(sc, st)
     needed = memory.human(2 * 4 * (40 + 25) * n_genes)  # both tables twice, as P is smaller here

@@ -14,8 +14,9 @@ import pytest
 from scipy import sparse
 
 import homespot as hs
+from homespot.common import memory
 from homespot.common.extras import has
-from homespot.errors import ConvergenceWarning, DataWarning, InputError
+from homespot.errors import ConvergenceWarning, DataWarning, InputError, TooLargeError
 from homespot.expression import selection
 from homespot.expression.components import projected
 from homespot.expression.transforms import unit_rows
@@ -254,6 +255,17 @@ def test_the_problem_alone_decides_how_it_is_solved() -> None:
     assert layout(**large, k_best=20, storage="stored") == ("stored", None)
     assert layout(**(large | {"genes": 90}), k_best=20) == ("streamed", None)
     assert layout(**small, k_best=None, storage="streamed", n_components=30) == ("streamed", 30)
+
+
+def test_what_does_not_fit_names_the_storage_that_does(
+    demo: Any, refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sc = ad.concat([demo[0]] * 40, index_unique="-")
+    streamed = {"k_best": 5, "storage": "streamed"}
+    monkeypatch.setattr(memory, "available", lambda: 125 * 2**20)
+    with refused("MiB map 60,000 cells 405 spots | free | storage streamed", TooLargeError):
+        hs.map_cells(sc, demo[1], **streamed | {"storage": "stored"})
+    assert hs.map_cells(sc, demo[1], **streamed).shape == (60_000, 405)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "all", True, [3]])

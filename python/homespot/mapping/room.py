@@ -35,7 +35,13 @@ Needs = Callable[..., float]
 FEWER_CELLS = {"cells": "map at most {} cells at a time"}
 """How to ask for less of a map."""
 
-INSTEAD: Sizes = {"k_best": 50, "n_genes": 1000, "validation_genes": 0, "map_optimiser": "mirror"}
+INSTEAD: Sizes = {
+    "k_best": 50,
+    "storage": "streamed",
+    "n_genes": 1000,
+    "validation_genes": 0,
+    "map_optimiser": "mirror",
+}
 """What is proposed instead of a larger or a missing value, where it saves memory."""
 
 _SPARSE_COPIES = 3  # of a sparse P, while it is put beside or below another
