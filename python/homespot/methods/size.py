@@ -68,13 +68,16 @@ def transported_map(
     solved = layout(
         cells=cells, spots=spots, genes=genes, k_best=k_best, storage=storage, n_components=n_components
     )
-    if solved.storage == "stored" or k_best is None:
+    stored = solved.storage == "stored" or k_best is None
+    held = cells * genes if cells * genes <= HELD else 0
+    if stored and held:
         return dense_map(
             cells=cells, spots=spots, shared=shared, itemsize=itemsize, k_best=k_best, n_genes=n_genes
         )
-    features = itemsize * (min(cells * genes, HELD) + cells * (solved.components or 0) + 3 * spots * genes)
-    blocks = _BLOCKS * itemsize * ROWS * spots
-    return features + blocks + 8 * _VECTORS * (cells + spots) + kept_bytes((cells, spots), k_best, itemsize)
+    features = itemsize * (held + cells * (solved.components or 0) + 3 * spots * genes)
+    blocks = _BLOCKS * itemsize * ROWS * spots + 8 * _VECTORS * (cells + spots)
+    kept = kept_bytes((cells, spots), k_best, itemsize)
+    return features + blocks + kept + (itemsize * cells * spots if stored else 0)
 
 
 def training(
