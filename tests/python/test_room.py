@@ -78,11 +78,13 @@ STEPS: dict[str, Callable[[Any], Callable[[], object]]] = {
     "ssa": lambda of: lambda: hs.map_cells(of.sc, of.st, joint=True, **QUIET),
     "ssa in doubles": lambda of: lambda: hs.map_cells(of.sc, of.st, joint=True, dtype="float64", **QUIET),
     "ssa, k_best": lambda of: lambda: hs.map_cells(of.sc, of.st, joint=True, k_best=50, **QUIET),
-    "ssa, streamed": lambda of: lambda: hs.map_cells(
-        of.sc, of.st, joint=True, k_best=50, storage="streamed", **QUIET
+    "ssa, streamed": lambda of: (
+        lambda: hs.map_cells(of.sc, of.st, joint=True, k_best=50, storage="streamed", **QUIET)
     ),
-    "ssa, streamed without components": lambda of: lambda: hs.map_cells(
-        of.sc, of.st, joint=True, k_best=50, storage="streamed", n_components=None, **QUIET
+    "ssa, streamed without components": lambda of: (
+        lambda: hs.map_cells(
+            of.sc, of.st, joint=True, k_best=50, storage="streamed", n_components=None, **QUIET
+        )
     ),
     "correlation": lambda of: lambda: hs.map_cells(of.sc, of.st, "correlation", joint=True, **QUIET),
     "come": lambda of: _trained(of),
