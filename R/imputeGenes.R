@@ -1,5 +1,5 @@
 .imputeGenes <- function(
-    map, sce, genes = NULL, read.out = NULL, assay.type = NULL,
+    map, sce, genes = NULL, read.out = NULL, st = NULL, assay.type = NULL,
     scale = "auto", scores = NULL, level = NULL, output = NULL,
     block.size = 256L, ...) {
   .requireMapping(map)
@@ -22,14 +22,18 @@
   side <- .side(sce, assay.type, "sce")
   side$called <- "sce"
   rows <- side$rows
+  spots <- if (!is.null(st)) .spatialSides(st, NULL, NULL)
   value <- .call(
     "impute_genes", .mappingToPython(map),
     .cellsToPython(side, if (is.null(output)) identity else .warn),
     .namesToPython(genes, "genes"),
     read_out = read.out, scale = scale,
+    st = if (!is.null(st)) .spatialToPython(spots, narrow = FALSE),
     scores = if (!is.null(scores)) .tableToPython(scores, "scores"),
     level = level, output = output, block_size = block.size,
-    .sides = list(sc = side)
+    .sides = c(
+      list(sc = side), if (!is.null(st)) list(st = .firstOfSections(spots))
+    )
   )
   ends <- if (!is.null(level)) c(.keys$LOWER, .keys$UPPER)
   assays <- if (is.null(output)) {
@@ -87,8 +91,20 @@
 #'   `"sum"`: P'X as it is; it grows with the number of cells, and is to be
 #'   compared with such an atlas where the marginals of P follow its
 #'   expression, as in SSA's `preset = "genes"`.
-#'   `NULL`: `"scaled"`, or `"mean"` for a map from elsewhere, which does not
-#'   know e.
+#'   `"corrected"`: the scaled values, corrected by what they get wrong about
+#'   the genes that the map was made from.
+#'   Every gene is regressed on these within the cells, all as z-scores, with a
+#'   ridge of 1.
+#'   The regression is applied to the residuals at a spot,
+#'   (measured - scaled) / s, with s the deviation of the gene within the cells,
+#'   less their mean over the spots.
+#'   0, 0.25 or 0.5 of the result is added: the part at which genes of the map
+#'   are predicted best from the residuals of a random half of them that they
+#'   are not in.
+#'   `NULL`: `"corrected"` with `st`; else `"scaled"`, or `"mean"` for a map from
+#'   elsewhere, which does not know e.
+#' @param st The spatial data that was mapped to, for `"corrected"`, in any form
+#'   that [mapCells()] takes.
 #' @param assay.type Name of the assay with the expression; `NULL` is
 #'   `"counts"` if there, else the first; of a Seurat object as for
 #'   [mapCells()].
@@ -119,9 +135,9 @@
 #'
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` and
 #'   the map's spots and coordinates;
-#'   `metadata(x)$homespot` is the run's record, with `read_out` and
-#'   `imputed_scale`, the scale of the assay: `"log(1 + 10,000 x / total)"` of
-#'   the atlas for `"scaled"`, or `"log values as given"` if the atlas holds log
+#'   `metadata(x)$homespot` is the run's record, with `read_out`, for
+#'   `"corrected"` the part that was added (`correction`), and `imputed_scale`, the scale of the assay: `"log(1 + 10,000 x / total)"` of
+#'   the atlas for `"scaled"` and `"corrected"`, or `"log values as given"` if the atlas holds log
 #'   values; `"mean of"` or `"sum of"` these, of the cells, for the other two.
 #'   `rowData(x)$homespot_mapped` says whether the map was made from the gene,
 #'   where the record names the genes; a pattern of these is no prediction.

@@ -279,3 +279,44 @@ def test_what_does_not_fit_is_refused(pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data without 35 of its cells \('c5', 'c6', 'c7', \.\.\.\)"):
         hs.impute_genes(mapping, sc[:5])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_corrected_genes_are_the_written_out_regression(make_pair: Callable[..., Pair]) -> None:
+    sc, st = make_pair()
+    mapping = hs.map_cells(sc, st)
+    scaled = hs.impute_genes(mapping, sc).to_df().astype(np.float64)
+    found = hs.impute_genes(mapping, sc, st=st, block_size=7)
+    record = found.uns["homespot"]
+    assert record["read_out"] == "corrected"
+    assert record["imputed_scale"] == "log(1 + 10,000 x / total)"
+    genes = sorted(mapping.uns["homespot"]["genes"])
+    x = pd.DataFrame(log_normalised(sc), columns=sc.var_names)
+    measured = pd.DataFrame(log_normalised(st), st.obs_names, st.var_names).loc[mapping.var_names, genes]
+    z = (x - x.mean()) / x.std(ddof=0).replace(0, np.inf)
+    residuals = measured - scaled[genes]
+    residuals = (residuals - residuals.mean()) / x[genes].std(ddof=0)
+    gram = z[genes].T @ z[genes] / len(z) + np.eye(len(genes))
+    slopes = np.linalg.solve(gram, z[genes].T @ z / len(z)) * x.std(ddof=0).to_numpy()
+    wanted = scaled + record["correction"] * residuals.to_numpy() @ slopes
+    np.testing.assert_allclose(found.X, wanted.clip(0, np.log(10_001)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_correction_of_strength_0_leaves_the_bytes(
+    make_pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homespot.mapping.carried.STRENGTHS", (0.0,))
+    sc, st = make_pair()
+    mapping = hs.map_cells(sc, st)
+    found = hs.impute_genes(mapping, sc, st=st)
+    assert found.uns["homespot"]["correction"] == 0
+    np.testing.assert_array_equal(found.X, hs.impute_genes(mapping, sc).X)
+
+
+@pytest.mark.parametrize("read_out", ["scaled", "mean", "sum"])
+def test_the_spatial_data_is_for_corrected_genes_only(make_pair: Callable[..., Pair], read_out: str) -> None:
+    sc, st = make_pair()
+    mapping = hs.map_cells(sc, st)
+    with pytest.raises(InputError, match="Leave st out"):
+        hs.impute_genes(mapping, sc, read_out=read_out, st=st)
+    with pytest.raises(InputError, match="Pass the spatial data"):
+        hs.impute_genes(mapping, sc, read_out="corrected")

@@ -52,7 +52,9 @@ def values(column: dict[str, Any], names: str | Sequence[str] | None = None) -> 
 
 
 @offered
-def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) -> dict[str, Any]:
+def impute_genes(
+    mapping: ad.AnnData, sc: ad.AnnData, genes: Any, *, st: Spatial | None = None, **named: Any
+) -> dict[str, Any]:
     """Impute genes; see `homespot.impute_genes`. The file named by ``output`` is written and closed."""
     chosen = None if genes is None else list(strings(genes))
     if named.get("output") is None:
@@ -64,13 +66,14 @@ def impute_genes(mapping: ad.AnnData, sc: ad.AnnData, genes: Any, **named: Any) 
             {"genes": n_genes},
             fewer={"genes": "ask for at most {} genes, or name an output file, which is written in blocks"},
         )
-    found = hs.impute_genes(mapping, sc, chosen, layer=X, **named)  # R has put the chosen layer into X
+    st = None if st is None else sections_in_memory(st)
+    found = hs.impute_genes(mapping, sc, chosen, st=st, layer=X, **named)  # R has put the chosen layer into X
     result: dict[str, Any] = crossed(found)
     result["genes"] = _gene_rows(mapping, sc, found.var_names)
     added = [keys.MAPPED, *(metric.key for metric in METRICS.values())]
     result["row_columns"] = frame_columns(found.var[[key for key in added if key in found.var]])
     record = found.uns[keys.HOMESPOT]
-    known = ("read_out", "imputed_scale", "intervals")
+    known = ("read_out", "imputed_scale", "correction", "intervals")
     result["record"] = plain({name: record[name] for name in known if name in record})
     if found.isbacked:
         found.file.close()

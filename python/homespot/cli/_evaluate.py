@@ -52,7 +52,9 @@ def evaluate(
     folds: Annotated[str, typer.Option(help="How many folds of genes, or loo for leave-one-out.")] = "10",
     read_out: Annotated[
         str,
-        typer.Option(help="scaled (to what the atlas measured at a spot), mean (of its cells) or sum (P'X)."),
+        typer.Option(
+            help="scaled (to what the atlas measured at a spot), mean (of its cells), sum (P'X) or corrected (scaled, and corrected by measured genes)."
+        ),
     ] = "scaled",
     n_jobs: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,
     sc_layer: ScLayer = None,

@@ -75,6 +75,13 @@ def impute(
             "scaled if left out, mean for maps from elsewhere."
         ),
     ] = None,
+    st: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="The spatial data, to correct genes by what the map gets wrong about measured ones; give "
+            "several for several sections."
+        ),
+    ] = None,
     layer: MapLayer = None,
     scale: Scale = "auto",
     scores: Annotated[
@@ -95,6 +102,7 @@ def impute(
         read(sc),
         gene,
         read_out=read_out,  # type: ignore[arg-type]
+        st=None if not st else spatial(st, read),
         layer=layer,
         scale=scale,  # type: ignore[arg-type]
         scores=None if scores is None else read_scores(scores),

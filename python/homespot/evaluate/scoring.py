@@ -19,8 +19,9 @@ from ..errors import InputError, expected, some
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
 from ..expression.transforms import log_normalised
+from ..mapping.carried import carried
 from ..mapping.intervals import kept_residuals
-from ..mapping.read_out import Expressions, ReadOut, factors
+from ..mapping.read_out import Expressions, ReadOut, factors, highest_value
 from ..mapping.solve import Solution, solve
 from ..mapping.solve_sections import solve_by_section
 from ..mapping.validity import check_mapping
@@ -72,11 +73,20 @@ def _scores_of_map(
     genes: Sequence[str],
     read_outs: Sequence[ReadOut],
     expressions: Expressions | None,
+    seen: Expression,
+    used: Sequence[str] | None,
 ) -> Scores:
     x = log_normalised(sc, genes)[cells].astype(np.float64)
     true = log_normalised(st, genes)[spots].astype(np.float64)
     with limited_threads():
         found = _predicted(matrix, x, read_outs, expressions, st.scale)
+        if "corrected" in found:
+            scale = factors(matrix, "corrected", expressions, st.scale)
+            highest = highest_value("corrected", sc.scale, st.scale)
+            known = None if used is None else set(used)
+            correction = carried(matrix, sc, seen, cells, spots, known, scale, highest)
+            columns = pd.Index(sc.genes).get_indexer(pd.Index(genes))
+            found["corrected"] = correction.added(found["corrected"], sc.take(cells), columns)
     return {
         read_out: gene_scores(true, predicted, list(genes)).assign(
             read_out=read_out, residuals=kept_residuals(predicted, true)
@@ -127,9 +137,10 @@ def fold_scores(
         )
     seconds = time.perf_counter() - start
     matrix, cells, spots, expressions = solution.matrix, solution.cells, solution.spots, solution.expression
-    if not len(expressions[0]) and "scaled" in read_outs:
+    if not len(expressions[0]) and {"scaled", "corrected"} & set(read_outs):
         expressions = _expressions(sc, seen, cells, spots)
-    scores = _scores_of_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions)
+    used = solution.record.get("genes")
+    scores = _scores_of_map(matrix, cells, spots, sc, st, held_out, read_outs, expressions, seen, used)
     return {read_out: table.assign(seconds=seconds) for read_out, table in scores.items()}
 
 

@@ -19,7 +19,7 @@ from ..common.progress import Progress, reporting
 from ..common.wording import argument, shown
 from ..errors import InputError, expected, some
 from ..expression.scale import Scale
-from ..mapping.read_out import ReadOut
+from ..mapping.read_out import OF_THE_MAP, ReadOut
 from ..objects.spots import SectionsGiven, both_sides
 from .cross_validate import Spatial, checked_data, tidy
 from .folds import run
@@ -72,9 +72,9 @@ def _candidates(
     """Return all combinations and read-outs, the defaults first, because the first of equals is chosen."""
     chosen = methods.get(method)
     if grid is None:
-        # All read-outs are read from one map, so they cost no further maps.
+        # These read-outs are read from one map, so they cost no further maps.
         own = {name: values for name, values in chosen.grid.items() if name not in fixed}
-        grid = {**own, "read_out": get_args(ReadOut)}
+        grid = {**own, "read_out": OF_THE_MAP}
     if not isinstance(grid, Mapping):
         raise InputError(
             expected(
@@ -161,8 +161,8 @@ def tune(
     method
         The name of a registered method.
     grid
-        Values to try by parameter, and by ``"read_out"``. None: the values that the method declares, and all
-        read-outs. The defaults (with `preset` and `parameters`) are always tried as well, and chosen if
+        Values to try by parameter, and by ``"read_out"``. None: the values that the method declares, and the
+        read-outs other than ``"corrected"``. The defaults (with `preset` and `parameters`) are always tried as well, and chosen if
         nothing is better.
     folds
         Number of inner folds.

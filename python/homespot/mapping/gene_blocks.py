@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from ..matrix.size import bytes_of
 from ..matrix.sums import is_sparse
 from .read_out import F64, Factors
 
-__all__ = ["Block", "gene_blocks", "require_genes", "selected"]
+__all__ = ["Block", "Correction", "expression_sums", "gene_blocks", "require_genes", "selected"]
 
 
 _SUMS = 2**25
@@ -45,6 +45,14 @@ _SMALL_BLOCK = 16
 Block = tuple[slice, npt.NDArray[np.float32]]
 
 
+class Correction(Protocol):
+    """What is added to imputed genes."""
+
+    def added(self, imputed: F64, table: Expression, genes: npt.NDArray[np.intp]) -> F64:
+        """Return the imputed genes (columns of `table`) with it, spots x genes."""
+        ...
+
+
 def gene_blocks(
     matrix: Any,
     table: Expression,
@@ -52,6 +60,7 @@ def gene_blocks(
     genes: npt.NDArray[np.intp],
     scale: Factors,
     block_size: int = 256,
+    correction: Correction | None = None,
 ) -> Iterator[Block]:
     """Yield the expression of genes at the spots, in blocks of genes.
 
@@ -69,6 +78,8 @@ def gene_blocks(
         The `factors` of a read-out.
     block_size
         As for `impute_genes`.
+    correction
+        What is added to the genes.
 
     Yields
     ------
@@ -79,10 +90,12 @@ def gene_blocks(
     at_once = _genes_per_pass(matrix.shape[1], block_size)
     for start in range(0, len(genes), at_once):
         columns = slice(start, min(start + at_once, len(genes)))
-        total, mean = _sums(matrix, of_map, genes[columns], block_size)
+        total, mean = expression_sums(matrix, of_map, genes[columns], block_size)
         for first in range(0, columns.stop - start, block_size):
             part = slice(first, min(first + block_size, columns.stop - start))
             found = scale.applied(total[:, part], mean[part])
+            if correction is not None:
+                found = correction.added(found, of_map, genes[columns][part])
             yield slice(start + part.start, start + part.stop), found.astype(np.float32)
 
 
@@ -103,7 +116,7 @@ def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tup
             parts, start = [], rows.stop
 
 
-def _sums(
+def expression_sums(
     matrix: Any,
     table: Expression,
     genes: npt.NDArray[np.intp],

@@ -22,6 +22,7 @@ from ..objects.recorded import recorded
 
 __all__ = [
     "F64",
+    "OF_THE_MAP",
     "Factors",
     "FactorsOf",
     "ReadOut",
@@ -33,11 +34,18 @@ __all__ = [
 ]
 
 
-ReadOut = Literal["scaled", "mean", "sum"]
+ReadOut = Literal["scaled", "mean", "sum", "corrected"]
+
+
+OF_THE_MAP: tuple[ReadOut, ...] = ("scaled", "mean", "sum")
+"""Read-outs that need the map and the cells only."""
 
 
 _SHRINKAGE = 0.2
 """Share of the mean over all cells in the scaled read-out; chosen on tissues, see benchmarks/README.md."""
+
+
+_SCALED = ("scaled", "corrected")
 
 
 F64 = npt.NDArray[np.float64]
@@ -111,7 +119,7 @@ class FactorsOf(Reducer):
         self._mass: ColumnSums | Masses | None = None
         if read_out == "mean":
             self._mass = ColumnSums()
-        elif read_out == "scaled":
+        elif read_out in _SCALED:
             assert expressions is not None  # the caller has checked that it is given
             of_cells = expressions[0]
             self._mass = Masses(sparse.csr_matrix(np.stack([of_cells, np.ones_like(of_cells)])))
@@ -163,7 +171,7 @@ def highest_value(read_out: ReadOut, sc: str | None, st: str | None) -> float:
     """Return the value that none on the scale of imputed genes exceeds; parameters as for `imputed_scale`."""
     if read_out == "sum":
         return np.inf
-    return float(np.log1p(_largest(st if read_out == "scaled" else sc)))
+    return float(np.log1p(_largest(st if read_out in _SCALED else sc)))
 
 
 def imputed_scale(read_out: ReadOut, sc: str | None, st: str | None) -> str:
@@ -176,7 +184,7 @@ def imputed_scale(read_out: ReadOut, sc: str | None, st: str | None) -> str:
     sc, st
         Scale of the cells and of the spots; None: not known.
     """
-    if read_out == "scaled":
+    if read_out in _SCALED:
         return LOG_VALUES[st or "log"]
     return f"{read_out} of {LOG_VALUES[sc or 'log']}"
 
@@ -203,7 +211,7 @@ def read_out_of(mapping: ad.AnnData, read_out: ReadOut | None) -> FactorsOf:
         If the mapping does not hold the expression that ``"scaled"`` needs.
     """
     expressions = _expressions(mapping)
-    if read_out == "scaled" and expressions is None:
+    if read_out in _SCALED and expressions is None:
         raise InputError(
             expected(
                 f"a mapping that knows its expression ({EXPRESSION!r} in obs and var), to scale by it",

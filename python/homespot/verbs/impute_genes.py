@@ -21,15 +21,18 @@ from ..errors import InputError, expected, some
 from ..expression.metrics import METRICS
 from ..expression.scale import SCALES, Scale
 from ..expression.table import Expression
-from ..mapping.align import mapped_cells
+from ..mapping.align import mapped_cells, mapped_spots
+from ..mapping.carried import Carried, carried
 from ..mapping.checked import CheckedMap
 from ..mapping.confidence import LEVELS
 from ..mapping.coordinates import coordinates, has_coordinates, images
 from ..mapping.gene_blocks import gene_blocks, require_genes, selected
 from ..mapping.intervals import Intervals
 from ..mapping.read_out import FactorsOf, ReadOut, highest_value, imputed_scale, read_out_of, warn_if_empty
+from ..objects.access import check_adata
 from ..objects.annotated import with_tables
 from ..objects.h5ad import check_target, written
+from ..objects.join_sections import as_one
 from ..objects.recorded import chosen_source, mapped_expression, mapped_genes
 
 __all__ = ["impute_genes", "impute_table", "why_no_intervals", "write_imputed"]
@@ -173,6 +176,7 @@ def impute_genes(
     genes: Sequence[str] | None = None,
     *,
     read_out: ReadOut | None = None,
+    st: ad.AnnData | Mapping[str, ad.AnnData] | Sequence[ad.AnnData] | None = None,
     layer: str | None = None,
     scale: Scale | Literal["auto"] = "auto",
     scores: pd.DataFrame | None = None,
@@ -213,8 +217,16 @@ def impute_genes(
         exp(v) - 1. As in atlases, a spot with more expression has more of every gene, and noise at spots with
         few cells counts less. Use it for the spatial pattern of a gene. ``"sum"``: P' X itself, which grows
         with the number of cells. It can be compared with an atlas if the marginals of P follow the atlas's
-        expression, as in SSA's ``preset="genes"``. None: ``"scaled"``, or ``"mean"`` for a mapping of another
-        program, which does not hold e.
+        expression, as in SSA's ``preset="genes"``. ``"corrected"``: the scaled values, corrected by what they
+        get wrong about the genes that the map was made from. Every gene is regressed on these within the
+        cells, all as z-scores, with a ridge of 1. The regression is applied to the residuals at a spot,
+        (measured - scaled) / s, with s the deviation of the gene within the cells, less their mean over the
+        spots. 0, 0.25 or 0.5 of the result is added: the part at which genes of the map are predicted best
+        from the residuals of a random half of them that they are not in. None: ``"corrected"`` with `st`;
+        else ``"scaled"``, or ``"mean"`` for a mapping of another program, which does not hold e.
+    st
+        The spatial data that was mapped to, for ``"corrected"``. Its values are those that the map was made
+        from.
     layer
         Layer of `sc` with the expression (``"raw"``: ``sc.raw``, ``"X"``: X), as ``sc_layer`` of `map_cells`.
         None: the layer that the map was made from.
@@ -244,8 +256,9 @@ def impute_genes(
     -------
     Spots x genes: X is float32; obs are the spots, ``obsm["spatial"]`` their coordinates. With `output` it is
     backed by the file. Spots without mass have NaN, except for ``read_out="sum"``. ``uns["homespot"]``: the
-    mapping's record, the `read_out`, and ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"``
-    of the atlas for ``"scaled"``, or ``"log values as given"`` if the atlas holds log values; ``"mean of"``
+    mapping's record, the `read_out`, for ``"corrected"`` the part that was added (``correction``), and
+    ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"``
+    of the atlas for ``"scaled"`` and ``"corrected"``, or ``"log values as given"`` if the atlas holds log values; ``"mean of"``
     or ``"sum of"`` these, of the cells, for the other two. ``var["homespot_mapped"]``: whether the map was
     made from the gene, if the record names the genes. A pattern of these genes is no prediction. With
     `level`, ``layers["lower"]`` and ``layers["upper"]`` are the ends of the intervals, within 0 and the end
@@ -267,19 +280,38 @@ def impute_genes(
     whole("block_size", block_size, 1)
     if level is not None:
         within("level", level, *LEVELS)
+    if (st is not None) != (read_out == "corrected") and (st is None or read_out is not None):
+        raise InputError(
+            expected(
+                f"{argument('st')} with {argument('read_out', 'corrected')}, and with no other",
+                "none" if st is None else f"it with {argument('read_out', read_out)}",
+                "Pass the spatial data." if st is None else f"Leave {argument('st')} out.",
+            )
+        )
     view = CheckedMap(mapping)
-    factors = read_out_of(mapping, read_out)
+    factors = read_out_of(mapping, read_out if st is None else "corrected")
     cells = mapped_cells(mapping, sc)
     if output is not None:
         check_target(output, mapping, sc)
     sc = with_tables(sc)
     table = mapped_expression(sc, "sc", chosen_source(sc, "sc", mapping.uns[HOMESPOT], layer, scale))
+    measured = None if st is None else _measured(mapping, st)
     columns = selected(genes, table)
     _known(
         scores, level, mapping.uns[HOMESPOT], factors.read_out, pd.Index(table.genes[columns])
     )  # before P is read
     view.read(factors)
-    return impute_table(view, table, cells, genes, factors, scores, level, output, block_size)
+    return impute_table(view, table, cells, genes, factors, scores, level, output, block_size, measured)
+
+
+def _measured(mapping: ad.AnnData, st: Any) -> Expression:
+    """Return the expression of the spots of the map, in its order."""
+    record = mapping.uns[HOMESPOT]
+    st = as_one(st, record.get("st_gene_column"))
+    check_adata(st, "st")
+    spots = mapped_spots(mapping, st)
+    st = with_tables(st)
+    return mapped_expression(st, "st", chosen_source(st, "st", record)).take(spots)
 
 
 def impute_table(
@@ -292,6 +324,7 @@ def impute_table(
     level: float | None = None,
     output: str | os.PathLike[str] | None = None,
     block_size: int = 256,
+    measured: Expression | None = None,
 ) -> ad.AnnData:
     """Impute genes of a table that was made from an object.
 
@@ -307,6 +340,8 @@ def impute_table(
         The read-out.
     genes, scores, level, output, block_size
         As for `impute_genes`, and so are the result and the errors.
+    measured
+        Expression of the spots, in the order of the mapping, for ``"corrected"``.
     """
     mapping, columns = view.mapping, selected(genes, table)
     factor = factors.factors()
@@ -322,6 +357,13 @@ def impute_table(
     record |= {"read_out": factors.read_out, "imputed_scale": imputed_scale(*scales)}
     if intervals is not None:
         record["intervals"] = intervals.record()
+    correction: Carried | None = None
+    if measured is not None:
+        spots = np.arange(mapping.n_vars)
+        correction = carried(
+            view.matrix, table, measured, cells, spots, used, factor, highest_value(*scales), block_size
+        )
+        record["correction"] = correction.strength
     empty = ad.AnnData(obs=mapping.var.copy(), var=var, uns={**images(mapping), HOMESPOT: record})
     if has_coordinates(mapping):
         empty.obsm[SPATIAL] = coordinates(mapping)
@@ -330,7 +372,7 @@ def impute_table(
     require_genes(view.matrix, table, len(columns), block_size, layers=held, in_file=to_file)
     blocks = (
         (part, (values, *(() if intervals is None else intervals.applied(values, highest_value(*scales)))))
-        for part, values in gene_blocks(view.matrix, table, cells, columns, factor, block_size)
+        for part, values in gene_blocks(view.matrix, table, cells, columns, factor, block_size, correction)
     )
     if output is None:
         return _filled(blocks, empty, layers)
