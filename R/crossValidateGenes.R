@@ -25,7 +25,8 @@
 #'   `"loo"` for leave-one-out, or the fold of every gene, a vector or factor
 #'   named by gene; genes without are never held out.
 #' @param read.out How a gene at a spot is read from the map: `"scaled"`,
-#'   `"mean"` or `"sum"`, as for [imputeGenes()].
+#'   `"mean"`, `"sum"`, or `"corrected"` by the genes that are not held out, as
+#'   for [imputeGenes()].
 #'   The map of a function is taken to be made from all genes that it was given.
 #' @param output Path of a `.csv` file in which finished folds are kept.
 #'   If it is there, the folds in it are not done again; it has to be of the

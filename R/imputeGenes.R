@@ -101,8 +101,8 @@
 #'   0, 0.25 or 0.5 of the result is added: the part at which genes of the map
 #'   are predicted best from the residuals of a random half of them that they
 #'   are not in.
-#'   `NULL`: `"corrected"` with `st`; else `"scaled"`, or `"mean"` for a map from
-#'   elsewhere, which does not know e.
+#'   `NULL`: `"corrected"` with `st`; else `"scaled"`, or `"mean"` for a map
+#'   from elsewhere, which does not know e.
 #' @param st The spatial data that was mapped to, for `"corrected"`, in any form
 #'   that [mapCells()] takes.
 #' @param assay.type Name of the assay with the expression; `NULL` is
@@ -134,11 +134,12 @@
 #' @param ... Not used.
 #'
 #' @return A SpatialExperiment, genes by spots, with the assay `"imputed"` and
-#'   the map's spots and coordinates;
-#'   `metadata(x)$homespot` is the run's record, with `read_out`, for
-#'   `"corrected"` the part that was added (`correction`), and `imputed_scale`, the scale of the assay: `"log(1 + 10,000 x / total)"` of
-#'   the atlas for `"scaled"` and `"corrected"`, or `"log values as given"` if the atlas holds log
-#'   values; `"mean of"` or `"sum of"` these, of the cells, for the other two.
+#'   the map's spots and coordinates; `metadata(x)$homespot` is the run's
+#'   record, with `read_out`, for `"corrected"` the part that was added
+#'   (`correction`), and `imputed_scale`, the scale of the assay: `"log(1 +
+#'   10,000 x / total)"` of the atlas for `"scaled"` and `"corrected"`, or `"log
+#'   values as given"` if the atlas holds log values; `"mean of"` or `"sum of"`
+#'   these, of the cells, for the other two.
 #'   `rowData(x)$homespot_mapped` says whether the map was made from the gene,
 #'   where the record names the genes; a pattern of these is no prediction.
 #'   With `level`, the assays `"lower"` and `"upper"` are the ends of the

@@ -100,6 +100,7 @@ def _verbs(mapping, sc, st, scores, output):
         "scaled": impute(mapping, sc),
         "mean": impute(mapping, sc, read_out="mean"),
         "sum": impute(mapping, sc, read_out="sum"),
+        "corrected": impute(mapping, sc, st=st),
         "some": impute(mapping, sc, SOME_GENES, scale="log", scores=scores),
         "from a dense matrix": impute(mapping, sc, SOME_GENES),
         "with intervals": impute(mapping, sc, SOME_GENES, scores=scores, level=0.7),

@@ -76,6 +76,7 @@ for (kind in c("dense", "k_best", "first", "sections", "apart")) {
   keepOf("scaled", imputeGenes(map, sce))
   keepOf("mean", imputeGenes(map, sce, read.out = "mean"))
   keepOf("sum", imputeGenes(map, sce, read.out = "sum", block.size = 9L))
+  keepOf("corrected", imputeGenes(map, sce, st = problem$st))
   keepOf("some", imputeGenes(
     map, sce[, rev(colnames(sce))], genes,
     scale = "log", scores = scores

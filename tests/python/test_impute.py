@@ -267,7 +267,10 @@ def test_what_does_not_fit_is_refused(pair: Pair, tmp_path: Path) -> None:
         ({"genes": []}, r"each once, found none"),
         ({"genes": ["g1", "g1"]}, r"'g1' more than once"),
         ({"genes": "g1"}, r"a list of names, found 'g1'\. Pass \['g1'\]"),
-        ({"read_out": "median"}, r"read_out to be one of 'scaled', 'mean', 'sum', found 'median'"),
+        (
+            {"read_out": "median"},
+            r"read_out to be one of 'scaled', 'mean', 'sum', 'corrected', found 'median'",
+        ),
         ({"block_size": 0}, r"block_size to be a whole number of at least 1, found 0"),
         ({"output": tmp_path / "x.csv"}, r"a path that ends in \.h5ad"),
         ({"layer": "lost"}, r"a layer 'lost' in sc"),

@@ -53,7 +53,8 @@ def evaluate(
     read_out: Annotated[
         str,
         typer.Option(
-            help="scaled (to what the atlas measured at a spot), mean (of its cells), sum (P'X) or corrected (scaled, and corrected by measured genes)."
+            help="scaled (to what the atlas measured at a spot), mean (of its cells), sum (P'X) or corrected "
+            "(scaled, less what it gets wrong about measured genes)."
         ),
     ] = "scaled",
     n_jobs: Annotated[int, typer.Option(help="Processes that work at once.")] = 1,

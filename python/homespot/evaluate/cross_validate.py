@@ -255,8 +255,8 @@ def cross_validate(
         Number of folds into which the shared genes are divided at random, ``"loo"`` for leave-one-out, or the
         fold of every gene by name; see `gene_folds`.
     read_out
-        How a gene at a spot is read from the map: ``"scaled"``, ``"mean"``, ``"sum"`` or ``"corrected"``, which
-        is by the genes that are not held out; see `impute_genes`.
+        How a gene at a spot is read from the map: ``"scaled"``, ``"mean"``, ``"sum"``, or ``"corrected"`` by
+        the genes that are not held out; see `impute_genes`.
         The map of a function is taken to be made from all genes that it was given.
     n_jobs
         Number of processes that work at once. They share the threads, and each holds the data and a map of

@@ -254,16 +254,17 @@ def impute_genes(
 
     Returns
     -------
-    Spots x genes: X is float32; obs are the spots, ``obsm["spatial"]`` their coordinates. With `output` it is
-    backed by the file. Spots without mass have NaN, except for ``read_out="sum"``. ``uns["homespot"]``: the
-    mapping's record, the `read_out`, for ``"corrected"`` the part that was added (``correction``), and
-    ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"``
-    of the atlas for ``"scaled"`` and ``"corrected"``, or ``"log values as given"`` if the atlas holds log values; ``"mean of"``
-    or ``"sum of"`` these, of the cells, for the other two. ``var["homespot_mapped"]``: whether the map was
-    made from the gene, if the record names the genes. A pattern of these genes is no prediction. With
-    `level`, ``layers["lower"]`` and ``layers["upper"]`` are the ends of the intervals, within 0 and the end
-    of the scale; they are in memory, also with `output`. ``uns["homespot"]["intervals"]``: the `level`, the
-    ``edges`` of the strata, and ``half`` the width in each.
+    Spots x genes: X is float32; obs are the spots, ``obsm["spatial"]`` their coordinates. With `output`
+    it is backed by the file. Spots without mass have NaN, except for ``read_out="sum"``.
+    ``uns["homespot"]``: the mapping's record, the `read_out`, for ``"corrected"`` the part that was added
+    (``correction``), and ``imputed_scale``, the scale of X: ``"log(1 + 10,000 x / total)"`` of the atlas
+    for ``"scaled"`` and ``"corrected"``, or ``"log values as given"`` if the atlas holds log values;
+    ``"mean of"`` or ``"sum of"`` these, of the cells, for the other two. ``var["homespot_mapped"]``:
+    whether the map was made from the gene, if the record names the genes. A pattern of these genes is no
+    prediction. With `level`, ``layers["lower"]`` and ``layers["upper"]`` are the ends of the intervals,
+    within 0 and the end of the scale; they are in memory, also with `output`.
+    ``uns["homespot"]["intervals"]``: the `level`, the ``edges`` of the strata, and ``half`` the width in
+    each.
 
     Raises
     ------
