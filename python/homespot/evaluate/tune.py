@@ -162,8 +162,8 @@ def tune(
         The name of a registered method.
     grid
         Values to try by parameter, and by ``"read_out"``. None: the values that the method declares, and the
-        read-outs other than ``"corrected"``. The defaults (with `preset` and `parameters`) are always tried as
-        well, and chosen if nothing is better.
+        read-outs other than ``"corrected"``. The defaults (with `preset` and `parameters`) are always tried
+        as well, and chosen if nothing is better.
     folds
         Number of inner folds.
     outer_folds
