@@ -178,7 +178,7 @@
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
 #'     memory is that of the data; use it with k_best.
-#'     P is the same.
+#'     P is the same, by torch up to rounding.
 #'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
 #'     of a cell and a spot, else \code{"stored"}.
 #'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}
@@ -266,7 +266,7 @@
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
 #'     memory is that of the data; use it with k_best.
-#'     P is the same.
+#'     P is the same, by torch up to rounding.
 #'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
 #'     of a cell and a spot, else \code{"stored"}.
 #'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 import homespot as hs
 from homespot.common.extras import has
 from homespot.matrix.streamed import in_memory
+from homespot.methods import storage
 from homespot.transport import MatrixCost, sinkhorn
 
 if not has("ot"):
@@ -95,6 +96,18 @@ def test_a_map_without_regularisation_is_the_exact_plan(demo: Any) -> None:
     assert mapping.uns["homespot"]["solver"]["converged"]
     assert np.count_nonzero(soft.X > 1e-9) > np.count_nonzero(mapping.X)
     assert np.isfinite(hs.cell_positions(mapping)["homespot_x"]).all()
+
+
+def test_pot_stores_however_large_the_problem_is(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_STORED", 1000)
+    mapping = hs.map_cells(*demo, backend="pot", k_best=5)
+    assert mapping.uns["homespot"]["solver"]["storage"] == "stored"
+
+
+def test_pot_tells_how_many_iterations_it_took() -> None:
+    found = sinkhorn(*problem(), backend="pot", tolerance=1e-8, dtype="float64")
+    assert found.errors[-1, 0] <= found.iterations <= found.errors[-1, 0] + 10
+    assert found.iterations > 10
 
 
 @pytest.mark.parametrize("wrong", ["POT", 3, True])

@@ -137,7 +137,7 @@ def log_sides(
 ) -> tuple[list[str], list[tuple[Any, Indices]]]:
     """Return what `log_tables` does; rows of many cells are made when they are read.
 
-    No value depends on whether they are.
+    Values are the same whether they are or not, up to rounding.
     """
     many = sc.shape[0] * len(genes) > HELD
     x_sc = log_rows(sc, genes) if many else log_normalised(sc, genes)
@@ -150,7 +150,7 @@ def _informative(
     seen = _expressed_genes(x_sc, x_st, genes)
     if len(seen) < len(genes):
         genes = [genes[i] for i in seen]
-        x_sc = log_rows(sc, genes) if isinstance(x_sc, Streamed) else x_sc[:, seen]
+        x_sc = x_sc.taken(columns=seen) if isinstance(x_sc, Streamed) else x_sc[:, seen]
         x_st = x_st[:, seen]
     sides: list[tuple[Any, Indices]] = []
     for table, x in ((sc, x_sc), (st, x_st)):

@@ -64,7 +64,9 @@ def log_rows(table: Expression, genes: Sequence[str]) -> Streamed:
     held = not isinstance(matrix, Streamed)
     shape, dtype = (table.shape[0], len(columns)), np.dtype(table.dtype)
     if is_sparse(matrix):
-        matrix, columns = matrix[:, columns], np.arange(len(columns))
+        if not np.array_equal(columns, np.arange(matrix.shape[1])):
+            matrix = matrix[:, columns]
+        columns = np.arange(len(columns))
     step = max(1, BLOCK_VALUES // max(matrix.shape[1], 1))
 
     def made(rows: slice | npt.NDArray[np.intp]) -> Floats:

@@ -14,6 +14,7 @@ from ..expression.table import Expression
 from ..matrix.best import kept_bytes
 from ..matrix.rows import block_size
 from ..matrix.size import bytes_of
+from ..matrix.sums import is_sparse
 from ..methods import Method
 from ..space.sections import Sections
 from .section_fit import compared_bytes
@@ -57,6 +58,7 @@ def map_sizes(
         "spots": st.shape[0],
         "shared": int(np.isin(sc.genes, st.genes).sum()),
         "itemsize": np.dtype(sc.dtype).itemsize,
+        "cell_bytes": bytes_of(sc.matrix) / sc.shape[0] if is_sparse(sc.matrix) else 0,
         "k_best": k_best,
         "device": device,
     }

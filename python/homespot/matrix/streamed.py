@@ -121,11 +121,11 @@ class Streamed:
                 shape=(len(rows), self.shape[1]),
             )
         if columns is not None:
-            read = found.read
+            read, pick = found.read, found.pick
             found = replace(
                 found,
                 read=lambda start, stop: read(start, stop)[:, columns],
-                pick=None,
+                pick=None if pick is None else lambda index: pick(index)[:, columns],
                 shape=(found.shape[0], len(columns)),
             )
         return found

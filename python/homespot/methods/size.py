@@ -6,7 +6,7 @@ from typing import Any
 
 from ..expression.selection import HELD
 from ..matrix.best import kept_bytes, picking_bytes
-from ..transport import ROWS, Storage
+from ..transport import ROWS, Backend, Storage
 from .storage import layout
 
 __all__ = ["dense_map", "training", "training_in_main_memory", "transported_map"]
@@ -58,26 +58,37 @@ def transported_map(
     k_best: int | None = None,
     storage: Storage | None = None,
     n_components: Any = "auto",
+    backend: Backend | None = None,
+    cell_bytes: float = 0,
     **_: Any,
 ) -> int:
     """Return the bytes of a map by transport: a dense P, or tables and blocks if its kernel is streamed.
 
-    The first parameters are those of `dense_map`, the last two those of `homespot.methods.ssa`.
+    The first parameters are those of `dense_map`, the others those of `homespot.methods.ssa`, and the bytes
+    of a cell in a sparse table: where rows are made when they are read, the genes used are copied. POT makes
+    five matrices in float64.
     """
     genes = min(n_genes, shared)
     solved = layout(
-        cells=cells, spots=spots, genes=genes, k_best=k_best, storage=storage, n_components=n_components
+        cells=cells,
+        spots=spots,
+        genes=genes,
+        k_best=k_best,
+        storage="stored" if backend == "pot" else storage,
+        n_components=n_components,
     )
+    more = 8 * 5 * cells * spots if backend == "pot" else 0
     stored = solved.storage == "stored" or k_best is None
     held = cells * genes if cells * genes <= HELD else 0
     if stored and held:
-        return dense_map(
+        return more + dense_map(
             cells=cells, spots=spots, shared=shared, itemsize=itemsize, k_best=k_best, n_genes=n_genes
         )
+    copied = 0 if held else int(cells * cell_bytes)
     features = itemsize * (held + cells * (solved.components or 0) + 3 * spots * genes)
     blocks = _BLOCKS * itemsize * ROWS * spots + 8 * _VECTORS * (cells + spots)
     kept = kept_bytes((cells, spots), k_best, itemsize)
-    return features + blocks + kept + (itemsize * cells * spots if stored else 0)
+    return more + copied + features + blocks + kept + (itemsize * cells * spots if stored else 0)
 
 
 def training(

@@ -18,7 +18,15 @@ from ..expression.sharpness import agreement
 from ..expression.table import Expression
 from ..expression.transforms import unit_rows, weighted, z_scores
 from ..matrix.sums import row_means
-from ..transport import REGULARISATION, Backend, CorrelationCost, Storage, check_exact, sinkhorn
+from ..transport import (
+    REGULARISATION,
+    Backend,
+    CorrelationCost,
+    Storage,
+    check_exact,
+    check_pot,
+    sinkhorn,
+)
 from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
@@ -71,8 +79,10 @@ def _check_settings(
     relax_cells: float,
     relax_spots: float | None,
     backend: str | None,
+    storage: str | None,
     **_: Any,
 ) -> None:
+    check_pot(backend, storage or "stored", "cpu")
     check_exact(regularisation, relax_cells, relax_spots, backend)
 
 
@@ -80,7 +90,8 @@ Stored = Annotated[
     Storage | None,
     Parameter(
         '``"stored"``: the cells x spots kernel is kept in memory. ``"streamed"``: it is made anew, block by '
-        "block, in every pass, and memory is that of the data; use it with k_best. P is the same. None: "
+        "block, in every pass, and memory is that of the data; use it with k_best. P is the same, "
+        "by torch up to rounding. None: "
         '``"streamed"`` with k_best and more than 67 million pairs of a cell and a spot, else ``"stored"``.'
     ),
 ]
@@ -251,6 +262,7 @@ def ssa(
         k_best=run.k_best,
         storage=storage,
         n_components=n_components,
+        backend=backend,
     )
     error = None
     if solved.components is not None:

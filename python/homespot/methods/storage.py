@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..common.checks import one_of, whole
-from ..transport import Storage
+from ..transport import Backend, Storage
 
 __all__ = ["COMPONENTS", "Layout", "check_components", "layout"]
 
@@ -38,6 +38,7 @@ def layout(
     k_best: int | None,
     storage: Storage | None = None,
     n_components: Any = "auto",
+    backend: Backend | None = None,
 ) -> Layout:
     """Return how a transport is solved; the memory of the day has no part in it.
 
@@ -51,11 +52,12 @@ def layout(
         Size of the problem.
     k_best
         How many entries of every row are wanted.
-    storage, n_components
-        As given by the user.
+    storage, n_components, backend
+        As given by the user. POT solves the stored problem.
     """
     if storage is None:
-        storage = "streamed" if k_best is not None and cells * spots > _STORED else "stored"
+        large = k_best is not None and cells * spots > _STORED
+        storage = "streamed" if large and backend != "pot" else "stored"
     components = n_components
     if n_components == "auto":
         components = COMPONENTS if storage == "streamed" else None

@@ -3,7 +3,7 @@
 from ._buffer import ROWS
 from .costs import CorrelationCost, Cost, MatrixCost
 from .result import TransportResult
-from .solver import REGULARISATION, Backend, Storage, check_exact, sinkhorn
+from .solver import REGULARISATION, Backend, Storage, check_exact, check_pot, sinkhorn
 
 __all__ = [
     "REGULARISATION",
@@ -15,5 +15,6 @@ __all__ = [
     "Storage",
     "TransportResult",
     "check_exact",
+    "check_pot",
     "sinkhorn",
 ]

@@ -59,7 +59,9 @@ def solve_by_pot(
     if not np.isfinite(scale):
         raise InputError(expected("a finite cost", f"a largest cost of {scale}", "Look for NaN and Inf."))
     epsilon = regularisation * (scale or 1.0)
-    plan, log_v, errors = _solved(D, p, q, epsilon, (relax_cells, relax_spots), tolerance, max_iter)
+    plan, log_v, errors, iterations = _solved(
+        D, p, q, epsilon, (relax_cells, relax_spots), tolerance, max_iter
+    )
     masses, column_sums = plan.sum(axis=1), plan.sum(axis=0)
     last = errors[-1][1] if errors else np.inf
     converged = bool(last <= tolerance)
@@ -78,7 +80,7 @@ def solve_by_pot(
         cost=cost,
         dtype=dtype,
         converged=converged,
-        iterations=len(errors),
+        iterations=iterations,
         errors=np.array(errors).reshape(-1, 2),
         error_cells=float(np.abs(masses - p).sum()),
         error_spots=float(np.abs(column_sums - q).sum()),
@@ -95,13 +97,13 @@ def _solved(
     relax: tuple[float, float],
     tolerance: float,
     max_iter: int,
-) -> tuple[F64, F64, list[tuple[int, float]]]:
-    """Return the plan, the potentials of the spots, and POT's errors by iteration."""
+) -> tuple[F64, F64, list[tuple[int, float]], int]:
+    """Return the plan, the potentials of the spots, POT's errors by iteration, and the iterations."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # POT's own words on convergence; the caller says it in ours
         if epsilon == 0:
             plan, log = ot.emd(p, q, D, numItermax=_STEPS, log=True)
-            return plan, log["v"], [(1, float("inf") if log["warning"] else 0.0)]
+            return plan, log["v"], [(1, float("inf") if log["warning"] else 0.0)], 1
         if not any(relax):
             # POT's error is a Euclidean distance, ours the sum of absolute differences.
             least = tolerance / np.sqrt(len(q))
@@ -109,7 +111,7 @@ def _solved(
                 p, q, D, epsilon, method="sinkhorn_log", numItermax=max_iter, stopThr=least, log=True
             )
             found = [(10 * i + 1, float(error * np.sqrt(len(q)))) for i, error in enumerate(log["err"])]
-            return plan, log["log_v"], found
+            return plan, log["log_v"], found, int(log["niter"]) + 1
         weights = tuple(np.inf if x == 0 else epsilon * (1 - x) / x for x in relax)
         # "entropy": the entropy of the plan itself, as ours, not relative to p q'.
         plan, log = ot.unbalanced.sinkhorn_unbalanced(
@@ -124,4 +126,5 @@ def _solved(
             stopThr=tolerance,
             log=True,
         )
-        return plan, log["logv"], [(i + 1, float(error)) for i, error in enumerate(log["err"])]
+        found = [(i + 1, float(error)) for i, error in enumerate(log["err"])]
+        return plan, log["logv"], found, len(found)

@@ -24,7 +24,7 @@ from .result import TransportResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["REGULARISATION", "Backend", "Storage", "check_exact", "sinkhorn"]
+__all__ = ["REGULARISATION", "Backend", "Storage", "check_exact", "check_pot", "sinkhorn"]
 
 REGULARISATION = (1e-6, 1e6)
 """Range of the regularisation."""
@@ -127,12 +127,11 @@ def sinkhorn(
     _check(regularisation, relax_cells, relax_spots, tolerance, max_iter, dtype, backend)
     one_of("storage", storage, get_args(Storage))
     if backend == "pot":
+        check_pot(backend, storage, resolve_device(device))
         return _by_pot(
             cost,
             p,
             q,
-            storage,
-            device,
             regularisation=regularisation,
             relax_cells=relax_cells,
             relax_spots=relax_spots,
@@ -199,9 +198,11 @@ def sinkhorn(
     )
 
 
-def _by_pot(cost: Cost, p: F64, q: F64, storage: str, device: str, **settings: Any) -> TransportResult:
-    """Return POT's answer; POT is imported only if it is used."""
-    for name, value, only in (("storage", storage, "stored"), ("device", resolve_device(device), "cpu")):
+def check_pot(backend: str | None, storage: str, device: str) -> None:
+    """Refuse what POT does not do, if it is the back end: a streamed kernel, and a GPU."""
+    if backend != "pot":
+        return
+    for name, value, only in (("storage", storage, "stored"), ("device", device, "cpu")):
         if value != only:
             raise InputError(
                 expected(
@@ -211,6 +212,10 @@ def _by_pot(cost: Cost, p: F64, q: F64, storage: str, device: str, **settings: A
                 )
             )
     extras.require("ot", "backend 'pot'")
+
+
+def _by_pot(cost: Cost, p: F64, q: F64, **settings: Any) -> TransportResult:
+    """Return POT's answer; POT is imported only if it is used."""
     from ._pot import solve_by_pot
 
     return solve_by_pot(cost, p, q, **settings)
