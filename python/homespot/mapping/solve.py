@@ -28,7 +28,7 @@ from ..matrix.gather import gather
 from ..matrix.rows import widest
 from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
-from .left_over import left_out
+from .left_over import keep_best, left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
 from .whole_rows import readings, whole_rows
@@ -133,16 +133,16 @@ def solve(
         _check_kept(matrix, k_best, method)
         left_over = left_out(matrix)
     elif k_best is not None:
-        best, places = Best(k_best), st.places
+        places = st.places
         if outcome.sharpness is None or places is None or places.frame is not None:
-            gather(matrix, best)
+            matrix, left_over = keep_best(matrix, k_best)
         else:
             at, names = places.positions[outcome.spots], st.names[outcome.spots]
-            read = readings(len(matrix), at, outcome.sharpness.power)
+            best, read = Best(k_best), readings(len(matrix), at, outcome.sharpness.power)
             with limited_threads():
                 gather(matrix, best, read)
             columns = whole_rows(read, at, names)
-        matrix, left_over = best.kept, left_out(best.kept)
+            matrix, left_over = best.kept, left_out(best.kept)
     given = {name: "own" if isinstance(value, Mapping) else value for name, value in settings.items()}
     record = {
         "format_version": FORMAT_VERSION,
