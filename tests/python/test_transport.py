@@ -356,8 +356,9 @@ def test_marginals_hold_and_order_does_not_matter(m: int, n: int, seed: int, reg
         ({"p": np.ones(4)}, "p sums 1 | 4 |"),
         (
             {"regularisation": 0},
-            "regularisation 1e-06 1e+06 | 0 |",
+            "backend='pot' regularisation=0 | None | regularisation",
         ),
+        ({"regularisation": 1e-7}, "regularisation 1e-06 1e+06 | 1e-07 |"),
         (
             {"relax_cells": -0.1},
             "relax_cells 0 1 | -0.1 | 0",
@@ -366,7 +367,7 @@ def test_marginals_hold_and_order_does_not_matter(m: int, n: int, seed: int, reg
         ({"tolerance": 0}, "tolerance 0 | 0 | 1e-4"),
         ({"max_iter": 0}, "max_iter 1 | 0 | 1000"),
         ({"dtype": "float16"}, "dtype 'float32' 'float64' | 'float16' |"),
-        ({"backend": "jax"}, "backend 'numba' 'torch' | 'jax' |"),
+        ({"backend": "jax"}, "backend 'numba' 'torch' 'pot' | 'jax' |"),
         (
             {"cost": MatrixCost(np.full((4, 3), np.inf))},
             "finite cost | inf | NaN Inf",
