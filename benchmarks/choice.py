@@ -18,7 +18,7 @@ from _common import print_table, write_csv
 from genes import random_folds
 
 import homespot as hs
-from homespot.common.device import torch_threads
+from homespot.common.cuda import torch_work
 from homespot.expression.transforms import log_normalised, min_max, unit_rows, z_scores
 from homespot.learning import Autoencoder, Tables, Training, Weights, pretrain
 from homespot.objects.tables import expression
@@ -91,7 +91,7 @@ def main() -> None:
     x, y = (pd.DataFrame(log_normalised(table, genes), columns=genes) for table in tables)
     given = pd.read_csv(hs.datasets.folder("drosophila") / "folds_kfold10_sorted.csv", keep_default_na=False)
     rows: list[dict[str, object]] = []
-    with torch_threads():
+    with torch_work():
         for number, outer in given.groupby("fold"):
             training = [gene for gene in genes if gene not in set(outer["gene"])]
             for held in random_folds(training, 3, 100 + int(number))[:2]:

@@ -23,7 +23,7 @@ from _common import in_child, peak_memory, print_table, write_csv
 from _dense_come import DenseCome
 
 import homespot as hs
-from homespot.common.device import torch_threads
+from homespot.common.cuda import torch_work
 from homespot.learning import Autoencoder, Tables, Training, Weights
 
 SIZES = ((1297, 3039), (5000, 3000), (20000, 3600))
@@ -59,7 +59,7 @@ def _epoch(name: str, m: int, n: int, device: str) -> Callable[[], None]:
 
 def child(name: str, m: int, n: int, device: str) -> None:
     """Measure one implementation, and print the figures as JSON."""
-    with peak_memory() as peak, torch_threads():
+    with peak_memory() as peak, torch_work():
         epoch = _epoch(name, m, n, device)
         seconds = []
         for _ in range(EPOCHS + 1):

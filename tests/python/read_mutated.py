@@ -58,7 +58,7 @@ def read_checkpoint(path: Path) -> Any:
     """Read the state in a checkpoint."""
     from homespot.learning import Checkpoint
 
-    return Checkpoint(str(path), "run").read("cpu")
+    return Checkpoint(str(path), "run").read()
 
 
 def read_input(path: Path) -> Any:

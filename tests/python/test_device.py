@@ -11,7 +11,9 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from homespot.common import cores, device
-from homespot.errors import DeviceError, InputError
+from homespot.errors import DataWarning, DeviceError, InputError
+from homespot.evaluate import folds
+from homespot.evaluate.plan import Plan, Task
 
 
 @pytest.fixture
@@ -105,9 +107,12 @@ def test_auto_without_a_driver_is_the_cpu_and_imports_no_torch(monkeypatch) -> N
 @pytest.mark.parametrize("found", [0, 1, 2])
 def test_devices_that_are_there_and_not(monkeypatch, found: int) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
+    from homespot.common import cuda
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
     monkeypatch.setattr(device, "_cuda_driver", lambda: True)
+    monkeypatch.setattr(cuda, "fault", lambda _: None)
     assert device.resolve_device("auto") == ("cuda:0" if found else "cpu")
     for index, name in enumerate(["cuda", "cuda:1", "cuda:2"]):
         if index < found:
@@ -121,7 +126,51 @@ def test_devices_that_are_there_and_not(monkeypatch, found: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:-1", "cpu:0", "", "CUDA", 0, None])
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:²", "cuda:-1", "cpu:0", "", "CUDA", 0, None])
 def test_other_names_are_refused(name) -> None:
     with pytest.raises(InputError):
         device.resolve_device(name)
+
+
+@pytest.fixture
+def a_card(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine with a card, as far as one can see without using it."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(device, "_cuda_driver", lambda: True)
+    return monkeypatch
+
+
+def test_auto_takes_no_card_that_does_not_compute(a_card: pytest.MonkeyPatch, told) -> None:
+    import torch
+
+    def no_kernel(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available\nCompile with ...")
+
+    a_card.setattr(torch, "ones", no_kernel)
+    a_card.setattr("homespot.common.cuda.VERSION", "2.13.0")
+    with pytest.warns(DataWarning) as caught:
+        assert device.resolve_device("auto") == "cpu"
+    told(caught[0].message, "cuda:0 no kernel image CPU")
+    assert device.resolve_device("cuda:0") == "cuda:0"  # what is asked for by name is not replaced
+
+
+def test_auto_sends_no_small_problem_to_a_card(a_card: pytest.MonkeyPatch) -> None:
+    """So the tests, whose problems are small, stay on the CPU whatever the machine has."""
+    a_card.setattr("homespot.common.cuda.fault", lambda _: None)
+    assert device.resolve_device("auto", device.LARGE) == "cuda:0"
+    a_card.setattr(device, "_cuda_driver", None)  # is not asked
+    assert device.resolve_device("auto", device.LARGE - 1) == "cpu"
+    assert device.resolve_device("cuda", 1) == "cuda:0"
+
+
+def test_one_card_is_used_by_one_process(a_card: pytest.MonkeyPatch) -> None:
+    """Each process would take half a gigabyte of it, and count all of its free memory as its own."""
+    plan, seen = Plan("ssa"), []
+    tasks = [Task((i,), plan, ("g",), device="cuda:0") for i in range(3)]
+    a_card.setattr(folds, "ProcessPoolExecutor", None)
+    a_card.setattr(folds, "work", lambda _, task: seen.append(task) or {})
+    a_card.setattr(folds, "_require", lambda *given: seen.append(given[-1]))
+    assert [task for task, _ in folds.run(None, tasks, 3)] == tasks
+    assert seen == [1, *tasks]

@@ -51,7 +51,7 @@ def agree(found: torch.Tensor, written_out: torch.Tensor, *inputs: torch.Tensor)
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("tau", [0.05, 0.8])
 def test_cells_against_spots_is_equation_9(monkeypatch, block: int, tau: float) -> None:
-    monkeypatch.setitem(contrast._BLOCK, "cpu", block)
+    monkeypatch.setattr(contrast, "_BLOCK", block)
     cells, spots = latent_rows(23, 4, 0), latent_rows(11, 4, 1)
     home = torch.arange(23) * 5 % 11
     agree(inter_contrast(cells, spots, home, tau), equation_9(cells, spots, home, tau), cells, spots)
@@ -61,7 +61,7 @@ def test_cells_against_spots_is_equation_9(monkeypatch, block: int, tau: float) 
 @pytest.mark.parametrize("tau", [0.05, 0.8])
 def test_types_is_equation_8(monkeypatch, block: int, tau: float) -> None:
     """Types come in no order, and one of them has one member."""
-    monkeypatch.setitem(contrast._BLOCK, "cpu", block)
+    monkeypatch.setattr(contrast, "_BLOCK", block)
     latent = latent_rows(23, 4, 2)
     types = torch.tensor([2, 0, 1, 3, 0, 0, 1, 2, 2, 0, 1, 0, 2, 2, 0, 1, 1, 0, 2, 0, 1, 0, 2])
     assert torch.bincount(types)[3] == 1
@@ -79,7 +79,7 @@ def test_types_is_equation_8(monkeypatch, block: int, tau: float) -> None:
 )
 def test_any_size_any_block(m: int, n: int, d: int, block: int, kept: int, tau: float, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(contrast._BLOCK, "cpu", block)
+        patch.setattr(contrast, "_BLOCK", block)
         patch.setattr(contrast, "_KEPT", kept)
         cells, spots = latent_rows(m, d, seed), latent_rows(n, d, seed + 1)
         generator = torch.Generator().manual_seed(seed)
@@ -109,7 +109,7 @@ def test_pairs_are_computed_once_where_there_is_room(monkeypatch, room: int, com
 
 
 def test_gradients_are_those_of_finite_differences(monkeypatch) -> None:
-    monkeypatch.setitem(contrast._BLOCK, "cpu", 12)
+    monkeypatch.setattr(contrast, "_BLOCK", 12)
     cells, spots = latent_rows(7, 3, 4), latent_rows(5, 3, 5)
     home, types = torch.tensor([0, 3, 3, 1, 4, 2, 0]), torch.tensor([1, 0, 1, 2, 0, 1, 0])
     assert torch.autograd.gradcheck(lambda a, b: inter_contrast(a, b, home, 0.8), (cells, spots))

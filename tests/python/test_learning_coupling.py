@@ -41,7 +41,7 @@ def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-10) -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("latent", ["P", "C"])
 def test_product_is_what_it_says(monkeypatch, block: int, latent: str) -> None:
-    monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+    monkeypatch.setattr(coupling, "_BLOCK", block)
     c, values = 2 * numbers(M, N, seed=0), numbers(M, D + G, seed=1)
     product = make(c, latent=latent, shrinkage=0.1).product(values, D)
     p = torch.softmax(c, 1)
@@ -65,7 +65,7 @@ def test_product_is_what_it_says(monkeypatch, block: int, latent: str) -> None:
 )
 def test_product_of_any_size(m: int, n: int, g: int, block: int, spread: float, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(coupling._BLOCK, "cpu", block)
+        patch.setattr(coupling, "_BLOCK", block)
         c, values = spread * numbers(m, n, seed=seed), numbers(m, 2 + g, seed=seed + 1)
         product = make(c).product(values, 2)
         p = torch.softmax(c, 1)
@@ -99,7 +99,7 @@ def written_out(
 def test_adam_is_that_of_torch_on_the_same_loss(
     monkeypatch, block: int, latent: str, sharpness: float, shrinkage: float
 ) -> None:
-    monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+    monkeypatch.setattr(coupling, "_BLOCK", block)
     options = {"latent": latent, "sharpness": sharpness, "shrinkage": shrinkage}
     start = 2 * numbers(M, N, seed=0)
     found = make(start, **options)
@@ -121,7 +121,7 @@ def test_adam_is_that_of_torch_on_the_same_loss(
 @pytest.mark.parametrize("sharpness", [0.0, 0.7])
 def test_mirror_descent_is_the_formula(monkeypatch, block: int, sharpness: float) -> None:
     """Natural gradient with Adam's first moment, and a second one for each row, the mean under P."""
-    monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+    monkeypatch.setattr(coupling, "_BLOCK", block)
     options = {"latent": "P", "sharpness": sharpness, "shrinkage": 0.0}
     c = 2 * numbers(M, N, seed=0)
     found = make(c, optimiser="mirror", **options)
@@ -168,7 +168,7 @@ def test_several_blocks_are_one(monkeypatch, optimiser: str, latent: str) -> Non
     outer = numbers(N, D + G, seed=2), numbers(N, seed=3)
     found = []
     for block in (2 * N, 5 * N, 2**20):
-        monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+        monkeypatch.setattr(coupling, "_BLOCK", block)
         it = make(c, optimiser=optimiser, latent=latent, sharpness=0.5)
         product = it.product(values, D)
         found.append((product.values, product.mass, it.step(values, D, *outer), it.probabilities()))
@@ -231,7 +231,7 @@ class Largest(TorchDispatchMode):
 @pytest.mark.parametrize("optimiser", ["adam", "mirror"])
 def test_nothing_of_the_size_of_the_map_is_made(monkeypatch, optimiser: str) -> None:
     m, n, d, g = 600, 700, 4, 5
-    monkeypatch.setitem(coupling._BLOCK, "cpu", 7000)
+    monkeypatch.setattr(coupling, "_BLOCK", 7000)
     it = make(numbers(m, n, seed=0), optimiser=optimiser, sharpness=0.5)
     values = numbers(m, d + g, seed=1)
     with Largest() as largest:
@@ -243,7 +243,7 @@ def test_nothing_of_the_size_of_the_map_is_made(monkeypatch, optimiser: str) -> 
 
 
 def test_nothing_of_the_size_of_all_pairs_is_made_by_the_contrast(monkeypatch) -> None:
-    monkeypatch.setitem(contrast._BLOCK, "cpu", 7000)
+    monkeypatch.setattr(contrast, "_BLOCK", 7000)
     latent = numbers(600, 4, seed=0).requires_grad_()
     with Largest() as largest:
         loss = contrast.type_contrast(latent, torch.arange(600) % 3, 0.8)

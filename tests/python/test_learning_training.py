@@ -195,8 +195,8 @@ def close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-9) -> None:
 
 @pytest.fixture
 def small_blocks(monkeypatch) -> None:
-    monkeypatch.setitem(contrast._BLOCK, "cpu", 40)
-    monkeypatch.setitem(coupling._BLOCK, "cpu", 40)
+    monkeypatch.setattr(contrast, "_BLOCK", 40)
+    monkeypatch.setattr(coupling, "_BLOCK", 40)
 
 
 @pytest.mark.usefixtures("small_blocks")

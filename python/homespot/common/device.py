@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from ..errors import DeviceError, InputError, expected
+from ..errors import DataWarning, DeviceError, InputError, expected
 from .extras import has, require
 from .wording import argument
 
-__all__ = ["resolve_device"]
+__all__ = ["LARGE", "block_elements", "given_back", "resolve_device"]
+
+LARGE = 2**24
+"""Pairs of a cell and a spot from which ``"auto"`` takes a GPU; its start takes longer than a smaller map."""
+
+_BLOCK = (2**22, 2**26)  # elements of a temporary block on a GPU
+_PART = 16  # of all elements, for a temporary block
+
+
+def block_elements(n_elements: int) -> int:
+    """Return how many elements a temporary block on a GPU has, whatever memory is free."""
+    return min(max(n_elements // _PART, _BLOCK[0]), _BLOCK[1])
 
 
 def _cuda_driver() -> bool:
@@ -21,13 +36,16 @@ def _cuda_driver() -> bool:
     return True
 
 
-def resolve_device(device: str = "auto") -> str:
+def resolve_device(device: str = "auto", pairs: int | None = None) -> str:
     """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` into the device that will run.
 
     Parameters
     ----------
     device
-        ``"auto"`` is the first CUDA device where there is one and torch is installed, else the CPU.
+        ``"auto"`` is the first CUDA device where there is one that works, torch is installed, and the problem
+        is large; else the CPU.
+    pairs
+        Size of the problem, cells times spots; None: large.
 
     Returns
     -------
@@ -41,18 +59,20 @@ def resolve_device(device: str = "auto") -> str:
         If a CUDA device is asked for by name, and torch is not installed.
     """
     kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not index.isdigit())):
+    number = index.isascii() and index.isdecimal()
+    if kind not in ("auto", "cpu", "cuda") or (index and (kind != "cuda" or not number)):
         raise InputError(
             expected("device 'auto', 'cpu', 'cuda' or 'cuda:<index>'", repr(device), "Use one of these.")
         )
-    if kind == "cpu" or (kind == "auto" and not (_cuda_driver() and has("torch"))):
+    small = pairs is not None and pairs < LARGE
+    if kind == "cpu" or (kind == "auto" and (small or not (_cuda_driver() and has("torch")))):
         return "cpu"
     require("torch", f"device {device!r}")
     from . import cuda  # torch takes seconds to import
 
     count = cuda.count()
     if kind == "auto":
-        return "cuda:0" if count else "cpu"
+        return _first_that_works("cuda:0") if count else "cpu"
     if int(index or 0) >= count:
         raise DeviceError(
             expected(
@@ -62,3 +82,36 @@ def resolve_device(device: str = "auto") -> str:
             )
         )
     return f"cuda:{int(index or 0)}"
+
+
+def _first_that_works(device: str) -> str:
+    """Return the device, or the CPU and a warning if a small sum on the device fails."""
+    from . import cuda
+
+    fault = cuda.fault(device)
+    if fault is None:
+        return device
+    warnings.warn(
+        f"The GPU {device} does not compute with torch {cuda.VERSION} ({fault}), so the CPU does. "
+        f"{argument('device', 'cpu')} says so without this warning.",
+        DataWarning,
+        stacklevel=4,
+    )
+    return "cpu"
+
+
+@contextmanager
+def given_back(device: str) -> Iterator[None]:
+    """Give back a GPU's memory at the end of the block, also after an error, which would keep what it met."""
+    if device == "cpu":
+        yield
+        return
+    from . import cuda
+
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        cuda.release(device)

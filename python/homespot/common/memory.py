@@ -17,7 +17,7 @@ from ..errors import HomespotError, TooLargeError, expected
 from .limits import tightest
 from .wording import argument
 
-__all__ = ["available", "bounded", "human", "require", "told"]
+__all__ = ["available", "bounded", "human", "ran_out", "require", "told"]
 
 _log = logging.getLogger("homespot")
 
@@ -127,12 +127,8 @@ def require(
         Whose memory: ``"cpu"`` or ``"cuda:<index>"``.
     """
     step = _Step(needed, what, sizes, fewer or {}, options or {}, device)
-    n_bytes = step.n_bytes()
-    free, where, limit = available(), "memory", _limit()
-    if device != "cpu":
-        from . import cuda  # torch takes seconds to import, and most callers need none
-
-        free, where, limit = cuda.free_memory(device), f"memory on {device}", ""
+    n_bytes, free = step.n_bytes(), _free(device)
+    where, limit = ("memory", _limit()) if device == "cpu" else (f"memory on {device}", "")
     if n_bytes > free:
         raise TooLargeError(
             expected(
@@ -171,19 +167,35 @@ def told(tell: Callable[[str], object]) -> Iterator[None]:
         _log.setLevel(level)
 
 
+def _free(device: str) -> int:
+    """Return the free bytes of a device."""
+    if device == "cpu":
+        return available()
+    from . import cuda  # torch takes seconds to import, and most callers need none
+
+    return cuda.free_memory(device)
+
+
 def _limit() -> str:
     """Name the limit that leaves the least memory; nothing if the machine itself has less."""
     limit = tightest()
     return "" if limit is None or limit.n_bytes > available() else f" within {limit.name}"
 
 
-def _ran_out(error: BaseException) -> bool:
+def ran_out(error: BaseException) -> bool:
     """Whether an error of NumPy, torch or the system says that memory ran out."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error)
     return isinstance(error, MemoryError) or any(
-        words in text for words in ("can't allocate memory", "CUDA out of memory", "can't start new thread")
+        words in text
+        for words in (
+            "can't allocate memory",
+            "CUDA out of memory",
+            "CUDA error: out of memory",
+            "CUBLAS_STATUS_ALLOC_FAILED",
+            "can't start new thread",
+        )
     )
 
 
@@ -196,16 +208,18 @@ def bounded(verb: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         try:
             return verb(*arguments, **named)
         except (MemoryError, RuntimeError, OSError) as error:
-            if isinstance(error, HomespotError) or not _ran_out(error):
+            if isinstance(error, HomespotError) or not ran_out(error):
                 raise
             step = _last.get()
+            device = "cpu" if step is None else step.device
+            free, limit = _free(device), _limit() if device == "cpu" else f" on {device}"
             said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise TooLargeError(
                 expected(
                     f"enough memory for {f'{verb.__name__}()' if step is None else step.what}",
-                    f"{human(available())} free{_limit()}, but {said!r}",
+                    f"{human(free)} free{limit}, but {said!r}",
                     # What was announced did not fit, so half of it is what may.
-                    _MORE if step is None else step.remedy(min(available(), step.n_bytes()) // 2),
+                    _MORE if step is None else step.remedy(min(free, step.n_bytes()) // 2),
                 )
             ) from error
         finally:

@@ -153,11 +153,13 @@ def checked_data(
     check_progress(progress)
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
-    where = resolve_device(device)
+    if device != "auto":  # which follows from the size of the problem
+        device = resolve_device(device)
     layers: dict[Side, str | None] = {"sc": sc_layer, "st": st_layer}
     genes: dict[Side, str | None] = {"sc": sc_gene_column, "st": st_gene_column}
     spots = spots_of(st, sections, joint, placed=False)
     data = _data(sc, st, plans, layers, {"sc": sc_scale, "st": st_scale}, genes, labelled, spots)
+    where = resolve_device(device, data.sc.shape[0] * data.st.shape[0])
     return data, shared_genes(data.sc, data.st), where
 
 
@@ -261,7 +263,7 @@ def cross_validate(
     n_jobs
         Number of processes that work at once. They share the threads, and each holds the data and a map of
         its own. The scores are the same as from one process with as many threads. A script that uses several
-        processes must call this below ``if __name__ == "__main__":``.
+        processes must call this below ``if __name__ == "__main__":``. On a GPU one process does all.
     output
         A .csv file in which finished folds are kept. If it exists, the folds in it are not run again; the
         data, methods and settings must be the same, and a .json file beside it holds them. A function

@@ -117,10 +117,11 @@ def _require(data: Data, tasks: Sequence[Task], n_jobs: int) -> None:
 def run(data: Data, tasks: Sequence[Task], n_jobs: int) -> Generator[tuple[Task, Scores]]:
     """Yield the scores of every task, as they are finished.
 
-    If `n_jobs` is above 1, that number of fresh processes do the work and share the threads. When the
-    iterator is closed, for whatever reason, no process is left.
+    If `n_jobs` is above 1, that number of fresh processes do the work and share the threads; on a GPU it is
+    this process alone, as each would take a part of the card's memory. When the iterator is closed, for
+    whatever reason, no process is left.
     """
-    n_jobs = min(n_jobs, len(tasks))
+    n_jobs = min(n_jobs, len(tasks)) if all(task.device == "cpu" for task in tasks) else 1
     _require(data, tasks, n_jobs)
     if n_jobs < 2:
         for task in tasks:

@@ -53,7 +53,7 @@ def pretrain(
     best, best_state = float("inf"), copy.deepcopy(model.state_dict())
     waited = 0
     for epoch in range(epochs):
-        order = torch.randperm(len(kept), generator=generator)
+        order = torch.randperm(len(kept), generator=generator).to(kept.device)
         for start in range(0, len(kept), batch):
             part = kept[order[start : start + batch]]
             optimiser.zero_grad(set_to_none=True)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import torch
 
 from ..common.files import check_target, whole
+from ..common.memory import ran_out
 from ..errors import DataWarning, InputError, expected
 
 __all__ = ["Checkpoint", "fingerprint"]
@@ -45,7 +46,7 @@ def _seal(file: BinaryIO, size: int) -> bytes:
     return _MARK + digest.hexdigest().encode()
 
 
-def _read(file: BinaryIO, device: str) -> tuple[str, dict[str, Any]]:
+def _read(file: BinaryIO) -> tuple[str, dict[str, Any]]:
     """Return the run and the state in a checkpoint, and raise an error of any kind if it is not whole."""
     size = max(file.seek(0, os.SEEK_END) - _SEAL, 0)
     file.seek(size)
@@ -57,7 +58,7 @@ def _read(file: BinaryIO, device: str) -> tuple[str, dict[str, Any]]:
         raise ValueError("the digest is of something else")
     file.seek(0)
     with warnings.catch_warnings(action="ignore"):  # about pickles, which are refused
-        stored = torch.load(file, map_location=device, weights_only=True)
+        stored = torch.load(file, map_location="cpu", weights_only=True)
     run, state = stored["run"], stored["state"]
     if sealed != (stored.get("format") == _FORMAT) or not isinstance(state, dict):
         raise ValueError("the seal, or the state, is gone")
@@ -84,8 +85,8 @@ class Checkpoint:
         self.path, self._run = check_target(Path(path).expanduser(), what="checkpoint"), run
         self._written = time.monotonic()
 
-    def read(self, device: str) -> dict[str, Any] | None:
-        """Return the state in the file; None if there is no file yet."""
+    def read(self) -> dict[str, Any] | None:
+        """Return the state in the file, in main memory; None if there is no file yet."""
         if not self.path.exists():
             return None
         try:
@@ -100,10 +101,10 @@ class Checkpoint:
             ) from error
         try:
             with file:
-                run, state = _read(file, device)
-        except MemoryError:
-            raise
+                run, state = _read(file)
         except Exception as error:  # torch raises many kinds
+            if ran_out(error):
+                raise  # the file may be whole
             raise InputError(
                 expected(
                     "a whole checkpoint",
@@ -134,6 +135,8 @@ class Checkpoint:
                 torch.save({"format": _FORMAT, "run": self._run, "state": state}, file)
                 file.write(_seal(file, file.seek(0, os.SEEK_END)))
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError if the disk is full
+            if "CUDA" in str(error):
+                raise  # it is the card that has failed, and the training with it
             warnings.warn(
                 f"The checkpoint {str(self.path)!r} could not be written ({error}); the training goes on.",
                 DataWarning,

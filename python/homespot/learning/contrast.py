@@ -9,28 +9,30 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
+from ..common.device import block_elements
+
 __all__ = ["inter_contrast", "type_contrast"]
 
-_BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
+_BLOCK = 2**19  # elements of a temporary block on the CPU
 _KEPT = 2**24  # elements that are kept, so that they are not computed twice
 
 
-def _step(n: int, device: torch.device) -> int:
-    return max(_BLOCK[device.type] // n, 1)
+def _step(m: int, n: int, device: torch.device) -> int:
+    """Return how many of m rows with n elements each a block has."""
+    return max((_BLOCK if device.type == "cpu" else block_elements(m * n)) // n, 1)
 
 
 @contextmanager
 def _tensor_cores() -> Iterator[None]:
     """Let CUDA round the factors of its float32 products to TF32's ten bits; P moves by less than 1e-4."""
     products = torch.backends.cuda.matmul
-    # torch before 2.9 has only the other name; later versions refuse the use of both.
-    name, value = ("fp32_precision", "tf32") if hasattr(products, "fp32_precision") else ("allow_tf32", True)
-    before = getattr(products, name)
-    setattr(products, name, value)
+    # By the older name, which sets both: where they differ, torch refuses to tell another thread what holds.
+    before = products.allow_tf32
+    products.allow_tf32 = True
     try:
         yield
     finally:
-        setattr(products, name, before)
+        products.allow_tf32 = before
 
 
 class _InterContrast(torch.autograd.Function):
@@ -43,7 +45,7 @@ class _InterContrast(torch.autograd.Function):
         loss = torch.zeros((), dtype=torch.float64, device=cells.device)
         d_cells, d_spots = torch.empty_like(cells), torch.zeros_like(spots)
         warmed = cells / tau
-        for start in range(0, m, step := _step(len(spots), cells.device)):
+        for start in range(0, m, step := _step(m, len(spots), cells.device)):
             rows = slice(start, min(start + step, m))
             weights = torch.mm(warmed[rows], spots.T)
             own = home[rows, None]
@@ -76,7 +78,7 @@ def _pairs(
     known = iter(kept)
     for end in ends:
         while start < end:
-            stop = min(start + _step(m - start, latent.device), end)
+            stop = min(start + _step(m, m - start, latent.device), end)
             f = next(known, None)
             room -= (stop - start) * (m - start)
             if f is None:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 import torch
 
+from ..common.device import block_elements
+
 __all__ = ["Coupling", "Optimiser", "Product"]
 
 Latent = Literal["P", "C"]
 Optimiser = Literal["mirror", "adam"]
-_BLOCK = {"cpu": 2**19, "cuda": 2**27}  # elements of a temporary block
+_BLOCK = 2**19  # elements of a temporary block on the CPU
 _BETA1, _BETA2 = 0.9, 0.999  # constants of Adam
 _EPSILON = {"adam": 1e-8, "mirror": 1e-30}
 _FURTHEST = 100.0  # largest move of an entry of C in one step of mirror descent, in learning rates
@@ -87,7 +89,8 @@ class Coupling:
 
     def _blocks(self) -> Iterator[slice]:
         m, n = self.coefficients.shape
-        step = max(_BLOCK[self.coefficients.device.type] // n, 1)
+        on_cpu = self.coefficients.device.type == "cpu"
+        step = max((_BLOCK if on_cpu else block_elements(m * n)) // n, 1)
         return (slice(i, min(i + step, m)) for i in range(0, m, step))
 
     def _row_softmax(self, rows: slice) -> torch.Tensor:
@@ -116,8 +119,9 @@ class Coupling:
             entropy -= torch.dot(p.flatten(), c.flatten())
             if self._shrinkage:
                 squares += c.square().sum(dtype=torch.float64)
+        bits, sum_of_squares = torch.stack([entropy, squares]).tolist()  # they cross from a GPU together
         # For a sharp map, rounding can give a value slightly below 0.
-        return Product(out, mass, home, max(float(entropy), 0.0) / (m * math.log(n)), float(squares))
+        return Product(out, mass, home, max(bits, 0.0) / (m * math.log(n)), sum_of_squares)
 
     def step(
         self, values: torch.Tensor, n_latent: int, gradient: torch.Tensor, mass_gradient: torch.Tensor
@@ -175,7 +179,9 @@ class Coupling:
     def restore(self, state: dict[str, Any]) -> None:
         """Restore a state that `state` returned."""
         self.coefficients.copy_(state["coefficients"])
-        self.first, self.second, self.steps = state["first"], state["second"], state["steps"]
+        del self.first, self.second  # none is there twice on a GPU
+        self.first, self.second = (state[name].to(self.coefficients.device) for name in ("first", "second"))
+        self.steps = state["steps"]
 
     def probabilities(self) -> torch.Tensor:
         """Turn C into P, in place; the coupling cannot be trained afterwards."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ..common import memory
-from ..common.cuda import torch_threads
+from ..common.cuda import torch_work
 from ..common.ending import trained
 from ..common.progress import reporting
 from ..common.run import Outcome, Run, Sharpness
@@ -192,8 +192,8 @@ def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> 
     return Checkpoint(path, fingerprint(inputs, {"version": _ALIKE_SINCE, "seed": seed, **kept}))
 
 
-def _saved(file: Checkpoint, device: str, epochs: int) -> dict[str, Any] | None:
-    saved = file.read(device)
+def _saved(file: Checkpoint, epochs: int) -> dict[str, Any] | None:
+    saved = file.read()
     if saved is not None and saved["epochs"] > epochs:
         raise InputError(
             expected(
@@ -260,14 +260,14 @@ def fit(
     m, n = sc.shape[0], st.shape[0]
     n_pairs = max((x.shape[0] ** 2 // 2 for x in (sc, st) if x.labels is not None), default=0)
     n_elements = max(m * n, n_pairs, (m + n) * min(chosen.n_genes, st.shape[1]))
-    with torch_threads(n_elements), torch.inference_mode(False), _seeded(run.seed) as generator:
+    with torch_work(run.device, n_elements), torch.inference_mode(False), _seeded(run.seed) as generator:
         data = _data(sc, st, run, settings)
         file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
-        saved = None if file is None else _saved(file, run.device, chosen.epochs)
+        saved = None if file is None else _saved(file, chosen.epochs)
         if saved is None:
             coefficients = _start(chosen.start, chosen.start_temperature, data, run, ssa)
         else:
-            coefficients = saved["coupling"]["coefficients"]
+            coefficients = saved["coupling"]["coefficients"].to(run.device)
         model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(
             run.device, data.tables.cells.dtype
         )

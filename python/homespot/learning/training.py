@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -139,11 +140,13 @@ class Training:
         found = terms(self._model, self._tables, state, self._weights, tau=self._tau)
         self._optimiser.zero_grad(set_to_none=False)
         total = torch.stack([weight * value for weight, value in found.values()]).sum()
-        if not torch.isfinite(total):
+        # They cross from a GPU together.
+        seen, *values_found = torch.stack([total, *(value for _, value in found.values())]).tolist()
+        if not math.isfinite(seen):
             raise InputError(
                 expected(
                     "losses that stay finite",
-                    f"{float(total.detach())} in epoch {self.epochs + 1}",
+                    f"{seen} in epoch {self.epochs + 1}",
                     f"Lower rate, {argument('map_rate')} or the weights.",
                 )
             )
@@ -158,8 +161,8 @@ class Training:
         gradients = [zero(x) if x.grad is None else x.grad for x in latent]
         torch.autograd.backward([cells, spots], [gradients[0] + back, gradients[1]])
         self._optimiser.step()
-        for name, (_, value) in found.items():
-            self._note(name, float(value.detach()))
+        for name, value in zip(found, values_found, strict=True):
+            self._note(name, value)
         if self._weights.shrinkage:
             self._note("shrinkage", product.squares)
         self.epochs += 1
@@ -203,7 +206,8 @@ class Training:
         self._optimiser.load_state_dict(state["optimiser"])
         self._coupling.restore(state["coupling"])
         self.curves, self.epochs = state["curves"], state["epochs"]
-        self._best_score, self.best_epoch, self._best = state["best"]
+        self._best_score, self.best_epoch, best = state["best"]
+        self._best = None if best is None else best.to(self._coupling.coefficients.device)
 
     def finish(self) -> torch.Tensor:
         """Return P of the state that predicts the held-out genes best or, without them, of the last state."""

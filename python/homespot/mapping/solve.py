@@ -15,7 +15,7 @@ from scipy import sparse
 from .. import methods
 from ..common.checks import whole
 from ..common.cores import limited_threads
-from ..common.device import resolve_device
+from ..common.device import given_back, resolve_device
 from ..common.keys import FORMAT_VERSION
 from ..common.progress import Progress
 from ..common.progress import check as check_progress
@@ -85,14 +85,17 @@ def checked_run(
     progress: Progress,
     parameters: dict[str, Any],
 ) -> tuple[methods.Method, dict[str, Any], str]:
-    """Check the parameters without the data; return the method, its settings and the device."""
+    """Check the parameters without the data; return the method, its settings and the device.
+
+    The device ``"auto"`` stays what it is: it follows from the size of the problem.
+    """
     chosen = methods.get(method)
     settings = chosen.settings(preset, parameters)
     whole("seed", seed, 0)
     check_progress(progress)
     if k_best is not None:
         whole("k_best", k_best, 1)
-    return chosen, settings, resolve_device(device)
+    return chosen, settings, device if device == "auto" else resolve_device(device)
 
 
 def solve(
@@ -111,8 +114,9 @@ def solve(
     chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
+    where = resolve_device(where, sc.shape[0] * st.shape[0])
     require_map(chosen, map_sizes(sc, st, settings, k_best, where))
-    with limited_threads() as n_threads, heard():
+    with given_back(where), limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
     if isinstance(matrix, Streamed) and k_best is None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Extrapolation"]
+__all__ = ["FARTHEST", "Extrapolation"]
 
 F64 = npt.NDArray[np.float64]
 
 _MEMORY = 5
 _WORSE = 5.0  # past steps are forgotten if the error exceeds the best one by this factor
-_FARTHEST = 5.0  # largest change of an entry beyond its plain step
+FARTHEST = 5.0
+"""Largest change of an entry beyond its plain step."""
+
+
+def _beyond(points: list[F64], steps: list[F64], weights: F64) -> F64:
+    """Return c (dX + dS) of the last iterates and steps, cut to `FARTHEST`."""
+    dx, ds = np.diff(points, axis=0), np.diff(steps, axis=0)
+    # einsum instead of a matrix product, because its order of summation does not depend on threads.
+    normal = np.einsum("ij,kj->ik", ds * weights, ds)
+    normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) + 1e-300
+    c = np.linalg.solve(normal, np.einsum("ij,j->i", ds * weights, steps[-1]))
+    beyond: F64 = np.einsum("i,ij->j", c, dx + ds)
+    beyond *= min(1.0, FARTHEST / max(float(np.abs(beyond).max()), 1e-300))
+    return beyond
 
 
 class Extrapolation:
@@ -29,16 +45,18 @@ class Extrapolation:
     ----------
     weights
         Weights of the entries of a step in its norm, shape (N,).
+    beyond
+        What returns c (dX + dS) for the vectors that are given.
     """
 
-    def __init__(self, weights: F64) -> None:
-        self._weights = weights
-        self._points: list[F64] = []
-        self._steps: list[F64] = []
+    def __init__(self, weights: Any, beyond: Callable[[list[Any], list[Any], Any], Any] = _beyond) -> None:
+        self._weights, self._beyond = weights, beyond
+        self._points: list[Any] = []
+        self._steps: list[Any] = []
         self._best = np.inf
         self._plain, self._pause = 0, 4
 
-    def __call__(self, x: F64, step: F64, error: float) -> F64:
+    def __call__(self, x: Any, step: Any, error: float) -> Any:
         """Return the next iterate, shape (N,)."""
         if self._plain == 0 and error > _WORSE * self._best:
             self._points, self._steps = [], []
@@ -51,12 +69,4 @@ class Extrapolation:
         self._steps = [*self._steps, step][-_MEMORY - 1 :]
         if len(self._steps) == 1:
             return x + step
-        dx, ds = np.diff(self._points, axis=0), np.diff(self._steps, axis=0)
-        # einsum instead of a matrix product, because its order of summation does not depend on threads.
-        normal = np.einsum("ij,kj->ik", ds * self._weights, ds)
-        normal[np.diag_indices_from(normal)] += 1e-10 * np.trace(normal) + 1e-300
-        c = np.linalg.solve(normal, np.einsum("ij,j->i", ds * self._weights, step))
-        beyond = np.einsum("i,ij->j", c, dx + ds)
-        beyond *= min(1.0, _FARTHEST / max(float(np.abs(beyond).max()), 1e-300))
-        following: F64 = x + step - beyond
-        return following
+        return x + step - self._beyond(self._points, self._steps, self._weights)

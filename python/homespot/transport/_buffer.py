@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -39,15 +40,27 @@ def blocks(lane: slice, step: int) -> list[slice]:
     return [slice(i, min(i + step, lane.stop)) for i in range(lane.start, lane.stop, step)]
 
 
-def require_plan(shape: tuple[int, int], dtype: npt.DTypeLike, device: str = "cpu") -> None:
-    """Refuse a plan that does not fit into the memory of a device."""
+def require_plan(
+    shape: tuple[int, int],
+    dtype: npt.DTypeLike,
+    device: str = "cpu",
+    needed: Callable[..., float] | None = None,
+    **sizes: Any,
+) -> None:
+    """Refuse a plan that does not fit into the memory of a device.
+
+    On a GPU, `needed` returns its bytes from ``cells``, ``itemsize`` and other `sizes`.
+    """
     m, n = shape
+    options: dict[str, dict[str, Any]] = {f"use {argument('dtype', 'float32')}": {"itemsize": 4}}
+    if "stored" in sizes:
+        options[f"use {argument('storage', 'streamed')}"] = {"stored": False}
     require(
-        lambda cells, itemsize: cells * n * itemsize,
+        needed or (lambda cells, itemsize: cells * n * itemsize),
         f"a plan of {m:,} cells x {n:,} spots",
-        {"cells": m, "itemsize": np.dtype(dtype).itemsize},
+        {"cells": m, "itemsize": np.dtype(dtype).itemsize, **sizes},
         fewer={"cells": "map at most {} cells at a time"},
-        options={f"use {argument('dtype', 'float32')}": {"itemsize": 4}},
+        options=options,
         device=device,
     )
 

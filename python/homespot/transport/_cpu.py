@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..common.cores import limited_threads, threads
 from ..common.threads import pool
 from ._buffer import ROWS, Rows, blocks, lanes, require_plan
+from ._iterates import Iterates
 from ._loops import LARGEST, kernel_rows, log_rows
 from ._range import Domain, lowest_mass, within_range
 from .costs import Cost
@@ -132,6 +133,10 @@ class CpuPasses:
         buffer = self._buffer
         if buffer is not None:
             self._each_lane(lambda lane: self._transform(self._lanes[lane], buffer[self._lanes[lane]]))
+
+    def iterates(self, q: F64, keep_spots: float) -> Iterates:
+        """Return the iterates for spots of the mass q."""
+        return Iterates(self, q, self._keep, keep_spots)
 
     def sweep(self, g: F64) -> F64:
         """Fit the cells to the spots' potentials, once over the entries.

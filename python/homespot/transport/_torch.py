@@ -1,53 +1,93 @@
-"""The Sinkhorn passes with torch, on the CPU or a GPU: two products, or blocks of logarithms."""
+"""The Sinkhorn passes with torch, on the CPU or a GPU: blocks of products, or of logarithms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..common.cuda import torch_threads
-from ._buffer import MOST, require_plan
-from ._range import Domain, lowest_exponent, within_range
+from ..common.cuda import torch_work
+from ..common.device import block_elements
+from ..matrix.streamed import Streamed
+from ._buffer import MOST, ROWS, require_plan
+from ._loops import LARGEST
+from ._range import Domain, lowest_exponent
+from ._torch_iterates import TorchIterates
 from .costs import CorrelationCost, Cost
 
 __all__ = ["TorchPasses"]
 
 F64 = npt.NDArray[np.float64]
+Writer = Callable[[int, int, torch.Tensor], None]
 
-_ROWS = 1024  # block of a matrix product
-_RANGE = 600.0  # largest logarithm of a mass that is summed without logarithms
-_BLOCK = {"cpu": 2**20, "cuda": 2**26}  # elements of a temporary block
+_CPU_ROWS = 1024  # of a product on the CPU
+_CPU_BLOCK = 2**20  # elements of a temporary block on the CPU
+_BLOCKS = 3  # temporary blocks in float64, at once
+_VECTORS = 40  # of a number in float64 for each cell and spot
 
 
-def _writer(cost: Cost, dtype: torch.dtype, device: str) -> Callable[[int, int, torch.Tensor], None]:
+def _rows_at_once(m: int, n: int, device: str) -> int:
+    """Return how many rows of M x N entries are computed at once: on a GPU whole groups of `ROWS`."""
+    if device == "cpu":
+        return _CPU_ROWS
+    return min(max(block_elements(m * n) // (n * ROWS), 1) * ROWS, m)
+
+
+def _sent(x: Any, dtype: str, device: str) -> torch.Tensor:
+    """Return an array as a tensor on a device.
+
+    torch takes neither reversed views, nor the other order of bytes, nor long doubles, nor what is read-only.
+    """
+    array = np.ascontiguousarray(x, dtype=dtype)
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
+
+
+def _writer(cost: Cost, dtype: str, device: str, *, often: bool) -> Writer:
     """Return ``write(start, stop, out)``, which writes rows of the cost into a tensor of `dtype` on `device`.
 
-    Correlations are computed on the device, to which the spots are sent once; other costs are written by
-    NumPy.
+    Correlations are computed on the device, to which the spots are sent once, and the cells too if rows are
+    written `often` and they are in main memory. Other costs are written by NumPy.
     """
-    if isinstance(cost, CorrelationCost):
-        st = torch.tensor(cost.st, dtype=dtype, device=device)
+    if not isinstance(cost, CorrelationCost):
+        write = cost.writer(dtype)
 
-        def write_correlations(start: int, stop: int, out: torch.Tensor) -> None:
-            torch.matmul(torch.tensor(cost.sc[start:stop], dtype=dtype, device=device), st.T, out=out)
-            if cost.absolute:
-                out.abs_()
-            out.neg_().add_(1).clamp_(min=0)
+        def write_rows(start: int, stop: int, out: torch.Tensor) -> None:
+            block = np.empty((stop - start, cost.shape[1]), dtype)
+            write(start, stop, block)
+            out.copy_(torch.from_numpy(block))
 
-        return write_correlations
-    numpy_dtype = torch.empty(0, dtype=dtype).numpy().dtype
-    write = cost.writer(numpy_dtype)
+        return write_rows
 
-    def write_rows(start: int, stop: int, out: torch.Tensor) -> None:
-        block = np.empty((stop - start, cost.shape[1]), numpy_dtype)
-        write(start, stop, block)
-        out.copy_(torch.from_numpy(block))
+    st, sc = _sent(cost.st, dtype, device), cost.sc
+    whole = None if isinstance(sc, Streamed) or not often else _sent(sc, dtype, device)
 
-    return write_rows
+    def write_correlations(start: int, stop: int, out: torch.Tensor) -> None:
+        rows = _sent(sc[start:stop], dtype, device) if whole is None else whole[start:stop]
+        torch.matmul(rows, st.T, out=out)
+        if cost.absolute:
+            out.abs_()
+        out.neg_().add_(1).clamp_(min=0)
+
+    return write_correlations
+
+
+def _weighted_sum(entries: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return weights' entries in float64; on a GPU from sums of `ROWS` rows, each in the entries' type."""
+    if entries.device.type == "cpu":  # whose blocks have few rows
+        return torch.mv(entries.T, weights).double()
+    m, n = entries.shape
+    whole = m - m % ROWS
+    total = torch.zeros(n, dtype=torch.float64, device=entries.device)
+    if whole:
+        parts = torch.bmm(weights[:whole].view(-1, 1, ROWS), entries[:whole].view(-1, ROWS, n))
+        total += parts[:, 0].sum(0, dtype=torch.float64)
+    if whole < m:
+        total += torch.mv(entries[whole:].T, weights[whole:])
+    return total
 
 
 class TorchPasses:
@@ -67,62 +107,93 @@ class TorchPasses:
         ``"cpu"`` or ``"cuda:<index>"``.
     stored
         Whether to store the entries.
+
+    Attributes
+    ----------
+    scalings
+        Scalings a of the cells, or their potentials f in the log domain, shape (M,).
+    lost
+        Which spots have a mass outside the range of the last pass in the log domain, shape (N,).
     """
+
+    scalings: torch.Tensor
+    lost: torch.Tensor
 
     def __init__(
         self, cost: Cost, p: F64, keep: float, dtype: str, device: str, *, stored: bool = True
     ) -> None:
-        m, n = cost.shape
-        self._shape, self._dtype = (m, n), getattr(torch, dtype)
-        self._name, self._device = dtype, device
-        self._cost, self._keep = cost, keep
-        self._write = _writer(cost, self._dtype, device)
-        self._p = torch.tensor(p, device=device)
-        self._buffer = None
-        if stored:
-            require_plan((m, n), dtype)  # the plan ends up in main memory
-            if device != "cpu":
-                require_plan((m, n), dtype, device)
-            self._buffer = torch.empty((m, n), dtype=self._dtype, device=device)
+        self._shape, self._cost, self._given, self._keep = cost.shape, cost, p, keep
+        self.dtype, self.device, self._stored = dtype, device, stored
+        self._step = _rows_at_once(*cost.shape, device)
         self._scale: float | None = None
-        self._rows = torch.empty(m, dtype=torch.float64, device=device)
-        self._weight = torch.ones_like(self._rows)
-        self._log_mass = np.empty(n)
         self._domain: Domain = "kernel"
         self._epsilon = 1.0
-        self._threads = torch_threads(m * n)
 
     def __enter__(self) -> Self:
-        self._threads.__enter__()
+        (m, n), device = self._shape, self.device
+        if self._stored:
+            require_plan((m, n), self.dtype)  # the plan ends up in main memory
+        if device != "cpu":
+            self._require()
+        with ExitStack() as stack:
+            stack.enter_context(torch_work(device, m * n))
+            self._type = getattr(torch, self.dtype)
+            self._write = _writer(self._cost, self.dtype, device, often=not self._stored)
+            self._p = _sent(self._given, "float64", device)
+            self._buffer = torch.empty((m, n), dtype=self._type, device=device) if self._stored else None
+            self.scalings = torch.empty(m, dtype=torch.float64, device=device)
+            self._weight = torch.ones_like(self.scalings)
+            self.lost = torch.zeros(n, dtype=torch.bool, device=device)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._threads.__exit__(None, None, None)
+        # An exception would keep this object, and with it the memory of the card.
+        for name in ("_write", "_p", "_buffer", "scalings", "_weight", "lost", "_log_mass"):
+            self.__dict__.pop(name, None)
+        self._stack.close()
+
+    def _require(self) -> None:
+        """Refuse entries, features and blocks that do not fit into the memory of a GPU."""
+        cost, n = self._cost, self._shape[1]
+        genes = cost.st.shape[1] if isinstance(cost, CorrelationCost) else 0
+
+        def needed(cells: int, itemsize: int, stored: bool) -> float:
+            entries = cells * n if stored else 0
+            features = genes * (n if stored else n + cells)
+            blocks = _BLOCKS * _rows_at_once(cells, n, self.device) * n
+            return itemsize * (entries + features) + 8 * (blocks + _VECTORS * (cells + n))
+
+        require_plan(self._shape, self.dtype, self.device, needed, stored=self._stored)
 
     def _costs(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield blocks of rows and their costs, written anew."""
-        m, n = self._shape
-        for start in range(0, m, _ROWS):
-            rows = slice(start, min(start + _ROWS, m))
-            if self._buffer is None:
-                block = torch.empty((rows.stop - start, n), dtype=self._dtype, device=self._device)
-            else:
-                block = self._buffer[rows]
-            self._write(start, rows.stop, block)
+        buffer, step = self._buffer, self._step
+        room = torch.empty(
+            (step, self._shape[1]) if buffer is None else 0, dtype=self._type, device=self.device
+        )
+        for rows in self._blocks(step):
+            block = room[: rows.stop - rows.start] if buffer is None else buffer[rows]
+            self._write(rows.start, rows.stop, block)
             yield rows, block
+
+    def _blocks(self, step: int) -> Iterator[slice]:
+        m = self._shape[0]
+        return (slice(start, min(start + step, m)) for start in range(0, m, step))
+
+    def _stored_blocks(self, buffer: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Yield blocks of the buffer; those on the CPU stay in its cache."""
+        step = self._step if self.device != "cpu" else max(_CPU_BLOCK // self._shape[1], 1)
+        return ((rows, buffer[rows]) for rows in self._blocks(step))
 
     def _entries(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield blocks of rows and their entries of the kernel or, in the log domain, of D / epsilon."""
-        if self._buffer is None:
-            for rows, block in self._costs():
-                self._transform(rows, block)
-                yield rows, block
+        if self._buffer is not None:
+            yield from self._stored_blocks(self._buffer)
             return
-        m, n = self._shape
-        step = max(_BLOCK[self._device.partition(":")[0]] // n, 1)
-        for start in range(0, m, step):
-            rows = slice(start, min(start + step, m))
-            yield rows, self._buffer[rows]
+        for rows, block in self._costs():
+            self._transform(rows, block)
+            yield rows, block
 
     def _transform(self, rows: slice, block: torch.Tensor) -> None:
         """Turn rows of the cost into the kernel or, in the log domain, into D / epsilon."""
@@ -130,17 +201,14 @@ class TorchPasses:
             block.mul_(1 / self._epsilon)
             return
         low = block.amin(1, keepdim=True)
-        block.sub_(low).mul_(-1 / self._epsilon).clamp_(min=lowest_exponent(self._name)).exp_()
+        block.sub_(low).mul_(-1 / self._epsilon).clamp_(min=lowest_exponent(self.dtype)).exp_()
         self._weight[rows] = ((self._keep - 1) * (low[:, 0].double() / self._epsilon)).exp()
-
-    def _potentials(self, g: F64) -> torch.Tensor:
-        return torch.tensor(g, device=self._device)
 
     def fill(self) -> float:
         """Return the largest cost; write the cost into the buffer, if there is one."""
         if self._buffer is None and self._scale is not None:
             return self._scale
-        largest = torch.tensor(-torch.inf, dtype=self._dtype, device=self._device)
+        largest = torch.full((), -torch.inf, dtype=self._type, device=self.device)
         for _, block in self._costs():
             largest = torch.maximum(largest, block.max())
         self._scale = float(largest)
@@ -150,83 +218,96 @@ class TorchPasses:
         """Turn the cost into the kernel or, in the log domain, into D / epsilon."""
         self._domain, self._epsilon = domain, epsilon
         if self._buffer is not None:
-            self._transform(slice(0, self._shape[0]), self._buffer)
+            for rows, block in self._stored_blocks(self._buffer):
+                self._transform(rows, block)
 
-    def sweep(self, g: F64) -> F64:
+    def iterates(self, q: F64, keep_spots: float) -> TorchIterates:
+        """Return the iterates for spots of the mass q."""
+        return TorchIterates(self, np.log(q), self._keep, keep_spots)
+
+    def sweep(self, g: torch.Tensor) -> torch.Tensor:
         """Fit the cells to the spots' potentials; return the logarithm of the spots' mass, shape (N,)."""
-        potentials = self._potentials(g)
+        mass = torch.zeros_like(g)
         if self._domain == "kernel":
-            self._log_mass = self._sweep_kernel(potentials)
+            b = g.exp().to(self._type)
+            for rows, kernel in self._entries():
+                sums = torch.mv(kernel, b).double()
+                self.scalings[rows] = a = self._weight[rows] * (self._p[rows] / sums) ** self._keep
+                mass += _weighted_sum(kernel, a.to(self._type))
+            self._log_mass = (mass * b).log_()
             return self._log_mass
-        mass = torch.zeros_like(potentials)
+        top = torch.full((), -torch.inf, dtype=torch.float64, device=self.device)
         for rows, costs in self._entries():
-            exponents = potentials - costs
-            self._rows[rows] = self._keep * (self._p[rows].log() - exponents.logsumexp(1))
-            exponents += self._rows[rows, None]
-            mass += exponents.exp_().sum(0)
-        log_mass = mass.log()
-        lost = ~(log_mass.abs() < _RANGE)
-        if lost.any():
-            log_mass[lost] = self._log_columns(lost) + potentials[lost]
-        self._log_mass = np.asarray(log_mass.cpu().numpy())
+            entries, largest, sums = self._powers(costs, g)
+            self.scalings[rows] = f = self._keep * (self._p[rows].log() - largest - sums.log())
+            top = torch.maximum(top, (f + largest).max())
+            # With a relaxed marginal, a row's mass has no bound before convergence.
+            mass += _weighted_sum(entries, (f + largest).clamp_(max=LARGEST).exp_().to(self._type))
+        self.lost = (mass < _lowest_mass(top, self._shape[0], self.dtype)) | (top > LARGEST)
+        self._log_mass = mass.log_()
         return self._log_mass
 
-    def _sweep_kernel(self, potentials: torch.Tensor) -> F64:
-        b = potentials.exp().to(self._dtype)
-        mass, every = torch.zeros_like(potentials), self._entries()
-        if self._buffer is not None:
-            every = iter([(slice(0, self._shape[0]), self._buffer)])
-        for rows, kernel in every:
-            a = self._weight[rows] * (self._p[rows] / (kernel @ b).double()) ** self._keep
-            self._rows[rows] = a
-            mass += (kernel.T @ a.to(self._dtype)).double()
-        return np.asarray((mass * b).log_().cpu().numpy())
-
-    def _log_columns(self, which: torch.Tensor) -> torch.Tensor:
-        """Return log sum_i exp(f_i - D_ij / epsilon) of some spots, whatever its size."""
-        found = torch.full((int(which.sum()),), -torch.inf, dtype=torch.float64, device=self._device)
+    def rescued(self, g: torch.Tensor) -> torch.Tensor:
+        """Return what the last pass returned, with the mass of spots that were `lost` by logarithms."""
+        which = self.lost
+        found = torch.full((int(which.sum()),), -torch.inf, dtype=torch.float64, device=self.device)
         for rows, costs in self._entries():
-            exponents = self._rows[rows, None] - costs[:, which]
+            exponents = self.scalings[rows, None] - costs[:, which]
             found = torch.logaddexp(found, exponents.logsumexp(0))
-        return found
+        self._log_mass[which] = found + g[which]
+        return self._log_mass
 
-    def safe(self, g: F64) -> bool:
-        """Whether the last sweep in the kernel domain was accurate."""
-        return within_range(float(self._rows.min()), float(self._rows.max()), g, self._name)
+    def _powers(
+        self, costs: torch.Tensor, g: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return exp(g_j - D_ij - m_i), the largest exponents m of the rows, and the sums of the rows.
 
-    def _write_map(
-        self, rows: slice, entries: torch.Tensor, potentials: torch.Tensor, out: torch.Tensor
-    ) -> torch.Tensor:
-        """Write these rows of P into `out`, and return their masses in the plan."""
-        scalings = self._rows[rows]
+        Exponents are float64: they are as large as the inverse regularisation, and their small differences
+        matter.
+        """
+        exponents = g - costs
+        largest = exponents.amax(1)
+        entries = exponents.sub_(largest[:, None]).to(self._type).exp_()
+        return entries, largest, entries.sum(1).double()
+
+    def _map(self, entries: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return these rows of P, and what `_masses` needs of their sums."""
         if self._domain == "log":
-            exponents = potentials - entries
-            log_sums = exponents.logsumexp(1)
-            out.copy_((exponents - log_sums[:, None]).exp_())
-            return (log_sums + scalings).clamp_(max=MOST).exp_()
-        torch.mul(entries, potentials.exp().to(self._dtype), out=out)
-        sums = out.sum(1, dtype=torch.float64)
-        out.div_(sums.to(self._dtype)[:, None])
-        return sums * scalings
+            block, largest, sums = self._powers(entries, g)
+            return block.div_(sums.to(self._type)[:, None]), largest + sums.log()
+        block = entries * g.exp().to(self._type)
+        sums = block.sum(1, dtype=torch.float64)
+        return block.div_(sums.to(self._type)[:, None]), sums
 
-    def change(self, g: F64, step: F64) -> float:
+    def _masses(self, rows: slice, sums: torch.Tensor) -> torch.Tensor:
+        """Return the masses of rows in the plan."""
+        if self._domain == "log":
+            return (sums + self.scalings[rows]).clamp_(max=MOST).exp_()
+        return sums * self.scalings[rows]
+
+    def change(self, g: torch.Tensor, step: torch.Tensor) -> float:
         """Return the largest sum_j P_ij abs(step_j) of a row, for P of the last sweep."""
-        potentials, weights = self._potentials(g), self._potentials(np.abs(step)).to(self._dtype)
-        largest = torch.zeros((), dtype=self._dtype, device=self._device)
-        for rows, entries in self._entries():
-            block = torch.empty_like(entries)
-            self._write_map(rows, entries, potentials, block)
-            largest = torch.maximum(largest, (block @ weights).max())
+        weights = step.abs().to(self._type)
+        largest = torch.zeros((), dtype=self._type, device=self.device)
+        for _, entries in self._entries():
+            largest = torch.maximum(largest, torch.mv(self._map(entries, g)[0], weights).max())
         return float(largest)
 
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any] | None, F64, F64]:
+    def plan(self, g: torch.Tensor) -> tuple[npt.NDArray[Any] | None, F64, F64]:
         """Return P of the last sweep, if it is stored, and the row and column sums of the plan."""
         if self._buffer is None and self._keep == 1:
-            return None, np.asarray(self._p.cpu().numpy()), np.exp(self._log_mass)
-        potentials = self._potentials(g)
-        masses, column_sums = torch.empty_like(self._rows), torch.zeros_like(potentials)
-        for rows, block in self._entries():
-            masses[rows] = self._write_map(rows, block, potentials, block)
+            return None, self._given, np.asarray(self._log_mass.exp().cpu().numpy())
+        masses, column_sums = torch.empty_like(self.scalings), torch.zeros_like(g)
+        for rows, entries in self._entries():
+            block, sums = self._map(entries, g)
+            masses[rows] = self._masses(rows, sums)
             column_sums += (masses[rows, None] * block).sum(0)
+            if self._buffer is not None:
+                self._buffer[rows] = block
         matrix = None if self._buffer is None else self._buffer.cpu().numpy()
         return matrix, masses.cpu().numpy(), column_sums.cpu().numpy()
+
+
+def _lowest_mass(top: torch.Tensor, n_rows: int, dtype: str) -> torch.Tensor:
+    """Return what `homespot.transport._range.lowest_mass` does, on the device."""
+    return 1e4 * n_rows * (top.clamp(min=0) + lowest_exponent(dtype)).exp()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,6 @@ from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
 from ..common.wording import argument, shown
 from ..errors import ConvergenceWarning, InputError, expected
-from ._anderson import Extrapolation
-from ._buffer import MOST
 from ._range import Domain, try_kernel
 from .costs import Cost
 from .result import TransportResult
@@ -37,6 +35,20 @@ Storage = Literal["stored", "streamed"]
 Backend = Literal["numba", "torch", "pot"]
 
 
+class Path(Protocol):
+    """Interface of the iterates, whose vectors lie where the back end works; see `Iterates`."""
+
+    g: Any
+
+    def sweep(self) -> None: ...
+    def accurate(self) -> bool: ...
+    def step(self) -> tuple[float, float]: ...
+    def change(self) -> float: ...
+    def move(self) -> None: ...
+    @property
+    def potentials(self) -> F64: ...
+
+
 class Passes(Protocol):
     """Interface of a back end, which owns the buffer and makes the passes over it."""
 
@@ -44,10 +56,8 @@ class Passes(Protocol):
     def __exit__(self, *_: object) -> None: ...
     def fill(self) -> float: ...
     def start(self, domain: Domain, epsilon: float) -> None: ...
-    def sweep(self, g: F64) -> F64: ...
-    def safe(self, g: F64) -> bool: ...
-    def change(self, g: F64, step: F64) -> float: ...
-    def plan(self, g: F64) -> tuple[npt.NDArray[Any] | None, F64, F64]: ...
+    def iterates(self, q: F64, keep_spots: float) -> Path: ...
+    def plan(self, g: Any) -> tuple[npt.NDArray[Any] | None, F64, F64]: ...
 
 
 def sinkhorn(
@@ -140,14 +150,10 @@ def sinkhorn(
             dtype=dtype,
         )
     make = partial(_backend(backend, resolve_device(device)), stored=storage == "stored")
-    keep_cells, keep_spots = 1 - relax_cells, 1 - relax_spots
-    log_q = np.log(q)
-    g = shape = np.zeros(len(q))
-    constant = 0.0
-    extrapolate = Extrapolation(q)
     errors: list[tuple[int, float]] = []
-    with make(cost, p, keep_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
-        rows = _Rows(passes, ROWS_TOLERANCE * tolerance)
+    with make(cost, p, 1 - relax_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
+        path = passes.iterates(q, 1 - relax_spots)
+        rows = _Rows(path, ROWS_TOLERANCE * tolerance)
         scale = passes.fill()
         if not np.isfinite(scale):
             raise InputError(expected("a finite cost", f"a largest cost of {scale}", "Look for NaN and Inf."))
@@ -156,23 +162,21 @@ def sinkhorn(
         passes.start(domain, epsilon)
         converged = False
         for iteration in range(1, max_iter + 1):
-            log_mass = passes.sweep(g)
-            if domain == "kernel" and not (passes.safe(g) and np.isfinite(log_mass).all()):
+            path.sweep()
+            if domain == "kernel" and not path.accurate():
                 domain = "log"
                 passes.fill()
                 passes.start(domain, epsilon)
-                log_mass = passes.sweep(g)
-            step, rise, error = _step(g, log_mass, log_q, keep_cells, keep_spots)
+                path.sweep()
+            error, largest = path.step()
             errors.append((iteration, error))
             report(iteration, max_iter, f"error {error:.1e}")
-            converged = error <= tolerance and rows.settled(g, step)
+            converged = error <= tolerance and rows.settled(largest)
             if converged or iteration == max_iter:
                 break
-            # The constant stays out of the extrapolation: it can be as large as the inverse relaxation.
-            shape = extrapolate(shape, step, error)
-            constant += rise
-            g = shape + constant
-        matrix, masses, column_sums = passes.plan(g)
+            path.move()
+        matrix, masses, column_sums = passes.plan(path.g)
+        potentials = path.potentials
     if not converged:
         warnings.warn(
             f"Sinkhorn stopped after {max_iter} iterations with an error of {error:.1e} where "
@@ -183,7 +187,7 @@ def sinkhorn(
         )
     return TransportResult(
         matrix=matrix,
-        potentials=g,
+        potentials=potentials,
         masses=masses,
         epsilon=epsilon,
         cost=cost,
@@ -226,64 +230,25 @@ class _Rows:
 
     Parameters
     ----------
-    passes
-        The back end, after its last sweep.
+    path
+        The iterates.
     most
         Largest change of a row.
     """
 
-    def __init__(self, passes: Passes, most: float) -> None:
-        self._passes, self._most = passes, most
+    def __init__(self, path: Path, most: float) -> None:
+        self._path, self._most = path, most
         self._likely = np.inf  # the largest entry of a step from which on all rows may have settled
 
-    def settled(self, g: F64, step: F64) -> bool:
-        """Whether the step from g settles all rows: at most its largest entry, and often less."""
-        largest = float(np.abs(step).max())
+    def settled(self, largest: float) -> bool:
+        """Whether the step settles all rows: they change by at most its largest entry, and often by less."""
         if largest <= self._most:
             return True
         if largest > self._likely:
             return False
-        change = self._passes.change(g, step)
+        change = self._path.change()
         self._likely = largest * self._most / max(change, self._most)
         return change <= self._most
-
-
-class _Step(NamedTuple):
-    """Sinkhorn's step of the spots' potentials, and what it says of the plan before it.
-
-    Parameters
-    ----------
-    step
-        Change of the potentials without a constant for all spots, shape (N,). It is what changes P.
-    rise
-        The constant, which changes the mass of the plan.
-    error
-        L1 distance between the spots' mass and their target, as a share of the plan's mass.
-    """
-
-    step: F64
-    rise: float
-    error: float
-
-
-def _step(g: F64, log_mass: F64, log_q: F64, keep_cells: float, keep_spots: float) -> _Step:
-    """Return Sinkhorn's step from the logarithms of the spots' mass.
-
-    A constant c added to g scales the plan by exp((1 - keep_cells) c). If the cells' marginal is exact, the
-    constant has no effect and is left out. If both marginals are relaxed, its error would shrink only by a
-    factor of keep_cells keep_spots per step, so it is set at once to the sum of this series.
-    """
-    step = keep_spots * (log_q - log_mass + g) - g
-    total = np.logaddexp.reduce(log_mass)
-    log_share = log_mass - total
-    shift = float(np.logaddexp.reduce(log_share + step))
-    exact = keep_cells == 1
-    wanted = np.exp(np.minimum(log_share + step - (shift if exact else 0), MOST))
-    error = float(np.abs(wanted - np.exp(log_share)).sum())
-    if exact:
-        return _Step(step - shift, 0.0, error)
-    both, most = keep_cells * keep_spots, max(10.0, abs(shift))
-    return _Step(step - shift, shift + float(np.clip(both / (1 - both) * shift, -most, most)), error)
 
 
 def _backend(backend: str | None, device: str) -> Callable[..., Passes]:

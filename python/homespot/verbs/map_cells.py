@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.checks import one_of
+from ..common.device import resolve_device
 from ..common.keys import CUT, EXPRESSION, FITS, SECTION, SECTION_PROB, SHARPNESS
 from ..common.memory import bounded
 from ..common.progress import Progress
@@ -37,6 +38,7 @@ def solve_spots(sc: Expression, st: Expression, spots: Spots, method: str, **run
     if spots.mapped_one_by_one is None:
         return solve(sc, st, method, **run)
     chosen, settings, where = checked_run(method, **run)
+    run["device"] = where = resolve_device(where, sc.shape[0] * st.shape[0])
     return solve_by_section(
         sc,
         st,
@@ -133,7 +135,9 @@ def map_cells(
     seed
         Seed for methods that draw random numbers.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:<index>"``. ``"auto"`` is the first CUDA device for 17
+        million pairs of a cell and a spot or more, where torch finds a device that works; else the CPU, which
+        ends before a device has started. The record has what ran.
     progress
         True for a bar, False for none, None for a bar at a terminal, ``"log"`` for a line of JSON for every
         step to stderr, or a function of (done, total, note). An error of the function ends the run and

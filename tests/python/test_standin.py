@@ -1,0 +1,121 @@
+"""A device that is not the CPU: the same numbers, seldom a crossing, and the memory that was asked for."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+backends = pytest.importorskip("torch.utils.backend_registration")
+if not hasattr(backends, "_setup_privateuseone_for_python_backend"):
+    pytest.skip("this torch has no back ends in Python", allow_module_level=True)
+
+import standin
+import standin_work as work
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[Run]:
+    """Run a function in the process of the stand-in device."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=standin.register) as pool:
+        yield lambda function, *given, **named: pool.submit(function, *given, **named).result()
+
+
+# Transport
+
+LOG = {"float32": 0.002, "float64": 0.0005}  # regularisations that take logarithms
+RELAXED = ({}, {"relax_cells": 0.3}, {"relax_spots": 0.4}, {"relax_cells": 0.2, "relax_spots": 0.6})
+
+
+@pytest.mark.parametrize("kind", ["signed", "absolute", "matrix"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("domain", ["kernel", "log"])
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+@pytest.mark.parametrize("relaxed", RELAXED, ids=lambda given: "-".join(given) or "balanced")
+def test_a_transport_is_that_of_the_cpu(
+    there: Run, kind: str, dtype: str, domain: str, storage: str, relaxed: dict[str, float]
+) -> None:
+    regularisation = 0.05 if domain == "kernel" else LOG[dtype]
+    options = {"dtype": dtype, "regularisation": regularisation, "storage": storage, "m": 600, **relaxed}
+    options["max_iter"] = 10
+    found = there(work.transport, kind, standin.DEVICE, **options)
+    expected = there(work.transport, kind, "cpu", **options)
+    close = {"rtol": 0, "atol": 1e-12 if dtype == "float64" else 2e-6}
+    for name in ("rows", "masses", *(["matrix"] if storage == "stored" else [])):
+        np.testing.assert_allclose(found[name], expected[name], **close)
+    assert found["domain"] == expected["domain"] == domain
+    assert found["left"] == 0
+    assert expected["crossings"] == 0
+
+
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+@pytest.mark.parametrize("regularisation", [0.05, LOG["float32"]])
+@pytest.mark.parametrize("relaxed", RELAXED[:2], ids=["balanced", "relaxed"])
+def test_an_iteration_crosses_once(
+    there: Run, storage: str, regularisation: float, relaxed: dict[str, float]
+) -> None:
+    options = {"regularisation": regularisation, "storage": storage, "tolerance": 1e-15, **relaxed}
+    few, many = (there(work.transport, "signed", standin.DEVICE, max_iter=n, **options) for n in (5, 25))
+    assert few["iterations"] == 5
+    assert many["crossings"] - few["crossings"] <= many["iterations"] - 5
+    # Features, masses and the largest cost before, the plan after; blocks of cells where they are stored.
+    assert few["crossings"] <= 5 + 16
+
+
+# COME
+
+COME = {"epochs": 3, "pretrain_epochs": 2, "n_genes": 30, "hidden": 16, "latent": 8}
+
+
+@pytest.mark.parametrize("summed", ["mean", "sum", "coefficients"])
+@pytest.mark.parametrize("map_optimiser", ["mirror", "adam"])
+@pytest.mark.parametrize("validation_genes", [0.0, 0.2])
+@pytest.mark.parametrize("types", [{}, {"labels": "type", "st_labels": "region"}], ids=["", "types"])
+def test_come_is_that_of_the_cpu(
+    there: Run, pair: Any, summed: str, map_optimiser: str, validation_genes: float, types: dict[str, str]
+) -> None:
+    if summed == "coefficients" and map_optimiser == "mirror":
+        pytest.skip("refused: the coefficients are learned by Adam")
+    given = {"summed": summed, "map_optimiser": map_optimiser, "validation_genes": validation_genes}
+    options = {**COME, **given, **types}
+    if map_optimiser == "adam":
+        options |= {"weight_shrinkage": 1e-3, "weight_entropy": 0.01}
+    found = there(work.mapped, pair, "come", standin.DEVICE, **options)
+    expected = there(work.mapped, pair, "come", "cpu", **options)
+    np.testing.assert_allclose(found["mapping"].X, expected["mapping"].X, rtol=0, atol=1e-6)
+    one, other = (x["mapping"].uns["homespot"]["solver"]["losses"] for x in (found, expected))
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6)
+    assert found["mapping"].uns["homespot"]["device"] == standin.DEVICE
+    assert found["left"] == found["reserved"] == 0
+
+
+@pytest.mark.parametrize("start", ["correlation", "ssa", "uniform"])
+def test_every_start_of_come_is_that_of_the_cpu(there: Run, pair: Any, start: str) -> None:
+    found, expected = (
+        there(work.mapped, pair, "come", device, start=start, **COME)["mapping"].X
+        for device in (standin.DEVICE, "cpu")
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("map_optimiser", ["mirror", "adam"])
+def test_a_checkpoint_of_one_device_goes_on_on_the_other(
+    there: Run, pair: Any, map_optimiser: str, tmp_path: Any
+) -> None:
+    options = {**COME, "map_optimiser": map_optimiser, "validation_genes": 0.2}
+    whole = there(work.mapped, pair, "come", "cpu", **options)["mapping"].X
+    for first, second in (("cpu", standin.DEVICE), (standin.DEVICE, "cpu")):
+        file = str(tmp_path / first.partition(":")[0])
+        there(work.mapped, pair, "come", first, **{**options, "epochs": 1}, checkpoint=file)
+        found = there(work.mapped, pair, "come", second, **options, checkpoint=file)
+        np.testing.assert_allclose(found["mapping"].X, whole, rtol=0, atol=1e-6)
+        assert found["left"] == 0
