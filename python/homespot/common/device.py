@@ -13,7 +13,7 @@ from ..errors import DataWarning, DeviceError, InputError, expected
 from .extras import has, require
 from .wording import argument
 
-__all__ = ["LARGE", "block_elements", "given_back", "resolve_device"]
+__all__ = ["LARGE", "block_elements", "given_back", "named_device", "resolve_device"]
 
 LARGE = 2**24
 """Pairs of a cell and a spot from which ``"auto"`` takes a GPU; its start takes longer than a smaller map."""
@@ -82,6 +82,11 @@ def resolve_device(device: str = "auto", pairs: int | None = None) -> str:
             )
         )
     return f"cuda:{int(index or 0)}"
+
+
+def named_device(device: str) -> str:
+    """Return what `resolve_device` does, but ``"auto"``, which follows from the problem, as it is."""
+    return device if isinstance(device, str) and device == "auto" else resolve_device(device)
 
 
 def _first_that_works(device: str) -> str:

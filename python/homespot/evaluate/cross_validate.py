@@ -15,7 +15,7 @@ import pandas as pd
 
 from .. import methods
 from ..common.checks import one_of, whole
-from ..common.device import resolve_device
+from ..common.device import named_device, resolve_device
 from ..common.memory import bounded
 from ..common.progress import Progress, reporting
 from ..common.progress import check as check_progress
@@ -153,8 +153,7 @@ def checked_data(
     check_progress(progress)
     one_of("sc_scale", sc_scale, SCALES)
     one_of("st_scale", st_scale, SCALES)
-    if device != "auto":  # which follows from the size of the problem
-        device = resolve_device(device)
+    device = named_device(device)
     layers: dict[Side, str | None] = {"sc": sc_layer, "st": st_layer}
     genes: dict[Side, str | None] = {"sc": sc_gene_column, "st": st_gene_column}
     spots = spots_of(st, sections, joint, placed=False)

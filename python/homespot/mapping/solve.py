@@ -15,7 +15,7 @@ from scipy import sparse
 from .. import methods
 from ..common.checks import whole
 from ..common.cores import limited_threads
-from ..common.device import given_back, resolve_device
+from ..common.device import given_back, named_device, resolve_device
 from ..common.keys import FORMAT_VERSION
 from ..common.progress import Progress
 from ..common.progress import check as check_progress
@@ -95,7 +95,7 @@ def checked_run(
     check_progress(progress)
     if k_best is not None:
         whole("k_best", k_best, 1)
-    return chosen, settings, device if device == "auto" else resolve_device(device)
+    return chosen, settings, named_device(device)
 
 
 def solve(
