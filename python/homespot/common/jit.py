@@ -17,6 +17,7 @@ from typing import Any
 import llvmlite
 import numba
 from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from .files import whole
@@ -63,7 +64,9 @@ class _Cache:
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._name = f"{function.__module__}.{function.__qualname__}"
-        self._source = inspect.getsource(sys.modules[function.__module__])
+        self._source = [
+            inspect.getsource(sys.modules[name]) for name in sorted(_modules(function.__module__))
+        ]
         self._folder = folder
 
     @property
@@ -96,6 +99,15 @@ class _Cache:
             new.write_bytes(_digest(file, data) + data)
 
 
+def _modules(name: str) -> set[str]:
+    """Return the names of a module, and of those whose compiled functions it imports."""
+    found = {name}
+    for value in vars(sys.modules[name]).values():
+        if isinstance(value, Dispatcher) and value.__module__ not in found:
+            found |= _modules(value.__module__)
+    return found
+
+
 def _digest(file: Path, data: bytes) -> bytes:
     return hashlib.sha256(file.name.encode() + data).digest()
 
@@ -114,7 +126,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compiled(function: Callable[..., Any], fast: set[str]) -> Callable[..., Any]:
-    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fast)(function)
+    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fast, forceinline=True)(function)
     folder = _folder()
     if folder is not None:
         with suppress(OSError):  # the sources are not there

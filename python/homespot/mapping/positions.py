@@ -18,7 +18,8 @@ from ..matrix.rows import RowBlock, row_blocks, sharpened
 from ..space.axes import spot_coordinates
 from . import confidence
 from .median import spatial_median
-from .row_loops import near_spots, read_rows
+from .near_loops import near_spots
+from .row_loops import read_rows
 
 __all__ = ["Position", "Readings", "entropy", "home_spots", "positions", "radius", "read_sharply"]
 
@@ -46,6 +47,8 @@ class Readings(Reducer):
         The sharpness of every cell's row, NaN where it is not known; None: not known.
     levels
         Levels of the radii.
+    replaced
+        Whether `replace` will put in the readings of each cell; None: those of none.
 
     Attributes
     ----------
@@ -79,15 +82,16 @@ class Readings(Reducer):
         k: int = 20,
         sharpness: F64 | None = None,
         levels: Sequence[float] = (),
+        replaced: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         one_of("position", position, get_args(Position))
         whole("k", k, 1)
         for level in levels:
             within("level", level, *confidence.LEVELS)
-        self._position, self._k, self._sharpness = position, k, sharpness
+        self._position, self._k, self._sharpness, self._replaced = position, k, sharpness, replaced
         self._levels = np.asarray(levels, dtype=np.float64)
         self._has_spots = spots is not None
-        self._padded = np.zeros((3, 0))
+        self._padded, self._by_x = np.zeros((3, 0)), np.zeros(0, np.intp)
         self._closest = 0.0
         if spots is not None:
             self._spots = np.ascontiguousarray(spot_coordinates(spots, len(spots)))
@@ -99,6 +103,7 @@ class Readings(Reducer):
             extent = float(np.sqrt(self._squares.mean()))
             self._closest = max(1e-3 * extent / len(spots) ** (1 / spots.shape[1]), 1e-150)
             self._padded = _padded(self._local.T)
+            self._by_x = np.argsort(self._padded[0], kind="stable")
 
     def start(self, matrix: Any) -> None:
         """Make room for every cell."""
@@ -129,12 +134,14 @@ class Readings(Reducer):
         if other.any():
             self._read_best(block, other, place)
 
-    def replace(self, cells: npt.NDArray[np.bool_], placed: F64, spread: F64, near: Ints, radii: F64) -> None:
-        """Put the readings of these cells by the median in place of what was read.
+    def replace(self, placed: F64, spread: F64, near: Ints, radii: F64) -> None:
+        """Put in the readings by the median of the cells that are `replaced`.
 
         About another position than the median, spread and radii are at most those about the median and the
         distance between the two.
         """
+        cells = self._replaced
+        assert cells is not None
         self.near[cells] = near
         if self._position == "median":
             self.placed[cells], self.spread[cells], self.radii[cells] = placed, spread, radii
@@ -163,6 +170,8 @@ class Readings(Reducer):
         powers = np.full(len(p), np.nan)
         if self._sharpness is not None and self._has_spots:
             powers = np.ascontiguousarray(self._sharpness[block.rows], np.float64)
+            if self._replaced is not None:
+                powers = np.where(self._replaced[block.rows], np.nan, powers)
         distances = np.full((len(p), len(self._levels)), np.nan)
 
         def some(i: int) -> None:
@@ -175,6 +184,7 @@ class Readings(Reducer):
                 powers[part],
                 SOFTER,
                 self._padded,
+                self._by_x,
                 self._closest,
                 self._levels,
                 place[part],
@@ -204,7 +214,7 @@ class Readings(Reducer):
         self.radii[at] = np.outer(found, [confidence.factor(level) for level in self._levels])
         best, share = block.best(self._k)
         near = np.empty(len(at), dtype=np.intp)
-        near_spots(sharpened(share[rows]), best[rows], self._padded, place, near)
+        near_spots(sharpened(share[rows]), best[rows], self._padded, self._by_x, place, near)
         self.near[at] = near
 
 

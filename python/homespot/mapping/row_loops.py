@@ -1,8 +1,8 @@
 """Compiled loops over the rows of P: home spot, entropy and, at a known sharpness, place and distances.
 
-All that is compiled lies in this file, as its cache follows the source of one file. Each row is read by
-itself, so that neither blocks nor threads change a byte. Entries of a row are brought together first, with
-their coordinates, so that a sparse row is read as a dense one is, and the sums are vectorised.
+Each row is read by itself, so that neither blocks nor threads change a byte. Entries of a row that has
+zeros are brought together first, with their coordinates, so that a sparse row is read as a dense one is, and
+the sums are vectorised.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 
 from ..common.jit import compiled
+from .near_loops import nearest_spot
 
-__all__ = ["near_spots", "read_rows"]
+__all__ = ["read_rows"]
 
 _MOST = 200
 _CLOSE = 0.01
 _NEGLIGIBLE = float(np.log(1e-9))  # weights below this share of the largest are left out
 _ROUNDING = 1e-4  # a row that leaves out no more is complete
-_BINS = 512
-_TINY = 1e-300
-_ALIKE = 1 - 1e-12  # expected distances that differ by less are equal
+_BINS = (32, 4096)  # fewest and most
+_IN_BIN = 8  # entries, on average
+_HALF_ROOT = np.int64(0x3FE6A09E667F3BCD)  # the bits of sqrt(1 / 2)
+# log(2) in two parts, the first with few digits, so that its multiples are exact.
+_LOG2_HIGH, _LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10
 
 
 @compiled
@@ -45,6 +48,29 @@ def _exp(x: float) -> float:
     e = e * e
     e = e * e
     return e * e
+
+
+@compiled
+def _log(x: float) -> float:
+    # log(x) to the last digit, for x from 1e-300 to 1e300; loops over it are vectorised. With x = 2^k m and
+    # m about 1, log(m) is the series of 2 artanh((m - 1) / (m + 1)).
+    bits = np.float64(x).view(np.int64)
+    k = (bits - _HALF_ROOT) >> np.int64(52)
+    m = np.int64(bits - (k << np.int64(52))).view(np.float64)
+    s = (m - 1) / (m + 1)
+    t = s * s
+    e = 1 / 21
+    e = 1 / 19 + t * e
+    e = 1 / 17 + t * e
+    e = 1 / 15 + t * e
+    e = 1 / 13 + t * e
+    e = 1 / 11 + t * e
+    e = 1 / 9 + t * e
+    e = 1 / 7 + t * e
+    e = 1 / 5 + t * e
+    e = 1 / 3 + t * e
+    n = np.float64(k)
+    return n * _LOG2_HIGH + (2 * s + (2 * s * t * e + n * _LOG2_LOW))
 
 
 @compiled
@@ -137,65 +163,6 @@ def _median(w: Any, x: Any, y: Any, z: Any, smallest: float, at: Any) -> None:
 
 
 @compiled
-def _expected(w: Any, x: Any, y: Any, z: Any, ax: float, ay: float, az: float, g: Any) -> float:
-    # The sum of w r, and its gradient; a spot at the point itself has none.
-    total = gx = gy = gz = 0.0
-    for j in range(w.shape[0]):
-        dx, dy, dz = ax - x[j], ay - y[j], az - z[j]
-        square = dx * dx + dy * dy + dz * dz
-        v = w[j] / np.sqrt(square + _TINY)
-        total += v * square
-        gx += v * dx
-        gy += v * dy
-        gz += v * dz
-    g[0], g[1], g[2] = gx, gy, gz
-    return total
-
-
-@compiled
-def _nearest_spot(w: Any, x: Any, y: Any, z: Any, spots: Any, at: Any, away: Any, left: Any) -> int:
-    # The spot of least expected distance. The expected distance is convex, so that its tangent at one spot
-    # rules out all spots where the tangent is no lower than the best so far.
-    px, py, pz = spots[0], spots[1], spots[2]
-    g = np.empty(3)
-    n, found = px.shape[0], 0
-    for j in range(n):
-        dx, dy, dz = px[j] - at[0], py[j] - at[1], pz[j] - at[2]
-        away[j] = dx * dx + dy * dy + dz * dz
-    for j in range(1, n):
-        if away[j] < away[found]:
-            found = j
-    best = _expected(w, x, y, z, px[found], py[found], pz[found], g)
-    total, count = 0.0, 0
-    for j in range(w.shape[0]):
-        total += w[j]
-    # By the triangle inequality, no spot that is farther from this one is better.
-    reach = 2 * best / total
-    bound, reach = best * _ALIKE - best, reach * reach
-    for j in range(n):
-        dx, dy, dz = px[j] - px[found], py[j] - py[found], pz[j] - pz[found]
-        near = dx * dx + dy * dy + dz * dz < reach
-        left[count] = j
-        count += near and g[0] * dx + g[1] * dy + g[2] * dz < bound
-    while count:
-        here = left[0]
-        for k in range(1, count):
-            if away[left[k]] < away[here]:
-                here = left[k]
-        value = _expected(w, x, y, z, px[here], py[here], pz[here], g)
-        if value < best * _ALIKE:
-            best, found = value, here
-        bound, kept = best * _ALIKE - value, 0
-        for k in range(count):
-            j = left[k]
-            dx, dy, dz = px[j] - px[here], py[j] - py[here], pz[j] - pz[here]
-            left[kept] = j
-            kept += j != here and g[0] * dx + g[1] * dy + g[2] * dz < bound
-        count = kept
-    return found
-
-
-@compiled
 def _sort(key: Any, of: Any) -> None:
     # Shell's sort, of `of` by key and, among equals, by number.
     n = of.shape[0]
@@ -215,54 +182,59 @@ def _sort(key: Any, of: Any) -> None:
 
 
 @compiled
-def _quantiles(w: Any, square: Any, levels: Any, order: Any, bins: Any, out: Any) -> None:
+def _quantiles(w: Any, square: Any, levels: Any, near: Any, bins: Any, out: Any) -> None:
     # Quantiles of the distances, given by their squares. Of sorted distances, the distribution function is
     # the weight up to the middle of each, and linear between. Distances are put into bins, and only the bins
     # about a level are sorted.
-    m = w.shape[0]
+    m, n_levels = w.shape[0], levels.shape[0]
+    n_bins = min(max(m // _IN_BIN, _BINS[0]), _BINS[1])
     most = 0.0
     for j in range(m):
         most = max(most, square[j])
-    scale = _BINS / most if most > 0 else 0.0
-    weight, start = np.zeros(_BINS), np.zeros(_BINS + 1, dtype=np.int64)
+    scale = n_bins / most if most > 0 else 0.0
     for j in range(m):
-        b = min(int(square[j] * scale), _BINS - 1)
-        bins[j] = b
-        weight[b] += w[j]
-        start[b + 1] += 1
-    total = 0.0
-    for b in range(_BINS):
-        total += weight[b]
-        start[b + 1] += start[b]
-    fill = start.copy()
+        bins[j] = min(np.int32(square[j] * scale), np.int32(n_bins - 1))
+    before, held = np.zeros(n_bins + 1), np.zeros(n_bins, dtype=np.bool_)
     for j in range(m):
-        b = bins[j]
-        order[fill[b]] = j
-        fill[b] += 1
-    for k in range(levels.shape[0]):
-        wanted = levels[k] * total
-        before = before_last = before_here = 0.0
-        last = here = after = -1
-        for b in range(_BINS):
-            if start[b + 1] > start[b]:
-                if here >= 0:
-                    after = b
-                    break
-                if before + weight[b] > wanted:
-                    here, before_here = b, before
-                else:
-                    last, before_last = b, before
-                before += weight[b]
-        if here < 0:
-            here, before_here = last, before_last
-        first = last if last >= 0 else here
-        cumulated = before_last if last >= 0 else before_here
-        end = start[(after if after >= 0 else here) + 1]
-        some = order[start[first] : end]
-        _sort(square, some)
+        before[bins[j] + 1] += w[j]
+    for b in range(n_bins):
+        held[b] = before[b + 1] > 0
+        before[b + 1] += before[b]
+    # The bins before and after the one of the level are sorted too: values there may be interpolated.
+    first, last = np.empty(n_levels, dtype=np.int64), np.empty(n_levels, dtype=np.int64)
+    about = np.zeros(n_bins, dtype=np.bool_)
+    for k in range(n_levels):
+        here = min(np.searchsorted(before, levels[k] * before[n_bins], side="right"), n_bins) - 1
+        while not held[here]:
+            here -= 1
+        first[k] = last[k] = here
+        for b in range(here - 1, -1, -1):
+            if held[b]:
+                first[k] = b
+                break
+        for b in range(here + 1, n_bins):
+            if held[b]:
+                last[k] = b
+                break
+        about[first[k]] = about[here] = about[last[k]] = True
+    count = 0
+    for j in range(m):
+        if about[bins[j]]:
+            near[count] = j
+            count += 1
+    some = np.empty(count, dtype=near.dtype)
+    for k in range(n_levels):
+        n = 0
+        for i in range(count):
+            j = near[i]
+            if first[k] <= bins[j] <= last[k]:
+                some[n] = j
+                n += 1
+        _sort(square, some[:n])
+        wanted, cumulated = levels[k] * before[n_bins], before[first[k]]
         middle_before = distance_before = 0.0
-        out[k] = np.sqrt(square[some[some.shape[0] - 1]])
-        for i in range(some.shape[0]):
+        out[k] = np.sqrt(square[some[n - 1]])
+        for i in range(n):
             j = some[i]
             middle, distance = cumulated + w[j] / 2, np.sqrt(square[j])
             if middle > wanted:
@@ -283,6 +255,7 @@ def read_rows(
     powers: Any,
     softer: float,
     spots: Any,
+    order: Any,
     smallest: float,
     levels: Any,
     placed: Any,
@@ -303,8 +276,8 @@ def read_rows(
         Number of spots.
     powers, softer
         The sharpness of every row, NaN where it is not known, and the share of it at which places are read.
-    spots, smallest
-        Coordinates, 3 x spots, and the lower bound for distances in the median.
+    spots, order, smallest
+        Coordinates, 3 x spots; the spots, sorted by x; and the lower bound for distances in the median.
     levels
         Levels of the quantiles.
     placed
@@ -317,30 +290,37 @@ def read_rows(
     """
     n = p.shape[1]
     v, logs, w, q = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    x, y, z = np.empty(n), np.empty(n), np.empty(n)
+    vx, vy, vz = np.empty(n), np.empty(n), np.empty(n)
     sx, sy, sz, square = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    order, bins = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    room, bins, at = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32), np.empty(3)
     away, left = np.empty(spots.shape[1]), np.empty(spots.shape[1] + 1, dtype=np.int64)
-    at = np.empty(3)
     for i in range(p.shape[0]):
-        best = 0
+        row = p[i]
+        most, least = row[0], row[0]
         for j in range(1, n):
-            if p[i, j] > p[i, best]:
-                best = j
-        top = np.float64(p[i, best])
+            most, least = max(most, row[j]), min(least, row[j])
+        best = 0
+        while best < n - 1 and row[best] != most:
+            best += 1
+        top = np.float64(most)
         home[i], probability[i] = of[i, best] if of.shape[0] else best, top
         sharp = powers[i]
         known = not np.isnan(sharp)
-        count = 0
-        for j in range(n):
-            v[count] = p[i, j]
-            if known:
-                k = of[i, j] if of.shape[0] else j
-                x[count], y[count], z[count] = spots[0, k], spots[1, k], spots[2, k]
-            count += p[i, j] > 0
+        count, x, y, z = n, spots[0], spots[1], spots[2]
+        if least > 0 and not of.shape[0]:
+            for j in range(n):
+                v[j] = row[j]
+        else:
+            count, x, y, z = 0, vx, vy, vz
+            for j in range(n):
+                v[count] = row[j]
+                if known:
+                    k = of[i, j] if of.shape[0] else j
+                    x[count], y[count], z[count] = spots[0, k], spots[1, k], spots[2, k]
+                count += row[j] > 0
         total = bits = 0.0
         for j in range(count):
-            logs[j] = np.log(v[j] / top)
+            logs[j] = _log(v[j] / top)
             total += v[j]
             bits += v[j] * logs[j]
         rest = 1 - total
@@ -357,7 +337,7 @@ def read_rows(
             some += q[j] > 0
         ws, xs, ys, zs = w[:some], sx[:some], sy[:some], sz[:some]
         _median(ws, xs, ys, zs, smallest, at)
-        near[i] = _nearest_spot(ws, xs, ys, zs, spots, at, away, left)
+        near[i] = nearest_spot(ws, xs, ys, zs, spots, order, at, away, left)
         for d in range(3):
             if np.isnan(placed[i, d]):
                 placed[i, d] = at[d]
@@ -373,16 +353,4 @@ def read_rows(
             q[some], square[some] = w[j], square[j]
             some += w[j] > 0
         spread[i] = np.sqrt(variance / total)
-        _quantiles(q[:some], square[:some], levels, order, bins, distances[i])
-
-
-@compiled
-def near_spots(w: Any, of: Any, spots: Any, placed: Any, near: Any) -> None:
-    """Find the spot of least expected distance from the spots `of`, with weights `w`, both cells x k."""
-    k = w.shape[1]
-    x, y, z = np.empty(k), np.empty(k), np.empty(k)
-    away, left = np.empty(spots.shape[1]), np.empty(spots.shape[1] + 1, dtype=np.int64)
-    for i in range(w.shape[0]):
-        for j in range(k):
-            x[j], y[j], z[j] = spots[0, of[i, j]], spots[1, of[i, j]], spots[2, of[i, j]]
-        near[i] = _nearest_spot(w[i], x, y, z, spots, placed[i], away, left)
+        _quantiles(q[:some], square[:some], levels, room, bins, distances[i])

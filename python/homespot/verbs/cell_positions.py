@@ -69,6 +69,7 @@ class _Places(Reducer):
         how: dict[str, Any],
         *,
         dropped: bool,
+        kept: WholeRows | None,
     ) -> None:
         self._names = mapping.var_names.to_numpy(dtype=str)
         self.held = dropped and where is not None
@@ -78,7 +79,8 @@ class _Places(Reducer):
         else:
             if self._max_radius is not None:
                 within("max_radius", self._max_radius, 0, open_low=True)
-            self.readings = Readings(where, how["position"], how["k"], sharpness, how["levels"])
+            replaced = None if kept is None else kept.cells
+            self.readings = Readings(where, how["position"], how["k"], sharpness, how["levels"], replaced)
         self._read: list[Reducer] = [self.readings]
         if self.held:
             self.mass = Summed(all_spots(len(where)))  # type: ignore[arg-type]
@@ -161,10 +163,10 @@ class CellTable(Reducer):
         self._dropped = bool(dropped(mapping).any())
         self.sections = sections_of(mapping)
         self._sharpness = sharpness_of(mapping.obs) if placed else None
-        every = slice(None)
-        self._whole = self._places(every, every)  # with several sections, this only checks the parameters
         if self._where is not None and self.sections is None and not self._dropped:
             self._whole_rows = WholeRows.of(mapping.obs, mapping.var_names, self._where, every_level)
+        every = slice(None)
+        self._whole = self._places(every, every)  # with several sections, this only checks the parameters
         self._cut = cut_short(mapping)
         self._mass: Summed | None = None
         self._read: list[Reducer] = [self._whole]
@@ -178,7 +180,9 @@ class CellTable(Reducer):
     def _places(self, cells: Any, spots: Any) -> _Places:
         where = None if self._where is None else self._where[spots]
         sharpness = None if self._sharpness is None else self._sharpness[cells]
-        return _Places(self._view.mapping, where, sharpness, self._how, dropped=self._dropped)
+        return _Places(
+            self._view.mapping, where, sharpness, self._how, dropped=self._dropped, kept=self._whole_rows
+        )
 
     def start(self, matrix: Any) -> None:
         """Start all readings."""
@@ -231,7 +235,7 @@ class CellTable(Reducer):
                     gather(part.matrix, places)
             kept = self._whole_rows
             if kept is not None:
-                places.readings.replace(kept.cells, kept.placed, kept.spread, kept.near, kept.radii)
+                places.readings.replace(kept.placed, kept.spread, kept.near, kept.radii)
             gone = None
             if places.held:
                 gone = held(mapping, part, places.mass.total[:, 0]) <= confidence.LEAST_HELD
