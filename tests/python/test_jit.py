@@ -134,3 +134,45 @@ def test_processes_at_once_do_not_mix_their_forms(folder: Path) -> None:
         process.stdin.flush()
     assert [process.communicate(timeout=300)[0] for process in processes] == ["6.0\n"] * 3
     assert len(list(folder.iterdir())) == 2
+
+
+WORK = """
+import hashlib
+import numpy as np
+from homespot.mapping.positions import Readings
+from homespot.matrix.gather import gather
+rng = np.random.default_rng(0)
+found = Readings(rng.random((200, 2)), sharpness=np.full(50, 2.0), levels=(0.5, 0.9))
+gather(rng.dirichlet(np.ones(200), 50), found)
+arrays = (found.entropy, found.placed, found.spread, found.radii)
+print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
+"""
+
+
+def test_loops_that_call_others_have_the_same_bytes_when_read_from_the_cache(tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    run = [sys.executable, "-c", WORK]
+    made, read = (subprocess.run(run, env=environment, capture_output=True, text=True) for _ in range(2))
+    assert made.returncode == read.returncode == 0, made.stderr + read.stderr
+    assert list(tmp_path.rglob("*read_rows*.nbc"))
+    assert made.stdout == read.stdout
+
+
+def test_a_form_follows_the_sources_of_all_that_it_calls(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    head = "from homespot.common.jit import compiled\n"
+    inner = head + "@compiled\ndef inner(x): return x + {}\n"
+    (tmp_path / "hs_outer.py").write_text(
+        head + "from hs_inner import inner\n@compiled\ndef outer(x): return 2 * inner(x)\n"
+    )
+    run = [sys.executable, "-c", "from hs_outer import outer; print(outer(1.0))"]
+    environment = os.environ | {
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "LOCALAPPDATA": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    for added, expected in ((1, "4.0"), (2, "6.0")):
+        (tmp_path / "hs_inner.py").write_text(inner.format(added))
+        done = subprocess.run(run, env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == expected, done.stderr

@@ -111,6 +111,19 @@ def test_keep_best_is_sorting() -> None:
         assert kept.nnz == len(p) * min(k, 50)
 
 
+@pytest.mark.parametrize("k", [1, 2, 7, 76, 77, 100])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_of_equals_those_of_the_first_columns_are_kept(k: int, order: str, monkeypatch) -> None:
+    p = np.asarray(np.random.default_rng(0).integers(0, 9, (9000, 77)), np.float32) / 616
+    p = np.array(p, order=order)
+    first = np.sort(np.argsort(-p, axis=1, kind="stable")[:, : min(k, 77)], axis=1)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        kept, _ = keep_best(p, k)
+        np.testing.assert_array_equal(kept.indices.reshape(first.shape), first)
+        np.testing.assert_array_equal(kept.data.reshape(first.shape), np.take_along_axis(p, first, axis=1))
+
+
 def test_keep_best_of_equals_keeps_exactly_k() -> None:
     kept, left_over = keep_best(np.full((4, 10), 0.1), 3)
     assert (kept.getnnz(axis=1) == 3).all()

@@ -126,7 +126,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compiled(function: Callable[..., Any], fast: set[str]) -> Callable[..., Any]:
-    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fast, forceinline=True)(function)
+    # A function that was not inlined would be another one, with other last digits, where it is read from the
+    # cache than where it was just compiled.
+    make = numba.njit(nogil=True, error_model="numpy", fastmath=fast, forceinline=True)
+    made: Any = make(function)
     folder = _folder()
     if folder is not None:
         with suppress(OSError):  # the sources are not there
