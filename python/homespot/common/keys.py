@@ -13,16 +13,19 @@ __all__ = [
     "ENTROPY",
     "EXPERIMENT",
     "EXPRESSION",
+    "FEATURES",
     "FITS",
     "FORMAT_VERSION",
     "HOMESPOT",
     "LABEL",
     "LABEL_PROB",
     "LEFT_OVER",
+    "LOG_SUM",
     "LOWER",
     "MAPPED",
     "NEAR_SPOT",
     "POSITIONS",
+    "POTENTIAL",
     "PROB",
     "RADIUS",
     "SECTION",
@@ -128,6 +131,15 @@ CONFIDENT_SHARE = "homespot_confident_share"
 
 WHOLE = "homespot_whole_"
 """Prefix of the columns of a map's cells that were read from their whole rows before these were cut short."""
+
+FEATURES = "homespot_features"
+"""obsm and varm of a map without X: the features of the cells and of the spots; see `Potentials`."""
+
+LOG_SUM = "homespot_log_sum"
+"""obsm of a map without X: the logarithm of what the entries of a cell's row are divided by."""
+
+POTENTIAL = "homespot_potential"
+"""varm of a map without X: the potential of a spot, in units of the regularisation."""
 
 LABEL = "homespot_label"
 """Most probable spatial label of a cell."""

@@ -18,8 +18,9 @@ from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock, row_blocks
 from ..matrix.streamed import in_memory
 from ..objects.access import check_adata, refuse_duplicates
-from ..objects.annotated import has_tables, x_of
-from ..objects.seal import MatrixDigest, Seal, damaged, seal_of
+from ..objects.annotated import Streaming, has_tables, x_of
+from ..objects.potentials import has_x
+from ..objects.seal import NO_MATRIX, MatrixDigest, Seal, damaged, seal_of
 from ..space.axes import spot_coordinates
 
 __all__ = ["CheckedMap", "checked_in_memory"]
@@ -149,6 +150,10 @@ class CheckedMap:
         spot_coordinates(mapping.varm.get(SPATIAL), mapping.n_vars)
         self.mapping, self.matrix = mapping, matrix
         self._seal = seal_of(mapping) if seal is None else seal
+        made = not (isinstance(mapping, Streaming) or has_x(mapping))
+        if self._seal is not None and made != (self._seal.matrix == NO_MATRIX):
+            raise damaged(self._seal.path)
+        self._sealed = self._seal is not None and not made
         self._checked = False
 
     def load(self) -> None:
@@ -165,7 +170,7 @@ class CheckedMap:
             left-over do not add up to 1 within 1e-4. This error comes before any error of a reducer.
         """
         validity = None if self._checked else _Validity(self.mapping)
-        digest = MatrixDigest() if self._seal is not None and not self._checked else None
+        digest = MatrixDigest() if self._sealed and not self._checked else None
         for reducer in (*reducers, *([] if digest is None else [digest])):
             reducer.start(self.matrix)
         refused: InputError | None = None

@@ -28,6 +28,7 @@ from ..matrix.gather import gather
 from ..matrix.rows import widest
 from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
+from ..transport import Potentials
 from .left_over import keep_best, left_out
 from .room import map_sizes, require_map
 from .uninformative import warn_if_uninformative
@@ -42,12 +43,13 @@ _VERSIONS_OF = ("numpy", "scipy", "numba", "anndata")
 class Solution:
     """A map in plain values, from which `map_cells` and the bridge to R build their objects.
 
-    ``matrix`` is P (cells x spots), dense or CSR; ``cells`` and ``spots`` index the rows of the two tables
-    that were mapped; ``left_over`` is the mass that each row leaves out; ``expression`` is the mean of these
-    cells, and of these spots, over the genes used, on the log scale; ``record`` describes the run.
+    ``matrix`` is P (cells x spots), dense, CSR or `Streamed`; ``cells`` and ``spots`` index the rows of the
+    two tables that were mapped; ``left_over`` is the mass that each row leaves out; ``expression`` is the
+    mean of these cells, and of these spots, over the genes used, on the log scale; ``record`` describes the
+    run.
     """
 
-    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix
+    matrix: npt.NDArray[np.floating[Any]] | sparse.csr_matrix | Streamed
     cells: npt.NDArray[np.intp]
     spots: npt.NDArray[np.intp]
     left_over: npt.NDArray[np.float64]
@@ -61,10 +63,12 @@ class Solution:
     """What was read from the whole rows before they were cut short, as columns of the cells."""
     section: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
     """The section of every cell, and its probability, if each section was mapped by itself."""
+    potentials: Potentials | None = None
+    """What the rows of a `Streamed` P are made of; None: P is written down."""
 
     def without_matrix(self) -> Solution:
         """Return the solution without its matrix, so that the matrix can be freed."""
-        return replace(self, matrix=sparse.csr_matrix((0, 0)))
+        return replace(self, matrix=sparse.csr_matrix((0, 0)), potentials=None)
 
 
 def versions(more: Iterable[str] = ()) -> dict[str, str]:
@@ -119,7 +123,10 @@ def solve(
     with given_back(where), limited_threads() as n_threads, heard():
         outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
     matrix = outcome.matrix
-    if isinstance(matrix, Streamed) and k_best is None:
+    potentials = matrix if isinstance(matrix, Potentials) else None
+    if potentials is not None:
+        matrix = potentials.map
+    elif isinstance(matrix, Streamed) and k_best is None:
         matrix = in_memory(matrix)
     if not (outcome.finite or _finite(matrix)):
         raise InputError(
@@ -175,7 +182,7 @@ def solve(
         sharpness = np.full(matrix.shape[0], outcome.sharpness.power)
     cells = rows_named(all_cells, sc.names[outcome.cells])
     numbers = (left_over, outcome.expression, record, sharpness, outcome.fits, columns)
-    return Solution(matrix, cells, spots, *numbers)
+    return Solution(matrix, cells, spots, *numbers, potentials=potentials)
 
 
 def _finite(matrix: Any) -> bool:

@@ -15,6 +15,7 @@ from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
+from ..matrix.rows import row_blocks
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
 from .combined import best_fits, combined_record, together_sharp
@@ -91,9 +92,10 @@ def _side_by_side(
             if whole is None:
                 whole = np.empty(shape, dtype=part.matrix.dtype)
             stop = start + part.matrix.shape[1]
-            rows: Any = slice(None) if len(part.cells) == shape[0] else part.cells
-            whole[rows, start:stop] = part.matrix
-            whole[rows, start:stop] *= share
+            every = len(part.cells) == shape[0]
+            for block in row_blocks(part.matrix):
+                rows: Any = block.rows if every else part.cells[block.rows]
+                whole[rows, start:stop] = block.values * share
             start = stop
         kept.append(_Kept(part.without_matrix(), likeliest))
         del part  # its matrix would stay until the next section is mapped

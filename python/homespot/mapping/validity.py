@@ -4,6 +4,10 @@
 their annotation and ``homespot_left_over``. ``var`` holds the spots with their coordinates as plain columns
 ``x``, ``y``, ``z``; the coordinates are also in ``varm["spatial"]``. ``uns["homespot"]`` is the run's record.
 Every row sum plus the left-over is 1.
+
+A map that is not written down has no X, but what P follows from: features of the cells and spots in
+``obsm`` and ``varm`` (``homespot_features``), the potentials of the spots, ``varm["homespot_potential"]``,
+and the logarithms of the rows' sums, ``obsm["homespot_log_sum"]``; see `homespot.transport.Potentials`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,9 @@ from ..common.keys import COORDINATES, FORMAT_VERSION, HOMESPOT, LEFT_OVER, SPAT
 from ..errors import DataWarning, some
 from ..matrix.streamed import Streamed
 from ..objects.annotated import annotated
+from ..objects.potentials import with_potentials
 from ..space.axes import spot_coordinates
+from ..transport import Potentials
 from .checked import CheckedMap
 from .left_over import Floats
 
@@ -29,7 +35,7 @@ __all__ = ["check_mapping", "filled", "new_mapping"]
 
 
 def new_mapping(
-    matrix: Floats | sparse.csr_matrix | Streamed,
+    matrix: Floats | sparse.csr_matrix | Streamed | Potentials,
     cells: pd.DataFrame,
     spots: pd.DataFrame,
     record: dict[str, Any],
@@ -42,7 +48,7 @@ def new_mapping(
     Parameters
     ----------
     matrix
-        P, cells x spots, dense, CSR or `Streamed`.
+        P, cells x spots, dense, CSR or `Streamed`; or features and potentials, with which the map has no X.
     cells
         Annotation of the cells, indexed by name, one row per row of P.
     spots
@@ -58,6 +64,8 @@ def new_mapping(
     obs = cells.copy()
     obs[LEFT_OVER] = np.zeros(len(cells)) if left_over is None else left_over
     where = spot_coordinates(positions, len(spots))
+    if isinstance(matrix, Potentials):
+        record = with_potentials(record, matrix)
     parts: dict[str, Any] = {
         "obs": obs,
         "var": spots.copy() if where is None else _with_columns(spots, where),

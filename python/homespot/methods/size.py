@@ -78,14 +78,16 @@ def transported_map(
         n_components=n_components,
     )
     more = 8 * 5 * cells * spots if backend == "pot" else 0
-    stored = solved.storage == "stored" or k_best is None
+    stored = solved.storage == "stored"
     held = cells * genes if cells * genes <= HELD else 0
     if stored and held:
         return more + dense_map(
             cells=cells, spots=spots, shared=shared, itemsize=itemsize, k_best=k_best, n_genes=n_genes
         )
     copied = 0 if held else int(cells * cell_bytes)
-    features = itemsize * (held + cells * (solved.components or 0) + 3 * spots * genes)
+    # Without k_best the map keeps the features, so they are in memory.
+    of_cells = solved.components or (genes if k_best is None and not (stored or held) else 0)
+    features = itemsize * (held + cells * of_cells + 3 * spots * genes)
     blocks = _BLOCKS * itemsize * ROWS * spots + 8 * _VECTORS * (cells + spots)
     kept = kept_bytes((cells, spots), k_best, itemsize)
     return more + copied + features + blocks + kept + (itemsize * cells * spots if stored else 0)

@@ -22,6 +22,7 @@ from ..transport import (
     REGULARISATION,
     Backend,
     CorrelationCost,
+    Potentials,
     Storage,
     check_exact,
     check_pot,
@@ -90,9 +91,10 @@ Stored = Annotated[
     Storage | None,
     Parameter(
         '``"stored"``: the cells x spots kernel is kept in memory. ``"streamed"``: it is made anew, block by '
-        "block, in every pass, and memory is that of the data; use it with k_best. P is the same, "
-        "by torch up to rounding. None: "
-        '``"streamed"`` with k_best and more than 67 million pairs of a cell and a spot, else ``"stored"``.'
+        "block, in every pass, and memory is that of the data. P is the same, by torch up to rounding; "
+        "without k_best it is not written down, but kept as features and potentials, and every verb makes "
+        'its rows when it reads them. None: ``"streamed"`` for more than 67 million pairs of a cell and a '
+        'spot with k_best, and for more than 2,147 million without, else ``"stored"``.'
     ),
 ]
 Components = Annotated[
@@ -295,8 +297,11 @@ def ssa(
     if error is not None:
         numbers |= {"components": solved.components, "error_correlations": error}
     finite = bool(np.isfinite(result.error_spots))  # the sums of the columns of T take in every entry of P
+    matrix: Any = result.matrix
+    if matrix is None:
+        matrix = Potentials.of(result) if run.k_best is None else result.map
     return Outcome(
-        result.map if result.matrix is None else result.matrix,
+        matrix,
         cells,
         spots,
         genes,

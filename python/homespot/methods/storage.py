@@ -13,6 +13,7 @@ COMPONENTS = 128
 """How many principal components stand for the genes where the kernel is made anew in every pass."""
 
 _STORED = 2**26  # entries that are stored though only the best of them are kept
+_WRITTEN = 2**31  # entries that are written down, where all of them are kept
 
 
 class Layout(NamedTuple):
@@ -42,8 +43,9 @@ def layout(
 ) -> Layout:
     """Return how a transport is solved; the memory of the day has no part in it.
 
-    Without `k_best` the map is written down, so its kernel is stored. With it, a kernel of more than 67
-    million entries is streamed. A kernel that is streamed is made of 128 principal components of the genes,
+    With `k_best`, a kernel of more than 67 million entries is streamed. Without it, the map is written down,
+    and its kernel is stored, up to 2,147 million entries; a kernel that is streamed gives a map of features
+    and potentials. A kernel that is streamed is made of 128 principal components of the genes,
     where there are more genes than that.
 
     Parameters
@@ -56,7 +58,7 @@ def layout(
         As given by the user. POT solves the stored problem.
     """
     if storage is None:
-        large = k_best is not None and cells * spots > _STORED
+        large = cells * spots > (_WRITTEN if k_best is None else _STORED)
         storage = "streamed" if large and backend != "pot" else "stored"
     components = n_components
     if n_components == "auto":

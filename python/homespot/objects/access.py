@@ -10,6 +10,7 @@ import pandas as pd
 from ..common.wording import either
 from ..errors import InputError, expected, some
 from .annotated import on_disk
+from .potentials import has_x, without_potentials
 
 __all__ = ["check_adata", "copied", "refuse_duplicates"]
 
@@ -28,12 +29,16 @@ _BESIDE_X = ("obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
 
 
 def copied(adata: ad.AnnData, matrix: Any = None) -> ad.AnnData:
-    """Return a copy in memory; `matrix` is X, if it has been read from the file already."""
-    if not on_disk(adata):
+    """Return a copy in memory; `matrix` is X, if it has been read from the file, or made, already."""
+    with_x = has_x(adata)
+    if not on_disk(adata) and (with_x or matrix is None):
         return adata.copy()
-    if matrix is None:
+    if with_x and matrix is None:
         return adata.to_memory()
-    copy = ad.AnnData(**{slot: getattr(adata, slot) for slot in _BESIDE_X}).to_memory()
+    copy = ad.AnnData(**{slot: getattr(adata, slot) for slot in _BESIDE_X}).to_memory().copy()
+    if matrix is None:
+        return copy
+    copy = without_potentials(copy)
     copy.X = matrix
     return copy
 

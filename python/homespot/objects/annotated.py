@@ -10,6 +10,8 @@ import pandas as pd
 
 from ..errors import InputError, expected
 from ..matrix.streamed import Streamed
+from ..transport import Potentials
+from .potentials import has_x, parts_of, potentials_of
 from .stored import file_matrix, files_behind, is_dask, is_stored, read_later
 
 __all__ = ["Streaming", "annotated", "files_of", "has_tables", "on_disk", "with_tables", "x_of"]
@@ -24,7 +26,9 @@ class Streaming(ad.AnnData):  # type: ignore[misc]
 
 
 def annotated(matrix: Any, **parts: Any) -> ad.AnnData:
-    """Build an AnnData around a matrix in memory, or around a `Streamed` one."""
+    """Build an AnnData around a matrix in memory, around a `Streamed` one, or around potentials."""
+    if isinstance(matrix, Potentials):
+        return ad.AnnData(None, **parts, **parts_of(matrix))
     return Streaming(matrix, **parts) if isinstance(matrix, Streamed) else ad.AnnData(matrix, **parts)
 
 
@@ -49,12 +53,16 @@ def x_of(adata: ad.AnnData, layer: str | None = None) -> Any:
     """Return X, or a layer: as it is if it is in memory, else as `Streamed`.
 
     If an object is backed by a file, its layers, a part of the object, and a matrix stored by columns (CSC)
-    are in memory. A dask array is computed one chunk of rows at a time.
+    are in memory. A dask array is computed one chunk of rows at a time. The X of a map that is kept as
+    features and potentials is `Streamed`, too: its rows are made when they are read.
     """
     if layer is not None:
         return read_later(adata.layers[layer])
     if isinstance(adata, Streaming):
         return adata.matrix
+    if not has_x(adata):
+        found = potentials_of(adata)
+        return None if found is None else found.map
     if not adata.isbacked:
         return read_later(adata.X)
     path = str(adata.filename)

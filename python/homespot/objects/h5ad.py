@@ -225,12 +225,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def read_whole(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
-    """Read an .h5ad file, or say what is wrong with it; with `backed`, X stays in the file."""
+    """Read an .h5ad file, or say what is wrong with it; with `backed`, X, if there is one, stays in it."""
     form = recognise(path)
     if form.kind != "h5ad":
         raise refused(path, form)
     with readable("an .h5ad file", path):
         require_file(path, backed=backed)
+        with h5py.File(path, "r") as file:
+            backed = backed and "X" in file
         found = ad.read_h5ad(path, backed="r" if backed else None)
         check_structure(found)
         return found

@@ -24,13 +24,26 @@ from ..matrix.gather import Reducer
 from ..matrix.rows import RowBlock
 from ..matrix.sums import is_sparse
 
-__all__ = ["MatrixDigest", "Seal", "damaged", "digest_of_tables", "read_seal", "seal_of", "write_seal"]
+__all__ = [
+    "NO_MATRIX",
+    "MatrixDigest",
+    "Seal",
+    "damaged",
+    "digest_of_tables",
+    "read_seal",
+    "seal_of",
+    "write_seal",
+]
 
 _ATTRIBUTE = "homespot-seal"
 _FORM = "1"
 """How the digests are computed; other forms are of other versions of homespot."""
 
 _SLOTS = ("obs", "var", "obsm", "varm", "obsp", "varp", "layers", "uns")
+
+
+NO_MATRIX = "potentials"
+"""In the place of the digest of P, of a map without X: all that it follows from is in the tables."""
 
 
 class Seal(NamedTuple):
@@ -178,7 +191,7 @@ def seal_of(mapping: ad.AnnData) -> Seal | None:
     """Return the seal of the file in which X of an AnnData is; None if X is not in a file or has no seal."""
     if not mapping.isbacked or mapping.is_view:
         return None
-    return _seal(mapping.file["X"].parent, str(mapping.filename))
+    return _seal(mapping.file["obs"].parent, str(mapping.filename))
 
 
 def _seal(file: h5py.Group, path: str) -> Seal | None:

@@ -27,7 +27,8 @@ from ..common.keys import HOMESPOT
 from ..errors import DataWarning, InputError, expected
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
-from .annotated import with_tables, x_of
+from .annotated import Streaming, with_tables, x_of
+from .potentials import has_x
 from .stored import read_later
 
 __all__ = ["Account", "old_strings", "storable"]
@@ -105,7 +106,7 @@ def storable(adata: ad.AnnData, uns: Mapping[str, Any] | None = None) -> tuple[P
     others["uns"] = {**adata.uns, **(uns or {})}
     for slot, found in {**others, "layers": layers}.items():
         parts[slot] = _mapping(found, slot, account)
-    parts["X"] = _matrix(x_of(adata), "X", account)
+    parts["X"] = _matrix(x_of(adata) if isinstance(adata, Streaming) or has_x(adata) else None, "X", account)
     if adata.raw is not None and (matrix := _matrix(read_later(adata.raw.X), "raw.X", account)) is not None:
         parts["raw"] = {
             "X": matrix,

@@ -2,6 +2,7 @@
 
 from ._buffer import ROWS
 from .costs import CorrelationCost, Cost, MatrixCost
+from .potentials import Potentials
 from .result import TransportResult
 from .solver import REGULARISATION, Backend, Storage, check_exact, check_pot, sinkhorn
 
@@ -12,6 +13,7 @@ __all__ = [
     "CorrelationCost",
     "Cost",
     "MatrixCost",
+    "Potentials",
     "Storage",
     "TransportResult",
     "check_exact",

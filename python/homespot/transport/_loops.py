@@ -16,7 +16,7 @@ from numba.extending import overload
 
 from ..common.jit import compiled, compiled_in_order
 
-__all__ = ["LARGEST", "exponents", "kernel_rows", "log_rows"]
+__all__ = ["LARGEST", "entries", "exponents", "kernel_rows", "log_rows", "log_sums"]
 
 Array = npt.NDArray[Any]
 
@@ -203,3 +203,42 @@ def log_rows(D: Array, log_p: Array, keep: float, g: Array, f: Array, columns: A
     for j in range(n):
         columns[j] += sums[j]
     return top
+
+
+@compiled
+def log_sums(D: Array, factor: float, g: Array, out: Array) -> None:
+    """Set out_i = log sum_j exp(g_j - factor D_ij), in float64.
+
+    Parameters
+    ----------
+    D
+        Shape (m, N), float32 or float64.
+    factor
+        1 / epsilon.
+    g
+        Shape (N,), float64.
+    out
+        Shape (m,), float64; written.
+    """
+    m, n = D.shape
+    dtype = D.dtype.type
+    for i in range(m):
+        d = D[i]
+        largest = -np.inf
+        for j in range(n):
+            largest = max(largest, g[j] - factor * np.float64(d[j]))
+        total = 0.0
+        for j in range(n):
+            total += np.float64(_exp(dtype(g[j] - factor * np.float64(d[j]) - largest)))
+        out[i] = largest + math.log(total)
+
+
+@compiled
+def entries(D: Array, factor: float, g: Array, h: Array) -> None:
+    """Turn D_ij into exp(g_j - factor D_ij - h_i), which is at most 1, in place; parameters as `log_sums`."""
+    m, n = D.shape
+    dtype = D.dtype.type
+    for i in range(m):
+        d, low = D[i], h[i]
+        for j in range(n):
+            d[j] = _exp(dtype(g[j] - factor * np.float64(d[j]) - low))

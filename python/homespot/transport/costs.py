@@ -35,7 +35,7 @@ class Cost(ABC):
         """Return ``write(start, stop, out)``, which writes D[start:stop] into `out` of the same shape."""
 
     def rows(self, index: npt.NDArray[np.intp], dtype: npt.DTypeLike) -> Array:
-        """Return some rows of D, by their indices in ascending order."""
+        """Return some rows of D, by their indices."""
         write, out = self.writer(dtype), np.empty((len(index), self.shape[1]), dtype)
         for k, row in enumerate(index.tolist()):
             write(row, row + 1, out[k : k + 1])
@@ -113,6 +113,13 @@ class CorrelationCost(Cost):
             distances(out, self.absolute)
 
         return write
+
+    def rows(self, index: npt.NDArray[np.intp], dtype: npt.DTypeLike) -> Array:
+        """Return some rows of D, by one product."""
+        out = np.empty((len(index), self.shape[1]), dtype)
+        np.matmul(self.sc[index].astype(dtype, copy=False), self.st.astype(dtype, copy=False).T, out=out)
+        distances(out, self.absolute)
+        return out
 
 
 @compiled_in_order

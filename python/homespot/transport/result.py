@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..common.cores import limited_threads, threads
-from ..common.threads import pool
-from ..matrix.streamed import Streamed, by_blocks
-from ._buffer import ROWS, Rows, blocks, lanes
+from ..matrix.streamed import Streamed
+from ._buffer import Rows
 from ._range import Domain
+from ._tiles import made, tiles
 from .costs import Cost
 
 __all__ = ["TransportResult"]
 
 
-_VALUES = 2**22  # number of entries that are computed at once
-_BLOCKS = 4  # number of blocks that are computed at once, if those are more entries
 Array = npt.NDArray[Any]
 F64 = npt.NDArray[np.float64]
 
@@ -104,62 +100,19 @@ class TransportResult:
 
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
-        total, plan, written = 0.0, self.plan, self._written(lambda _: None)
-        for rows in self._tiles():
-            total += float((plan[rows].astype(np.float64) * written(rows)).sum())
+        total, plan = 0.0, self.plan
+        costs = made(self.cost, self.dtype, lambda block, rows: None)
+        for rows in tiles(self.cost.shape):
+            total += float((plan[rows].astype(np.float64) * costs[rows]).sum())
         return total
-
-    def _tiles(self) -> list[slice]:
-        """Return the rows that are computed at once, in several threads: whole blocks of the solver's."""
-        m, n = self.cost.shape
-        tiles: list[slice] = []
-        for rows in (rows for lane in lanes(m) for rows in blocks(lane, ROWS)):
-            first = tiles[-1].start if tiles else 0
-            if tiles and (rows.stop - first) * n <= max(_VALUES, _BLOCKS * ROWS * n):
-                tiles[-1] = slice(first, rows.stop)
-            else:
-                tiles.append(rows)
-        return tiles
-
-    def _written(self, change: Callable[[Array], object]) -> Callable[[slice], Array]:
-        """Return a function that writes the cost of a tile's rows, each block changed in place.
-
-        On the CPU, the cost in these blocks equals the solver's to the byte.
-        """
-        write, (m, n) = self.cost.writer(self.dtype), self.cost.shape
-        every = [rows for lane in lanes(m) for rows in blocks(lane, ROWS)]
-
-        def written(tile: slice) -> Array:
-            inside = [rows for rows in every if tile.start <= rows.start < tile.stop]
-            out = np.empty((tile.stop - tile.start, n), self.dtype)
-
-            def run(k: int) -> None:
-                block = out[inside[k].start - tile.start : inside[k].stop - tile.start]
-                write(inside[k].start, inside[k].stop, block)
-                change(block)
-
-            helpers = min(threads(out.size), len(inside)) - 1 if self.cost.concurrent else 0
-            # One thread per product, so that the number of threads does not change it.
-            with limited_threads(1), pool(helpers) as each:
-                each(run, len(inside))
-            return out
-
-        return written
 
     def _computed(self) -> Streamed:
         """Return P as a matrix whose rows are computed when they are read, as the solver computes them."""
-        of, tiles = Rows(self.domain, self.epsilon), self._tiles()
+        of = Rows(self.domain, self.epsilon)
 
-        def rows_of(block: Array) -> None:
+        def rows_of(block: Array, _: Any) -> None:
             of.prepare(block)
             for part in of.cached(block):
                 of.softmax(block[part], self.potentials, block[part])
 
-        def pick(index: npt.NDArray[np.intp]) -> Array:
-            block = self.cost.rows(index, self.dtype)
-            rows_of(block)
-            return block
-
-        written, ends = self._written(rows_of), [tile.stop for tile in tiles]
-        found = by_blocks(lambda k: written(tiles[k]), ends, self.cost.shape, np.dtype(self.dtype), False)
-        return replace(found, pick=pick)
+        return made(self.cost, self.dtype, rows_of)

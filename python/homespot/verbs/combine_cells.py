@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import anndata as ad
 
@@ -13,7 +14,9 @@ from ..mapping.checked import CheckedMap, checked_in_memory
 from ..mapping.combined import record_of_cells
 from ..mapping.coordinates import images
 from ..mapping.room import require_copies
+from ..mapping.validity import check_mapping
 from ..objects.access import copied
+from ..objects.potentials import potentials_of, with_potentials
 
 __all__ = ["combine_cells"]
 
@@ -22,19 +25,35 @@ __all__ = ["combine_cells"]
 def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
     """Stack mappings of different cells onto the same spots into one, in memory.
 
+    Maps that are kept as features and potentials (see `map_cells`) stay so if they are parts of one map; if
+    each was made by itself, P is written down.
+
     Parameters
     ----------
     mappings
         Results of `map_cells`, for different cells and the same spots in the same order.
     """
     mappings = listed("mappings", mappings)
+    made = [potentials_of(mapping) for mapping in mappings]
+    one = made[0] if made else None
+    if one is not None and all(other is not None and one.same_spots(other) for other in made):
+        for mapping in mappings:
+            check_mapping(mapping)
+        return _stacked(mappings, list(map(copied, mappings)), with_potentials({}, one))
     require_copies(
         "maps of different cells, one below the other",
         [CheckedMap(mapping).matrix for mapping in mappings],
         2,
     )
     matrices = [checked_in_memory(mapping) for mapping in mappings]
+    return _stacked(mappings, list(map(copied, mappings, matrices)), {})
+
+
+def _stacked(
+    mappings: Sequence[ad.AnnData], copies: Sequence[ad.AnnData], more: dict[str, Any]
+) -> ad.AnnData:
+    """Return copies of the mappings one below the other, with the record of all and what is `more` in it."""
     record = record_of_cells(mappings)
-    out = ad.concat(list(map(copied, mappings, matrices)), axis="obs", join="outer", merge="first")
-    out.uns.update({**images(*mappings), HOMESPOT: record})
+    out = ad.concat(copies, axis="obs", join="outer", merge="first")
+    out.uns.update({**images(*mappings), HOMESPOT: {**record, **more}})
     return out

@@ -32,7 +32,8 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
         Whether to leave P in the file, for a map that does not fit into memory, as ``anndata.read_h5ad(path,
         backed="r")`` does. Functions that take a map then read P in blocks of rows, with the same results.
         Only `add_mapping`, which copies P into the user's object, `subset` (for the part asked for),
-        `renormalise`, `combine_cells` and `combine_sections` read P into memory.
+        `renormalise`, `combine_cells` and `combine_sections` read P into memory. A map that is kept as
+        features and potentials (see `map_cells`) has no P in its file; these are in memory.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def load(path: str | os.PathLike[str], *, backed: bool = False) -> ad.AnnData:
     try:
         _check(mapping, path)
     except BaseException:
-        if backed:
+        if mapping.isbacked:
             mapping.file.close()
         raise
     return mapping

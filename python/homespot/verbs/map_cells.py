@@ -124,7 +124,8 @@ def map_cells(
         computed.
     k_best
         Number of largest entries to keep in each row (of every section), as CSR; the mass that is left out is
-        in ``obs["homespot_left_over"]``. None keeps the dense matrix. Where the map has a sharpness and one
+        in ``obs["homespot_left_over"]``. None keeps
+        all, as a dense matrix or, if `storage` is ``"streamed"``, as features and potentials. Where the map has a sharpness and one
         section, the place of every cell by the median, its radii and its near spot are read from the whole
         row first, and kept as columns of obs (``homespot_whole_...``), so that `place_cells` gives the same
         as without ``k_best``. Radii are kept at 0.05, 0.1, 0.2, ..., 0.9, 0.95 and 0.99, and are linear
@@ -148,7 +149,11 @@ def map_cells(
 
     Returns
     -------
-    The mapping: AnnData, cells x spots, with P in ``X``; each row sums to 1. obs and var hold the
+    The mapping: AnnData, cells x spots, with P in ``X``; each row sums to 1. Without `k_best`, if the
+    kernel is streamed (`storage`; by itself for more than 2,147 million pairs of a cell and a spot), X is
+    None: the map is kept as features (``obsm["homespot_features"]``, ``varm["homespot_features"]``) and
+    potentials (``varm["homespot_potential"]``, ``obsm["homespot_log_sum"]``), and every function that takes
+    a map makes its rows, block by block, when it reads them. obs and var hold the
     annotation of the mapped cells and spots, with ``homespot_expression``, their mean log expression over
     the genes used. If the genes have weights, ``obs["homespot_sharpness"]`` is the power of the rows of P
     at which two halves of the genes agree best, and the record has the curve. Of 20 cells or more,
@@ -236,7 +241,7 @@ def annotated_mapping(
         of_spots[SECTION] = spots.with_own_frames.labels()[solution.spots]
     positions = spots.positions
     mapping = new_mapping(
-        solution.matrix,
+        solution.matrix if solution.potentials is None else solution.potentials,
         # Cells that were mapped before may have these of another map.
         without_whole_rows(cells.iloc[solution.cells])
         .drop(columns=_FOUND, errors="ignore")

@@ -7,7 +7,7 @@ from typing import Any
 import anndata as ad
 import numpy.typing as npt
 
-from ..common.keys import CUT, DROPPED, LEFT_OVER
+from ..common.keys import CUT, DROPPED, LEFT_OVER, LOG_SUM
 from ..common.memory import bounded
 from ..common.wording import verb
 from ..errors import InputError, expected, some
@@ -16,6 +16,7 @@ from ..mapping.left_over import cut_away
 from ..mapping.room import require_copies
 from ..matrix.sums import is_sparse, row_sums
 from ..objects.access import copied
+from ..objects.potentials import potentials_of
 
 __all__ = ["renormalise", "row_factors"]
 
@@ -60,12 +61,16 @@ def renormalise(mapping: ad.AnnData) -> ad.AnnData:
         If a cell has no mass on the kept spots.
     """
     view = CheckedMap(mapping)
-    require_copies(f"a copy of a map of {mapping.n_obs:,} cells x {mapping.n_vars:,} spots", [view.matrix], 2)
-    view.load()
-    factors = row_factors(view)
-    out = copied(mapping, view.matrix)
-    scaled = out.X.multiply(factors[:, None]).tocsr() if is_sparse(out.X) else out.X * factors[:, None]
-    out.X = scaled
+    if (made := potentials_of(mapping)) is not None:
+        factors, out = row_factors(view), copied(mapping)
+        out.obsm[LOG_SUM] = made.scaled(factors).of_cells[:, None]
+    else:
+        what = f"a copy of a map of {mapping.n_obs:,} cells x {mapping.n_vars:,} spots"
+        require_copies(what, [view.matrix], 2)
+        view.load()
+        factors = row_factors(view)
+        out = copied(mapping, view.matrix)
+        out.X = out.X.multiply(factors[:, None]).tocsr() if is_sparse(out.X) else out.X * factors[:, None]
     out.obs[LEFT_OVER] = 0.0
     out.obs = out.obs.drop(columns=DROPPED, errors="ignore")
     if (cut := cut_away(mapping)) is not None:

@@ -17,6 +17,7 @@ from ..mapping.whole_rows import without_whole_rows
 from ..matrix.sums import row_sums
 from ..objects.access import copied
 from ..objects.annotated import x_of
+from ..objects.potentials import potentials_of
 
 __all__ = ["subset"]
 
@@ -53,12 +54,13 @@ def subset(
     share = shape[0] * shape[1] / max(mapping.n_obs * mapping.n_vars, 1)
     read = 2 * shape[0] / max(mapping.n_obs, 1) if mapping.isbacked else 0
     what = f"a part of a map, {shape[0]:,} cells x {shape[1]:,} spots"
-    require_copies(what, [x_of(mapping)], 2 * share + read, "take at most {} cells")
+    if potentials_of(mapping) is None:
+        require_copies(what, [x_of(mapping)], 2 * share + read, "take at most {} cells")
     rows, columns = (slice(None) if names is None else list(names) for names in (cells, spots))
     # Of a file whole rows are read, because older versions of h5py select by one list, not by two.
     kept = copied(mapping[rows])[:, columns].copy() if mapping.isbacked else copied(mapping[rows, columns])
     if spots is not None:
-        left_over = np.clip(1 - row_sums(kept.X), 0, 1)
+        left_over = np.clip(1 - row_sums(x_of(kept)), 0, 1)
         lost = left_over - kept.obs[LEFT_OVER].to_numpy(dtype=np.float64)
         kept.obs[DROPPED] = dropped(kept) + np.where(lost > _ROUNDING, lost, 0)
         kept.obs[LEFT_OVER] = left_over
