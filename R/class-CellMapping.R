@@ -11,7 +11,8 @@
 #' It is a [SpatialExperiment::SpatialExperiment-class] with one row for each
 #' cell and one column for each spot:
 #'
-#' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix;
+#' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix, on a file or
+#'   on features and potentials, of which rows are made when they are read;
 #' * rowData: the cells' annotation, and the column `homespot_left_over`;
 #' * colData: the spots' annotation with their `sample_id`;
 #' * `homespot_expression` in both, of maps that [mapCells()] made: the mean log
@@ -92,6 +93,10 @@ setClass("CellMapping", contains = "SpatialExperiment")
 # The least and the largest entry of P, and its row sums; of a P on disk these
 # of every block, read once.
 .rangeAndSums <- function(p) {
+  made <- .potentialsOf(p)
+  if (!is.null(made) && length(p)) {
+    return(.toR(.call("potential_sums", .potentialsToPython(made))))
+  }
   if (is(p, "DelayedMatrix")) {
     grid <- rowAutoGrid(p)
     parts <- lapply(seq_along(grid), function(i) {

@@ -195,7 +195,11 @@ setMethod("show", "CellMapping", function(object) {
   left <- rowData(object)[[.keys$LEFT_OVER]]
   cat(sprintf(
     "mapping: %d cells (rows) x %d spots (columns), %s\n",
-    nrow(object), ncol(object), class(.mapping(object))[1L]
+    nrow(object), ncol(object), if (is.null(.potentialsOf(.mapping(object)))) {
+      class(.mapping(object))[1L]
+    } else {
+      "rows made when they are read"
+    }
   ))
   cat(sprintf("method: %s%s\n", method, .endInBrief(info$solver)))
   .showSections(object, info)

@@ -32,6 +32,9 @@
   CONFIDENT_SHARE = "homespot_confident_share",
   LABEL = "homespot_label",
   LABEL_PROB = "homespot_label_prob",
+  FEATURES = "homespot_features",
+  LOG_SUM = "homespot_log_sum",
+  POTENTIAL = "homespot_potential",
   WHOLE = "homespot_whole_"
 )
 

@@ -46,7 +46,7 @@ setMethod(
     .requireOnce(rownames(out), "cells")
     .requireOnce(colnames(out), "spots")
     if (ofSpots) {
-      left <- 1 - unname(rowSums(.mapping(out)))
+      left <- 1 - .rangeAndSums(.mapping(out))$sums
       left <- pmin(pmax(left, 0), 1)
       lost <- left - rowData(out)[[.keys$LEFT_OVER]]
       rowData(out)[[.keys$DROPPED]] <- .dropped(out) +

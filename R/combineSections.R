@@ -126,8 +126,13 @@ setMethod("rbind", "CellMapping", function(..., deparse.level = 1) {
     "combined_cells", lapply(maps, .mappingToPython, p = FALSE)
   ))
   record$parts[] <- lapply(maps, .record)
+  p <- lapply(maps, .mapping)
+  made <- .bindPotentials(lapply(p, .potentialsOf))
+  if (!is.null(made)) {
+    record$potentials <- first@metadata[[.keys$HOMESPOT]]$potentials
+  }
   .asCellMapping(.newMapping(
-    do.call(rbind, lapply(maps, .mapping)),
+    made %||% do.call(rbind, p),
     unlist(lapply(maps, rownames)), spots,
     .bindCells(lapply(maps, rowData)), colData(first), spatialCoords(first),
     record, images = imgData(first)

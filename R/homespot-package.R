@@ -14,7 +14,8 @@
 #' @import methods
 #' @importFrom BiocGenerics cbind rbind t unlist
 #' @importFrom Matrix colSums rowSums
-#' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block
+#' @importFrom DelayedArray colAutoGrid rowAutoGrid read_block extract_array
+#' @importFrom DelayedArray chunkdim
 #' @importFrom rlang .data
 #' @importFrom S4Vectors DataFrame SelfHits from isTRUEorFALSE
 #'   make_zero_col_DFrame mcols mcols<- metadata metadata<- nnode setValidity2

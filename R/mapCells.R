@@ -37,7 +37,7 @@
   )
   spots <- .spotsFound(value, stSides, value$get("spot_columns"))
   .asCellMapping(.newMapping(
-    .fromPython(value), scSide$names[cells], spots$names,
+    .matrixFromPython(value), scSide$names[cells], spots$names,
     cellData, spots$data, spots$coords, .fetch(value$get("record")),
     images = spots$images
   ))

@@ -177,10 +177,13 @@
 #'   \item{\code{storage}}{
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
-#'     memory is that of the data; use it with k_best.
-#'     P is the same, by torch up to rounding.
-#'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
-#'     of a cell and a spot, else \code{"stored"}.
+#'     memory is that of the data.
+#'     P is the same, by torch up to rounding; without k_best it is not written
+#'     down, but kept as features and potentials, and every verb makes its rows
+#'     when it reads them.
+#'     \code{NULL}: \code{"streamed"} for more than 67 million pairs of a cell
+#'     and a spot with k_best, and for more than 2,147 million without, else
+#'     \code{"stored"}.
 #'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}
 #'   \item{\code{n.components}}{
 #'     How many principal components of both tables stand for the genes, which
@@ -265,10 +268,13 @@
 #'   \item{\code{storage}}{
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
-#'     memory is that of the data; use it with k_best.
-#'     P is the same, by torch up to rounding.
-#'     \code{NULL}: \code{"streamed"} with k_best and more than 67 million pairs
-#'     of a cell and a spot, else \code{"stored"}.
+#'     memory is that of the data.
+#'     P is the same, by torch up to rounding; without k_best it is not written
+#'     down, but kept as features and potentials, and every verb makes its rows
+#'     when it reads them.
+#'     \code{NULL}: \code{"streamed"} for more than 67 million pairs of a cell
+#'     and a spot with k_best, and for more than 2,147 million without, else
+#'     \code{"stored"}.
 #'     One of "stored", "streamed", or \code{NULL}; by default \code{NULL}.}
 #'   \item{\code{n.components}}{
 #'     How many principal components of both tables stand for the genes, which

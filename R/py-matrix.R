@@ -102,7 +102,10 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
 
 # The way back, for verbs that read a map: cells by spots stay cells by spots.
 .mapToPython <- function(p) {
-  if (is(p, "DelayedMatrix")) {
+  made <- .potentialsOf(p)
+  if (!is.null(made)) {
+    .potentialsToPython(made)
+  } else if (is(p, "DelayedMatrix")) {
     .toPython(.onDisk(t(p)))
   } else if (is.matrix(p)) {
     .arrayToPython(unname(p))

@@ -53,8 +53,13 @@ setMethod("renormalise", "ANY", function(map, ...) .requireMapping(map))
 # Every row of P times its factor, in the class of P and in the type that the
 # map was computed with. The product of two float32 is exact in a double, so
 # rounding it once gives the product that Python has. A delayed P stays delayed,
-# in doubles.
+# in doubles; one that is made of potentials gets others.
 .timesRows <- function(p, factors, dtype) {
+  made <- .potentialsOf(p)
+  if (!is.null(made)) {
+    made@ofCells <- made@ofCells - log(factors)
+    return(DelayedArray::DelayedArray(made))
+  }
   round <- if (identical(dtype, "float32")) .single else identity
   if (is(p, "Matrix")) {
     p <- as(as(p, "CsparseMatrix"), "generalMatrix")

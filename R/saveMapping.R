@@ -32,8 +32,15 @@
 #' [addMapping()] stay delayed.
 #' [cellDistances()] reads the rows of the cells that it is asked for, and the
 #' costs of [assignCells()] are in memory, so name candidates for a large map.
-#' [mapCells()] makes P in memory: keep the `k.best` entries of every row of a
-#' map that would not fit.
+#'
+#' @section Maps that are not written down:
+#' Without `k.best`, and with `storage = "streamed"`, which comes by itself above
+#' 2,147 million pairs of a cell and a spot, [mapCells()] keeps what P follows
+#' from: features of the cells and spots, and potentials.
+#' The assay is a DelayedMatrix whose rows the core makes when they are read.
+#' It is saved in (M + N) d numbers, loaded in either language, and kept by
+#' `saveRDS()`; `map[cells, spots]`, [renormalise()] and `rbind()` of parts of
+#' one map keep it so.
 #' Cells can be mapped in parts that are saved and put together with `rbind()`,
 #' but the spots' marginal of SSA is then kept by each part.
 #'
@@ -90,10 +97,10 @@ loadMapping <- function(path, backed = FALSE) {
   if (is.null(spots$sample_id)) {
     spots$sample_id <- rep("sample01", length(spotNames))
   }
-  p <- if (backed) {
+  p <- if (backed && .isNone(value$get("potentials"))) {
     t(HDF5Array::H5ADMatrix(normalizePath(path)))
   } else {
-    .fromPython(value)
+    .matrixFromPython(value)
   }
   .asCellMapping(.newMapping(
     p, cellNames, spotNames,

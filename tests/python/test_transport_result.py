@@ -18,8 +18,7 @@ from homespot.mapping.left_over import keep_best
 from homespot.mapping.solve import solve
 from homespot.matrix.gather import Masses, Summed, gather, masses, summed
 from homespot.matrix.streamed import Streamed, in_memory
-from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, sinkhorn
-from homespot.transport import result as results
+from homespot.transport import CorrelationCost, Cost, MatrixCost, TransportResult, _tiles, sinkhorn
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -132,7 +131,7 @@ def test_rows_from_the_potentials_are_those_of_pot(relax: tuple[float, float], r
 def test_products_and_best_entries_are_those_of_the_whole_matrix(
     dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "_VALUES", 900)
+    monkeypatch.setattr(_tiles, "_VALUES", 900)
     rng = np.random.default_rng(0)
     of_spots, of_cells = rng.normal(size=(N, 3)), rng.normal(size=(M, 2))
     result = solved(dtype=dtype)
@@ -165,7 +164,7 @@ class Watched(Cost):
 
 def test_a_pass_computes_every_row_once_and_holds_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     m = 50_000
-    monkeypatch.setattr(results, "_VALUES", 20_000)
+    monkeypatch.setattr(_tiles, "_VALUES", 20_000)
     cost = Watched(m)
     even = np.full(m, 1 / m)
     result = TransportResult(

@@ -162,10 +162,6 @@ def test_the_best_of_a_streamed_map_are_those_of_a_stored_one(demo: Any, method:
     assert placed[0].equals(placed[1])
 
 
-def test_a_dense_map_can_be_streamed_too(demo: Any) -> None:
-    assert same(hs.map_cells(*demo, "ssa"), hs.map_cells(*demo, "ssa", storage="streamed", n_components=None))
-
-
 @pytest.mark.parametrize("form", ["csr", "dense", "backed"])
 @pytest.mark.parametrize("storage", ["stored", "streamed"])
 def test_cells_that_are_read_block_by_block_give_the_same_map(
@@ -249,7 +245,6 @@ def test_the_problem_alone_decides_how_it_is_solved() -> None:
     small = {"cells": 1000, "spots": 400, "genes": 2000}
     large = {"cells": 300_000, "spots": 20_000, "genes": 2000}
     assert layout(**small, k_best=20) == ("stored", None)
-    assert layout(**large, k_best=None) == ("stored", None)
     assert layout(**large, k_best=20) == ("streamed", COMPONENTS)
     assert layout(**large, k_best=20, n_components=None) == ("streamed", None)
     assert layout(**large, k_best=20, storage="stored") == ("stored", None)

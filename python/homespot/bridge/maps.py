@@ -25,8 +25,13 @@ from ..mapping.coordinates import has_coordinates
 from ..mapping.left_over import cut_away
 from ..mapping.room import FEWER_CELLS, INSTEAD
 from ..mapping.validity import new_mapping as build_mapping
+from ..matrix.rows import row_blocks
+from ..matrix.streamed import in_memory
+from ..methods.storage import layout
 from ..objects.labels import GIVEN_LABELS
+from ..objects.potentials import RECORD, potentials_of
 from ..space import axes
+from ..transport import Potentials
 from ..verbs import renormalise
 from ..verbs.cell_positions import CellTable
 from .objects import ROW, known_images, named_coordinates, numbered, sections_in_memory, sections_of_st
@@ -66,6 +71,64 @@ def _require_doubles(n_cells: int, n_spots: int, dtype: npt.DTypeLike) -> None:
     )
 
 
+def _written(cells: int, spots: int, method: str, named: dict[str, Any], parameters: dict[str, Any]) -> bool:
+    """Whether R gets all of P as a matrix, and not what it is made of."""
+    joint = named.get("joint")
+    one_by_one = joint is False or (joint is None and named.get("sections") is not None)
+    if one_by_one or method not in ("ssa", "correlation"):
+        return True
+    asked = {name: parameters.get(name) for name in ("storage", "backend")}
+    return layout(cells=cells, spots=spots, genes=0, k_best=None, **asked).storage == "stored"
+
+
+def _p(mapping: ad.AnnData) -> dict[str, Any]:
+    """Return P, or what it is made of, in the form that R reads."""
+    made = potentials_of(mapping)
+    if made is None:
+        return plain_matrix(mapping.X)
+    return {
+        "potentials": {
+            "cells": made.cells,
+            "spots": made.spots,
+            "of_cells": made.of_cells,
+            "of_spots": made.of_spots,
+            "epsilon": made.epsilon,
+            "absolute": made.absolute,
+            "dtype": made.cells.dtype.name,
+        }
+    }
+
+
+@offered
+def potentials(
+    cells: npt.NDArray[np.float64],
+    spots: npt.NDArray[np.float64],
+    of_cells: Any,
+    of_spots: Any,
+    epsilon: float,
+    absolute: bool,
+    dtype: str,
+) -> Potentials:
+    """Return what R's map is made of, in the type that it was computed with."""
+    x, y = (np.ascontiguousarray(features, dtype=dtype) for features in (cells, spots))
+    h, g = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (of_cells, of_spots))
+    return Potentials(x, y, g, h, epsilon, absolute)
+
+
+@offered
+def potential_rows(made: Potentials) -> dict[str, Any]:
+    """Return all of P, as R reads it: R asks for a part of the cells and spots."""
+    return plain_matrix(in_memory(made.map))
+
+
+@offered
+def potential_sums(made: Potentials) -> dict[str, Any]:
+    """Return the smallest and largest entry of P, and the sums of its rows."""
+    read = [(block.values.min(), block.values.max(), block.sums) for block in row_blocks(made.map)]
+    low, high, sums = zip(*read, strict=True)
+    return {"low": float(min(low)), "high": float(max(high)), "sums": np.concatenate(sums)}
+
+
 def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
     names = [name for name in table if name in _ADDED or str(name).startswith(keys.WHOLE)]
     return frame_columns(table[names])
@@ -83,13 +146,14 @@ def map_cells(
     """Map cells to spots; see `homespot.map_cells`. Cells and spots are named by their row, from 0."""
     st = sections_in_memory(st)
     sections = sections_of_st(st)
-    if named.get("k_best") is None:
-        _require_doubles(sc.n_obs, sum(one.n_obs for one in sections), named.get("dtype", "float32"))
+    spots = sum(one.n_obs for one in sections)
+    if named.get("k_best") is None and _written(sc.n_obs, spots, method, named, parameters or {}):
+        _require_doubles(sc.n_obs, spots, named.get("dtype", "float32"))
     numbered(sc)
     numbered(*sections)
     mapping = hs.map_cells(sc, st, method, **named, **(parameters or {}))
     return {
-        **plain_matrix(mapping.X),
+        **_p(mapping),
         "cells": mapping.obs[ROW].to_numpy(dtype=np.int32),
         "spots": mapping.var[ROW].to_numpy(dtype=np.int32),
         "spot_names": np.asarray(mapping.var_names, dtype=object),
@@ -207,9 +271,11 @@ def new_mapping(
     record.setdefault("format_version", keys.FORMAT_VERSION)
     cell_table, spot_table = frame(obs, cells), frame(var, spots)
     left_over = cell_table.pop(keys.LEFT_OVER).to_numpy(dtype=np.float64)
+    if not isinstance(matrix, Potentials):  # one that R has written down
+        record.pop(RECORD, None)
     dtype = np.dtype(record.get("dtype", "float32"))
     empty = sparse.csr_matrix((len(cell_table), len(spot_table)), dtype=dtype)
-    p = empty if matrix is None else matrix.astype(dtype)
+    p = empty if matrix is None else matrix if isinstance(matrix, Potentials) else matrix.astype(dtype)
     if isinstance(p, np.ndarray):
         p = np.ascontiguousarray(p)
     positions = axes.spot_coordinates(named_coordinates(coordinates, names), len(spot_table))
@@ -237,8 +303,8 @@ def save(path: str, mapping: ad.AnnData) -> None:
 def load(path: str, *, backed: bool) -> dict[str, Any]:
     """Read a mapping from .h5ad as plain values; if it is `backed`, R reads P itself."""
     loaded = hs.load(path, backed=backed)
-    matrix = {} if backed else plain_matrix(loaded.X)
-    if backed:
+    matrix = {} if loaded.isbacked else _p(loaded)
+    if loaded.isbacked:
         loaded.file.close()
     return {
         **matrix,

@@ -20,6 +20,7 @@ from ..expression.shared import unknown_genes
 from ..expression.table import Expression
 from ..matrix.product import add_product
 from ..matrix.size import bytes_of
+from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from .read_out import F64, Factors
 
@@ -28,6 +29,10 @@ __all__ = ["Block", "Correction", "expression_sums", "gene_blocks", "require_gen
 
 _SUMS = 2**25
 """Number of sums (of a spot and a gene) held at once: 256 MiB."""
+
+
+_SUMS_LATER = 2**27
+"""Likewise, where the rows of P are read or made anew in every pass: 1 GiB."""
 
 
 _ENTRIES = 2**22
@@ -87,7 +92,7 @@ def gene_blocks(
     """
     in_order = len(cells) == table.shape[0] and (cells == np.arange(len(cells))).all()
     of_map = table if in_order else table.take(cells)
-    at_once = _genes_per_pass(matrix.shape[1], block_size)
+    at_once = _genes_per_pass(matrix.shape[1], block_size, later=isinstance(matrix, Streamed))
     for start in range(0, len(genes), at_once):
         columns = slice(start, min(start + at_once, len(genes)))
         total, mean = expression_sums(matrix, of_map, genes[columns], block_size)
@@ -99,9 +104,9 @@ def gene_blocks(
             yield slice(start + part.start, start + part.stop), found.astype(np.float32)
 
 
-def _genes_per_pass(n_spots: int, block_size: int) -> int:
+def _genes_per_pass(n_spots: int, block_size: int, *, later: bool) -> int:
     """Return how many genes, in whole blocks, are summed in one pass over the cells."""
-    return max(1, _SUMS // (n_spots * block_size)) * block_size
+    return max(1, (_SUMS_LATER if later else _SUMS) // (n_spots * block_size)) * block_size
 
 
 def _cell_blocks(table: Expression, genes: npt.NDArray[np.intp]) -> Iterator[tuple[slice, sparse.csr_matrix]]:
@@ -169,14 +174,22 @@ def selected(genes: Sequence[str] | None, table: Expression) -> npt.NDArray[np.i
 
 
 def _imputed_bytes(
-    *, stored: int, rows: int, spots: int, genes: int, layers: int, block_size: int, in_file: bool
+    *,
+    stored: int,
+    rows: int,
+    spots: int,
+    genes: int,
+    layers: int,
+    block_size: int,
+    in_file: bool,
+    later: bool,
 ) -> int:
     """Return the bytes of the result, unless a file holds it, of its layers, and of a pass.
 
     A pass holds the sums, a block of results, a block of the cells' values (of `stored`, all in all), and the
     `rows` of P, in bytes, that are not in memory already.
     """
-    sums = 8 * spots * min(genes, _genes_per_pass(spots, block_size))
+    sums = 8 * spots * min(genes, _genes_per_pass(spots, block_size, later=later))
     block = (5 + layers) * 8 * spots * min(genes, block_size)
     of_cells = 4 * (8 + 4) * min(stored, _STORED)
     return 4 * spots * genes * (layers + (not in_file)) + sums + block + of_cells + rows
@@ -199,6 +212,7 @@ def require_genes(
             "layers": layers,
             "block_size": block_size,
             "in_file": in_file,
+            "later": isinstance(matrix, Streamed),
         },
         fewer={"genes": "ask for at most {} genes"},
         options={

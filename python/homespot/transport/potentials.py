@@ -18,13 +18,16 @@ from .result import TransportResult
 
 __all__ = ["Potentials"]
 
+_PRECISE = 0.01
+"""Below this epsilon, D is computed in float64: a D rounded to float32 would be seen in the sums of rows."""
+
 Array = npt.NDArray[Any]
 F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Potentials:
-    """The map P of a transport on correlations, in M x d + N x d numbers:
+    """The map P of a transport on correlations, in M x d + N x d numbers.
 
         P_ij = exp(g_j - D_ij / epsilon - h_i).
 
@@ -78,7 +81,8 @@ class Potentials:
         def summed(block: Array, rows: slice) -> None:
             log_sums(block, by, g, sums[rows])
 
-        rows = made(CorrelationCost(cells, spots, cost.absolute), dtype.name, summed)
+        exact = _computed_in(dtype, result.epsilon)
+        rows = made(CorrelationCost(cells, spots, cost.absolute), exact, summed)
         for tile in tiles(rows.shape):
             rows[tile]
         return cls(cells, spots, g, sums, result.epsilon, cost.absolute)
@@ -100,7 +104,9 @@ class Potentials:
         def change(block: Array, rows: Any) -> None:
             entries(block, by, g, h[rows])
 
-        return made(CorrelationCost(self.cells, self.spots, self.absolute), dtype.name, change)
+        exact = _computed_in(dtype, self.epsilon)
+        found = made(CorrelationCost(self.cells, self.spots, self.absolute), exact, change)
+        return found if found.dtype == dtype else found.astype(dtype)
 
     def scaled(self, factors: F64) -> Potentials:
         """Return the map with every row multiplied by a factor above 0."""
@@ -115,3 +121,7 @@ class Potentials:
             and np.array_equal(self.spots, other.spots)
             and np.array_equal(self.of_spots, other.of_spots)
         )
+
+
+def _computed_in(dtype: np.dtype[Any], epsilon: float) -> str:
+    return "float64" if epsilon < _PRECISE else dtype.name

@@ -101,7 +101,7 @@ class TransportResult:
     def transport_cost(self) -> float:
         """Return sum T_ij D_ij, in the unit of the cost; D is computed anew for it."""
         total, plan = 0.0, self.plan
-        costs = made(self.cost, self.dtype, lambda block, rows: None)
+        costs = made(self.cost, self.dtype, lambda *_: None)
         for rows in tiles(self.cost.shape):
             total += float((plan[rows].astype(np.float64) * costs[rows]).sum())
         return total

@@ -249,8 +249,9 @@ def impute_genes(
     block_size
         Number of genes that a thread computes at once, and the width of a chunk of the file. The cells are
         read in blocks of rows in the order of the mapping, once for every 2**25 / spots genes (256 MiB of
-        sums). Data on disk (``backed="r"``) and a mapping on disk are therefore read as many times, and once
-        more to check them.
+        sums), so data on disk (``backed="r"``) is read as many times, and once more to check it. A mapping
+        on disk, or of features and potentials, is read once for every 2**27 / spots genes (1 GiB), and so is
+        the data with it, and once more before.
 
     Returns
     -------

@@ -124,13 +124,13 @@ def map_cells(
         computed.
     k_best
         Number of largest entries to keep in each row (of every section), as CSR; the mass that is left out is
-        in ``obs["homespot_left_over"]``. None keeps
-        all, as a dense matrix or, if `storage` is ``"streamed"``, as features and potentials. Where the map has a sharpness and one
-        section, the place of every cell by the median, its radii and its near spot are read from the whole
-        row first, and kept as columns of obs (``homespot_whole_...``), so that `place_cells` gives the same
-        as without ``k_best``. Radii are kept at 0.05, 0.1, 0.2, ..., 0.9, 0.95 and 0.99, and are linear
-        between these levels. Of several sections, and where spots are taken out of the map or have other
-        coordinates than they had, places are read from the entries that are left, and cells have no radius.
+        in ``obs["homespot_left_over"]``. None keeps all: as a dense matrix or, where the kernel is streamed
+        (see Returns), as features and potentials. Where the map has a sharpness and one section, the place of
+        every cell by the median, its radii and its near spot are read from the whole row first, and kept as
+        columns of obs (``homespot_whole_...``), so that `place_cells` gives the same as without ``k_best``.
+        Radii are kept at 0.05, 0.1, 0.2, ..., 0.9, 0.95 and 0.99, and are linear between these levels. Of
+        several sections, and where spots are taken out of the map or have other coordinates than they had,
+        places are read from the entries that are left, and cells have no radius.
     dtype
         Type of the computation and of P.
     seed
