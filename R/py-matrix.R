@@ -35,9 +35,16 @@ setMethod(".transposed", "Matrix", function(x) {
   }
 })
 
+# Those of more entries than a dgCMatrix can hold are read in blocks.
 setMethod(".transposed", "SparseMatrix", function(x) {
-  .transposed(as(x, "dgCMatrix"))
+  if (SparseArray::nzcount(x) > .mostEntries) {
+    .transposed(DelayedArray::DelayedArray(x))
+  } else {
+    .transposed(as(x, "dgCMatrix"))
+  }
 })
+
+.mostEntries <- .Machine$integer.max
 
 # Not the numbers, but how to read them: in blocks of columns, as large as
 # getAutoBlockSize() says, one at a time, when they are needed.
@@ -48,7 +55,10 @@ setMethod(".transposed", "DelayedMatrix", function(x) {
   read <- function(k) {
     k <- .fetch(k) + 1L
     tryCatch(
-      .transposed(read_block(x, grid[[k]], as.sparse = sparse)),
+      {
+        block <- read_block(x, grid[[k]], as.sparse = sparse)
+        .transposed(if (sparse) as(block, "dgCMatrix") else block)
+      },
       # Python would make another error of it on the way.
       error = function(e) conditionMessage(e)
     )

@@ -445,3 +445,18 @@ def test_an_interruption_that_was_only_printed_is_told_once(monkeypatch) -> None
     assert not bridge.interrupted()
     monkeypatch.setitem(vars(sys), "last_type", ZeroDivisionError)
     assert not bridge.interrupted()
+
+
+@pytest.mark.parametrize(
+    ("most", "remedy"),
+    [
+        (200, "Use k.best = 5 at most, or map at most 16 cells at a time."),
+        (30, "Map at most 2 cells at a time."),
+    ],
+)
+def test_a_sparse_map_of_more_entries_than_R_can_hold_is_refused(both, monkeypatch, most, remedy) -> None:
+    monkeypatch.setattr("homespot.bridge.maps.R_ENTRIES", most)
+    error = bridge.call("map_cells", both.r_sc, both.r_st, "ssa", k_best=12)["error"]
+    assert error["what"] == f"a map of at most {most} entries, as sparse matrices in R have"
+    assert error["found"] == "40 cells with 12 entries each"
+    assert error["remedy"] == remedy

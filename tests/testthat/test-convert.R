@@ -63,6 +63,15 @@ test_that("sparse classes stay sparse, all others keep their numbers", {
   }
 })
 
+test_that("a sparse array too large for a dgCMatrix is read in blocks", {
+  x <- as(sparseMatrixOf(), "SVT_SparseMatrix")
+  at.once <- reticulate::py_to_r(.toPython(x)$toarray())
+  local_mocked_bindings(.mostEntries = 3L)
+  streamed <- .toPython(x)
+  expect_s3_class(streamed, "homespot.matrix.streamed.Streamed")
+  expect_identical(reticulate::py_to_r(whole(streamed)$toarray()), at.once)
+})
+
 test_that("blocks keep what float32 cannot hold", {
   x <- matrix(c(1, 1 + 1e-12, 2, 3), 2)
   expect_identical(

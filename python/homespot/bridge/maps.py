@@ -16,6 +16,7 @@ import homespot as hs
 from ..common import keys, memory
 from ..common.ending import MARGINAL_ERROR, ending_of
 from ..common.wording import argument
+from ..errors import InputError, expected
 from ..evaluate.cross_validate import Spatial
 from ..mapping.by_section import sections_of
 from ..mapping.checked import CheckedMap
@@ -50,6 +51,9 @@ _ADDED = (
     *GIVEN_LABELS.values(),
 )
 
+
+R_ENTRIES = 2**31 - 1
+"""Most entries of a sparse matrix in R, whose pointers are whole numbers of 32 bits."""
 
 R_DOUBLES = 2  # copies of P that R holds at once: its own, and one while it is checked
 
@@ -129,6 +133,21 @@ def potential_sums(made: Potentials) -> dict[str, Any]:
     return {"low": float(min(low)), "high": float(max(high)), "sums": np.concatenate(sums)}
 
 
+def _require_entries(n_cells: int, n_spots: int, k_best: int) -> None:
+    """Refuse a sparse P of more entries than one of R's can hold."""
+    kept = min(k_best, n_spots)
+    if n_cells * kept > R_ENTRIES:
+        most, fewer = R_ENTRIES // n_cells, FEWER_CELLS["cells"].format(f"{R_ENTRIES // kept:,}")
+        remedy = fewer if most < 1 else f"use {argument('k_best', most)} at most, or {fewer}"
+        raise InputError(
+            expected(
+                f"a map of at most {R_ENTRIES:,} entries, as sparse matrices in R have",
+                f"{n_cells:,} cells with {kept:,} entries each",
+                f"{remedy[0].upper()}{remedy[1:]}.",
+            )
+        )
+
+
 def _own_columns(table: pd.DataFrame) -> dict[str, Any]:
     names = [name for name in table if name in _ADDED or str(name).startswith(keys.WHOLE)]
     return frame_columns(table[names])
@@ -146,9 +165,11 @@ def map_cells(
     """Map cells to spots; see `homespot.map_cells`. Cells and spots are named by their row, from 0."""
     st = sections_in_memory(st)
     sections = sections_of_st(st)
-    spots = sum(one.n_obs for one in sections)
-    if named.get("k_best") is None and _written(sc.n_obs, spots, method, named, parameters or {}):
+    spots, k_best = sum(one.n_obs for one in sections), named.get("k_best")
+    if k_best is None and _written(sc.n_obs, spots, method, named, parameters or {}):
         _require_doubles(sc.n_obs, spots, named.get("dtype", "float32"))
+    elif isinstance(k_best, int):
+        _require_entries(sc.n_obs, spots, k_best)
     numbered(sc)
     numbered(*sections)
     mapping = hs.map_cells(sc, st, method, **named, **(parameters or {}))
