@@ -454,7 +454,7 @@ def test_an_interruption_that_was_only_printed_is_told_once(monkeypatch) -> None
         (30, "Map at most 2 cells at a time."),
     ],
 )
-def test_a_sparse_map_of_more_entries_than_R_can_hold_is_refused(both, monkeypatch, most, remedy) -> None:
+def test_a_sparse_map_too_large_for_r_is_refused(both, monkeypatch, most, remedy) -> None:
     monkeypatch.setattr("homespot.bridge.maps.R_ENTRIES", most)
     error = bridge.call("map_cells", both.r_sc, both.r_st, "ssa", k_best=12)["error"]
     assert error["what"] == f"a map of at most {most} entries, as sparse matrices in R have"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import anndata as ad
@@ -66,6 +69,34 @@ def test_streamed_and_stored_have_the_same_bytes(dtype: str, kind: str, options:
     assert in_memory(streamed.map).tobytes() == stored.matrix.tobytes()
     for name in ("masses", "error_cells", "error_spots"):
         np.testing.assert_allclose(getattr(streamed, name), getattr(stored, name), rtol=1e-5, atol=1e-6)
+
+
+def elsewhere(run: Any, n: int) -> list[Any]:
+    """Call a function from the last number to the first, each time a copy that has crossed to nowhere."""
+    return [pickle.loads(pickle.dumps(run))(i) for i in reversed(range(n))][::-1]
+
+
+@pytest.mark.parametrize("kind", ["matrix", "signed", "absolute"])
+@pytest.mark.parametrize("options", SETTINGS, ids=str)
+def test_what_runs_the_blocks_does_not_change_a_byte(kind: str, options: dict[str, Any]) -> None:
+    ours, theirs = (solved(kind, "streamed", each=each, **options) for each in (None, elsewhere))
+    for name in ("potentials", "errors", "masses"):
+        assert getattr(ours, name).tobytes() == getattr(theirs, name).tobytes()
+
+
+def test_other_processes_run_the_blocks(monkeypatch) -> None:
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        theirs = solved("signed", "streamed", each=lambda run, n: list(processes.map(run, range(n))))
+    assert theirs.potentials.tobytes() == solved("signed", "streamed").potentials.tobytes()
+
+
+@torch
+@pytest.mark.parametrize(("storage", "backend"), [("stored", None), ("streamed", "torch")])
+def test_only_streamed_blocks_on_the_cpu_are_handed_over(storage: str, backend: str, refused) -> None:
+    with refused(f"storage='streamed' backend='numba' each | {storage} {backend} | each"):
+        solved("signed", storage, backend=backend, each=elsewhere)
 
 
 @torch

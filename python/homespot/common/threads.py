@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Undisturbed", "pool", "worker"]
+__all__ = ["Each", "Undisturbed", "pool", "worker"]
 
 T = TypeVar("T")
 Undisturbed = Callable[[Callable[[], object]], bool]
@@ -23,7 +23,7 @@ Undisturbed = Callable[[Callable[[], object]], bool]
 
 
 class Each(Protocol):
-    """Calls a function with 0, 1, ... n - 1 from several threads, and returns the results in order."""
+    """Calls a function with 0, 1, ... n - 1, in any order, and returns the results in order."""
 
     def __call__(self, run: Callable[[int], T], n: int, /) -> list[T]:
         """Raise the error of a call, or Ctrl-C; when the pool ends, no call is running."""

@@ -13,6 +13,7 @@ from ..common import extras
 from ..common.checks import one_of, within
 from ..common.device import resolve_device
 from ..common.progress import Progress, reporting
+from ..common.threads import Each
 from ..common.wording import argument, shown
 from ..errors import ConvergenceWarning, InputError, expected
 from ._range import Domain, try_kernel
@@ -75,6 +76,7 @@ def sinkhorn(
     backend: Backend | None = None,
     storage: Storage = "stored",
     progress: Progress = None,
+    each: Each | None = None,
 ) -> TransportResult:
     """Find the entropic transport plan between cells and spots.
 
@@ -124,6 +126,9 @@ def sinkhorn(
         Both have the same potentials and the same P.
     progress
         True, False, None (a bar at a terminal) or a function; see `homespot.progress`.
+    each
+        What runs the blocks of a streamed pass by numba: it calls a function with 0, 1, ... n - 1, here or in
+        other processes, and returns the results in order; P does not depend on it. None: threads.
 
     Returns
     -------
@@ -150,6 +155,16 @@ def sinkhorn(
             dtype=dtype,
         )
     make = partial(_backend(backend, resolve_device(device)), stored=storage == "stored")
+    if each is not None:
+        if storage != "streamed" or make.func is not _backend("numba", "cpu"):
+            raise InputError(
+                expected(
+                    f"{argument('storage', 'streamed')} and {argument('backend', 'numba')} with each",
+                    f"{storage!r} and {backend!r} on {device!r}",
+                    "Leave each out.",
+                )
+            )
+        make = partial(make, each=each)
     errors: list[tuple[int, float]] = []
     with make(cost, p, 1 - relax_cells, dtype) as passes, reporting("Sinkhorn", progress) as report:
         path = passes.iterates(q, 1 - relax_spots)
