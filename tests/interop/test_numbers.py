@@ -11,7 +11,7 @@ import pytest
 import homespot
 
 CASES = (
-    *("default", "dense", "correlation", "k_best", "float64", "settings"),
+    *("default", "dense", "correlation", "k_best", "exact", "float64", "settings"),
     *("weighted", "weights", "sections", "sections_k_best"),
 )
 

@@ -18,6 +18,7 @@ MAPS: dict[str, dict[str, Any]] = {
     "dense": {"shared_frame": True},
     "k_best": {"k_best": 3, "shared_frame": True},
     "first": {"k_best": 1, "shared_frame": True, "gene_weights": "equal"},
+    "potentials": {"storage": "streamed", "n_components": None, "shared_frame": True},
     "sections": {},
     "apart": {"sections": "sample_id"},
 }
@@ -269,7 +270,7 @@ def test_the_file_of_r_is_that_of_python(kind, r_verbs, own, same):
 def test_the_cases_are_not_all_the_same(own):
     """And some spots hold no cell where only the best of every row is kept."""
     verbs = ["types", "types by sum", "types by number", "labels", "scaled", "mean", "sum", "some"]
-    kinds = [kind for kind in MAPS if kind != "sections"]  # which has the P of "dense"
+    kinds = [kind for kind in MAPS if kind not in ("sections", "potentials")]  # with the P of "dense"
     found = {own[kind][verb].X.tobytes() for kind in kinds for verb in verbs}
     assert len(found) == len(kinds) * len(verbs)
     far = own["sections"]["distances of cells"].to_numpy()

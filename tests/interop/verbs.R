@@ -45,7 +45,9 @@ scores <- read.csv(
 )
 genes <- lines(file.path(folder, "some_genes.txt"))
 
-for (kind in c("dense", "k_best", "first", "sections", "apart")) {
+for (kind in c(
+  "dense", "k_best", "first", "potentials", "sections", "apart"
+)) {
   map <- loadMapping(file.path(folder, paste0("map_", kind, ".h5ad")))
   keepOf <- function(name, x) keep(paste(kind, name), suppressWarnings(x))
   cells <- rownames(map)

@@ -15,7 +15,7 @@ from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
-from ..matrix.rows import row_blocks
+from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
 from .combined import best_fits, combined_record, together_sharp
@@ -92,10 +92,7 @@ def _side_by_side(
             if whole is None:
                 whole = np.empty(shape, dtype=part.matrix.dtype)
             stop = start + part.matrix.shape[1]
-            every = len(part.cells) == shape[0]
-            for block in row_blocks(part.matrix):
-                rows: Any = block.rows if every else part.cells[block.rows]
-                whole[rows, start:stop] = block.values * share
+            _put(part, share, whole[:, start:stop])
             start = stop
         kept.append(_Kept(part.without_matrix(), likeliest))
         del part  # its matrix would stay until the next section is mapped
@@ -106,6 +103,15 @@ def _side_by_side(
         return sparse.hstack(taken, format="csr"), kept
     complete = len(common) == shape[0] and start == shape[1]
     return whole if complete else np.ascontiguousarray(whole[common, :start]), kept
+
+
+def _put(part: Solution, share: Any, out: npt.NDArray[Any]) -> None:
+    """Write a dense P, times a share, into the rows of its cells, in blocks if it is not in memory."""
+    p, every = part.matrix, len(part.cells) == len(out)
+    for rows, values in p.blocks() if isinstance(p, Streamed) else [(slice(None), p)]:
+        at: Any = rows if every else part.cells[rows]
+        out[at] = values
+        out[at] *= share
 
 
 def _common(cells: list[Ints]) -> Ints:

@@ -22,10 +22,15 @@ _PLACES = (("obsm", FEATURES), ("obsm", LOG_SUM), ("varm", FEATURES), ("varm", P
 
 
 def has_x(adata: ad.AnnData) -> bool:
-    """Whether an AnnData has an X, without reading it."""
-    if adata.isbacked:
-        return "X" in adata.file
-    return adata.X is not None
+    """Whether an AnnData has an X, without reading it; one whose file is gone had one."""
+    if not adata.isbacked:
+        return adata.X is not None
+    if not adata.file.is_open:  # anndata closes it after a copy, and opens it where it reads X
+        try:
+            adata.file.open()
+        except OSError:
+            return True
+    return "X" in adata.file
 
 
 def parts_of(found: Potentials) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from ..mapping.checked import CheckedMap, checked_in_memory
 from ..mapping.combined import record_of_cells
 from ..mapping.coordinates import images
 from ..mapping.room import require_copies
-from ..mapping.validity import check_mapping
 from ..objects.access import copied
 from ..objects.potentials import potentials_of, with_potentials
 
@@ -34,15 +33,16 @@ def combine_cells(mappings: Sequence[ad.AnnData]) -> ad.AnnData:
         Results of `map_cells`, for different cells and the same spots in the same order.
     """
     mappings = listed("mappings", mappings)
+    views = [CheckedMap(mapping) for mapping in mappings]
     made = [potentials_of(mapping) for mapping in mappings]
     one = made[0] if made else None
     if one is not None and all(other is not None and one.same_spots(other) for other in made):
-        for mapping in mappings:
-            check_mapping(mapping)
+        for view in views:
+            view.read()
         return _stacked(mappings, list(map(copied, mappings)), with_potentials({}, one))
     require_copies(
         "maps of different cells, one below the other",
-        [CheckedMap(mapping).matrix for mapping in mappings],
+        [view.matrix for view in views],
         2,
     )
     matrices = [checked_in_memory(mapping) for mapping in mappings]
