@@ -18,6 +18,8 @@ if not hasattr(backends, "_setup_privateuseone_for_python_backend"):
 import standin
 import standin_work as work
 
+from homespot.matrix.best import largest_entries
+
 Run = Callable[..., Any]
 
 
@@ -119,3 +121,52 @@ def test_a_checkpoint_of_one_device_goes_on_on_the_other(
         found = there(work.mapped, pair, "come", second, **options, checkpoint=file)
         np.testing.assert_allclose(found["mapping"].X, whole, rtol=0, atol=1e-6)
         assert found["left"] == 0
+
+
+# The largest entries of every row
+
+
+@pytest.mark.parametrize("k", [1, 4, 7, 30])
+def test_of_equal_entries_those_of_the_lower_columns_are_kept(there: Run, k: int) -> None:
+    p = np.random.default_rng(0).integers(0, 4, (500, 30)).astype(np.float32)
+    expected = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :k], axis=1)
+    for device in (standin.DEVICE, "cpu"):
+        columns, values = there(work.largest_of, p, k, device)
+        np.testing.assert_array_equal(columns, expected)
+        np.testing.assert_array_equal(values, np.take_along_axis(p, expected, axis=1))
+    np.testing.assert_array_equal(largest_entries(p, k).indices.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("kind", ["signed", "absolute", "matrix"])
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+@pytest.mark.parametrize("domain", ["kernel", "log"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_k_best_are_picked_on_the_device(
+    there: Run, kind: str, storage: str, domain: str, dtype: str
+) -> None:
+    options = {"dtype": dtype, "storage": storage, "relax_spots": 0.5}
+    options["regularisation"] = 0.05 if domain == "kernel" else LOG[dtype]
+    found, expected = (there(work.kept, kind, device, 5, **options) for device in (standin.DEVICE, "cpu"))
+    assert found["matrix"] is None
+    # The cost is rounded otherwise by NumPy, and is divided by the regularisation.
+    close = {"rtol": 0, "atol": 1e-12 if dtype == "float64" else 2e-7 / options["regularisation"]}
+    np.testing.assert_allclose(found["rows"], expected["rows"], **close)
+    np.testing.assert_allclose(found["best"].toarray(), expected["best"].toarray(), **close)
+    assert found["best"].nnz == 5 * 900
+    # Entries and columns of the best, masses of cells and spots, and some numbers of every pass.
+    assert found["fetched"] < 2 * 5 * 900 + 900 + 3 * 61 + 1000
+    assert found["left"] == 0
+
+
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+def test_a_map_of_the_k_best_is_that_of_the_cpu(there: Run, pair: Any, storage: str) -> None:
+    options = {"k_best": 4, "storage": storage, "backend": "torch"}
+    found, expected = (
+        there(work.mapped, pair, "ssa", device, **options) for device in (standin.DEVICE, "cpu")
+    )
+    one, other = found["mapping"], expected["mapping"]
+    np.testing.assert_array_equal(one.X.indices, other.X.indices)
+    np.testing.assert_allclose(one.X.data, other.X.data, rtol=0, atol=2e-6)
+    for name in (name for name in one.obs if name.startswith("homespot") and one.obs[name].dtype == float):
+        np.testing.assert_allclose(one.obs[name], other.obs[name], rtol=1e-3)
+    assert found["left"] == found["reserved"] == 0

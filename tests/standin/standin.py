@@ -33,6 +33,7 @@ class Card:
 
     def __init__(self) -> None:
         self.crossings = 0
+        self.fetched = 0  # entries that came to main memory
         self.total, self.allocated, self.reserved, self.peak = 2**40, 0, 0, 0
         self.emptied = 0
         self.streams: list[str] = []
@@ -140,6 +141,8 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         plain[first:] = [_ten_bits(x) for x in plain[first:]]
     given, named = pytree.tree_unflatten(plain, spec)
     found = func(*given, **named)
+    if isinstance(args[0], Tensor) and to is not None and to.type == "cpu":
+        CARD.fetched += args[0].numel()
     if kind is _aten._local_scalar_dense or (kind is _aten._to_copy and to is not None and to.type == "cpu"):
         return found
     known = {id(x.raw): x for x in tensors if isinstance(x, Tensor)}

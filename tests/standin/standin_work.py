@@ -8,11 +8,15 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import torch
 from standin import CARD
 
 import homespot as hs
 from homespot.errors import ConvergenceWarning
+from homespot.matrix.best import largest_entries
+from homespot.matrix.streamed import in_memory
 from homespot.transport import CorrelationCost, Cost, MatrixCost, sinkhorn
+from homespot.transport._torch_map import largest
 
 
 def unit_rows(n: int, k: int, seed: int) -> np.ndarray:
@@ -66,3 +70,24 @@ def mapped(pair: tuple[ad.AnnData, ad.AnnData], method: str, device: str, **opti
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = hs.map_cells(*pair, method, device=device, progress=False, **options)
     return {"mapping": found, "left": _left(), "reserved": CARD.reserved}
+
+
+def largest_of(p: np.ndarray, k: int, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the largest entries of every row on a device."""
+    columns, values = largest(torch.from_numpy(p).to(device), k)
+    return columns.cpu().numpy(), values.cpu().numpy()
+
+
+def kept(kind: str, device: str, k: int, **options: Any) -> dict[str, Any]:
+    """Solve, keep the k best of every row, and count what comes to main memory for it."""
+    given, m, n = cost(kind, 900, 61), 900, 61
+    fetched = CARD.fetched
+    result = sinkhorn(
+        given, *marginals(m, n), device=device, backend="torch", fetch=False, progress=False, **options
+    )
+    best = largest_entries(result.map, k)
+    fetched = CARD.fetched - fetched
+    rows = in_memory(result.map)
+    matrix = result.matrix
+    del result
+    return {"best": best, "rows": rows, "matrix": matrix, "fetched": fetched, "left": _left()}

@@ -116,12 +116,26 @@ def solve(
 ) -> Solution:
     """Map one checked table to the other, as one section; parameters as for `map_cells`."""
     chosen, settings, where = checked_run(method, preset, k_best, seed, device, progress, parameters or {})
+    run = methods.Run(resolve_device(where, sc.shape[0] * st.shape[0]), int(seed), progress, k_best)
+    with given_back(run.device):
+        return _solved(sc, st, chosen, preset, settings, run)
+
+
+def _solved(
+    sc: Expression,
+    st: Expression,
+    chosen: methods.Method,
+    preset: str | None,
+    settings: dict[str, Any],
+    run: methods.Run,
+) -> Solution:
+    """Map by a method, with its settings."""
+    method, k_best, where = chosen.name, run.k_best, run.device
     all_cells, all_spots = sc.names, st.names
     sc, st = sc.without_empty_rows(), st.without_empty_rows()
-    where = resolve_device(where, sc.shape[0] * st.shape[0])
     require_map(chosen, map_sizes(sc, st, settings, k_best, where))
-    with given_back(where), limited_threads() as n_threads, heard():
-        outcome = chosen(sc, st, methods.Run(where, int(seed), progress, k_best), **settings)
+    with limited_threads() as n_threads, heard():
+        outcome = chosen(sc, st, run, **settings)
     matrix = outcome.matrix
     potentials = matrix if isinstance(matrix, Potentials) else None
     if potentials is not None:
@@ -160,7 +174,7 @@ def solve(
         "method": method,
         # Converters to R stop at a None and lose the entries after it, so such entries are left out.
         "parameters": {name: value for name, value in given.items() if value is not None},
-        "seed": int(seed),
+        "seed": run.seed,
         "dtype": np.dtype(sc.dtype).name,
         "device": where,
         "threads": n_threads,

@@ -13,6 +13,7 @@ from ..common.jit import compiled_in_order
 from ..common.threads import pool
 from .gather import Reducer, gather
 from .rows import RowBlock, block_size
+from .streamed import Streamed
 
 __all__ = ["Best", "kept_bytes", "largest_entries", "picking_bytes"]
 
@@ -84,7 +85,13 @@ class Best(Reducer):
         self._k = k
 
     def start(self, matrix: Any) -> None:
-        """Make room for the entries of every row."""
+        """Make room for the entries of every row, unless the matrix picks them itself."""
+        self._found: sparse.csr_matrix | None = None
+        if isinstance(matrix, Streamed) and matrix.best is not None:
+            self._found = matrix.best(self._k)
+        self.reads = self._found is None
+        if not self.reads:
+            return
         n_cells, n_spots = matrix.shape
         self._shape = n_cells, n_spots
         self._columns = np.empty((n_cells, min(self._k, n_spots)), dtype=np.int32)
@@ -105,6 +112,8 @@ class Best(Reducer):
     @property
     def kept(self) -> sparse.csr_matrix:
         """The entries."""
+        if self._found is not None:
+            return self._found
         n_cells, k = self._columns.shape
         indptr = np.arange(0, n_cells * k + 1, k)
         return sparse.csr_matrix((self._values.ravel(), self._columns.ravel(), indptr), shape=self._shape)

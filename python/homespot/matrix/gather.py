@@ -23,7 +23,14 @@ class Reducer(ABC):
     """Something that is gathered from P, one block of rows after the other.
 
     Several reducers share one pass over P. A subclass needs `start` and `add`.
+
+    Attributes
+    ----------
+    reads
+        Whether the rows have to be read, after `start`.
     """
+
+    reads = True
 
     @abstractmethod
     def start(self, matrix: Any) -> None:
@@ -38,6 +45,9 @@ def gather(matrix: Any, *reducers: Reducer) -> None:
     """Read P (cells x spots, dense, sparse or `Streamed`) once, for all reducers."""
     for reducer in reducers:
         reducer.start(matrix)
+    reducers = tuple(reducer for reducer in reducers if reducer.reads)
+    if not reducers:
+        return
     for block in row_blocks(matrix):
         for reducer in reducers:
             reducer.add(block)

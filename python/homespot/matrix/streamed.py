@@ -55,6 +55,9 @@ class Streamed:
         it does not.
     concurrent
         Whether several threads may read at once.
+    best
+        Returns the k largest entries of every row as CSR, where that takes less than to read the rows; None:
+        where it does not.
     """
 
     read: Read
@@ -63,6 +66,7 @@ class Streamed:
     sparse: bool
     pick: Callable[[Indices], Any] | None = None
     concurrent: bool = False
+    best: Callable[[int], Any] | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -112,7 +116,7 @@ class Streamed:
 
     def taken(self, rows: Indices | None = None, columns: Indices | None = None) -> Streamed:
         """Return the matrix of these rows and columns, without reading it."""
-        found = self
+        found = replace(self, best=None)
         if rows is not None:
             found = replace(
                 found,
@@ -137,6 +141,7 @@ class Streamed:
             self,
             read=lambda start, stop: change(self.read(start, stop)),
             pick=None if pick is None else lambda index: change(pick(index)),
+            best=None,
         )
 
     def astype(self, dtype: npt.DTypeLike) -> Streamed:

@@ -18,7 +18,7 @@ from ..errors import InputError, expected
 from ..expression.table import Expression
 from .parameter import Parameter
 from .registry import register
-from .size import training, training_in_main_memory
+from .size import training, training_in_main_memory, training_on_gpu
 from .ssa import Genes, Weights, ssa
 
 __all__ = ["come"]
@@ -296,7 +296,7 @@ def _sizes(sc: Expression, st: Expression, run: Run, settings: dict[str, Any]) -
     sizes = {**settings, "cells": m, "spots": n, "shared": shared, "itemsize": np.dtype(sc.dtype).itemsize}
     if run.device != "cpu":  # main memory was asked for before
         memory.require(
-            training,
+            training_on_gpu,
             f"training a map of {m:,} cells x {n:,} spots",
             sizes,
             fewer={"cells": "map at most {} cells at a time"},

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..common.device import block_elements
 from ..expression.selection import HELD
 from ..matrix.best import kept_bytes, picking_bytes
 from ..transport import ROWS, Backend, Storage
 from .storage import layout
 
-__all__ = ["dense_map", "training", "training_in_main_memory", "transported_map"]
+__all__ = ["dense_map", "training", "training_in_main_memory", "training_on_gpu", "transported_map"]
 
 _BLOCKS = 16  # of rows of the kernel, at once, with what is read from them
 _VECTORS = 40  # of a number for each cell and spot
+_PARTS = 5  # blocks that a step of COME has on a GPU at once
+_PAIRS = 2**24  # of cells, that the contrast keeps
 _LAYERS = 9  # copies of both tables, and what a step of COME keeps of every layer; tests/python/test_room.py
 
 
@@ -60,13 +63,14 @@ def transported_map(
     n_components: Any = "auto",
     backend: Backend | None = None,
     cell_bytes: float = 0,
+    device: str = "cpu",
     **_: Any,
 ) -> int:
     """Return the bytes of a map by transport: a dense P, or tables and blocks if its kernel is streamed.
 
     The first parameters are those of `dense_map`, the others those of `homespot.methods.ssa`, and the bytes
     of a cell in a sparse table: where rows are made when they are read, the genes used are copied. POT makes
-    five matrices in float64.
+    five matrices in float64. Of a P on a GPU, only the `k_best` come to main memory.
     """
     genes = min(n_genes, shared)
     solved = layout(
@@ -78,7 +82,7 @@ def transported_map(
         n_components=n_components,
     )
     more = 8 * 5 * cells * spots if backend == "pot" else 0
-    stored = solved.storage == "stored"
+    stored = solved.storage == "stored" and (device == "cpu" or k_best is None)
     held = cells * genes if cells * genes <= HELD else 0
     if stored and held:
         return more + dense_map(
@@ -115,6 +119,12 @@ def training(
     layers = _LAYERS * (cells + spots) * (genes + hidden + latent)
     weights = 2 * hidden * (genes + latent)  # each with its gradient and Adam's two averages
     return itemsize * (matrices * cells * spots + layers + 4 * weights)
+
+
+def training_on_gpu(*, cells: int, spots: int, itemsize: int, **sizes: Any) -> int:
+    """Return the bytes of COME's training on a GPU, whose blocks are large."""
+    blocks = _PARTS * block_elements(cells * max(cells, spots)) + min(_PAIRS, cells * cells)
+    return training(cells=cells, spots=spots, itemsize=itemsize, **sizes) + itemsize * blocks
 
 
 def training_in_main_memory(*, device: str, **sizes: Any) -> int:

@@ -282,6 +282,7 @@ def ssa(
         device=run.device,
         backend=backend,
         storage=solved.storage,
+        fetch=run.k_best is None,
         progress=run.progress,
     )
     numbers: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -11,68 +11,21 @@ import numpy.typing as npt
 import torch
 
 from ..common.cuda import torch_work
-from ..common.device import block_elements
 from ..matrix.streamed import Streamed
-from ._buffer import MOST, ROWS, require_plan
+from ._buffer import ROWS, require_plan
 from ._loops import LARGEST
 from ._range import Domain, lowest_exponent
 from ._torch_iterates import TorchIterates
+from ._torch_rows import TorchRows, rows_at_once, sent, writer
 from .costs import CorrelationCost, Cost
 
 __all__ = ["TorchPasses"]
 
 F64 = npt.NDArray[np.float64]
-Writer = Callable[[int, int, torch.Tensor], None]
 
-_CPU_ROWS = 1024  # of a product on the CPU
 _CPU_BLOCK = 2**20  # elements of a temporary block on the CPU
 _BLOCKS = 3  # temporary blocks in float64, at once
 _VECTORS = 40  # of a number in float64 for each cell and spot
-
-
-def _rows_at_once(m: int, n: int, device: str) -> int:
-    """Return how many rows of M x N entries are computed at once: on a GPU whole groups of `ROWS`."""
-    if device == "cpu":
-        return _CPU_ROWS
-    return min(max(block_elements(m * n) // (n * ROWS), 1) * ROWS, m)
-
-
-def _sent(x: Any, dtype: str, device: str) -> torch.Tensor:
-    """Return an array as a tensor on a device.
-
-    torch takes neither reversed views, nor the other order of bytes, nor long doubles, nor what is read-only.
-    """
-    array = np.ascontiguousarray(x, dtype=dtype)
-    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
-
-
-def _writer(cost: Cost, dtype: str, device: str, *, often: bool) -> Writer:
-    """Return ``write(start, stop, out)``, which writes rows of the cost into a tensor of `dtype` on `device`.
-
-    Correlations are computed on the device, to which the spots are sent once, and the cells too if rows are
-    written `often` and they are in main memory. Other costs are written by NumPy.
-    """
-    if not isinstance(cost, CorrelationCost):
-        write = cost.writer(dtype)
-
-        def write_rows(start: int, stop: int, out: torch.Tensor) -> None:
-            block = np.empty((stop - start, cost.shape[1]), dtype)
-            write(start, stop, block)
-            out.copy_(torch.from_numpy(block))
-
-        return write_rows
-
-    st, sc = _sent(cost.st, dtype, device), cost.sc
-    whole = None if isinstance(sc, Streamed) or not often else _sent(sc, dtype, device)
-
-    def write_correlations(start: int, stop: int, out: torch.Tensor) -> None:
-        rows = _sent(sc[start:stop], dtype, device) if whole is None else whole[start:stop]
-        torch.matmul(rows, st.T, out=out)
-        if cost.absolute:
-            out.abs_()
-        out.neg_().add_(1).clamp_(min=0)
-
-    return write_correlations
 
 
 def _weighted_sum(entries: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -107,6 +60,8 @@ class TorchPasses:
         ``"cpu"`` or ``"cuda:<index>"``.
     stored
         Whether to store the entries.
+    fetch
+        Whether P, if it is stored, comes to main memory.
 
     Attributes
     ----------
@@ -120,27 +75,33 @@ class TorchPasses:
     lost: torch.Tensor
 
     def __init__(
-        self, cost: Cost, p: F64, keep: float, dtype: str, device: str, *, stored: bool = True
+        self,
+        cost: Cost,
+        p: F64,
+        keep: float,
+        dtype: str,
+        device: str,
+        *,
+        stored: bool = True,
+        fetch: bool = True,
     ) -> None:
         self._shape, self._cost, self._given, self._keep = cost.shape, cost, p, keep
-        self.dtype, self.device, self._stored = dtype, device, stored
-        self._step = _rows_at_once(*cost.shape, device)
+        self.dtype, self.device, self._stored, self._fetch = dtype, device, stored, stored and fetch
+        self._step = rows_at_once(*cost.shape, device)
         self._scale: float | None = None
-        self._domain: Domain = "kernel"
-        self._epsilon = 1.0
+        self._of = TorchRows("kernel", 1.0, dtype)
 
     def __enter__(self) -> Self:
         (m, n), device = self._shape, self.device
-        if self._stored:
-            require_plan((m, n), self.dtype)  # the plan ends up in main memory
+        if self._fetch:
+            require_plan((m, n), self.dtype)
         if device != "cpu":
             self._require()
         with ExitStack() as stack:
             stack.enter_context(torch_work(device, m * n))
-            self._type = getattr(torch, self.dtype)
-            self._write = _writer(self._cost, self.dtype, device, often=not self._stored)
-            self._p = _sent(self._given, "float64", device)
-            self._buffer = torch.empty((m, n), dtype=self._type, device=device) if self._stored else None
+            self._write = writer(self._cost, self.dtype, device, often=not self._stored)
+            self._p = sent(self._given, "float64", device)
+            self._buffer = torch.empty((m, n), dtype=self._of.type, device=device) if self._stored else None
             self.scalings = torch.empty(m, dtype=torch.float64, device=device)
             self._weight = torch.ones_like(self.scalings)
             self.lost = torch.zeros(n, dtype=torch.bool, device=device)
@@ -156,12 +117,14 @@ class TorchPasses:
     def _require(self) -> None:
         """Refuse entries, features and blocks that do not fit into the memory of a GPU."""
         cost, n = self._cost, self._shape[1]
-        genes = cost.st.shape[1] if isinstance(cost, CorrelationCost) else 0
+        genes = cells_sent = 0
+        if isinstance(cost, CorrelationCost):
+            genes, cells_sent = cost.st.shape[1], int(not isinstance(cost.sc, Streamed))
 
         def needed(cells: int, itemsize: int, stored: bool) -> float:
             entries = cells * n if stored else 0
-            features = genes * (n if stored else n + cells)
-            blocks = _BLOCKS * _rows_at_once(cells, n, self.device) * n
+            features = genes * (n if stored else n + cells_sent * cells)
+            blocks = _BLOCKS * rows_at_once(cells, n, self.device) * n
             return itemsize * (entries + features) + 8 * (blocks + _VECTORS * (cells + n))
 
         require_plan(self._shape, self.dtype, self.device, needed, stored=self._stored)
@@ -170,7 +133,7 @@ class TorchPasses:
         """Yield blocks of rows and their costs, written anew."""
         buffer, step = self._buffer, self._step
         room = torch.empty(
-            (step, self._shape[1]) if buffer is None else 0, dtype=self._type, device=self.device
+            (step, self._shape[1]) if buffer is None else 0, dtype=self._of.type, device=self.device
         )
         for rows in self._blocks(step):
             block = room[: rows.stop - rows.start] if buffer is None else buffer[rows]
@@ -197,18 +160,15 @@ class TorchPasses:
 
     def _transform(self, rows: slice, block: torch.Tensor) -> None:
         """Turn rows of the cost into the kernel or, in the log domain, into D / epsilon."""
-        if self._domain == "log":
-            block.mul_(1 / self._epsilon)
-            return
-        low = block.amin(1, keepdim=True)
-        block.sub_(low).mul_(-1 / self._epsilon).clamp_(min=lowest_exponent(self.dtype)).exp_()
-        self._weight[rows] = ((self._keep - 1) * (low[:, 0].double() / self._epsilon)).exp()
+        low = self._of.prepare(block)
+        if low is not None:
+            self._weight[rows] = ((self._keep - 1) * low).exp()
 
     def fill(self) -> float:
         """Return the largest cost; write the cost into the buffer, if there is one."""
         if self._buffer is None and self._scale is not None:
             return self._scale
-        largest = torch.full((), -torch.inf, dtype=self._type, device=self.device)
+        largest = torch.full((), -torch.inf, dtype=self._of.type, device=self.device)
         for _, block in self._costs():
             largest = torch.maximum(largest, block.max())
         self._scale = float(largest)
@@ -216,7 +176,7 @@ class TorchPasses:
 
     def start(self, domain: Domain, epsilon: float) -> None:
         """Turn the cost into the kernel or, in the log domain, into D / epsilon."""
-        self._domain, self._epsilon = domain, epsilon
+        self._of = TorchRows(domain, epsilon, self.dtype)
         if self._buffer is not None:
             for rows, block in self._stored_blocks(self._buffer):
                 self._transform(rows, block)
@@ -228,21 +188,21 @@ class TorchPasses:
     def sweep(self, g: torch.Tensor) -> torch.Tensor:
         """Fit the cells to the spots' potentials; return the logarithm of the spots' mass, shape (N,)."""
         mass = torch.zeros_like(g)
-        if self._domain == "kernel":
-            b = g.exp().to(self._type)
+        if self._of.domain == "kernel":
+            b = g.exp().to(self._of.type)
             for rows, kernel in self._entries():
                 sums = torch.mv(kernel, b).double()
                 self.scalings[rows] = a = self._weight[rows] * (self._p[rows] / sums) ** self._keep
-                mass += _weighted_sum(kernel, a.to(self._type))
+                mass += _weighted_sum(kernel, a.to(self._of.type))
             self._log_mass = (mass * b).log_()
             return self._log_mass
         top = torch.full((), -torch.inf, dtype=torch.float64, device=self.device)
         for rows, costs in self._entries():
-            entries, largest, sums = self._powers(costs, g)
+            entries, largest, sums = self._of.powers(costs, g)
             self.scalings[rows] = f = self._keep * (self._p[rows].log() - largest - sums.log())
             top = torch.maximum(top, (f + largest).max())
             # With a relaxed marginal, a row's mass has no bound before convergence.
-            mass += _weighted_sum(entries, (f + largest).clamp_(max=LARGEST).exp_().to(self._type))
+            mass += _weighted_sum(entries, (f + largest).clamp_(max=LARGEST).exp_().to(self._of.type))
         self.lost = (mass < _lowest_mass(top, self._shape[0], self.dtype)) | (top > LARGEST)
         self._log_mass = mass.log_()
         return self._log_mass
@@ -257,54 +217,26 @@ class TorchPasses:
         self._log_mass[which] = found + g[which]
         return self._log_mass
 
-    def _powers(
-        self, costs: torch.Tensor, g: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return exp(g_j - D_ij - m_i), the largest exponents m of the rows, and the sums of the rows.
-
-        Exponents are float64: they are as large as the inverse regularisation, and their small differences
-        matter.
-        """
-        exponents = g - costs
-        largest = exponents.amax(1)
-        entries = exponents.sub_(largest[:, None]).to(self._type).exp_()
-        return entries, largest, entries.sum(1).double()
-
-    def _map(self, entries: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return these rows of P, and what `_masses` needs of their sums."""
-        if self._domain == "log":
-            block, largest, sums = self._powers(entries, g)
-            return block.div_(sums.to(self._type)[:, None]), largest + sums.log()
-        block = entries * g.exp().to(self._type)
-        sums = block.sum(1, dtype=torch.float64)
-        return block.div_(sums.to(self._type)[:, None]), sums
-
-    def _masses(self, rows: slice, sums: torch.Tensor) -> torch.Tensor:
-        """Return the masses of rows in the plan."""
-        if self._domain == "log":
-            return (sums + self.scalings[rows]).clamp_(max=MOST).exp_()
-        return sums * self.scalings[rows]
-
     def change(self, g: torch.Tensor, step: torch.Tensor) -> float:
         """Return the largest sum_j P_ij abs(step_j) of a row, for P of the last sweep."""
-        weights = step.abs().to(self._type)
-        largest = torch.zeros((), dtype=self._type, device=self.device)
+        weights = step.abs().to(self._of.type)
+        largest = torch.zeros((), dtype=self._of.type, device=self.device)
         for _, entries in self._entries():
-            largest = torch.maximum(largest, torch.mv(self._map(entries, g)[0], weights).max())
+            largest = torch.maximum(largest, torch.mv(self._of.softmax(entries, g)[0], weights).max())
         return float(largest)
 
     def plan(self, g: torch.Tensor) -> tuple[npt.NDArray[Any] | None, F64, F64]:
-        """Return P of the last sweep, if it is stored, and the row and column sums of the plan."""
-        if self._buffer is None and self._keep == 1:
+        """Return P of the last sweep, if it is to come here, and the row and column sums of the plan."""
+        if not self._fetch and self._keep == 1:
             return None, self._given, np.asarray(self._log_mass.exp().cpu().numpy())
         masses, column_sums = torch.empty_like(self.scalings), torch.zeros_like(g)
         for rows, entries in self._entries():
-            block, sums = self._map(entries, g)
-            masses[rows] = self._masses(rows, sums)
+            block, sums = self._of.softmax(entries, g)
+            masses[rows] = self._of.masses(sums, self.scalings[rows])
             column_sums += (masses[rows, None] * block).sum(0)
-            if self._buffer is not None:
+            if self._buffer is not None and self._fetch:
                 self._buffer[rows] = block
-        matrix = None if self._buffer is None else self._buffer.cpu().numpy()
+        matrix = self._buffer.cpu().numpy() if self._buffer is not None and self._fetch else None
         return matrix, masses.cpu().numpy(), column_sums.cpu().numpy()
 
 

@@ -64,6 +64,8 @@ class TransportResult:
         The largest cost, to which the regularisation is relative.
     domain
         ``"kernel"``, or ``"log"`` if the kernel would have left the range of floating point numbers.
+    device
+        Where rows that are not written down are computed.
     """
 
     matrix: npt.NDArray[Any] | None = field(repr=False)
@@ -79,11 +81,19 @@ class TransportResult:
     error_spots: float
     scale: float
     domain: Domain
+    device: str = "cpu"
 
     @property
     def map(self) -> Streamed:
         """P, cells x spots: its rows, or computed from the potentials."""
         matrix = self.matrix
+        if matrix is None and self.device != "cpu":
+            from ._torch_map import on_device  # torch takes seconds to import
+            from ._torch_rows import TorchRows
+
+            return on_device(
+                self.cost, self.potentials, TorchRows(self.domain, self.epsilon, self.dtype), self.device
+            )
         if matrix is None:
             return self._computed()
         return Streamed(lambda start, stop: matrix[start:stop], self.cost.shape, matrix.dtype, sparse=False)

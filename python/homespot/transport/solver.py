@@ -75,6 +75,7 @@ def sinkhorn(
     device: str = "cpu",
     backend: Backend | None = None,
     storage: Storage = "stored",
+    fetch: bool = True,
     progress: Progress = None,
     each: Each | None = None,
 ) -> TransportResult:
@@ -124,6 +125,9 @@ def sinkhorn(
         ``"stored"``: the M x N kernel is kept in memory. ``"streamed"``: every pass computes it anew from the
         cost, block by block, and the result has no `matrix`, but rows that are computed when they are read.
         Both have the same potentials and the same P.
+    fetch
+        Whether a P that a GPU has stored comes to main memory. If not, the result has no `matrix` either, and
+        the GPU computes the rows that are read, or picks the largest of each. Without a GPU it has no effect.
     progress
         True, False, None (a bar at a terminal) or a function; see `homespot.progress`.
     each
@@ -154,9 +158,10 @@ def sinkhorn(
             max_iter=max_iter,
             dtype=dtype,
         )
-    make = partial(_backend(backend, resolve_device(device)), stored=storage == "stored")
+    device = resolve_device(device)
+    make = partial(_backend(backend, device, fetch), stored=storage == "stored")
     if each is not None:
-        if storage != "streamed" or make.func is not _backend("numba", "cpu"):
+        if storage != "streamed" or make.func is not _backend("numba", "cpu", fetch):
             raise InputError(
                 expected(
                     f"{argument('storage', 'streamed')} and {argument('backend', 'numba')} with each",
@@ -214,6 +219,7 @@ def sinkhorn(
         error_spots=float(np.abs(column_sums - q).sum()),
         scale=scale,
         domain=domain,
+        device=device,
     )
 
 
@@ -266,7 +272,7 @@ class _Rows:
         return change <= self._most
 
 
-def _backend(backend: str | None, device: str) -> Callable[..., Passes]:
+def _backend(backend: str | None, device: str, fetch: bool) -> Callable[..., Passes]:
     """Return the back end; torch is imported only if it is used."""
     if backend is None:
         backend = "numba" if device == "cpu" else "torch"
@@ -274,7 +280,7 @@ def _backend(backend: str | None, device: str) -> Callable[..., Passes]:
         extras.require("torch", "backend 'torch'")
         from ._torch import TorchPasses
 
-        return partial(TorchPasses, device=device)
+        return partial(TorchPasses, device=device, fetch=fetch or device == "cpu")
     if backend != "numba":
         raise InputError(
             expected(
