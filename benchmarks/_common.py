@@ -75,11 +75,15 @@ def peak_memory() -> Iterator[Callable[[], int]]:
 def in_child(script: str, *arguments: object) -> dict[str, float] | None:
     """Run ``script --child ...`` in a process of its own, and return the figures that it prints as JSON.
 
-    None if it did not end, as for want of memory.
+    None if it did not end, as for want of memory; what it said last is then printed.
     """
     command = [sys.executable, "-W", "ignore", script, "--child", *map(str, arguments)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return json.loads(answer.stdout) if answer.returncode == 0 else None
+    if answer.returncode == 0:
+        return json.loads(answer.stdout)
+    said = answer.stderr.strip().splitlines()[-1:] or ["killed"]
+    print(f"{Path(script).name} {' '.join(map(str, arguments))}: ended with {answer.returncode} ({said[0]})")
+    return None
 
 
 def write_csv(name: str, rows: Sequence[Row]) -> Path:

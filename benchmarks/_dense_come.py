@@ -28,7 +28,7 @@ class DenseCome:
         tau: float = 0.8,
     ) -> None:
         self.x_sc, self.x_st, self.weights, self.joint, self.tau = x_sc, x_st, weights, joint, tau
-        self.model = Autoencoder(x_sc.shape[1], 256, 128).to(x_sc.dtype)
+        self.model = Autoencoder(x_sc.shape[1], 256, 128).to(x_sc)
         self.c = start.clone().requires_grad_()
         self.optimiser = torch.optim.Adam([*self.model.parameters(), self.c], lr=1e-3)
         self.same = types[:, None] == types[None, :]

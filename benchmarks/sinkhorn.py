@@ -26,9 +26,8 @@ from _common import print_table, write_csv
 from homespot.common.cores import threads
 from homespot.matrix.streamed import in_memory
 from homespot.transport import CorrelationCost, sinkhorn
-from homespot.transport._anderson import Extrapolation
 from homespot.transport._cpu import CpuPasses
-from homespot.transport.solver import _step
+from homespot.transport.solver import Path
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -92,6 +91,13 @@ def pot_seconds(n: int, p: np.ndarray, q: np.ndarray, D: np.ndarray) -> float:
     return best_seconds(lambda: pot(n, p, q, D))
 
 
+def iterate(path: Path) -> None:
+    """Make one iteration: a pass, its step and error, and the next iterate."""
+    path.sweep()
+    path.step()
+    path.move()
+
+
 def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
     """Time one iteration of each, in turns."""
     busy = psutil.cpu_percent(interval=2)
@@ -108,17 +114,12 @@ def per_iteration(m: int, n: int, repeats: int) -> list[dict[str, object]]:
         a = single_p / (kernel @ b)
         b[:] = single_q / (kernel.T @ a)
 
-    state = {"g": np.zeros(n), "extrapolate": Extrapolation(q)}
-
-    def iteration() -> None:
-        step, _, error = _step(state["g"], passes.sweep(state["g"]), np.log(q), 1.0, 1.0)
-        state["g"] = state["extrapolate"](state["g"], step, error)
-
     with CpuPasses(cost, p, 1.0, "float32") as passes, ThreadPoolExecutor(threads()) as pool:
         epsilon = REGULARISATION * passes.fill()
         passes.start("kernel", epsilon)
+        path = passes.iterates(q, 1.0)
         contenders: dict[str, Callable[[], float]] = {
-            "homespot, float32": lambda: seconds(iteration),
+            "homespot, float32": lambda: seconds(partial(iterate, path)),
             # The difference takes off the set-up, and leaves in the check that POT makes every tenth time.
             "POT, NumPy float64": lambda: (pot_seconds(11, p, q, D) - pot_seconds(1, p, q, D)) / 10,
             "two torch products, float32": lambda: seconds(two_products),
@@ -178,7 +179,7 @@ def to_the_same_error(m: int, n: int) -> list[dict[str, object]]:
 
 
 def on_cuda(m: int = 100_000, n: int = 3_615) -> list[dict[str, object]]:
-    """Time an iteration on a GPU, and compare its plan with the CPU's."""
+    """Time an iteration on a GPU, with step, acceleration and error, and compare its plan with the CPU's."""
     row = {"cells": m, "spots": n, "measure": "seconds per iteration", "contender": "homespot, CUDA float32"}
     if not torch.cuda.is_available():
         return [{**row, "value": "", "times_homespot": "", "note": "not measured: no CUDA device here"}]
@@ -187,7 +188,8 @@ def on_cuda(m: int = 100_000, n: int = 3_615) -> list[dict[str, object]]:
     cost, p, q = problem(m, n)
     with TorchPasses(cost, p, 1.0, "float32", "cuda:0") as passes:
         passes.start("kernel", REGULARISATION * passes.fill())
-        found = [seconds(lambda: passes.sweep(np.zeros(n))) for _ in range(20)]
+        path = passes.iterates(q, 1.0)
+        found = [seconds(partial(iterate, path)) for _ in range(20)]
     cost, p, q = problem(10_000, n)
     one, other = (
         in_memory(sinkhorn(cost, p, q, tolerance=1e-6, device=device).plan) for device in ("cuda:0", "cpu")

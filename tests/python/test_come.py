@@ -779,6 +779,29 @@ def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path, monkeypatch) -> None
     assert file.read() == {"epochs": 1}
 
 
+@pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "DefaultCPUAllocator: can't allocate memory"])
+def test_a_good_checkpoint_is_not_blamed_for_want_of_memory(pair, tmp_path, monkeypatch, words: str) -> None:
+    """Who is told that it is damaged deletes it."""
+    path = str(tmp_path / "run.pt")
+    come(pair, checkpoint=path)
+
+    def load(*_: object, map_location: str, **__: object) -> None:
+        assert map_location == "cpu"  # a card has no room for what it holds already
+        raise torch.OutOfMemoryError(words)
+
+    monkeypatch.setattr(checkpoint.torch, "load", load)
+    with pytest.raises(TooLargeError, match=words):
+        come(pair, checkpoint=path)
+
+
+def test_a_card_that_fails_is_no_disk_that_is_full(tmp_path, monkeypatch) -> None:
+    error = RuntimeError("CUDA error: an illegal memory access was encountered")
+    monkeypatch.setattr(checkpoint.torch, "save", half_written(error))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        Checkpoint(str(tmp_path / "run.pt"), "x").write({"epochs": 2})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_checkpoint_is_written_every_minute(tmp_path, monkeypatch) -> None:
     now = [0.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])

@@ -50,9 +50,11 @@ def test_a_transport_is_that_of_the_cpu(
     options["max_iter"] = 10
     found = there(work.transport, kind, standin.DEVICE, **options)
     expected = there(work.transport, kind, "cpu", **options)
-    close = {"rtol": 0, "atol": 1e-12 if dtype == "float64" else 2e-6}
-    for name in ("rows", "masses", *(["matrix"] if storage == "stored" else [])):
-        np.testing.assert_allclose(found[name], expected[name], **close)
+    # Rows of no stored map are made by NumPy on the CPU, where the cost is rounded otherwise.
+    close, rounded = (1e-12, 1e-12) if dtype == "float64" else (2e-6, 2e-7 / regularisation)
+    np.testing.assert_allclose(found["rows"], expected["rows"], rtol=0, atol=rounded)
+    for name in ("masses", *(["matrix"] if storage == "stored" else [])):
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=close)
     assert found["domain"] == expected["domain"] == domain
     assert found["left"] == 0
     assert expected["crossings"] == 0
@@ -170,3 +172,86 @@ def test_a_map_of_the_k_best_is_that_of_the_cpu(there: Run, pair: Any, storage: 
     for name in (name for name in one.obs if name.startswith("homespot") and one.obs[name].dtype == float):
         np.testing.assert_allclose(one.obs[name], other.obs[name], rtol=1e-3)
     assert found["left"] == found["reserved"] == 0
+
+
+# Memory
+
+
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+@pytest.mark.parametrize("domain", ["kernel", "log"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_transport_takes_no_more_of_a_card_than_it_asks_for(
+    there: Run, storage: str, domain: str, dtype: str
+) -> None:
+    regularisation = 0.05 if domain == "kernel" else LOG[dtype]
+    options = {"storage": storage, "regularisation": regularisation, "dtype": dtype, "relax_cells": 0.2}
+    asked, taken = there(work.asked_and_taken, "transport", "signed", standin.DEVICE, m=3000, **options)
+    assert asked / 3 < taken <= asked
+
+
+@pytest.mark.parametrize("map_optimiser", ["mirror", "adam"])
+def test_come_takes_no_more_of_a_card_than_it_asks_for(
+    there: Run, make_pair: Any, map_optimiser: str, tmp_path: Any
+) -> None:
+    pair = make_pair(300, 200)
+    options = {**COME, "map_optimiser": map_optimiser, "labels": "type", "validation_genes": 0.2}
+    file = str(tmp_path / "run")
+    for epochs in (1, 2):  # the second goes on from the first
+        options |= {"epochs": epochs, "checkpoint": file}
+        asked, taken = there(work.asked_and_taken, "mapped", pair, "come", standin.DEVICE, **options)
+        assert asked / 5 < taken <= asked
+
+
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+def test_a_map_that_fits_fits_again(there: Run, storage: str) -> None:
+    there(work.twice, storage=storage, m=3000)
+
+
+@pytest.mark.parametrize("method", ["ssa", "come"])
+def test_a_card_that_is_full_all_the_same_says_so(there: Run, make_pair: Any, method: str) -> None:
+    error = there(work.out_of_memory, make_pair(300, 200), method)
+    assert f"1.0 GiB free on {standin.DEVICE}, but 'CUDA out of memory" in error
+    assert "use device='cpu'" in error.lower()
+
+
+def test_come_on_a_card_looks_at_main_memory_before_it_starts(there: Run, pair: Any) -> None:
+    error, taken = there(work.host_is_full, pair)
+    assert "of memory for a map of 40 cells x 25 spots" in error
+    assert "100 bytes free" in error
+    assert taken == 0
+
+
+@pytest.mark.parametrize(("method", "options"), [("ssa", {"max_iter": 5}), ("come", {})])
+def test_an_error_that_is_kept_keeps_no_memory_of_a_card(
+    there: Run, pair: Any, method: str, options: dict[str, Any]
+) -> None:
+    assert there(work.interrupted, pair, method, **options) == ("enough", 0, 0)
+
+
+# Products
+
+
+@pytest.mark.parametrize("storage", ["stored", "streamed"])
+@pytest.mark.parametrize("regularisation", [0.05, LOG["float32"]])
+def test_no_product_takes_all_entries_nor_sums_many_cells_in_single_precision(
+    there: Run, storage: str, regularisation: float
+) -> None:
+    """Above 2^31 entries torch's product of a matrix and a vector fails, and long sums lose their digits."""
+    found = there(work.products, storage, m=3000, regularisation=regularisation)
+    assert {"aten.bmm", "aten.mm"} <= {name for name, _ in found}
+    for name, (one, other, *_) in found:
+        assert np.prod(one) <= 256 * 61
+        if name == "aten.bmm":  # over cells
+            assert (one[-1], other) == (256, (one[0], 256, 61))
+
+
+@pytest.mark.parametrize("how", ["old", "new"])
+def test_what_the_caller_lets_torch_round_changes_nothing(there: Run, how: str) -> None:
+    found, expected = (there(work.under_tf32, standin.DEVICE, given) for given in (how, "not"))
+    for name in ("matrix", "potentials", "masses"):
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_all_work_is_in_the_order_of_one_stream(there: Run, pair: Any) -> None:
+    """That of the thread that trains, whatever the caller's is."""
+    assert set(there(work.streams, pair)) == {standin.DEVICE, f"default stream of {standin.DEVICE}"}

@@ -35,7 +35,7 @@ class Card:
         self.crossings = 0
         self.fetched = 0  # entries that came to main memory
         self.total, self.allocated, self.reserved, self.peak = 2**40, 0, 0, 0
-        self.emptied = 0
+        self.products: set[tuple[str, tuple[tuple[int, ...], ...]]] = set()
         self.streams: list[str] = []
         self.broken: str | None = None
         self.rounds = False
@@ -136,6 +136,8 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     _check(func, args, tensors, to)
     plain = [x.raw if isinstance(x, Tensor) else x for x in flat]
     plain = [torch.device("cpu") if isinstance(x, torch.device) and x.type == KIND else x for x in plain]
+    if kind in _PRODUCTS:
+        CARD.products.add((str(kind), tuple(tuple(x.shape) for x in tensors)))
     if CARD.rounds and kind in _PRODUCTS and torch.backends.cuda.matmul.fp32_precision == "tf32":
         first = int("add" in str(kind))
         plain[first:] = [_ten_bits(x) for x in plain[first:]]
@@ -186,7 +188,6 @@ class Module:
         return CARD.allocated
 
     def empty_cache(self) -> None:
-        CARD.emptied += 1
         CARD.reserved = CARD.allocated
 
     def default_stream(self, device: str) -> str:
