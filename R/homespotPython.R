@@ -50,7 +50,8 @@
 #' `homespotPython()`: a list of class `homespotPython`, which prints itself,
 #' with `python` (the path), `why`, `version` (of Python), `homespot` (version
 #' of the core), `core` (the folder it was loaded from), `device` (what
-#' `device = "auto"` takes: `"cpu"`, or `"cuda:0"` where torch finds a GPU) and
+#' `device = "auto"` takes for large maps: `"cpu"`, or `"cuda:0"` where torch
+#' finds a GPU that works) and
 #' `packages` (versions, named by package).
 #' `hasPython()`: `TRUE` or `FALSE`.
 #'

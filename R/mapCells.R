@@ -193,6 +193,10 @@
 #'   least 0.
 #'   R's own generator is neither used nor changed.
 #' @param device `"auto"`, `"cpu"`, `"cuda"` or `"cuda:<index>"`.
+#'   `"auto"` is the first CUDA device for 17 million pairs of a cell and a spot
+#'   or more, where torch finds a device that works; else the CPU, which ends
+#'   before a device has started.
+#'   [mappingInfo()] has what ran.
 #' @param progress `TRUE` for a bar, `FALSE` for none, `NULL` for a bar in
 #'   interactive sessions, `"log"` for a line of JSON for every step to stderr
 #'   (`step`, `done`, `total` and `note`), for machines, or a function of
