@@ -2,12 +2,16 @@
 
 Cells of random spots of a grid, whose genes are smooth fields (``place.py``). Each problem is solved by a
 process of its own, after a small map that compiles what is compiled. One pass over the kernel, and its peers,
-are timed in one run ("pass"). The other checkout is an earlier commit, b07b8fa, for example from
+are timed in one run ("pass"); two of the peers need ``tools/setup-peers.sh geomloss ott``. "growth" doubles
+the cells, and the spots, and fits the exponents of a picture (docs/growth.svg). The other checkout is an
+earlier commit, b07b8fa, for example from
 
     git worktree add ../before b07b8fa
 
     python benchmarks/scale.py                           all problems
     python benchmarks/scale.py ../before stored          some, and the first one by another checkout too
+
+The rows of problems that are not asked for stay in the table.
 """
 
 from __future__ import annotations
@@ -28,7 +32,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import psutil
-from _common import print_table, write_csv
+from _common import RESULTS, machine, print_table, write_csv
+from peers import interpreter, missing
 from place import data
 
 import homespot as hs
@@ -39,9 +44,21 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "k_best": {"cells": 100_000, "spots": 3_615, "genes": 5_000, "k_best": 20},
     "k_best, exact": {"cells": 100_000, "spots": 3_615, "genes": 5_000, "k_best": 20, "n_components": None},
     "large": {"cells": 300_000, "spots": 20_000, "genes": 2_000, "k_best": 20, "verbs": True},
+    "potentials": {"cells": 300_000, "spots": 20_000, "genes": 2_000, "verbs": True},
     "backed": {"cells": 1_000_000, "spots": 5_000, "genes": 1_000, "k_best": 20, "backed": True},
 }
 PASS = (20_000, 20_000, 64)
+DRIVERS = {"geomloss": "geomloss, online: an iteration", "ott": "ott-jax, batch_size=256: an iteration"}
+SIZES = {
+    "cells": [(cells, 5_000) for cells in (12_500, 25_000, 50_000, 100_000)],
+    "spots": [(25_000, spots) for spots in (2_500, 5_000, 10_000, 20_000)],
+}
+"""Cells and spots of the maps whose growth is measured, by what grows."""
+GROWING = {"genes": 1_000, "k_best": 20, "storage": "streamed"}
+PROBLEMS |= {
+    f"growth, {m}, {n}": {"cells": m, "spots": n, **GROWING} for sizes in SIZES.values() for m, n in sizes
+}
+PICTURE = HERE.parent.parent / "docs" / "growth.svg"
 MIB = 2**20
 
 
@@ -175,6 +192,10 @@ def bare_pass() -> list[dict[str, object]]:
         short = timed(lambda: lazy(1))[1]
         found["POT, lazy: an iteration"] = [timed(lambda: lazy(3))[1] - short]
         found["POT, lazy: an iteration"][0] /= 2
+    for package, what in DRIVERS.items():
+        seconds = by_peer(package)
+        if seconds is not None:
+            found[what] = [seconds]
     base = float(np.median(found["its product and an exponential"]))
     return [
         {
@@ -188,6 +209,57 @@ def bare_pass() -> list[dict[str, object]]:
         }
         for what, seconds in found.items()
     ]
+
+
+def by_peer(package: str) -> float | None:
+    """Return the seconds of an iteration of a peer, in its own environment; None if it is not there."""
+    from homespot.common.cores import threads
+
+    reason = missing(package)
+    if reason is not None:
+        print(f"{package} is left out: {reason}", file=sys.stderr)
+        return None
+    driver = HERE.parent / "_peers" / f"pass_{package}.py"
+    command = map(str, (interpreter(package), "-W", "ignore", driver, *PASS, threads()))
+    answer = subprocess.run([*command], capture_output=True, text=True, check=True)
+    return float(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def draw(rows: list[dict[str, object]]) -> None:
+    """Draw how seconds and memory grow with cells and with spots, and the exponents that fit."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    measured = {(row["cells"], row["spots"]): row for row in rows if str(row["problem"]).startswith("growth")}
+    labels = {
+        "seconds": "time of map_cells / s",
+        "MiB over the inputs": "memory over the inputs / MiB",
+    }
+    for axis, (what, label) in zip(axes, labels.items(), strict=True):
+        for grows, colour, marker in (("cells", "#0072B2", "o"), ("spots", "#D55E00", "s")):
+            sizes = SIZES[grows]
+            x = np.array([size[grows == "spots"] for size in sizes], dtype=float)
+            y = np.array([float(str(measured[size][what])) for size in sizes])
+            slope, level = np.polyfit(np.log(x), np.log(y), 1)
+            fixed = f"{sizes[0][grows == 'cells']:,} {'spots' if grows == 'cells' else 'cells'}"
+            axis.plot(x, y, marker, color=colour, label=f"{grows}, at {fixed}: exponent {slope:.2f}")
+            axis.plot(x, np.exp(level) * x**slope, color=colour, linewidth=1)
+        axis.set(xscale="log", yscale="log", xlabel="number of cells, or of spots")
+        axis.set_ylabel(label)
+        axis.legend(frameon=False, fontsize="small")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(PICTURE, metadata={"Date": None})
+
+
+def kept(chosen: list[str]) -> list[dict[str, object]]:
+    """Return the rows of the table of problems that are not chosen, without what the table adds."""
+    path = RESULTS / "scale.csv"
+    if not path.exists():
+        return []
+    table = pd.read_csv(path)
+    table = table[~table["problem"].isin(chosen)].drop(columns=[*machine()], errors="ignore")
+    return [{key: value for key, value in row.items() if pd.notna(value)} for row in table.to_dict("records")]
 
 
 def solved(name: str, checkout: Path) -> list[dict[str, object]]:
@@ -206,8 +278,9 @@ def main() -> None:
         print(json.dumps(bare_pass() if sys.argv[2] == "pass" else one(sys.argv[2])))
         return
     before = [Path(name) for name in sys.argv[1:] if Path(name).is_dir()]
-    chosen = [name for name in sys.argv[1:] if not Path(name).is_dir()] or ["pass", *PROBLEMS]
-    rows: list[dict[str, object]] = []
+    asked = [name for name in sys.argv[1:] if not Path(name).is_dir()] or ["pass", *PROBLEMS]
+    chosen = [name for name in ("pass", *PROBLEMS) if any(name.startswith(one) for one in asked)]
+    rows = kept(chosen)
     for name in chosen:
         rows += solved(name, HERE.parent.parent)
         if name == "stored":
@@ -215,8 +288,11 @@ def main() -> None:
                 made = [row for row in solved(name, checkout) if row["work"] == "map"]
                 rows += [row | {"work": "map, the other checkout"} for row in made]
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    print_table([{column: row.get(column) for column in columns} for row in rows])
-    write_csv("scale", [{column: row.get(column) for column in columns} for row in rows])
+    rows = [{column: row.get(column) for column in columns} for row in rows]
+    print_table(rows)
+    write_csv("scale", rows)
+    if any(name.startswith("growth") for name in chosen):
+        draw(rows)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The methods beside which benchmarks/ measures: an environment each, in build/peers (6 GB in all).
+# The methods beside which benchmarks/ measures: an environment each, in build/peers (7 GB in all).
 # Idempotent. One that cannot be installed is no error: the reason is printed, and kept in <name>.failed.
 #   tools/setup-peers.sh [NAME ...]      all of them, or those named
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PEERS=${*:-tangram novosparc moscot flashdeconv cellmapper}
+PEERS=${*:-tangram novosparc moscot flashdeconv cellmapper geomloss ott}
 FREE_NEEDED=3000000 # KB for one environment
 
 say() { printf 'setup (peers): %s\n' "$*"; }
