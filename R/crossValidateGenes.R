@@ -47,6 +47,7 @@
 #'   after another in this process; or [BiocParallel::SnowParam()], in fresh R
 #'   processes on this machine, each with a Python and the data of its own,
 #'   which share the threads there are.
+#'   On a GPU one process does all.
 #'   A function that works there finds what it holds, and what it names with
 #'   its package (`package::name`), but not what else this session has.
 #'   Processes that are forked hang once Python was loaded, so
@@ -126,7 +127,9 @@ crossValidateGenes <- function(
     progress = .progress(progress, "Cross-validation")
   )
   left <- as.integer(.toR(.call("folds_left", folds)))
-  if (workers == 1L || length(left) < 2L) {
+  # Each process would take a part of a card's memory.
+  alone <- workers == 1L || .toR(.call("folds_device", folds)) != "cpu"
+  if (alone || length(left) < 2L) {
     for (number in left) {
       .keepFold(folds, number, .runFold(folds, number))
     }

@@ -51,7 +51,7 @@
 #' with `python` (the path), `why`, `version` (of Python), `homespot` (version
 #' of the core), `core` (the folder it was loaded from), `device` (what
 #' `device = "auto"` takes for large maps: `"cpu"`, or `"cuda:0"` where torch
-#' finds a GPU that works) and
+#' finds a GPU) and
 #' `packages` (versions, named by package).
 #' `hasPython()`: `TRUE` or `FALSE`.
 #'

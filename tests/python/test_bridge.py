@@ -275,6 +275,7 @@ def test_folds_one_by_one(both) -> None:
         device="cpu",
     )
     assert value("folds_left", folds) == [0, 1, 2]
+    assert value("folds_device", folds) == "cpu"
     wanted = hs.cross_validate(both.sc, both.st, {"soft": ("ssa", settings)}, folds=3, read_out="sum")
     for number in (0, 1, 2):
         scores = value("run_fold", folds, number)

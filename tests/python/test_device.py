@@ -150,6 +150,7 @@ def test_auto_takes_no_card_that_does_not_compute(a_card: pytest.MonkeyPatch, to
 
     a_card.setattr(torch, "ones", no_kernel)
     a_card.setattr("homespot.common.cuda.VERSION", "2.13.0")
+    assert device.first_device() == "cuda:0"
     with pytest.warns(DataWarning) as caught:
         assert device.resolve_device("auto") == "cpu"
     told(caught[0].message, "cuda:0 no kernel image CPU")

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import methods
 from ..common import memory
-from ..common.device import resolve_device
+from ..common.device import first_device
 from ..common.extras import has
 from ..common.version import __version__
 from ..common.wording import spoken
@@ -31,7 +31,7 @@ def about() -> dict[str, Any]:
     """Return the version, folder and device of homespot, its Python, and the versions of its libraries."""
     return {
         "version": __version__,
-        "device": resolve_device(),
+        "device": first_device(),
         "executable": sys.executable,
         "folder": str(Path(__file__).parents[1]),
         "versions": versions(["torch"] if has("torch") else []),

@@ -154,6 +154,12 @@ def folds_left(folds: Folds) -> list[int]:
 
 
 @offered
+def folds_device(folds: Folds) -> str:
+    """Return the device that the folds use; a GPU takes one process at a time."""
+    return folds.tasks[0].device
+
+
+@offered
 def run_fold(folds: Folds, number: int) -> dict[str, Any]:
     """Run one fold, and return its scores as columns; another process uses its share of the threads."""
     with _share(folds.n_threads):

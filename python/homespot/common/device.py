@@ -13,7 +13,7 @@ from ..errors import DataWarning, DeviceError, InputError, expected
 from .extras import has, require
 from .wording import argument
 
-__all__ = ["LARGE", "block_elements", "given_back", "named_device", "resolve_device"]
+__all__ = ["LARGE", "block_elements", "first_device", "given_back", "named_device", "resolve_device"]
 
 LARGE = 2**24
 """Pairs of a cell and a spot from which ``"auto"`` takes a GPU; its start takes longer than a smaller map."""
@@ -34,6 +34,15 @@ def _cuda_driver() -> bool:
     except OSError:
         return False
     return True
+
+
+def first_device() -> str:
+    """Return the device that ``"auto"`` takes for large problems if it works, which is not tried here."""
+    if not (_cuda_driver() and has("torch")):
+        return "cpu"
+    from . import cuda  # torch takes seconds to import
+
+    return "cuda:0" if cuda.count() else "cpu"
 
 
 def resolve_device(device: str = "auto", pairs: int | None = None) -> str:
@@ -64,15 +73,14 @@ def resolve_device(device: str = "auto", pairs: int | None = None) -> str:
         raise InputError(
             expected("device 'auto', 'cpu', 'cuda' or 'cuda:<index>'", repr(device), "Use one of these.")
         )
-    small = pairs is not None and pairs < LARGE
-    if kind == "cpu" or (kind == "auto" and (small or not (_cuda_driver() and has("torch")))):
+    if kind == "cpu" or (kind == "auto" and pairs is not None and pairs < LARGE):
         return "cpu"
+    if kind == "auto":
+        return _if_it_works(first_device())
     require("torch", f"device {device!r}")
-    from . import cuda  # torch takes seconds to import
+    from . import cuda
 
     count = cuda.count()
-    if kind == "auto":
-        return _first_that_works("cuda:0") if count else "cpu"
     if int(index or 0) >= count:
         raise DeviceError(
             expected(
@@ -89,8 +97,10 @@ def named_device(device: str) -> str:
     return device if isinstance(device, str) and device == "auto" else resolve_device(device)
 
 
-def _first_that_works(device: str) -> str:
+def _if_it_works(device: str) -> str:
     """Return the device, or the CPU and a warning if a small sum on the device fails."""
+    if device == "cpu":
+        return device
     from . import cuda
 
     fault = cuda.fault(device)
