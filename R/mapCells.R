@@ -186,7 +186,10 @@
 #'   Where the map has a sharpness, places and radii of one section are read
 #'   from the whole rows before they are cut; cells of several sections, or of a
 #'   map that spots are taken out of, have no radius then.
-#'   `NULL`: keep all.
+#'   `NULL`: keep all, as a matrix or, where the kernel is streamed (`storage`,
+#'   and by itself above 2,147 million pairs of a cell and a spot), as features
+#'   and potentials, of which rows are made when they are read; see
+#'   [saveMapping()].
 #' @param dtype Type of the computation, `"float32"` or `"float64"`.
 #'   R's doubles hold float32 exactly.
 #' @param seed Seed of methods that draw random numbers: a whole number of at

@@ -86,6 +86,10 @@ STEPS: dict[str, Callable[[Any], Callable[[], object]]] = {
             of.sc, of.st, joint=True, k_best=50, storage="streamed", n_components=None, **QUIET
         )
     ),
+    "ssa, potentials": lambda of: lambda: hs.map_cells(of.sc, of.st, joint=True, storage="streamed", **QUIET),
+    "ssa, potentials of genes": lambda of: (
+        lambda: hs.map_cells(of.sc, of.st, joint=True, storage="streamed", n_components=None, **QUIET)
+    ),
     "correlation": lambda of: lambda: hs.map_cells(of.sc, of.st, "correlation", joint=True, **QUIET),
     "come": lambda of: _trained(of),
     "come by adam": lambda of: _trained(of, map_optimiser="adam"),
