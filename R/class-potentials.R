@@ -70,7 +70,8 @@ setMethod("chunkdim", "PotentialsSeed", function(x) {
   part <- function(name) .fetch(made$get(name))
   DelayedArray::DelayedArray(new("PotentialsSeed",
     cells = part("cells"), spots = part("spots"),
-    ofCells = as.vector(part("of_cells")), ofSpots = as.vector(part("of_spots")),
+    ofCells = as.vector(part("of_cells")),
+    ofSpots = as.vector(part("of_spots")),
     epsilon = part("epsilon"), absolute = part("absolute"),
     dtype = part("dtype")
   ))
