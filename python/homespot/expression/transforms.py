@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from ..matrix.streamed import Streamed
 from ..matrix.sums import is_sparse
@@ -20,6 +21,7 @@ __all__ = [
     "min_max",
     "most_variable",
     "pieces",
+    "standards",
     "unit_rows",
     "weighted",
     "z_scores",
@@ -59,7 +61,7 @@ def log_normalised(table: Expression, genes: Sequence[str]) -> Floats:
 
 
 def log_rows(table: Expression, genes: Sequence[str]) -> Streamed:
-    """Return what `log_normalised` does, but with rows that are made when they are read."""
+    """Return what `log_normalised` does, but with rows that are made when they are read, dense or as CSR."""
     matrix, columns = table.matrix, _columns(table, genes)
     held = not isinstance(matrix, Streamed)
     shape, dtype = (table.shape[0], len(columns)), np.dtype(table.dtype)
@@ -69,10 +71,18 @@ def log_rows(table: Expression, genes: Sequence[str]) -> Streamed:
         columns = np.arange(len(columns))
     step = max(1, BLOCK_VALUES // max(matrix.shape[1], 1))
 
-    def made(rows: slice | npt.NDArray[np.intp]) -> Floats:
+    def logged(rows: slice | npt.NDArray[np.intp]) -> Any:
         block = matrix[rows]
-        log = table.logged(table.canonical(block if is_sparse(block) and held else block[:, columns]), rows)
+        return table.logged(table.canonical(block if is_sparse(block) and held else block[:, columns]), rows)
+
+    def made(rows: slice | npt.NDArray[np.intp]) -> Floats:
+        log = logged(rows)
         return np.asarray(log.toarray() if is_sparse(log) else log)
+
+    def as_csr(rows: slice | npt.NDArray[np.intp]) -> sparse.csr_matrix:
+        found = sparse.csr_matrix(logged(rows))
+        found.eliminate_zeros()
+        return found
 
     def read(start: int, stop: int) -> Floats:
         if stop - start <= step:
@@ -83,21 +93,31 @@ def log_rows(table: Expression, genes: Sequence[str]) -> Streamed:
             out[first - start : last - start] = made(slice(first, last))
         return out
 
-    return Streamed(read, shape, dtype, sparse=False, pick=made if held else None, concurrent=held)
+    def read_csr(start: int, stop: int) -> sparse.csr_matrix:
+        return as_csr(slice(start, stop))
+
+    csr = Streamed(read_csr, shape, dtype, sparse=True, pick=as_csr if held else None, concurrent=held)
+    return Streamed(read, shape, dtype, sparse=False, pick=made if held else None, concurrent=held, csr=csr)
 
 
-def z_scores(x: Rows) -> Rows:
-    """Bring every column of `x` (rows x genes) to mean 0, variance 1; constant columns become 0.
-
-    An array is changed in place; rows that are made when they are read are changed then.
-    """
+def standards(x: Floats | Streamed) -> tuple[Floats, Floats]:
+    """Return what `z_scores` subtracts from every column, and by what it multiplies the column then."""
     n = len(x)
     mean = sum((block.sum(axis=0, dtype=np.float64) for _, block in pieces(x)), np.zeros(x.shape[1])) / n
     squares = sum((np.square(block - mean).sum(axis=0) for _, block in pieces(x)), np.zeros(x.shape[1]))
     deviation = np.sqrt(squares / n)
     varies = deviation > 1e-6 * np.abs(mean)
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=varies).astype(x.dtype)
-    shift = mean.astype(x.dtype)
+    return mean.astype(x.dtype), scale
+
+
+def z_scores(x: Rows, by: tuple[Floats, Floats] | None = None) -> Rows:
+    """Bring every column of `x` (rows x genes) to mean 0, variance 1; constant columns become 0.
+
+    An array is changed in place; rows that are made when they are read are changed then. `by` are the
+    `standards` of `x`, if they are known.
+    """
+    shift, scale = standards(x) if by is None else by
 
     def standardised(block: Floats) -> Floats:
         block -= shift

@@ -58,6 +58,8 @@ class Streamed:
     best
         Returns the k largest entries of every row as CSR, where that takes less than to read the rows; None:
         where it does not.
+    csr
+        The same matrix in CSR blocks, if it is dense and can be read so too.
     """
 
     read: Read
@@ -67,6 +69,7 @@ class Streamed:
     pick: Callable[[Indices], Any] | None = None
     concurrent: bool = False
     best: Callable[[int], Any] | None = None
+    csr: Streamed | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -132,7 +135,7 @@ class Streamed:
                 pick=None if pick is None else lambda index: pick(index)[:, columns],
                 shape=(found.shape[0], len(columns)),
             )
-        return found
+        return found if self.csr is None else replace(found, csr=self.csr.taken(rows, columns))
 
     def mapped(self, change: Callable[[Any], Any]) -> Streamed:
         """Return the matrix with every block changed by a function that takes each row by itself."""
@@ -142,6 +145,7 @@ class Streamed:
             read=lambda start, stop: change(self.read(start, stop)),
             pick=None if pick is None else lambda index: change(pick(index)),
             best=None,
+            csr=None,
         )
 
     def astype(self, dtype: npt.DTypeLike) -> Streamed:

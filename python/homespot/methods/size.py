@@ -91,7 +91,7 @@ def transported_map(
     copied = 0 if held else int(cells * cell_bytes)
     # Without k_best the map keeps the features, so they are in memory.
     of_cells = solved.components or (genes if k_best is None and not (stored or held) else 0)
-    features = itemsize * (held + cells * of_cells + 3 * spots * genes)
+    features = itemsize * (held + cells * of_cells + 4 * spots * genes)
     blocks = _BLOCKS * itemsize * ROWS * spots + 8 * _VECTORS * (cells + spots)
     kept = kept_bytes((cells, spots), k_best, itemsize)
     return more + copied + features + blocks + kept + (itemsize * cells * spots if stored else 0)

@@ -15,8 +15,9 @@ from ..expression.gene_weights import GeneWeights, check_gene_weights, warn_of_u
 from ..expression.gene_weights import gene_weights as weights_of
 from ..expression.selection import Indices, Table, log_sides, selected_genes, totals
 from ..expression.sharpness import agreement
+from ..expression.sparse_rows import sparse_rows
 from ..expression.table import Expression
-from ..expression.transforms import unit_rows, weighted, z_scores
+from ..expression.transforms import standards, unit_rows, weighted, z_scores
 from ..matrix.sums import row_means
 from ..transport import (
     REGULARISATION,
@@ -240,13 +241,14 @@ def ssa(
     means = row_means(x_sc), row_means(x_st)
     fits = cell_fits(x_sc, x_st)
     p, q = _marginal(sc, x_sc, cells, marginals), _marginal(st, x_st, spots, marginals)
-    x_sc, x_st = z_scores(x_sc), z_scores(x_st)
+    logs, (shift, scale) = x_sc, standards(x_sc)
+    x_sc, x_st = z_scores(x_sc, (shift, scale)), z_scores(x_st)
     places = None if st.places is None else st.places.take(spots)
     weights, sharpness = weights_of(gene_weights, genes, x_st, places), None
     warn_of_unknown_genes(gene_weights, sc, st)
     absolute = correlation == "absolute"
     if weights is not None:
-        x_sc, x_st = weighted(x_sc, weights), weighted(x_st, weights)
+        x_sc, x_st, scale = weighted(x_sc, weights), weighted(x_st, weights), scale * weights
         if places is not None and regularisation > 0:
             sharpness = agreement(x_sc, x_st, places, regularisation, absolute=absolute)
     x_sc, x_st = unit_rows(x_sc), unit_rows(x_st)
@@ -266,11 +268,13 @@ def ssa(
         n_components=n_components,
         backend=backend,
     )
-    error = None
+    error = products = None
     if solved.components is not None:
         x_sc, x_st, error = projected(x_sc, x_st, solved.components)
+    else:
+        products = sparse_rows(logs, scale, shift * scale, x_st)
     result = sinkhorn(
-        CorrelationCost(x_sc, x_st, absolute=absolute),
+        CorrelationCost(x_sc, x_st, absolute, None if products is None else products.write),
         p,
         q,
         regularisation=regularisation,

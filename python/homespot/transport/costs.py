@@ -87,9 +87,18 @@ class CorrelationCost(Cost):
         Expression of the spots, shape (N, K), with the same genes; every row as those of the cells.
     absolute
         Whether the cost is 1 - abs(rho), so that an anti-correlated spot costs as little as a correlated one.
+    products
+        Writes rho of some cells (a slice, or indices) into an array, where this takes less than the product
+        of their rows; None: it does not.
     """
 
-    def __init__(self, sc: npt.ArrayLike | Streamed, st: npt.ArrayLike, absolute: bool = False) -> None:
+    def __init__(
+        self,
+        sc: npt.ArrayLike | Streamed,
+        st: npt.ArrayLike,
+        absolute: bool = False,
+        products: Callable[[slice | npt.NDArray[np.intp], Array], None] | None = None,
+    ) -> None:
         self.sc = sc if isinstance(sc, Streamed) else _unit_rows(sc, "sc")
         self.concurrent = self.sc.concurrent if isinstance(self.sc, Streamed) else True
         self.st = _unit_rows(st, "st")
@@ -101,24 +110,29 @@ class CorrelationCost(Cost):
                     "Reduce both to their shared genes, in one order.",
                 )
             )
-        self.absolute = absolute
+        self.absolute, self._products = absolute, products
         self.shape = (self.sc.shape[0], self.st.shape[0])
 
     def writer(self, dtype: npt.DTypeLike) -> Writer:
         """Return the function that writes products of rows directly into the solver's buffer."""
-        sc, st = self.sc, self.st.astype(dtype, copy=False)
+        st = self.st.astype(dtype, copy=False)
 
         def write(start: int, stop: int, out: Array) -> None:
-            np.matmul(sc[start:stop].astype(dtype, copy=False), st.T, out=out)
-            distances(out, self.absolute)
+            self._write(slice(start, stop), st, out)
 
         return write
+
+    def _write(self, rows: slice | npt.NDArray[np.intp], st: Array, out: Array) -> None:
+        if self._products is None:
+            np.matmul(self.sc[rows].astype(st.dtype, copy=False), st.T, out=out)
+        else:
+            self._products(rows, out)
+        distances(out, self.absolute)
 
     def rows(self, index: npt.NDArray[np.intp], dtype: npt.DTypeLike) -> Array:
         """Return some rows of D, by one product."""
         out = np.empty((len(index), self.shape[1]), dtype)
-        np.matmul(self.sc[index].astype(dtype, copy=False), self.st.astype(dtype, copy=False).T, out=out)
-        distances(out, self.absolute)
+        self._write(index, self.st.astype(dtype, copy=False), out)
         return out
 
 
