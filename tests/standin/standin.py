@@ -207,6 +207,7 @@ class Module:
 def register() -> None:
     """Make the device known to torch and to homespot, in this process, where a warning is an error."""
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", "Two halves of the genes")  # of the random data of tests
     backend_registration._setup_privateuseone_for_python_backend(KIND, Module())
     library = torch.library.Library("_", "IMPL")
     library.fallback(lambda op, *args, **kwargs: _run(op, args, kwargs), "PrivateUse1")

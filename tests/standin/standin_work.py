@@ -14,6 +14,7 @@ import torch
 from standin import CARD, DEVICE
 
 import homespot as hs
+from homespot.common import device as device_module
 from homespot.errors import ConvergenceWarning, TooLargeError
 from homespot.matrix.best import largest_entries
 from homespot.matrix.streamed import in_memory
@@ -118,14 +119,18 @@ class _Asked(logging.Handler):
             self.n_bytes = record.n_bytes  # type: ignore[attr-defined]
 
 
-def asked_and_taken(run: str, *given: Any, **options: Any) -> tuple[int, int]:
-    """Return the bytes that were asked for on the card, and its peak; `run` is a function of this module."""
+def asked_and_taken(run: str, *given: Any, block: int = 2**12, **options: Any) -> tuple[int, int]:
+    """Return the bytes that were asked for on the card, and its peak.
+
+    `run` is a function of this module, `block` the elements of a temporary block.
+    """
     reset()
     asked, log = _Asked(), logging.getLogger("homespot")
     log.addHandler(asked)
     log.setLevel(logging.INFO)
     try:
-        globals()[run](*given, **options)
+        with mock.patch.object(device_module, "_BLOCK", (block, block)):
+            globals()[run](*given, **options)
     finally:
         log.removeHandler(asked)
     return asked.n_bytes, CARD.peak
