@@ -64,6 +64,8 @@ mappingReport <- function(
   .call(
     "report", .mappingToPython(map), output,
     sc = cells, st = spots,
+    sc_layer = if (is.null(sc)) sc.assay.type,
+    st_layer = if (is.null(st)) st.assay.type,
     labels = .valuesToPython(labels, "labels", map, "cell"),
     genes = .namesToPython(genes, "genes"),
     scores = if (!is.null(scores)) .tableToPython(scores, "scores"),

@@ -589,6 +589,8 @@ def test_what_does_not_belong_together(demo, tmp_path, refused) -> None:
         ({"scores": "scores.csv"}, "table scores | str |"),
         ({"title": ""}, "title name | '' |"),
         ({"unit": 3}, "unit name | 3 |"),
+        ({"sc_layer": "counts", "st": st}, "sc sc_layer | sc | both neither"),
+        ({"st_layer": "counts"}, "st st_layer | st | both neither"),
     ):
         with refused(words):
             report(mapping, output, **arguments)

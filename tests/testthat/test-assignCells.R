@@ -51,6 +51,15 @@ test_that("what does not fit is refused in R's words", {
   expectRefused(cellModes(map, n.modes = 0), "n.modes whole number | 0 |")
   expectRefused(cellModes(map, min.share = 2), "min.share above 0 | 2.0 |")
   expectRefused(mappingReport(map, "x.txt"), "path ends .html | x.txt |")
+  page <- tempfile(fileext = ".html")
+  expectRefused(
+    mappingReport(map, page, sc.assay.type = "counts"),
+    "sc sc.assay.type | sc | both neither"
+  )
+  expectRefused(
+    mappingReport(map, page, st.assay.type = "counts"),
+    "st st.assay.type | st | both neither"
+  )
   expectRefused(
     mappingReport(map, tempfile(fileext = ".html"), labels = "lost"),
     "column 'lost' labels rowData(map) | |"

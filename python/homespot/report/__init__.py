@@ -213,6 +213,15 @@ def report(
     for name, value in (("unit", unit), ("title", title), ("sc_layer", sc_layer), ("st_layer", st_layer)):
         if value is not None:
             checks.name(name, value)
+    for side, layer, adata in (("sc", sc_layer, sc), ("st", st_layer, st)):
+        if layer is not None and adata is None:
+            raise InputError(
+                expected(
+                    f"{argument(side)} with {argument(f'{side}_layer')}",
+                    f"no {argument(side)}",
+                    "Pass both, or neither.",
+                )
+            )
     for package in ("jinja2", "matplotlib", "plotly"):
         require(package, "a report")
     from ..plot.panels import Panel, panels_of_spots, with_image
