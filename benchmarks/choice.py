@@ -20,7 +20,7 @@ from genes import random_folds
 import homespot as hs
 from homespot.common.cuda import torch_work
 from homespot.expression.transforms import log_normalised, min_max, unit_rows, z_scores
-from homespot.learning import Autoencoder, Tables, Training, Weights, pretrain
+from homespot.learning import Autoencoder, Coupling, Tables, Training, Weights, pretrain
 from homespot.objects.tables import expression
 
 TEMPERATURES = (0.1, 0.15, 0.2)
@@ -58,12 +58,17 @@ def inner(x: pd.DataFrame, y: pd.DataFrame, held: list[str]) -> list[dict[str, o
             training = Training(
                 Tables(cells, spots),
                 copy.deepcopy(model),
-                coefficients,
+                Coupling(
+                    coefficients,
+                    latent="P",
+                    optimiser="mirror",
+                    learning_rate=0.05,
+                    shrinkage=weights.shrinkage,
+                    sharpness=weights.entropy,
+                ),
                 weights,
                 summed="mean",
-                optimiser="mirror",
                 rate=1e-3,
-                map_rate=0.05,
                 tau=0.8,
             )
             training.look()

@@ -1,6 +1,6 @@
 """Principal components in place of the genes: places, types and held-out genes of SSA on five tissues.
 
-The problems and measures of ``come_start.py``. Every number of components is compared with the genes
+The problems and measures of ``_against.py``. Every number of components is compared with the genes
 themselves on the same divisions; a tissue with no more genes than components has no row.
 
     python benchmarks/components.py
@@ -10,16 +10,33 @@ from __future__ import annotations
 
 import os
 import warnings
+from typing import Any
 
-import numpy as np
+import anndata as ad
+from _against import Settings, against
 from _common import print_table, write_csv
-from _problems import SETS
-from come_start import MEASURES, SEEDS, measured, problem, tissue
-from placement import interval
 
 import homespot as hs
 
 COMPONENTS = (16, 32, 64, 128, 256)
+EXACT: dict[str, Any] = {"method": "ssa", "n_components": None}
+
+
+def solver(sc: ad.AnnData, st: ad.AnnData, settings: Settings) -> dict[str, Any]:
+    """Return what the record of a map says of its solution."""
+    found: dict[str, Any] = hs.map_cells(sc, st, progress=False, **settings).uns["homespot"]["solver"]
+    return found
+
+
+def fewer(sc: ad.AnnData, st: ad.AnnData) -> dict[int, Settings]:
+    """Return the settings with fewer components than genes."""
+    every = {n: EXACT | {"n_components": n} for n in COMPONENTS}
+    return {n: settings for n, settings in every.items() if "components" in solver(sc, st, settings)}
+
+
+def error(sc: ad.AnnData, st: ad.AnnData, settings: Settings) -> dict[str, float]:
+    """Return the error of the correlations."""
+    return {"error of the correlations, rms": solver(sc, st, settings)["error_correlations"]["rms"]}
 
 
 def main() -> None:
@@ -28,28 +45,7 @@ def main() -> None:
         print("Skipped: HOMESPOT_DATA does not name the folder with the data sets.")
         return
     warnings.simplefilter("ignore")
-    rows: list[dict[str, object]] = []
-    for name in SETS:
-        found: dict[int, list[list[float]]] = {}
-        for seed in SEEDS:
-            sc, st, truth = problem(tissue(name), seed)
-            exact = measured(sc, st, truth, {"method": "ssa", "n_components": None})
-            for n in COMPONENTS:
-                settings = {"method": "ssa", "n_components": n}
-                solver = hs.map_cells(sc, st, progress=False, **settings).uns["homespot"]["solver"]
-                if "components" not in solver:
-                    continue
-                values = measured(sc, st, truth, settings)
-                compared = [values[0] / exact[0], *np.subtract(values[1:], exact[1:])]
-                found.setdefault(n, []).append([*compared, solver["error_correlations"]["rms"]])
-        for n, values in found.items():
-            row: dict[str, object] = {"tissue": name, "genes": len(sc.var_names), "components": n}
-            of_exact = ("place over exact", *(f"{measure} less exact" for measure in MEASURES[1:]))
-            for measure, column in zip(of_exact, np.transpose(values), strict=False):
-                mean, half = interval(column)
-                row |= {measure: mean, f"{measure}, interval": half}
-            row["error of the correlations, rms"] = np.mean([one[-1] for one in values])
-            rows.append(row)
+    rows = against(EXACT, fewer, of_base="exact", what="components", also=error)
     print_table(rows)
     write_csv("components", rows)
 

@@ -1,6 +1,6 @@
 """One table: places, genes and types on five tissues, from what knows nothing to what knows the truth.
 
-The problems are those of `come_start.py`: half of the cells of a tissue is mapped onto spots of the other
+The problems are those of `_against.py`: half of the cells of a tissue is mapped onto spots of the other
 half. Every map is made once of all genes, for places and types, and once for each of three folds of the
 genes. Ours are read by the defaults. A peer's map is read in each of the ways below, and the docs give the
 one that is best for it on the tissue, by the truth; no map of ours has this advantage. Peers run with one
@@ -29,9 +29,9 @@ from typing import Any, NamedTuple
 import anndata as ad
 import numpy as np
 import pandas as pd
+from _against import problem, tissue
 from _common import write_csv
 from _problems import SETS
-from come_start import problem, tissue
 from deconvolution import by_map, by_nnls, by_peer, by_power, joint, score
 from genes import expression_alone, log_table
 from peers import PEERS, READ_OUTS, Peer, costs, mapped, missing

@@ -24,7 +24,7 @@ from _dense_come import DenseCome
 
 import homespot as hs
 from homespot.common.cuda import torch_work
-from homespot.learning import Autoencoder, Tables, Training, Weights
+from homespot.learning import Autoencoder, Coupling, Tables, Training, Weights
 
 SIZES = ((1297, 3039), (5000, 3000), (20000, 3600))
 LARGE = (100000, 3600)
@@ -45,12 +45,17 @@ def _epoch(name: str, m: int, n: int, device: str) -> Callable[[], None]:
     training = Training(
         Tables(x_sc, x_st, types),
         Autoencoder(GENES, 256, 128).to(device),
-        start,
+        Coupling(
+            start,
+            latent="P",
+            optimiser="adam" if "Adam" in name else "mirror",
+            learning_rate=0.05,
+            shrinkage=0.0,
+            sharpness=0.0,
+        ),
         Weights(1.0, 0.01, 0.0, 0.03, 0.03, 0.0),
         summed="mean",
-        optimiser="adam" if "Adam" in name else "mirror",
         rate=1e-3,
-        map_rate=0.05,
         tau=0.8,
     )
     training.look()

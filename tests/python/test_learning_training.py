@@ -14,6 +14,7 @@ from torch.nn.functional import mse_loss
 
 from homespot.learning import (
     Autoencoder,
+    Coupling,
     Held,
     Tables,
     Training,
@@ -143,18 +144,27 @@ def start(seed: int = 3) -> torch.Tensor:
     return torch.randn((M, N), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def training(**options: Any) -> tuple[Training, Autoencoder, torch.Tensor]:
+def training(
+    optimiser: str = "adam", map_rate: float = 0.1, **options: Any
+) -> tuple[Training, Autoencoder, torch.Tensor]:
     model, c = autoencoder().double(), start()
     standard: dict[str, Any] = {
         "tables": tables(),
         "weights": WEIGHTS,
         "summed": "mean",
-        "optimiser": "adam",
         "rate": 0.01,
-        "map_rate": 0.1,
         "tau": TAU,
     }
-    return Training(model=model, coefficients=c, **standard | options), model, c
+    of_all = standard | options
+    coupling = Coupling(
+        c,
+        latent="C" if of_all["summed"] == "coefficients" else "P",
+        optimiser=optimiser,
+        learning_rate=map_rate,
+        shrinkage=of_all["weights"].shrinkage,
+        sharpness=of_all["weights"].entropy,
+    )
+    return Training(model=model, coupling=coupling, **of_all), model, c
 
 
 def terms(model: Autoencoder, t: Tables, c: torch.Tensor, p: torch.Tensor, summed: str) -> dict[str, Any]:
@@ -333,12 +343,12 @@ def test_spots_that_no_cell_goes_to_do_no_harm() -> None:
     it = Training(
         Tables(t.cells.float(), t.spots.float()),
         autoencoder(),
-        c,
+        Coupling(
+            c, latent="P", optimiser="mirror", learning_rate=0.1, shrinkage=0, sharpness=weights.entropy
+        ),
         weights,
         summed="mean",
-        optimiser="mirror",
         rate=0.01,
-        map_rate=0.1,
         tau=TAU,
     )
     assert it.run(20, None, silent)

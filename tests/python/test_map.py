@@ -15,6 +15,7 @@ from homespot import combine_sections, load, map_cells, methods, save
 from homespot.common.ending import trained
 from homespot.errors import ConvergenceWarning, DataWarning, InputError
 from homespot.expression.table import Expression
+from homespot.mapping.left_over import keep_best
 from homespot.methods import registry
 from homespot.space.sections import sections_in
 from homespot.transport._buffer import Rows
@@ -112,18 +113,21 @@ def test_k_best_keeps_the_largest_and_accounts_for_the_rest(pair) -> None:
     np.testing.assert_allclose(everything.obs["homespot_left_over"], 0, atol=1e-6)
 
 
-def test_a_method_that_keeps_more_than_k_best_is_refused(pair, monkeypatch, refused) -> None:
+def test_a_sparse_map_of_more_than_k_best_is_cut_as_a_dense_one(pair, monkeypatch) -> None:
     def method(sc: Expression, st: Expression, _: methods.Run) -> methods.Outcome:
         shape = len(sc.names), len(st.names)
-        p = sparse.csr_matrix(0.01 + 0.75 * np.eye(shape[1])[np.arange(shape[0]) % shape[1]])
+        p = sparse.csr_matrix(dense)
         every = [np.arange(n) for n in shape]
         return methods.Outcome(
             p, *every, [], (np.ones(shape[0]), np.ones(shape[1])), trained({"finished": True})
         )
 
+    dense = np.random.default_rng(0).dirichlet(np.ones(25), 40)
     monkeypatch.setitem(registry._METHODS, "whole", methods.Method("whole", "for tests", method))
-    with refused("at most 4 entries 'whole' | a row with 25 | keep the k_best"):
-        map_cells(*pair, "whole", k_best=4)
+    cut = map_cells(*pair, "whole", k_best=4)
+    expected, left_over = keep_best(dense, 4)
+    assert (expected != cut.X).nnz == 0
+    assert cut.obs["homespot_left_over"].tolist() == left_over.tolist()
     assert map_cells(*pair, "whole", k_best=25).X.nnz == 40 * 25
 
 

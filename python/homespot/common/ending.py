@@ -139,7 +139,8 @@ def trained(numbers: Mapping[str, Any]) -> Ending:
     ----------
     numbers
         ``finished``, and where they are known ``epochs``, ``best_epoch``, ``losses`` (values by name),
-        ``technology``, ``entropy``, ``type_contrast`` and others; the record keeps them as they are.
+        ``technology``, ``candidates``, ``entropy``, ``type_contrast`` and others; the record keeps them as
+        they are.
     """
     finished = bool(numbers["finished"])
     epochs = _counted(numbers["epochs"], "epoch") if "epochs" in numbers else ""
@@ -149,6 +150,8 @@ def trained(numbers: Mapping[str, Any]) -> Ending:
         sentence += f" as {numbers['technology']} data"
         evidence = numbers.get("technology_evidence")
         sentence += f" ({evidence})" if evidence else ""
+    if "candidates" in numbers:
+        sentence += f"; C for {int(numbers['candidates']):,} spots of each cell"
     if "entropy" in numbers:
         sentence += f"; row entropy of the map {float(numbers['entropy']):.2f} of log N"
     if "type_contrast" in numbers:

@@ -71,8 +71,8 @@ class Outcome:
     ----------
     matrix
         P, cells x spots: dense, each row summing to 1, as an array or, with rows that are made when they are
-        read, as a `homespot.matrix.streamed.Streamed`; or the `k_best` largest entries of every row as CSR;
-        or features and potentials, as `homespot.transport.Potentials`.
+        read, as a `homespot.matrix.streamed.Streamed`; or as CSR, whose rows sum to 1 less what they leave
+        out; or features and potentials, as `homespot.transport.Potentials`.
     cells
         The rows of the single-cell table that were mapped.
     spots

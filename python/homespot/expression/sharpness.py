@@ -14,6 +14,7 @@ from ..common.cores import limited_threads
 from ..common.run import SOFTER, Sharpness
 from ..matrix.rows import evenly_spaced
 from ..matrix.streamed import Streamed
+from ..matrix.sums import is_sparse
 from .places import Places
 from .table import Floats
 from .transforms import unit_rows
@@ -92,9 +93,7 @@ def agreement(
 
 
 @limited_threads(1)
-def matched(
-    known: Sharpness, x_sc: Floats, x_st: Floats, matrix: npt.NDArray[Any], regularisation: float
-) -> Sharpness:
+def matched(known: Sharpness, x_sc: Floats, x_st: Floats, matrix: Any, regularisation: float) -> Sharpness:
     """Return the sharpness of another map of the same tables, which it would take several maps to find.
 
     How certain a place can be depends on the data, not on the map. So the rows of the other map, P, are read
@@ -113,12 +112,13 @@ def matched(
     x_sc, x_st, regularisation
         As for `agreement`.
     matrix
-        P, cells x spots.
+        P, cells x spots, dense or CSR.
     """
     cells = evenly_spaced(len(x_sc), _SAMPLE)
     scores = _scores(x_sc[cells], x_st, slice(None), regularisation, absolute=False)
+    rows = matrix[cells]
     with np.errstate(divide="ignore"):
-        logs = np.log(matrix[cells].astype(np.float64))
+        logs = np.log((rows.toarray() if is_sparse(rows) else rows).astype(np.float64))
     wanted = _entropy(SOFTER * known.power * scores.astype(np.float64))
 
     def above(log_power: float) -> float:

@@ -4,12 +4,15 @@ from .autoencoder import Autoencoder, pretrain
 from .checkpoint import Checkpoint, fingerprint
 from .contrast import inter_contrast, type_contrast
 from .coupling import Coupling
+from .layout import AllSpots, Candidates, most_correlated
 from .objective import Tables, Weights
 from .similarity import structural_similarity
 from .training import Held, Training
 
 __all__ = [
+    "AllSpots",
     "Autoencoder",
+    "Candidates",
     "Checkpoint",
     "Coupling",
     "Held",
@@ -18,6 +21,7 @@ __all__ = [
     "Weights",
     "fingerprint",
     "inter_contrast",
+    "most_correlated",
     "pretrain",
     "structural_similarity",
     "type_contrast",

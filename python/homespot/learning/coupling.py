@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from ..common.device import block_elements
+from .layout import AllSpots, Layout
 
 __all__ = ["Coupling", "Optimiser", "Product"]
 
@@ -45,14 +46,16 @@ def _largest(p: torch.Tensor) -> torch.Tensor:
 class Coupling:
     """Coefficients C (M x N), P = softmax of each row of C (equation 5), and the state of their optimiser.
 
-    C and the moments of the optimiser are the only M x N tensors. Both passes over them work in blocks of
-    rows and compute P anew in each block; the second pass changes C as soon as the gradient of a block is
-    known.
+    C and the moments of the optimiser are the only tensors of this size, which is M x k where C is kept for k
+    spots of every cell. Both passes over them work in blocks of rows and compute P anew in each block; the
+    second pass changes C as soon as the gradient of a block is known.
 
     Parameters
     ----------
     coefficients
-        C, shape (M, N); changed in place.
+        C, shape (M, N) or (M, k); changed in place.
+    layout
+        Which spots the columns of C stand for; None: all, in order.
     latent
         Matrix that sums the latent columns over the cells: ``"P"``, or ``"C"`` as in equations 1 and 4 (Adam
         only).
@@ -72,6 +75,7 @@ class Coupling:
     def __init__(
         self,
         coefficients: torch.Tensor,
+        layout: Layout | None = None,
         *,
         latent: Latent,
         optimiser: Optimiser,
@@ -86,11 +90,12 @@ class Coupling:
         self.steps = 0
         self._latent, self._optimiser = latent, optimiser
         self._learning_rate, self._shrinkage, self._sharpness = learning_rate, shrinkage, sharpness
+        self._layout = AllSpots(coefficients.shape[1]) if layout is None else layout
 
     def _blocks(self) -> Iterator[slice]:
-        m, n = self.coefficients.shape
+        m, width = self.coefficients.shape
         on_cpu = self.coefficients.device.type == "cpu"
-        step = max((_BLOCK if on_cpu else block_elements(m * n)) // n, 1)
+        step = max((_BLOCK if on_cpu else block_elements(m * width)) // width, 1)
         return (slice(i, min(i + step, m)) for i in range(0, m, step))
 
     def _row_softmax(self, rows: slice) -> torch.Tensor:
@@ -98,20 +103,20 @@ class Coupling:
 
     def product(self, values: torch.Tensor, n_latent: int) -> Product:
         """Sum the `values` of the cells (M x (d + G)) at every spot: P' values, or C' for the first d."""
-        m, n = self.coefficients.shape
+        m, n = len(self.coefficients), self._layout.n_spots
         out = values.new_zeros(n, values.shape[1])
         mass = values.new_zeros(n)
         home = torch.empty(m, dtype=torch.long, device=values.device)
         entropy, squares = torch.zeros((2,), dtype=torch.float64, device=values.device)
         for rows in self._blocks():
-            p = self._row_softmax(rows)
+            p, at = self._row_softmax(rows), self._layout.block(rows)
             if self._latent == "C":
-                out[:, :n_latent].addmm_(self.coefficients[rows].T, values[rows, :n_latent])
-                out[:, n_latent:].addmm_(p.T, values[rows, n_latent:])
+                at.add_sums(out[:, :n_latent], self.coefficients[rows], values[rows, :n_latent])
+                at.add_sums(out[:, n_latent:], p, values[rows, n_latent:])
             else:
-                out.addmm_(p.T, values[rows])
-            mass += p.sum(0)
-            home[rows] = _largest(p)
+                at.add_sums(out, p, values[rows])
+            at.add_masses(mass, p)
+            home[rows] = at.spots(_largest(p))
             # -sum P log P without a logarithm of P: log P = C - log sum exp C, and the sum follows from the
             # largest entry.
             c = self.coefficients[rows]
@@ -132,23 +137,23 @@ class Coupling:
         values and the mass that `product` returned.
         """
         self.steps += 1
-        m, n = self.coefficients.shape
+        m, n = len(self.coefficients), self._layout.n_spots
         back = values.new_empty(m, n_latent)
         through = n_latent if self._latent == "C" else 0
         sharpness = self._sharpness / (m * math.log(n))
         for rows in self._blocks():
-            c, p = self.coefficients[rows], self._row_softmax(rows)
-            g = torch.addmm(mass_gradient, values[rows, through:], gradient[:, through:].T)
+            c, p, at = self.coefficients[rows], self._row_softmax(rows), self._layout.block(rows)
+            g = at.products(values[rows, through:], gradient[:, through:], at.of_spots(mass_gradient))
             if sharpness:
                 g.sub_(p.log().clamp_(min=-80), alpha=sharpness)
-            torch.mm(c if through else p, gradient[:, :n_latent], out=back[rows])
+            at.spread(c if through else p, gradient[:, :n_latent], back[rows])
             g -= (g * p).sum(1, keepdim=True)
             if self._optimiser == "mirror":
                 squares = (g * g).mul_(p).sum(1, keepdim=True)
             else:
                 g.mul_(p)
                 if through:
-                    g.addmm_(values[rows, :n_latent], gradient[:, :n_latent].T)
+                    g = at.products(values[rows, :n_latent], gradient[:, :n_latent], g)
                 if self._shrinkage:
                     g.add_(c, alpha=2 * self._shrinkage)
                 squares = g * g
@@ -174,6 +179,7 @@ class Coupling:
             "first": self.first,
             "second": self.second,
             "steps": self.steps,
+            **self._layout.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -188,3 +194,7 @@ class Coupling:
         for rows in self._blocks():
             self.coefficients[rows] = self._row_softmax(rows)
         return self.coefficients
+
+    def matrix(self, p: torch.Tensor) -> Any:
+        """Return P, as `probabilities` returns it, as a matrix of NumPy or SciPy, cells x spots."""
+        return self._layout.matrix(p)

@@ -27,9 +27,12 @@ from ..expression.selection import Indices, log_tables, selected_genes
 from ..expression.sharpness import agreement, matched
 from ..expression.table import Expression, Floats, Side
 from ..expression.transforms import log_normalised, min_max, unit_rows, z_scores
+from ..matrix.best import largest_entries
 from ..matrix.sums import row_means
 from .autoencoder import Autoencoder, pretrain
 from .checkpoint import Checkpoint, fingerprint
+from .coupling import Coupling
+from .layout import Candidates, most_correlated
 from .objective import Tables, Weights
 from .training import Held, Training
 
@@ -141,7 +144,7 @@ def _weighted(data: _Data) -> tuple[Floats, Floats]:
     return cells, spots
 
 
-def _sharpness(data: _Data, matrix: npt.NDArray[Any]) -> Sharpness | None:
+def _sharpness(data: _Data, matrix: Any) -> Sharpness | None:
     """Return how sharp P can be read; None if that is not known."""
     if data.weights is None or data.places is None:
         return None
@@ -150,27 +153,62 @@ def _sharpness(data: _Data, matrix: npt.NDArray[Any]) -> Sharpness | None:
     return matched(known, cells, spots, matrix, _REGULARISATION)
 
 
-def _start(start: str, temperature: float, data: _Data, run: Run, ssa: Plan) -> torch.Tensor:
-    """Return the initial C (cells x spots)."""
+@dataclass(frozen=True)
+class _Start:
+    """C at the start, and the spots of its columns for every cell (cells x k); None: all spots, in order."""
+
+    coefficients: torch.Tensor
+    candidates: torch.Tensor | None = None
+
+
+def _start(
+    start: str, temperature: float, data: _Data, run: Run, ssa: Plan, n_candidates: int | None
+) -> _Start:
+    """Return the initial C: of every spot, or of the most plausible ones of each cell."""
     m, n = len(data.cells), len(data.spots)
-    if start == "uniform":
-        return torch.full((m, n), 1 / (m * n), dtype=data.tables.cells.dtype, device=run.device)
+    k = None if n_candidates is None else min(n_candidates, n)
+    even, dtype = 1 / (m * n), data.tables.cells.dtype
+    if start == "uniform" and k is None:
+        return _Start(torch.full((m, n), even, dtype=dtype, device=run.device))
     if start == "ssa":
-        sides: tuple[Side, Side] = ("sc", "st")
-        sc, st = (
-            Expression(values, names, np.asarray(data.genes), side, "log", values.dtype, places=places)
-            for values, names, side, places in zip(
-                data.logs, data.names, sides, (None, data.places), strict=True
-            )
-        )
-        weights: Any = "equal"
-        if data.weights is not None:
-            weights = dict(zip(data.genes, data.weights.tolist(), strict=True))
-        settings = {"n_genes": len(data.genes), "gene_weights": weights}
-        plan = ssa(sc, st, Run(run.device, run.seed, progress=False), **settings)
-        return torch.as_tensor(plan.matrix, device=run.device).clamp_(min=1e-12).log_()
+        return _from_plan(data, run, ssa, k)
     cells, spots = (torch.as_tensor(unit_rows(x), device=run.device) for x in _weighted(data))
-    return torch.mm(cells, spots.T).mul_(1 / temperature)
+    if k is None:
+        return _Start(torch.mm(cells, spots.T).mul_(1 / temperature))
+    candidates, rho = most_correlated(cells, spots, k)
+    return _Start(rho.fill_(even) if start == "uniform" else rho.mul_(1 / temperature), candidates)
+
+
+def _from_plan(data: _Data, run: Run, ssa: Plan, k: int | None) -> _Start:
+    """Return log P of SSA, of every spot or of the `k` best of each cell."""
+    sides: tuple[Side, Side] = ("sc", "st")
+    sc, st = (
+        Expression(values, names, np.asarray(data.genes), side, "log", values.dtype, places=places)
+        for values, names, side, places in zip(data.logs, data.names, sides, (None, data.places), strict=True)
+    )
+    settings: dict[str, Any] = {"n_genes": len(data.genes), "gene_weights": "equal"}
+    settings["storage"] = "stored" if k is None else "streamed"
+    if data.weights is not None:
+        settings["gene_weights"] = dict(zip(data.genes, data.weights.tolist(), strict=True))
+    matrix = ssa(sc, st, Run(run.device, run.seed, progress=False, k_best=k), **settings).matrix
+    candidates = None
+    if k is not None:
+        kept = largest_entries(matrix, k)
+        matrix, spots = kept.data.reshape(-1, k), kept.indices.reshape(-1, k)
+        candidates = torch.as_tensor(spots, dtype=torch.int32, device=run.device)
+    return _Start(torch.as_tensor(matrix, device=run.device).clamp_(min=1e-12).log_(), candidates)
+
+
+def _coupling(start: _Start, n_spots: int, chosen: SimpleNamespace) -> Coupling:
+    options = {
+        "latent": "C" if chosen.summed == "coefficients" else "P",
+        "optimiser": chosen.map_optimiser,
+        "learning_rate": chosen.map_rate,
+        "shrinkage": chosen.weight_shrinkage,
+        "sharpness": chosen.weight_entropy,
+    }
+    layout = None if start.candidates is None else Candidates(start.candidates, n_spots)
+    return Coupling(start.coefficients, layout, **options)
 
 
 def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> Checkpoint:
@@ -189,6 +227,8 @@ def _checkpoint(path: str, data: _Data, seed: int, settings: dict[str, Any]) -> 
         **({} if data.held is None else {f"held_{name}": values for name, values in vars(data.held).items()}),
     }
     kept = {name: value for name, value in settings.items() if name not in free}
+    if kept["candidates"] is None:
+        del kept["candidates"]  # as before there were candidates
     return Checkpoint(path, fingerprint(inputs, {"version": _ALIKE_SINCE, "seed": seed, **kept}))
 
 
@@ -250,7 +290,7 @@ def fit(
     sc, st, run
         As for `come`.
     settings
-        The parameters of `come`.
+        The parameters of `come`; ``candidates`` a number or None.
     ssa
         The method SSA, from which the training may start.
     n_bytes
@@ -265,24 +305,28 @@ def fit(
         file = None if chosen.checkpoint is None else _checkpoint(chosen.checkpoint, data, run.seed, settings)
         saved = None if file is None else _saved(file, chosen.epochs)
         if saved is None:
-            coefficients = _start(chosen.start, chosen.start_temperature, data, run, ssa)
+            start = _start(chosen.start, chosen.start_temperature, data, run, ssa, chosen.candidates)
         else:
-            coefficients = saved["coupling"]["coefficients"].to(run.device)
+            kept = (saved["coupling"].get(name) for name in ("coefficients", "candidates"))
+            start = _Start(*(None if part is None else part.to(run.device) for part in kept))
+        coupling = _coupling(start, len(data.spots), chosen)
+        del start
         model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(
             run.device, data.tables.cells.dtype
         )
         training = Training(
             data.tables,
             model,
-            coefficients,
+            coupling,
             Weights(**{term.name: settings[f"weight_{term.name}"] for term in fields(Weights)}),
             summed=chosen.summed,
-            optimiser=chosen.map_optimiser,
             rate=chosen.rate,
-            map_rate=chosen.map_rate,
             tau=chosen.tau,
             held=data.held,
         )
+        size = f"{memory.human(n_bytes)} of memory"
+        if chosen.candidates is not None:
+            size += f", C for {coupling.coefficients.shape[1]:,} of {len(data.spots):,} spots of each cell"
         finished = False
         try:
             if saved is not None:
@@ -290,7 +334,7 @@ def fit(
                 saved = None
             else:
                 with reporting("Pretraining", run.progress) as report:
-                    report(0, chosen.pretrain_epochs, f"about {memory.human(n_bytes)} of memory")
+                    report(0, chosen.pretrain_epochs, f"about {size}")
                     training.curves["pretraining"] = pretrain(
                         model,
                         torch.cat([data.tables.cells, data.tables.spots]),
@@ -302,11 +346,11 @@ def fit(
                         after_epoch=lambda n, error: report(n, chosen.pretrain_epochs, f"error {error:.4g}"),
                     )
             with reporting("Training", run.progress) as report:
-                report(training.epochs, chosen.epochs, f"about {memory.human(n_bytes)} of memory")
+                report(training.epochs, chosen.epochs, f"about {size}")
                 finished = training.run(chosen.epochs, file, report)
         except KeyboardInterrupt:
             pass
-        matrix = training.finish().cpu().numpy()
+        matrix = coupling.matrix(training.finish())
     if not finished:
         warnings.warn(
             f"Training was interrupted after {training.epochs} of {chosen.epochs} epochs; the map is that of "
@@ -324,6 +368,8 @@ def fit(
         "losses": {name: np.asarray(values) for name, values in training.curves.items()},
         **data.described,
     }
+    if chosen.candidates is not None:
+        numbers["candidates"] = coupling.coefficients.shape[1]
     means = row_means(data.logs[0]), row_means(data.logs[1])
     return Outcome(
         matrix,

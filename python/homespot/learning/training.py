@@ -14,7 +14,7 @@ from ..common.wording import argument
 from ..errors import InputError, expected
 from .autoencoder import Autoencoder
 from .checkpoint import Checkpoint
-from .coupling import Coupling, Optimiser, Product
+from .coupling import Coupling, Product
 from .objective import State, Tables, Weights, terms
 
 __all__ = ["Held", "Summed", "Training"]
@@ -39,19 +39,15 @@ class Training:
         The tables that the model learns from.
     model
         The pretrained autoencoder.
-    coefficients
-        C at the start, shape (M, N); becomes P in `finish`.
+    coupling
+        C at the start, and its optimiser; C becomes P in `finish`.
     weights
         Weights of the terms.
     summed
         Weights by which the cells are summed at a spot. ``"mean"``: P divided by its column sums. ``"sum"``:
         P. ``"coefficients"``: C for the latent rows and P for the expression, as in equations 1, 4 and 6.
-    optimiser
-        Optimiser of C; see `Coupling`.
     rate
         Learning rate of the autoencoder.
-    map_rate
-        Learning rate of C.
     tau
         Temperature of the contrastive terms.
     held
@@ -62,27 +58,18 @@ class Training:
         self,
         tables: Tables,
         model: Autoencoder,
-        coefficients: torch.Tensor,
+        coupling: Coupling,
         weights: Weights,
         *,
         summed: Summed,
-        optimiser: Optimiser,
         rate: float,
-        map_rate: float,
         tau: float,
         held: Held | None = None,
     ) -> None:
         self._tables, self._model, self._weights = tables, model, weights
         self._summed, self._tau, self._held = summed, tau, held
         self._optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
-        self._coupling = Coupling(
-            coefficients,
-            latent="C" if summed == "coefficients" else "P",
-            optimiser=optimiser,
-            learning_rate=map_rate,
-            shrinkage=weights.shrinkage,
-            sharpness=weights.entropy,
-        )
+        self._coupling = coupling
         self.curves: dict[str, list[float]] = {}
         self.epochs = 0
         self.best_epoch = 0

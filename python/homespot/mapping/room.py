@@ -16,6 +16,7 @@ from ..matrix.rows import block_size
 from ..matrix.size import bytes_of
 from ..matrix.sums import is_sparse
 from ..methods import Method
+from ..methods.storage import CANDIDATES
 from ..space.sections import Sections
 from .section_fit import compared_bytes
 
@@ -39,6 +40,7 @@ FEWER_CELLS = {"cells": "map at most {} cells at a time"}
 INSTEAD: Sizes = {
     "k_best": 50,
     "storage": "streamed",
+    "candidates": CANDIDATES,
     "n_genes": 1000,
     "validation_genes": 0,
     "map_optimiser": "mirror",

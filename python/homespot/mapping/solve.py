@@ -154,8 +154,7 @@ def _solved(
     spots = rows_named(all_spots, st.names[outcome.spots])
     columns: dict[str, Any] = {}
     left_over = np.zeros(matrix.shape[0])
-    if is_sparse(matrix):
-        _check_kept(matrix, k_best, method)
+    if is_sparse(matrix) and (k_best is None or widest(matrix) <= k_best):
         left_over = left_out(matrix)
     elif k_best is not None:
         places = st.places
@@ -163,7 +162,7 @@ def _solved(
             matrix, left_over = keep_best(matrix, k_best)
         else:
             at, names = places.positions[outcome.spots], st.names[outcome.spots]
-            best, read = Best(k_best), readings(len(matrix), at, outcome.sharpness.power)
+            best, read = Best(k_best), readings(matrix.shape[0], at, outcome.sharpness.power)
             with limited_threads():
                 gather(matrix, best, read)
             columns = whole_rows(read, at, names)
@@ -202,19 +201,6 @@ def _solved(
 def _finite(matrix: Any) -> bool:
     values = matrix.data if is_sparse(matrix) else matrix
     return bool(np.isfinite(values.sum(dtype=np.float64)))
-
-
-def _check_kept(matrix: sparse.csr_matrix, k_best: int | None, method: str) -> None:
-    """Refuse a sparse P with more entries in a row than were asked for."""
-    n = widest(matrix)
-    if k_best is not None and n > k_best:
-        raise InputError(
-            expected(
-                f"at most {k_best} entries in every row of the sparse map of method {method!r}",
-                f"a row with {n}",
-                "Correct the method: keep the k_best entries of every row, or return an array of all.",
-            )
-        )
 
 
 def rows_named(names: npt.NDArray[np.str_], kept: npt.NDArray[np.str_]) -> npt.NDArray[np.intp]:

@@ -15,7 +15,7 @@ from ..common.wording import argument
 from ..errors import DataWarning, InputError, expected, in_section
 from ..expression.shared import shared_genes
 from ..expression.table import Expression
-from ..matrix.streamed import Streamed
+from ..matrix.streamed import Streamed, in_memory
 from ..matrix.sums import is_sparse
 from ..space.sections import Sections
 from .combined import best_fits, combined_record, together_sharp
@@ -86,8 +86,10 @@ def _side_by_side(
         code = len(kept)
         likeliest = likeliest_spots(part.matrix, sections.rows(code)[part.spots], k)
         share = np.asarray(1 / n, dtype=part.matrix.dtype)[()]
-        if is_sparse(part.matrix):
-            blocks.append(part.matrix * share)
+        if is_sparse(part.matrix) and whole is not None:
+            blocks, whole = _taken_apart(whole, kept), None
+        if is_sparse(part.matrix) or blocks:
+            blocks.append(sparse.csr_matrix(in_memory(part.matrix)) * share)
         else:
             if whole is None:
                 whole = np.empty(shape, dtype=part.matrix.dtype)
@@ -112,6 +114,13 @@ def _put(part: Solution, share: Any, out: npt.NDArray[Any]) -> None:
         at: Any = rows if every else part.cells[rows]
         out[at] = values
         out[at] *= share
+
+
+def _taken_apart(whole: npt.NDArray[Any], kept: list[_Kept]) -> list[sparse.csr_matrix]:
+    """Return dense maps that were put side by side as sparse ones: a map of a larger section is sparse."""
+    ends = np.cumsum([len(part.solution.spots) for part in kept])[:-1]
+    parts = np.split(whole[:, : sum(len(part.solution.spots) for part in kept)], ends, axis=1)
+    return [sparse.csr_matrix(part[one.solution.cells]) for part, one in zip(parts, kept, strict=True)]
 
 
 def _common(cells: list[Ints]) -> Ints:

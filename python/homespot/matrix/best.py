@@ -14,6 +14,7 @@ from ..common.threads import pool
 from .gather import Reducer, gather
 from .rows import RowBlock, block_size
 from .streamed import Streamed
+from .sums import is_sparse
 
 __all__ = ["Best", "kept_bytes", "largest_entries", "picking_bytes"]
 
@@ -99,6 +100,9 @@ class Best(Reducer):
 
     def add(self, block: RowBlock) -> None:
         """Keep the largest entries of these rows."""
+        if is_sparse(block.values):
+            self._columns[block.rows], self._values[block.rows] = block.best(self._columns.shape[1])
+            return
         values, first = np.ascontiguousarray(block.values), block.rows.start
 
         def some(i: int) -> None:
@@ -125,7 +129,7 @@ def largest_entries(matrix: Any, k: int) -> sparse.csr_matrix:
     Parameters
     ----------
     matrix
-        P, cells x spots, dense or a dense `Streamed`.
+        P, cells x spots, dense, CSR or a dense `Streamed`.
     k
         Number of entries to keep in each row.
     """

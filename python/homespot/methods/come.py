@@ -20,6 +20,7 @@ from .parameter import Parameter
 from .registry import register
 from .size import training, training_in_main_memory, training_on_gpu
 from .ssa import Genes, Weights, ssa
+from .storage import candidate_spots, check_number
 
 __all__ = ["come"]
 
@@ -77,6 +78,7 @@ _PAPER: dict[str, Any] = {
     "weight_contrast": 1.0,
     "weight_entropy": 0.0,
     "validation_genes": 0.0,
+    "candidates": None,
 }
 _WIDE = {"hidden": 512, "latent": 256}
 
@@ -243,6 +245,16 @@ def come(
             high=0.5,
         ),
     ] = 0.0,
+    candidates: Annotated[
+        int | Literal["auto"] | None,
+        Parameter(
+            "For how many spots of each cell C is kept: the most probable ones of SSA where that is the "
+            "start, else the most correlated ones. Memory is that of these entries, the map is sparse, and P "
+            'is 0 at all other spots. None: all spots. ``"auto"``: 128 for more than 67 million pairs of a '
+            "cell and a spot, else None.",
+            checked=check_number,
+        ),
+    ] = "auto",
     checkpoint: Annotated[
         str | os.PathLike[str] | None,
         Parameter(
@@ -277,7 +289,8 @@ def come(
 
     Returns
     -------
-    P (cells x spots), the curve of every term, and whether the training was finished.
+    P (cells x spots, CSR if C is kept for some spots only), the curve of every term, and whether the
+    training was finished.
     """
     settings = {name: value for name, value in locals().items() if name not in ("sc", "st", "run")}
     # torch takes seconds to import, which other methods need not; half imported it would stay broken.
@@ -286,6 +299,7 @@ def come(
             raise KeyboardInterrupt
     from ..learning.fit import fit
 
+    settings["candidates"] = candidate_spots(candidates, cells=sc.shape[0], spots=st.shape[0])
     return fit(sc, st, run, settings, ssa, training(**_sizes(sc, st, run, settings)))
 
 

@@ -8,7 +8,7 @@ from ..common.device import block_elements
 from ..expression.selection import HELD
 from ..matrix.best import kept_bytes, picking_bytes
 from ..transport import ROWS, Backend, Storage
-from .storage import layout
+from .storage import candidate_spots, layout
 
 __all__ = ["dense_map", "training", "training_in_main_memory", "training_on_gpu", "transported_map"]
 
@@ -16,6 +16,8 @@ _BLOCKS = 16  # of rows of the kernel, at once, with what is read from them
 _VECTORS = 40  # of a number for each cell and spot
 _PARTS = 5  # blocks that a step of COME has on a GPU at once
 _PAIRS = 2**24  # of cells, that the contrast keeps
+_COLUMN = 4  # bytes of the column of an entry
+_LOOKED_AT = 2**23  # numbers of a block in which candidates are looked for, and what is read from it
 _LAYERS = 9  # copies of both tables, and what a step of COME keeps of every layer; tests/python/test_room.py
 
 
@@ -108,17 +110,22 @@ def training(
     latent: int,
     map_optimiser: str,
     validation_genes: float,
+    candidates: Any = None,
     **_: Any,
 ) -> int:
     """Return the bytes of COME's C, optimiser, best state and tables, where the training runs.
 
-    The first four parameters are those of `dense_map`, the others those of `homespot.methods.come`.
+    The first four parameters are those of `dense_map`, the others those of `homespot.methods.come`. Where C
+    is kept for some spots of each cell, so are their columns, and the order of the entries by spots.
     """
     matrices = 2 + (map_optimiser == "adam") + (validation_genes > 0)
+    k = candidate_spots(candidates, cells=cells, spots=spots)
+    entries = cells * (spots if k is None else k)
+    columns = 0 if k is None else 2 * _COLUMN * entries + _LOOKED_AT * itemsize
     genes = min(n_genes, shared)
     layers = _LAYERS * (cells + spots) * (genes + hidden + latent)
     weights = 2 * hidden * (genes + latent)  # each with its gradient and Adam's two averages
-    return itemsize * (matrices * cells * spots + layers + 4 * weights)
+    return itemsize * (matrices * entries + layers + 4 * weights) + columns
 
 
 def training_on_gpu(*, cells: int, spots: int, itemsize: int, **sizes: Any) -> int:
@@ -129,4 +136,9 @@ def training_on_gpu(*, cells: int, spots: int, itemsize: int, **sizes: Any) -> i
 
 def training_in_main_memory(*, device: str, **sizes: Any) -> int:
     """Return the bytes of all of COME's training, or of P and the tables if a GPU trains."""
-    return training(**sizes) if device == "cpu" else dense_map(**sizes)
+    if device == "cpu":
+        return training(**sizes)
+    k = candidate_spots(sizes["candidates"], cells=sizes["cells"], spots=sizes["spots"])
+    return (
+        dense_map(**sizes) if k is None else transported_map(**{**sizes, "k_best": k, "storage": "streamed"})
+    )

@@ -33,7 +33,7 @@ from .coverage import found_masses
 from .parameter import Parameter
 from .registry import register
 from .size import transported_map
-from .storage import check_components, layout
+from .storage import check_number, layout
 
 __all__ = ["Components", "Correlation", "Genes", "Regularisation", "Stored", "Weights", "ssa"]
 
@@ -104,7 +104,7 @@ Components = Annotated[
         "How many principal components of both tables stand for the genes, which makes every pass cheaper; "
         "the record has the error of the correlations. None: the genes themselves, which is exact. "
         '``"auto"``: 128 where the kernel is streamed, else None.',
-        checked=check_components,
+        checked=check_number,
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Where a transport keeps its kernel, and of how many numbers it is made: from the problem alone."""
+"""Where a transport keeps its kernel and COME its C, and of how many numbers: from the problem alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 from ..common.checks import one_of, whole
 from ..transport import Backend, Storage
 
-__all__ = ["COMPONENTS", "Layout", "check_components", "layout"]
+__all__ = ["CANDIDATES", "COMPONENTS", "Layout", "candidate_spots", "check_number", "layout"]
 
 COMPONENTS = 128
 """How many principal components stand for the genes where the kernel is made anew in every pass."""
+
+CANDIDATES = 128
+"""For how many spots of each cell C is kept where it is not kept for all."""
 
 _STORED = 2**26  # entries that are stored though only the best of them are kept
 _WRITTEN = 2**31  # entries that are written down, where all of them are kept
@@ -68,8 +71,23 @@ def layout(
     return Layout(storage, components)
 
 
-def check_components(name: str, value: Any) -> None:
-    """Refuse a number of components that is neither a whole number nor "auto"."""
+def candidate_spots(candidates: Any, *, cells: int, spots: int) -> int | None:
+    """Return for how many spots of each cell C is kept; None: for all.
+
+    Parameters
+    ----------
+    candidates
+        As given by the user. "auto" is `CANDIDATES` for more than 67 million pairs of a cell and a spot.
+    cells, spots
+        Size of the problem.
+    """
+    if candidates == "auto":
+        candidates = CANDIDATES if cells * spots > _STORED else None
+    return None if candidates is None else min(int(candidates), spots)
+
+
+def check_number(name: str, value: Any) -> None:
+    """Refuse what is neither a whole number of at least 1 nor "auto"."""
     if isinstance(value, str):
         one_of(name, value, ("auto",))
     else:
