@@ -130,6 +130,16 @@
 #'     Share of the genes kept from the training; the state kept is the one that
 #'     predicts them best. 0 trains on all genes and keeps the last state.
 #'     A number from 0 to 0.5; by default \code{0}.}
+#'   \item{\code{candidates}}{
+#'     For how many spots of each cell C is kept: the most probable ones of SSA
+#'     where that is the start, else the most correlated ones.
+#'     Memory is that of these entries, the map is sparse, and P is 0 at all
+#'     other spots.
+#'     \code{NULL}: all spots.
+#'     \code{"auto"}: 128 for more than 67 million pairs of a cell and a spot,
+#'     else \code{NULL}.
+#'     One of "auto" or a whole number, or \code{NULL}; by default
+#'     \code{"auto"}.}
 #'   \item{\code{checkpoint}}{
 #'     A file to write the state to, every minute and at the end, also after an
 #'     interruption of the training.
@@ -190,7 +200,8 @@
 #'     makes every pass cheaper; the record has the error of the correlations.
 #'     \code{NULL}: the genes themselves, which is exact.
 #'     \code{"auto"}: 128 where the kernel is streamed, else \code{NULL}.
-#'     One of "auto", or \code{NULL}; by default \code{"auto"}.}
+#'     One of "auto" or a whole number, or \code{NULL}; by default
+#'     \code{"auto"}.}
 #' }
 #'
 #' @section Parameters of method "ssa":
@@ -281,7 +292,8 @@
 #'     makes every pass cheaper; the record has the error of the correlations.
 #'     \code{NULL}: the genes themselves, which is exact.
 #'     \code{"auto"}: 128 where the kernel is streamed, else \code{NULL}.
-#'     One of "auto", or \code{NULL}; by default \code{"auto"}.}
+#'     One of "auto" or a whole number, or \code{NULL}; by default
+#'     \code{"auto"}.}
 #'   \item{\code{backend}}{
 #'     What solves the transport.
 #'     \code{"numba"}: compiled loops on the CPU; \code{"torch"}: CPU or GPU;

@@ -34,7 +34,7 @@
       sprintf("%s to be one value", .dotted(name)), .describe(value),
       "Choose one."
     )
-    if (is.integer(default)) .whole(value) else value
+    .likeDefault(value, default)
   }, given, known[names(given)], names(given))
   given
 }

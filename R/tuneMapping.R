@@ -118,8 +118,7 @@ tuneMapping <- function(
   known <- .toR(.call("method_parameters", method))
   names(grid) <- .snake(names)
   .dict(Map(function(values, name) {
-    values <- as.list(values)
-    if (is.integer(known[[name]])) lapply(values, .whole) else values
+    lapply(as.list(values), .likeDefault, known[[name]])
   }, grid, names(grid)))
 }
 

@@ -28,13 +28,16 @@ CASES = {
     "preset": {"preset": "paper:drosophila", "epochs": 3, "pretrain_epochs": 3, "labels": "type"},
     "alike": QUICK | {"gene_weights": "equal"},
     "held": QUICK | LABELS | {"validation_genes": 0.25, "k_best": 6},
+    "candidates": QUICK | LABELS | {"candidates": 7},
+    "candidates cut": QUICK | {"candidates": 7, "k_best": 3, "preset": "places"},
+    "all": QUICK | {"candidates": None},
     "continued": QUICK | LABELS,
     "as values": QUICK | LABELS,
     "as a list": QUICK | LABELS,
 }
 VALUES = ("as values", "as a list")
 """Cases whose labels are given as the values themselves, by R in the data's order or by name in another."""
-DIFFERENT = {"typed", "bare", "numbers", "preset", "alike", "held"}
+DIFFERENT = {"typed", "bare", "numbers", "preset", "alike", "held", "candidates", "candidates cut"}
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def spread(x: torch.Tensor, spots: torch.Tensor, n: int = N) -> torch.Tensor:
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("latent", ["P", "C"])
 def test_sums_are_those_of_a_matrix_that_is_0_elsewhere(monkeypatch, block: int, latent: str) -> None:
-    monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+    monkeypatch.setattr(coupling, "_BLOCK", block)
     c, spots, values = 2 * numbers(M, K, seed=0), some_spots(), numbers(M, D + G, seed=1)
     it = make(c, spots, latent=latent, shrinkage=0.1)
     product = it.product(values, D)
@@ -96,7 +96,7 @@ def loss(
 def test_adam_on_candidates_is_that_of_torch(
     monkeypatch, block: int, latent: str, sharpness: float, shrinkage: float
 ) -> None:
-    monkeypatch.setitem(coupling._BLOCK, "cpu", block)
+    monkeypatch.setattr(coupling, "_BLOCK", block)
     options = {"latent": latent, "sharpness": sharpness, "shrinkage": shrinkage}
     start, spots = 2 * numbers(M, K, seed=0), some_spots()
     found = make(start, spots, **options)
@@ -202,7 +202,7 @@ class Largest(TorchDispatchMode):
 
 
 def test_nothing_of_the_size_of_all_pairs_is_made(monkeypatch) -> None:
-    monkeypatch.setitem(layout._LOOKED_AT, "cpu", 4000)
+    monkeypatch.setattr(layout, "_LOOKED_AT", 4000)
     m, n, k = 900, 400, 10
     with Largest() as largest:
         cells, spots = torch.rand(m, 6), torch.rand(n, 6)
@@ -217,7 +217,7 @@ def test_nothing_of_the_size_of_all_pairs_is_made(monkeypatch) -> None:
 @pytest.mark.parametrize("looked_at", [1, 50, 2**22])
 @pytest.mark.parametrize("k", [1, 5, 20])
 def test_the_most_correlated_spots(monkeypatch, k: int, looked_at: int) -> None:
-    monkeypatch.setitem(layout._LOOKED_AT, "cpu", looked_at)
+    monkeypatch.setattr(layout, "_LOOKED_AT", looked_at)
     cells, spots = numbers(30, 8, seed=0), numbers(20, 8, seed=1)
     at, rho = most_correlated(cells, spots, k)
     every = (cells @ spots.T).numpy()

@@ -113,6 +113,37 @@ test_that("presets apply, and parameters by name go over them", {
   }
 })
 
+test_that("candidates arrive, and the map is sparse", {
+  few <- quick(candidates = 3)
+  expect_s4_class(mappingMatrix(few), "dgCMatrix")
+  expect_identical(mappingInfo(few)$solver$candidates, 3L)
+  expect_identical(mappingInfo(few)$parameters$candidates, 3L)
+  expect_equal(
+    unname(Matrix::rowSums(mappingMatrix(few) > 0)), rep(3, 12)
+  )
+  sums <- unname(Matrix::rowSums(mappingMatrix(few)))
+  expect_equal(sums, rep(1, 12), tolerance = 1e-6)
+  cut <- quick(candidates = 3, k.best = 2)
+  expect_equal(
+    unname(Matrix::rowSums(mappingMatrix(cut) > 0)), rep(2, 12)
+  )
+  full <- mappingMatrix(quick())
+  for (all in list("auto", NULL)) {
+    expect_identical(mappingMatrix(quick(candidates = all)), full)
+  }
+  every <- mappingMatrix(quick(candidates = 8))
+  expect_equal(as.matrix(every), full, tolerance = 1e-5)
+  path <- withr::local_tempfile(fileext = ".pt")
+  straight <- quick(epochs = 4, candidates = 3)
+  quick(epochs = 2, candidates = 3, checkpoint = path)
+  rest <- quick(epochs = 4, candidates = 3, checkpoint = path)
+  expect_identical(mappingMatrix(rest), mappingMatrix(straight))
+  expectRefused(
+    quick(candidates = "all"), "candidates 'auto' | 'all' | one of these"
+  )
+  expectRefused(quick(candidates = 0), "candidates at least 1 | 0 |")
+})
+
 test_that("a map says how its training ended", {
   shown <- function(map) {
     grep("^method:", capture.output(show(map)), value = TRUE)

@@ -220,6 +220,9 @@ test_that("the method's own parameters arrive, in dotted names", {
     gsub("_", ".", names(parameters))
   )
   expect_true(all(c("ssa", "correlation") %in% names(methodParameters())))
+  # A whole number, also where the default is "auto".
+  fewer <- mapCells(problem$sc, problem$st, n.components = 4, k.best = 3)
+  expect_identical(mappingInfo(fewer)$parameters$n_components, 4L)
 })
 
 test_that("progress is reported to a function", {

@@ -79,6 +79,8 @@ class Parameter:
             words = "one of " + ", ".join(map(repr, self.options))
             if Mapping in self.types:
                 words += " or numbers by name"
+            elif int in self.types:
+                words += " or a whole number"
         elif bool in self.types:
             words = "True or False"
         elif float in self.types or int in self.types:
