@@ -37,24 +37,31 @@ def tissue(name: str) -> ad.AnnData:
     return cells
 
 
-def problem(cells: ad.AnnData, seed: int) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
+def problem(
+    cells: ad.AnnData, seed: int, cells_per_spot: float = 25.0
+) -> tuple[ad.AnnData, ad.AnnData, pd.DataFrame]:
     """Return the cells to be mapped, the spots made of the others, and the true shares of the types."""
     types = pd.get_dummies(cells.obs["cell_type"]).astype(np.float64)
     of_types = ad.AnnData(types, obsm={"spatial": cells.obsm["spatial"]})
-    sc, st = hs.simulate_spots(cells, n_parts=2, seed=seed)
-    return sc, st, hs.simulate_spots(of_types, n_parts=2, seed=seed)[1].to_df()
+    halves = {"n_parts": 2, "seed": seed, "cells_per_spot": cells_per_spot}
+    sc, st = hs.simulate_spots(cells, **halves)
+    return sc, st, hs.simulate_spots(of_types, **halves)[1].to_df()
 
 
-def measured(sc: ad.AnnData, st: ad.AnnData, truth: pd.DataFrame, settings: Settings) -> list[float]:
-    """Return the mean error, the PCC of the types, the median PCC of held-out genes, the share within."""
-    mapping = hs.map_cells(sc, st, progress=False, **settings)
+def read(mapping: ad.AnnData, sc: ad.AnnData, truth: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the mean error of the places, the PCC of the types, and the share within."""
     true_places = sc.obs[["true_x", "true_y"]]
     places = hs.cell_positions(mapping)[["homespot_x", "homespot_y"]].to_numpy()
     away = np.linalg.norm(places - true_places.to_numpy(), axis=1)
     within = hs.calibration(mapping, true_places, levels=[0.9])["share"].iloc[0]
+    return float(away.mean()), score(truth, by_map(mapping))["PCC"], float(within)
+
+
+def measured(sc: ad.AnnData, st: ad.AnnData, truth: pd.DataFrame, settings: Settings) -> list[float]:
+    """Return the mean error, the PCC of the types, the median PCC of held-out genes, the share within."""
+    away, types, within = read(hs.map_cells(sc, st, progress=False, **settings), sc, truth)
     scores = hs.cross_validate(sc, st, folds=3, seed=0, progress=False, **settings)
-    types = score(truth, by_map(mapping))["PCC"]
-    return [float(away.mean()), types, float(scores["pcc"].median()), float(within)]
+    return [away, types, float(scores["pcc"].median()), within]
 
 
 def against(
