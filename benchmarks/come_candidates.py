@@ -46,20 +46,16 @@ def coarse() -> list[dict[str, object]]:
 def fine() -> list[dict[str, object]]:
     """Compare places and types on the smaller grid."""
     rows: list[dict[str, object]] = []
-    for tissue_name in SETS:
-        sc, st, truth = problem(tissue(tissue_name), 0, FINE)
-        for name, preset in PRESETS.items():
-
-            def found(k: int | None, preset: dict[str, Any] = preset) -> tuple[float, float, float]:
+    for name in SETS:
+        sc, st, truth = problem(tissue(name), 0, FINE)
+        for settings, preset in PRESETS.items():
+            found: dict[int | None, tuple[float, float, float]] = {}
+            for k in (None, *(k for k in OF_FINE if k < st.n_obs)):
                 mapping = hs.map_cells(sc, st, "come", candidates=k, progress=False, **preset)
-                return read(mapping, sc, truth)
-
-            full = found(None)
-            for k in OF_FINE:
-                if k >= st.n_obs:
-                    continue
-                away, types, within = found(k)
-                row: dict[str, object] = {"settings": name, "tissue": tissue_name, "genes": st.n_vars}
+                found[k] = read(mapping, sc, truth)
+            full = found.pop(None)
+            for k, (away, types, within) in found.items():
+                row: dict[str, object] = {"settings": settings, "tissue": name, "genes": st.n_vars}
                 row |= {"spots": st.n_obs, "candidates": k, "place over full": away / full[0]}
                 row |= {"types PCC less full": types - full[1], "within less full": within - full[2]}
                 rows.append(row)

@@ -125,9 +125,9 @@ def test_k_best_cuts_the_candidates_and_keeps_the_places(pair) -> None:
 def test_auto_is_from_the_size_alone_and_said_before_the_start(pair, monkeypatch, caplog) -> None:
     assert "candidates" not in solver(come(pair, "auto"))
     assert isinstance(come(pair, "auto").X, np.ndarray)
-    monkeypatch.setattr(storage, "_STORED", pair[0].n_obs * SPOTS)
+    monkeypatch.setattr(storage, "_FULL", pair[0].n_obs * SPOTS)
     assert isinstance(come(pair, "auto").X, np.ndarray)
-    monkeypatch.setattr(storage, "_STORED", pair[0].n_obs * SPOTS - 1)
+    monkeypatch.setattr(storage, "_FULL", pair[0].n_obs * SPOTS - 1)
     monkeypatch.setattr(storage, "CANDIDATES", 7)
     assert isinstance(come(pair, None).X, np.ndarray)
     calls: list[tuple[int, int, str]] = []
@@ -226,7 +226,7 @@ def test_sections_of_which_some_have_candidates(make_pair, monkeypatch) -> None:
     sc, st = make_pair(n_cells=60)
     st.obs["part"] = np.where(np.arange(st.n_obs) % 5 == 0, "small", "large")
     st.obs["turned"] = np.where(np.arange(st.n_obs) % 5 == 0, "a small", "large")
-    monkeypatch.setattr(storage, "_STORED", 60 * st.n_obs // 2)
+    monkeypatch.setattr(storage, "_FULL", 60 * st.n_obs // 2)
     monkeypatch.setattr(storage, "CANDIDATES", 6)
     maps = {
         name: map_cells(sc, st, "come", sections=name, candidates="auto", progress=False, **FAST)

@@ -307,8 +307,10 @@ def fit(
         if saved is None:
             start = _start(chosen.start, chosen.start_temperature, data, run, ssa, chosen.candidates)
         else:
-            kept = (saved["coupling"].get(name) for name in ("coefficients", "candidates"))
-            start = _Start(*(None if part is None else part.to(run.device) for part in kept))
+            kept, candidates = saved["coupling"]["coefficients"], saved["coupling"].get("candidates")
+            candidates = None if candidates is None else candidates.to(run.device)
+            start = _Start(kept.to(run.device), candidates)
+            del kept
         coupling = _coupling(start, len(data.spots), chosen)
         del start
         model = Autoencoder(len(data.genes), chosen.hidden, chosen.latent).to(

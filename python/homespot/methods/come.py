@@ -250,7 +250,7 @@ def come(
         Parameter(
             "For how many spots of each cell C is kept: the most probable ones of SSA where that is the "
             "start, else the most correlated ones. Memory is that of these entries, the map is sparse, and P "
-            'is 0 at all other spots. None: all spots. ``"auto"``: 128 for more than 67 million pairs of a '
+            'is 0 at all other spots. None: all spots. ``"auto"``: 512 for more than 268 million pairs of a '
             "cell and a spot, else None.",
             checked=check_number,
         ),

@@ -12,11 +12,12 @@ __all__ = ["CANDIDATES", "COMPONENTS", "Layout", "candidate_spots", "check_numbe
 COMPONENTS = 128
 """How many principal components stand for the genes where the kernel is made anew in every pass."""
 
-CANDIDATES = 128
+CANDIDATES = 512
 """For how many spots of each cell C is kept where it is not kept for all."""
 
 _STORED = 2**26  # entries that are stored though only the best of them are kept
 _WRITTEN = 2**31  # entries that are written down, where all of them are kept
+_FULL = 2**28  # entries of a C that is kept for all spots
 
 
 class Layout(NamedTuple):
@@ -77,12 +78,12 @@ def candidate_spots(candidates: Any, *, cells: int, spots: int) -> int | None:
     Parameters
     ----------
     candidates
-        As given by the user. "auto" is `CANDIDATES` for more than 67 million pairs of a cell and a spot.
+        As given by the user. "auto" is `CANDIDATES` for more than 268 million pairs of a cell and a spot.
     cells, spots
         Size of the problem.
     """
     if candidates == "auto":
-        candidates = CANDIDATES if cells * spots > _STORED else None
+        candidates = CANDIDATES if cells * spots > _FULL else None
     return None if candidates is None else min(int(candidates), spots)
 
 
