@@ -94,6 +94,8 @@ STEPS: dict[str, Callable[[Any], Callable[[], object]]] = {
     "come": lambda of: _trained(of),
     "come by adam": lambda of: _trained(of, map_optimiser="adam"),
     "come, genes held out": lambda of: _trained(of, validation_genes=0.2),
+    "come on candidates": lambda of: _trained(of, candidates=400),
+    "come on candidates from ssa": lambda of: _trained(of, candidates=400, start="ssa", map_optimiser="adam"),
     "sections": lambda of: lambda: hs.map_cells(of.sc, of.st, sections="part", **QUIET),
     "sections, k_best": lambda of: lambda: hs.map_cells(of.sc, of.st, sections="part", k_best=50, **QUIET),
     "combine_cells": lambda of: _combined(of, hs.combine_cells, cells=True),
@@ -182,7 +184,7 @@ def _same_thread() -> Iterator[Callable[[Callable[[], object]], bool]]:
 def _with_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
     """Yield what returns the most bytes that tensors and Python took together."""
     pytest.importorskip("torch")
-    from torch import Tensor
+    from torch import Tensor, strided
     from torch.multiprocessing.reductions import StorageWeakRef
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
@@ -198,7 +200,8 @@ def _with_tensors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]
             nonlocal peak
             found = function(*args, **(kwargs or {}))
             for tensor in tree_leaves(found):
-                if isinstance(tensor, Tensor):
+                # The parts of a sparse tensor are tensors by themselves.
+                if isinstance(tensor, Tensor) and tensor.layout == strided:
                     storage = tensor.untyped_storage()
                     live[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
             for gone in [key for key, (storage, _) in live.items() if storage.expired()]:

@@ -76,14 +76,11 @@ class Tensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, raw: torch.Tensor) -> Tensor:
-        key = CARD.take(raw.untyped_storage())
+        sparse = raw.layout == torch.sparse_csr  # its parts are tensors by themselves, and counted as these
+        key = CARD.take((raw.values() if sparse else raw).untyped_storage())
+        strides = {} if sparse else {"strides": raw.stride(), "storage_offset": raw.storage_offset()}
         found: Tensor = torch.Tensor._make_wrapper_subclass(
-            cls,
-            raw.shape,
-            strides=raw.stride(),
-            storage_offset=raw.storage_offset(),
-            dtype=raw.dtype,
-            device=torch.device(DEVICE),
+            cls, raw.shape, dtype=raw.dtype, device=torch.device(DEVICE), **strides
         )
         found.raw = raw
         weakref.finalize(found, CARD.drop, key)
