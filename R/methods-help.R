@@ -136,8 +136,8 @@
 #'     Memory is that of these entries, the map is sparse, and P is 0 at all
 #'     other spots.
 #'     \code{NULL}: all spots.
-#'     \code{"auto"}: 128 for more than 67 million pairs of a cell and a spot,
-#'     else \code{NULL}.
+#'     \code{"auto"}: 1,024 for more than 268 million pairs of a cell and a spot
+#'     and more than 2,048 spots, else \code{NULL}.
 #'     One of "auto" or a whole number, or \code{NULL}; by default
 #'     \code{"auto"}.}
 #'   \item{\code{checkpoint}}{

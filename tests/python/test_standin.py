@@ -108,7 +108,9 @@ def test_every_start_of_come_is_that_of_the_cpu(
     there: Run, pair: Any, start: str, candidates: int | None
 ) -> None:
     found, expected = (
-        there(work.mapped, pair, "come", device, start=start, candidates=candidates, **COME)["mapping"].to_df()
+        there(work.mapped, pair, "come", device, start=start, candidates=candidates, **COME)[
+            "mapping"
+        ].to_df()
         for device in (standin.DEVICE, "cpu")
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

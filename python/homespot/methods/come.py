@@ -250,8 +250,8 @@ def come(
         Parameter(
             "For how many spots of each cell C is kept: the most probable ones of SSA where that is the "
             "start, else the most correlated ones. Memory is that of these entries, the map is sparse, and P "
-            'is 0 at all other spots. None: all spots. ``"auto"``: 512 for more than 268 million pairs of a '
-            "cell and a spot, else None.",
+            'is 0 at all other spots. None: all spots. ``"auto"``: 1,024 for more than 268 million pairs of '
+            "a cell and a spot and more than 2,048 spots, else None.",
             checked=check_number,
         ),
     ] = "auto",

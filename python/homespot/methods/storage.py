@@ -12,7 +12,7 @@ __all__ = ["CANDIDATES", "COMPONENTS", "Layout", "candidate_spots", "check_numbe
 COMPONENTS = 128
 """How many principal components stand for the genes where the kernel is made anew in every pass."""
 
-CANDIDATES = 512
+CANDIDATES = 1024
 """For how many spots of each cell C is kept where it is not kept for all."""
 
 _STORED = 2**26  # entries that are stored though only the best of them are kept
@@ -78,12 +78,13 @@ def candidate_spots(candidates: Any, *, cells: int, spots: int) -> int | None:
     Parameters
     ----------
     candidates
-        As given by the user. "auto" is `CANDIDATES` for more than 268 million pairs of a cell and a spot.
+        As given by the user. "auto" is `CANDIDATES` for more than 268 million pairs of a cell and a spot, if
+        these are less than half of the spots: an entry takes twice the memory of one of all spots.
     cells, spots
         Size of the problem.
     """
     if candidates == "auto":
-        candidates = CANDIDATES if cells * spots > _FULL else None
+        candidates = CANDIDATES if cells * spots > _FULL and spots > 2 * CANDIDATES else None
     return None if candidates is None else min(int(candidates), spots)
 
 
