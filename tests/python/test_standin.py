@@ -116,6 +116,21 @@ def test_every_start_of_come_is_that_of_the_cpu(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"start": "ssa"}, {"summed": "coefficients", "map_optimiser": "adam"}, {"validation_genes": 0.2}],
+    ids=lambda given: "-".join(map(str, given.values())) or "defaults",
+)
+def test_come_on_candidates_is_that_of_the_cpu(there: Run, pair: Any, options: dict[str, Any]) -> None:
+    found, expected = (
+        there(work.mapped, pair, "come", device, candidates=8, **COME, **options)
+        for device in (standin.DEVICE, "cpu")
+    )
+    apart = abs(found["mapping"].X - expected["mapping"].X)
+    assert apart.max() < 1e-6
+    assert found["left"] == 0
+
+
 @pytest.mark.parametrize("map_optimiser", ["mirror", "adam"])
 def test_a_checkpoint_of_one_device_goes_on_on_the_other(
     there: Run, pair: Any, map_optimiser: str, tmp_path: Any
