@@ -146,7 +146,8 @@
 # A value of a parameter: a whole number given as a double becomes an integer
 # where Python's default is one, or the "auto" that stands for one.
 .likeDefault <- function(value, default) {
-  if (is.integer(default) || identical(default, "auto")) .whole(value) else value
+  counted <- is.integer(default) || identical(default, "auto")
+  if (counted) .whole(value) else value
 }
 
 # A whole number given as a double becomes an integer where Python's default
