@@ -16,6 +16,7 @@ from homespot import map_cells, methods
 from homespot.common.extras import has
 from homespot.errors import InputError
 from homespot.matrix.streamed import in_memory
+from homespot.objects.annotated import x_of
 from homespot.transport import REGULARISATION, MatrixCost, TransportResult, sinkhorn
 
 with warnings.catch_warnings():
@@ -230,8 +231,9 @@ def test_every_setting_gives_a_map_or_names_the_cause(
         except InputError as error:
             refusals.append((settings, str(error)))
             continue
-        assert found.X.dtype == dtype
-        assert (found.X >= 0).all(), settings
-        np.testing.assert_allclose(found.X.sum(axis=1, dtype=np.float64), 1, atol=1e-5, err_msg=str(settings))
+        p = in_memory(x_of(found))
+        assert p.dtype == dtype
+        assert (p >= 0).all(), settings
+        np.testing.assert_allclose(p.sum(axis=1, dtype=np.float64), 1, atol=1e-5, err_msg=str(settings))
     assert all(any(parameter in text for parameter in settings) for settings, text in refusals), refusals
     assert len(refusals) <= draws / 2

@@ -334,6 +334,43 @@ def test_what_belongs_to_no_map_is_refused(maps: Any, wrong: str) -> None:
         hs.cell_positions(made)
 
 
+@pytest.mark.parametrize(
+    ("entry", "value"), [("epsilon", v) for v in ("a", [1, 2], None, -1, np.nan)] + [("absolute", "False")]
+)
+def test_a_record_of_no_numbers_is_refused(maps: Any, entry: str, value: Any) -> None:
+    made = maps[1].copy()
+    made.uns["homespot"]["potentials"] = {**made.uns["homespot"]["potentials"], entry: value}
+    with pytest.raises(InputError, match=f"found .* as {entry} of the record. Map again"):
+        hs.cell_positions(made)
+
+
+def test_features_that_are_too_long_are_refused(maps: Any) -> None:
+    made = maps[1].copy()
+    made.varm["homespot_features"] = made.varm["homespot_features"] * 1.5
+    with pytest.raises(InputError, match=r"found features with rows longer than 1\. Map again"):
+        hs.cell_positions(made)
+
+
+def test_what_underflows_is_not_taken_for_spots_that_were_left_out(demo: Any) -> None:
+    entropies = []
+    for storage in ("stored", "streamed"):
+        made = hs.map_cells(*demo, regularisation=0.005, storage=storage, n_components=None)
+        part = hs.subset(made, spots=list(made.var_names[::2]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            entropies.append(hs.cell_positions(part)["homespot_entropy"])
+    np.testing.assert_allclose(*entropies, atol=1e-3)
+
+
+def test_maps_of_several_sections_are_those_written_down(maps: Any) -> None:
+    joined = []
+    for made in maps:
+        other = made.copy()
+        other.var_names = "other_" + other.var_names
+        joined.append(hs.combine_sections({"one": made, "two": other}, weights=[1, 3]))
+    np.testing.assert_allclose(joined[1].X, joined[0].X, atol=1e-5)
+
+
 def test_maps_without_cells_or_spots_are_maps(maps: Any, tmp_path: Path) -> None:
     for part in (maps[1][:0].copy(), maps[1][:, :0].copy()):
         part.obs["homespot_left_over"] = 1.0

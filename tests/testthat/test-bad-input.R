@@ -460,7 +460,9 @@ test_that("a map that R's doubles make too large is refused before the work", {
     i = rep_len(1:2, 4e5), j = seq_len(4e5), x = 1, dims = c(2L, 4e5L),
     dimnames = list(c("g1", "g2"), names)
   )
-  text <- messageOf(mapCells(huge, huge), "homespot_too_large_error")
+  text <- messageOf(
+    mapCells(huge, huge, storage = "stored"), "homespot_too_large_error"
+  )
   expect_match(text, paste(
     "TiB of memory for a map of 400,000 cells x 400,000 spots in Python",
     "and, as doubles, in R, found .* free. Map at most [0-9,]+ cells at a",

@@ -94,14 +94,17 @@ def report(
     output: str,
     *,
     genes: Any,
+    sc: ad.AnnData | None = None,
     st: Spatial | None = None,
+    sc_layer: str | None = None,
+    st_layer: str | None = None,
     images: Mapping[str, Sequence[Any]] | None = None,
     **named: Any,
 ) -> None:
     """Write the page; see `homespot.report`.
 
-    `images` are the pixels (height x width x colours, 0 to 255) and the scale factor of the tissue image, by
-    section.
+    What R gives of a side stands in X; a layer is named for a side that is missing alone. `images` are the
+    pixels (height x width x colours, 0 to 255) and the scale factor of the tissue image, by section.
     """
     drawn: dict[str, Any] = {}
     for name, (pixels, scale) in (images or {}).items():
@@ -115,7 +118,16 @@ def report(
     together = None if st is None else as_one(sections_in_memory(st), gene_column)
     if together is not None:
         together.uns.pop(keys.SPATIAL, None)  # R passes the images itself
-    hs.report(mapping, output, genes=chosen, st=together, sc_layer=X, st_layer=X, **named)
+    hs.report(
+        mapping,
+        output,
+        genes=chosen,
+        sc=sc,
+        st=together,
+        sc_layer=sc_layer if sc is None else X,
+        st_layer=st_layer if st is None else X,
+        **named,
+    )
 
 
 @offered

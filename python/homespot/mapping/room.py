@@ -143,11 +143,13 @@ def require_copies(
     )
 
 
-def require_groups(kind: str, groups: int, members: int, shape: tuple[int, int], copies: int) -> None:
-    """Refuse sums over P of this shape, `groups` (of this kind) x `members`, that do not fit into memory."""
+def require_groups(
+    kind: str, of: str, groups: int, members: int, shape: tuple[int, int], copies: int
+) -> None:
+    """Refuse sums over P of this shape, `groups` of a kind x `members`, that do not fit into memory."""
     memory.require(
         lambda groups: 8 * (copies * groups * members + 2 * block_size(shape)),
-        f"the sums of {groups:,} {kind} x {members:,}",
+        f"the sums of {groups:,} {kind} x {members:,} {of}",
         {"groups": groups},
         fewer={"groups": "give at most {} different labels"},
     )

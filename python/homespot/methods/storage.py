@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..common.checks import one_of, whole
+from ..common.checks import whole
+from ..common.wording import argument, shown
+from ..errors import InputError, expected
 from ..transport import Backend, Storage
 
 __all__ = ["CANDIDATES", "COMPONENTS", "Layout", "candidate_spots", "check_number", "layout"]
@@ -90,7 +92,13 @@ def candidate_spots(candidates: Any, *, cells: int, spots: int) -> int | None:
 
 def check_number(name: str, value: Any) -> None:
     """Refuse what is neither a whole number of at least 1 nor "auto"."""
-    if isinstance(value, str):
-        one_of(name, value, ("auto",))
-    else:
+    if not isinstance(value, str):
         whole(name, value, 1)
+    elif value != "auto":
+        raise InputError(
+            expected(
+                f"{argument(name)} to be a whole number, {shown('auto')} or {shown(None)}",
+                shown(value),
+                "Use one of these.",
+            )
+        )

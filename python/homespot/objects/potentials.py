@@ -18,6 +18,7 @@ __all__ = ["RECORD", "has_x", "parts_of", "potentials_of", "with_potentials", "w
 RECORD = "potentials"
 """Entry of the record with what else the entries of P follow from: epsilon, and whether D is absolute."""
 
+_UNIT = 1.001  # largest length of a row of features, up to rounding
 _PLACES = (("obsm", FEATURES), ("obsm", LOG_SUM), ("varm", FEATURES), ("varm", POTENTIAL))
 
 
@@ -68,9 +69,20 @@ def potentials_of(adata: ad.AnnData) -> Potentials | None:
         raise _wrong(f"those of shapes {', '.join(map(str, shapes))}")
     if not all(x.dtype.kind == "f" and np.isfinite(x).all() for x in (cells, sums, spots, g)):
         raise _wrong("values that are missing, infinite or no numbers")
-    return Potentials(
-        cells, spots, _vector(g), _vector(sums), float(known["epsilon"]), bool(known["absolute"])
-    )
+    epsilon, absolute = (np.asarray(known[name]).ravel()[:2] for name in ("epsilon", "absolute"))
+    if len(epsilon) != 1 or epsilon.dtype.kind not in "iuf" or not 0 < epsilon[0] < np.inf:
+        raise _wrong(f"{known['epsilon']!r} as epsilon of the record")
+    if len(absolute) != 1 or absolute.dtype.kind != "b":
+        raise _wrong(f"{known['absolute']!r} as absolute of the record")
+    if max(_longest(cells), _longest(spots)) > _UNIT:
+        raise _wrong("features with rows longer than 1")
+    return Potentials(cells, spots, _vector(g), _vector(sums), float(epsilon[0]), bool(absolute[0]))
+
+
+def _longest(features: npt.NDArray[Any]) -> float:
+    """Return the length of the longest row."""
+    squares = np.einsum("ij,ij->i", features, features, dtype=np.float64)
+    return float(np.sqrt(squares.max(initial=0)))
 
 
 def _vector(column: Any) -> npt.NDArray[np.float64]:

@@ -106,7 +106,11 @@ class Potentials:
 
         exact = _computed_in(dtype, self.epsilon)
         found = made(CorrelationCost(self.cells, self.spots, self.absolute), exact, change)
-        return found if found.dtype == dtype else found.astype(dtype)
+        if found.dtype == dtype:
+            return found
+        # As in a map that is written down, no entry is 0, so that none counts as left out.
+        least = np.finfo(dtype).tiny
+        return found.mapped(lambda block: np.maximum(block, least, out=block)).astype(dtype)
 
     def scaled(self, factors: F64) -> Potentials:
         """Return the map with every row multiplied by a factor above 0."""

@@ -49,7 +49,7 @@ def annotate_cells(mapping: ad.AnnData, labels: Any) -> ad.AnnData:
     """
     view = CheckedMap(mapping)
     regions = resolve(labels, mapping.var, "spot")
-    require_groups("labels x cells", len(regions.names), mapping.n_obs, mapping.shape, copies=2)
+    require_groups("labels", "cells", len(regions.names), mapping.n_obs, mapping.shape, copies=2)
     mass = Summed(regions.membership().T.tocsr())
     view.read(mass)
     total = mass.total.sum(axis=1, keepdims=True)

@@ -49,16 +49,19 @@ def combine_sections(
     require_copies(
         "maps onto several sections, side by side", [CheckedMap(mapping).matrix for mapping in mappings], 2
     )
-    matrices = [checked_in_memory(mapping) for mapping in mappings]
     together = side_by_side(mappings, names, weights, shared_frame=shared_frame)
-    scaled = []
-    for share, mapping, matrix in zip(together.shares, mappings, matrices, strict=True):
-        part = copied(mapping, matrix)
-        part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
-        scaled.append(part)
+    # One after the other, so that P of a map that is not in memory is there once.
+    scaled = [_scaled(mapping, share) for share, mapping in zip(together.shares, mappings, strict=True)]
     out = ad.concat(scaled, axis="var", join="outer", merge="first")
     out.obs = together.of_cells(out.obs)
     if together.sections is not None:
         out.var[SECTION] = together.sections
     out.uns.update({**images(*mappings), HOMESPOT: together.record})
     return out
+
+
+def _scaled(mapping: ad.AnnData, share: float) -> ad.AnnData:
+    """Return a map in memory whose entries are multiplied by the share of its section."""
+    part = copied(mapping, checked_in_memory(mapping))
+    part.X = part.X * np.asarray(share, dtype=part.X.dtype)[()]
+    return part

@@ -142,7 +142,7 @@ class SpotTypes(Reducer):
         self._view, self._read_out = view, read_out
         self._types = resolve(labels, view.mapping.obs, "cell")
         n_spots = view.mapping.n_vars
-        require_groups("cell types x spots", len(self._types.names), n_spots, view.mapping.shape, copies=5)
+        require_groups("cell types", "spots", len(self._types.names), n_spots, view.mapping.shape, copies=5)
         self._numbers = None if density is None else _density(view.mapping, density)
         self._mass = Masses(self._types.membership(), squares=self._squares)
         self._sums = ColumnSums()

@@ -48,7 +48,7 @@ def type_distances(mapping: ad.AnnData, labels: Any) -> pd.DataFrame:
     types = resolve(labels, mapping.obs, "cell")
     where, members = coordinates(mapping), types.membership()
     n_types, n_spots = len(types.names), mapping.n_vars
-    require_groups("types x spots", n_types, max(n_types, n_spots), mapping.shape, copies=3)
+    require_groups("types", "spots", n_types, max(n_types, n_spots), mapping.shape, copies=3)
     sections = sections_of(mapping)
     if sections is None:
         mass = Masses(members)
