@@ -11,8 +11,8 @@
 #' It is a [SpatialExperiment::SpatialExperiment-class] with one row for each
 #' cell and one column for each spot:
 #'
-#' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix, on a file or
-#'   on features and potentials, of which rows are made when they are read;
+#' * assay `"mapping"`: P, a matrix, a dgCMatrix or a DelayedMatrix, on a file
+#'   or on features and potentials, from which rows are made when they are read;
 #' * rowData: the cells' annotation, and the column `homespot_left_over`;
 #' * colData: the spots' annotation with their `sample_id`;
 #' * `homespot_expression` in both, of maps that [mapCells()] made: the mean log

@@ -34,9 +34,9 @@
 #' costs of [assignCells()] are in memory, so name candidates for a large map.
 #'
 #' @section Maps that are not written down:
-#' Without `k.best`, and with `storage = "streamed"`, which comes by itself above
-#' 2,147 million pairs of a cell and a spot, [mapCells()] keeps what P follows
-#' from: features of the cells and spots, and potentials.
+#' Without `k.best`, and with `storage = "streamed"`, which comes by itself
+#' above 2,147 million pairs of a cell and a spot, [mapCells()] keeps what P
+#' follows from: features of the cells and spots, and potentials.
 #' The assay is a DelayedMatrix whose rows the core makes when they are read.
 #' It is saved in (M + N) d numbers, loaded in either language, and kept by
 #' `saveRDS()`; `map[cells, spots]`, [renormalise()] and `rbind()` of parts of
