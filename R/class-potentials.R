@@ -1,5 +1,5 @@
 # A map that is not written down: features of the cells and spots, and
-# potentials, of which the core makes P. The assay is a DelayedMatrix on them,
+# potentials, from which the core makes P. The assay is a DelayedMatrix on them,
 # so that it travels, is subset and is read as any other.
 
 setClass("PotentialsSeed", representation(

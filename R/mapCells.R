@@ -188,7 +188,7 @@
 #'   map that spots are taken out of, have no radius then.
 #'   `NULL`: keep all, as a matrix or, where the kernel is streamed (`storage`,
 #'   and by itself above 2,147 million pairs of a cell and a spot), as features
-#'   and potentials, of which rows are made when they are read; see
+#'   and potentials; the rows are made when they are read; see
 #'   [saveMapping()].
 #' @param dtype Type of the computation, `"float32"` or `"float64"`.
 #'   R's doubles hold float32 exactly.

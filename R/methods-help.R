@@ -133,7 +133,7 @@
 #'   \item{\code{candidates}}{
 #'     For how many spots of each cell C is kept: the most probable ones of SSA
 #'     where that is the start, else the most correlated ones.
-#'     Memory is that of these entries, the map is sparse, and P is 0 at all
+#'     Only these entries take memory, the map is sparse, and P is 0 at all
 #'     other spots.
 #'     \code{NULL}: all spots.
 #'     \code{"auto"}: 1,024 for more than 268 million pairs of a cell and a spot
@@ -187,7 +187,7 @@
 #'   \item{\code{storage}}{
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
-#'     memory is that of the data.
+#'     only the data takes memory.
 #'     P is the same, by torch up to rounding; without k_best it is not written
 #'     down, but kept as features and potentials, and every verb makes its rows
 #'     when it reads them.
@@ -279,7 +279,7 @@
 #'   \item{\code{storage}}{
 #'     \code{"stored"}: the cells x spots kernel is kept in memory.
 #'     \code{"streamed"}: it is made anew, block by block, in every pass, and
-#'     memory is that of the data.
+#'     only the data takes memory.
 #'     P is the same, by torch up to rounding; without k_best it is not written
 #'     down, but kept as features and potentials, and every verb makes its rows
 #'     when it reads them.

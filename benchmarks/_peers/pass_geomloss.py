@@ -2,7 +2,7 @@
 
     python pass_geomloss.py CELLS SPOTS DIMENSIONS THREADS
 
-Divergences with a schedule of 3 and of 1 iterations are timed; the difference is that of 2.
+Divergences with a schedule of 3 and of 1 iterations are timed; the difference is the time of 2.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 XLA takes all cores, whatever the threads.
 
-Six and two iterations are timed once they are compiled; the difference is that of four.
+Six and two iterations are timed once they are compiled; the difference is the time of four.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _products() -> list[Any]:
 
 def _switches() -> dict[str, Any]:
     """Return what `_restore` takes."""
-    # A precision that is that of all products may be a setting of its own, or stand for "none": the same.
+    # A product without a setting of its own ("none") reports the one of all products: they are told alike.
     every = getattr(torch.backends, "fp32_precision", "none")
     new = [products.fp32_precision for products in _products()]
     try:

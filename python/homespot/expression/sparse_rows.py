@@ -75,7 +75,6 @@ class SparseRows:
         for t, tile in enumerate(self._tiles):
             part = spots[t * _TILE : (t + 1) * _TILE]
             tile[:, : len(part)] = (part * self._scale).T
-        self._n_spots = n_spots
 
     def write(self, rows: slice | npt.NDArray[np.intp], out: npt.NDArray[Any]) -> None:
         """Write the correlations of these cells with all spots."""

@@ -249,7 +249,7 @@ def come(
         int | Literal["auto"] | None,
         Parameter(
             "For how many spots of each cell C is kept: the most probable ones of SSA where that is the "
-            "start, else the most correlated ones. Memory is that of these entries, the map is sparse, and P "
+            "start, else the most correlated ones. Only these entries take memory, the map is sparse, and P "
             'is 0 at all other spots. None: all spots. ``"auto"``: 1,024 for more than 268 million pairs of '
             "a cell and a spot and more than 2,048 spots, else None.",
             checked=check_number,

@@ -92,7 +92,7 @@ Stored = Annotated[
     Storage | None,
     Parameter(
         '``"stored"``: the cells x spots kernel is kept in memory. ``"streamed"``: it is made anew, block by '
-        "block, in every pass, and memory is that of the data. P is the same, by torch up to rounding; "
+        "block, in every pass, and only the data takes memory. P is the same, by torch up to rounding; "
         "without k_best it is not written down, but kept as features and potentials, and every verb makes "
         'its rows when it reads them. None: ``"streamed"`` for more than 67 million pairs of a cell and a '
         'spot with k_best, and for more than 2,147 million without, else ``"stored"``.'
@@ -271,7 +271,7 @@ def ssa(
     error = products = None
     if solved.components is not None:
         x_sc, x_st, error = projected(x_sc, x_st, solved.components)
-    else:
+    elif run.device == "cpu" and backend != "torch":  # torch multiplies the rows themselves
         products = sparse_rows(logs, scale, shift * scale, x_st)
     result = sinkhorn(
         CorrelationCost(x_sc, x_st, absolute, None if products is None else products.write),

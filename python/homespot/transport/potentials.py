@@ -37,7 +37,7 @@ class Potentials:
     Parameters
     ----------
     cells, spots
-        x, M x d, and y, N x d, of one type, which is that of P. Rows have norm at most 1.
+        x, M x d, and y, N x d, in the type of P. Rows have norm at most 1.
     of_spots
         g, shape (N,).
     of_cells
